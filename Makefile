@@ -1,0 +1,29 @@
+# Two commands do all the set-up: `make quickstart` trains and draws, `make test` runs the whole suite.
+PYTHON ?= python3
+RUN_DIR ?= runs/quickstart
+VENV := .venv/bin/python
+
+.PHONY: quickstart test test-legacy-keras lint
+
+.venv/.cpu: setup.py
+	test -x $(VENV) || $(PYTHON) -m venv .venv
+	$(VENV) -m pip install --quiet --editable '.[cpu]'
+	touch $@
+
+.venv/.test: setup.py
+	test -x $(VENV) || $(PYTHON) -m venv .venv
+	$(VENV) -m pip install --quiet --editable '.[test]'
+	touch $@ .venv/.cpu
+
+quickstart: .venv/.cpu
+	$(VENV) -m sagan_tf.train --gin_file=gin/quickstart.gin --run_dir=$(RUN_DIR)
+
+test: .venv/.test
+	$(VENV) -m ruff check .
+	$(VENV) -m pytest --numprocesses=2
+
+test-legacy-keras: .venv/.test
+	TF_USE_LEGACY_KERAS=1 $(VENV) -m pytest --numprocesses=2
+
+lint: .venv/.test
+	$(VENV) -m ruff check .

@@ -1,0 +1,38 @@
+"""sagan_tf: SAGAN and BigGAN on TensorFlow 2 and Keras."""
+
+import pathlib
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).parent
+
+# TensorFlow comes by extra, because the wheels of CPU/GPU and TPU are different distributions that overwrite
+# each other. TF-GAN, TF-Hub and tf-keras depend on the one named `tensorflow`, so that a TPU VM installs them
+# with `--no-deps` beside the [tpu] extra (README, "TPU").
+AROUND_TENSORFLOW = ["tensorflow-gan>=2.1,<3", "tensorflow-hub>=0.16", "tensorflow-probability>=0.24", "tf-keras>=2.19,<2.22"]
+CPU = ["tensorflow>=2.19,<2.22", *AROUND_TENSORFLOW]
+
+setup(
+    name="sagan_tf",
+    version="0.1.0",
+    description="SAGAN and BigGAN, the reference implementation on TensorFlow 2 and Keras",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["sagan_tf", "sagan_tf.*"]),
+    install_requires=[
+        "gin-config==0.5.0",
+        "numpy>=1.26",
+        "pillow>=10.0",
+        "tensorboard>=2.19",
+        "tensorflow-datasets>=4.9.6",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "cpu": CPU,
+        "gpu": ["tensorflow[and-cuda]==2.20.*", *AROUND_TENSORFLOW],
+        "tpu": ["tensorflow-tpu==2.19.1", "six"],
+        "test": [*CPU, "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scipy>=1.11"],
+    },
+)
