@@ -1,0 +1,83 @@
+"""Batch normalization whose constants, statistics and reach over replicas are the papers' own."""
+
+import tensorflow as tf
+
+
+def local_moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and biased variance over batch, height and width, in float32: (B,H,W,C) -> (C,), (C,)."""
+    return tf.nn.moments(tf.cast(x, tf.float32), [0, 1, 2])
+
+
+def mean_over_replicas(mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The moments of all replicas' batches together, in one all-reduce of [mean, E x^2]; equal batches assumed."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return mean, variance
+    moments = context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.stack([mean, variance + tf.square(mean)]))
+    return moments[0], moments[1] - tf.square(moments[0])
+
+
+def affine_norm(x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, gain, bias, epsilon: float) -> tf.Tensor:
+    """gain * (x - mean) / sqrt(variance + epsilon) + bias, as one multiply and one add over the map.
+
+    Shapes: x (B,H,W,C); mean, variance (C,); gain, bias (C,) or (B,C). Computed in float32 up to the map itself.
+    """
+    scale = gain * tf.math.rsqrt(variance + epsilon)
+    shift = bias - mean * scale
+    if scale.shape.rank == 2:
+        scale, shift = scale[:, None, None, :], shift[:, None, None, :]  # (B,1,1,C)
+    return x * tf.cast(scale, x.dtype) + tf.cast(shift, x.dtype)
+
+
+class BatchStatistics(tf.keras.layers.Layer):
+    """The mean and variance that a batch norm divides by: of the batch in training, moving averages in inference.
+
+    moving <- decay * moving + (1 - decay) * batch, with the biased variance (as TensorFlow's; torch stores the
+    unbiased one). SAGAN: decay 0.999 in conditional norms, 0.9999 in the last one, no bias correction (released code;
+    the paper is silent). With several replicas the moving averages take the moments of all batches together, so that
+    they are equal on all replicas; `cross_replica` decides whether training normalizes by them too (BigGAN) or by
+    each replica's own (SAGAN, SNGAN).
+
+    Shapes: x (B,H,W,C) -> mean (C,), variance (C,), float32.
+    """
+
+    def __init__(self, *, decay: float, cross_replica: bool = False, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.decay = decay
+        self.cross_replica = cross_replica
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.moving_mean = self.add_weight(name="moving_mean", shape=shape, initializer="zeros", trainable=False)
+        self.moving_variance = self.add_weight(name="moving_variance", shape=shape, initializer="ones", trainable=False)
+
+    def call(self, x, training=False):
+        if not training:
+            return tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
+        local = local_moments(x)
+        together = mean_over_replicas(*local)
+        for moving, value in zip((self.moving_mean, self.moving_variance), together, strict=True):
+            old = tf.convert_to_tensor(moving)
+            moving.assign(old * self.decay + tf.stop_gradient(value) * (1.0 - self.decay))
+        return together if self.cross_replica else local
+
+
+class BatchNorm(tf.keras.layers.Layer):
+    """Batch norm with a learned gain and bias, as before the last convolution of every generator here.
+
+    Shapes: x (B,H,W,C) -> (B,H,W,C); `condition` is ignored, so that it fits wherever a conditional norm does.
+    """
+
+    def __init__(self, *, decay: float = 0.9999, epsilon: float = 1e-5, cross_replica: bool = False, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.epsilon = epsilon
+        self.statistics = BatchStatistics(decay=decay, cross_replica=cross_replica)
+
+    def build(self, input_shape):
+        self.gain = self.add_weight(name="gain", shape=(input_shape[-1],), initializer="ones")
+        self.bias = self.add_weight(name="bias", shape=(input_shape[-1],), initializer="zeros")
+
+    def call(self, x, condition=None, training=False):
+        mean, variance = self.statistics(x, training=training)
+        gain, bias = tf.convert_to_tensor(self.gain), tf.convert_to_tensor(self.bias)
+        return affine_norm(x, mean, variance, gain, bias, self.epsilon)

@@ -1,0 +1,62 @@
+"""Seeded initial weights that are the same under both Keras flavours and on every device."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+Initializer = Callable[..., np.ndarray]
+InitializerName = Literal["glorot_uniform", "orthogonal", "normal"]
+
+
+def _matrix_shape(shape: Sequence[int]) -> tuple[int, int]:
+    """A kernel as [rest, out]: all axes but the last, flattened."""
+    return math.prod(shape[:-1]), shape[-1]
+
+
+def glorot_uniform(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    """U(-a, a) with a = sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16); fans count the kernel's area."""
+    area = math.prod(shape[:-2])
+    limit = math.sqrt(6.0 / (area * (shape[-2] + shape[-1])))
+    return rng.uniform(-limit, limit, shape)
+
+
+def orthogonal(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    """Orthonormal rows or columns of the [rest, out] matrix, whichever are fewer (Saxe et al. 2014; BigGAN)."""
+    rows, columns = _matrix_shape(shape)
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns)), dtype=np.float32))
+    q = q * np.sign(np.diagonal(r))
+    return (q if rows >= columns else q.T).reshape(shape)
+
+
+def normal(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    """N(0, 0.02^2), the DCGAN initializer that BigGAN-PyTorch's CIFAR-10 script uses."""
+    return 0.02 * rng.standard_normal(shape)
+
+
+def standard_normal(shape: Sequence[int], dtype=None) -> np.ndarray:
+    """N(0, 1), the start of spectral normalization's u; the same for every u of one length."""
+    return np.random.default_rng(0).standard_normal(tuple(shape), dtype=np.float32)
+
+
+INITIALIZERS = {"glorot_uniform": glorot_uniform, "orthogonal": orthogonal, "normal": normal}
+
+
+def seeded(name: InitializerName, seed: int) -> Iterator[Initializer]:
+    """Endless initializers for the kernels of one network, in the order of their construction.
+
+    Each is a Keras initializer, called with (shape, dtype). The n-th kernel's values depend on (seed, n) alone.
+    """
+    draw = INITIALIZERS[name]
+    number = 0
+    while True:
+        yield _bind(draw, seed, number)
+        number += 1
+
+
+def _bind(draw: Callable, seed: int, number: int) -> Initializer:
+    def initializer(shape, dtype=None):
+        return draw(np.random.default_rng((seed, number)), tuple(shape)).astype(np.float32)
+
+    return initializer

@@ -1,0 +1,84 @@
+"""Layers that are linear in their kernel: each computes `linear(inputs, kernel) + bias`.
+
+Handing the kernel in as an argument is what lets a wrapper (spectral normalization) or another algebraic form (the
+fused resampling convolutions) stand between the stored kernel and its use. The activations' type decides the type
+of the arithmetic: kernels are stored in float32 and cast to it.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+class KernelLayer(tf.keras.layers.Layer):
+    """A kernel, an optional bias, and the operation between inputs and kernel that subclasses define."""
+
+    def __init__(self, *, use_bias: bool, kernel_initializer: Any, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.use_bias = use_bias
+        self.kernel_initializer = kernel_initializer
+
+    def add_kernel(self, shape: tuple[int, ...]) -> None:
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=shape[-1:], initializer="zeros")
+
+    def linear(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        raise NotImplementedError
+
+    def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """`linear(inputs, kernel) + bias` with any kernel of the stored one's shape."""
+        outputs = self.linear(inputs, kernel)
+        return outputs + tf.cast(tf.convert_to_tensor(self.bias), outputs.dtype) if self.use_bias else outputs
+
+    def call(self, inputs, training=False):
+        return self.apply_kernel(inputs, tf.convert_to_tensor(self.kernel))
+
+
+class Dense(KernelLayer):
+    """x W + b. Shapes: x (B,I), kernel (I,units) -> (B,units)."""
+
+    def __init__(self, units: int, *, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", **kwargs):
+        super().__init__(use_bias=use_bias, kernel_initializer=kernel_initializer, **kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        self.add_kernel((input_shape[-1], self.units))
+
+    def linear(self, inputs, kernel):
+        return tf.matmul(inputs, tf.cast(kernel, inputs.dtype))
+
+
+class Conv2D(KernelLayer):
+    """Convolution, stride 1, SAME. Shapes: x (B,H,W,I), kernel (k,k,I,channels) -> (B,H,W,channels)."""
+
+    def __init__(
+        self, channels: int, size: int = 3, *, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", **kwargs
+    ):
+        super().__init__(use_bias=use_bias, kernel_initializer=kernel_initializer, **kwargs)
+        self.channels = channels
+        self.size = size
+
+    def build(self, input_shape):
+        self.add_kernel((self.size, self.size, input_shape[-1], self.channels))
+
+    def linear(self, inputs, kernel):
+        return tf.nn.conv2d(inputs, tf.cast(kernel, inputs.dtype), 1, "SAME")
+
+
+class Embedding(KernelLayer):
+    """Row y of a table. Shapes: y integers (B,), kernel (n_classes,units) -> (B,units).
+
+    Labels outside [0, n_classes) are refused where they enter (data, sampling), because XLA clamps them in silence.
+    """
+
+    def __init__(self, n_classes: int, units: int, *, kernel_initializer: Any = "glorot_uniform", **kwargs):
+        super().__init__(use_bias=False, kernel_initializer=kernel_initializer, **kwargs)
+        self.n_classes = n_classes
+        self.units = units
+
+    def build(self, input_shape):
+        self.add_kernel((self.n_classes, self.units))
+
+    def linear(self, inputs, kernel):
+        return tf.gather(kernel, inputs)

@@ -1,0 +1,79 @@
+"""Self-attention over image locations (Zhang et al. 2019, section 3)."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import tensorflow as tf
+
+Form = Literal["code", "paper", "v1"]
+
+
+def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Eq. 1 and 2: beta_ji = softmax over i of f(x_i) . g(x_j);  o_j = sum over i of beta_ji h(x_i).
+
+    Shapes: query (B,N,K), key (B,M,K), value (B,M,V) -> out (B,N,V), beta (B,N,M). Rows of beta sum to 1.
+    There is no 1/sqrt(K). The softmax is float32 whatever the type of the inputs.
+    """
+    scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)  # (B,N,M)
+    beta = tf.nn.softmax(scores)
+    return tf.matmul(tf.cast(beta, value.dtype), value), beta
+
+
+def flatten_locations(x: tf.Tensor) -> tf.Tensor:
+    _, height, width, channels = x.shape
+    return tf.reshape(x, [-1, height * width, channels])  # (B,HW,C)
+
+
+class SelfAttention(tf.keras.layers.Layer):
+    """y = gamma * o + x (eq. 3), with gamma a scalar that starts at zero, so that the layer starts as the identity.
+
+    Dialects: query/key/value/out are the paper's g, f, h, v; BigGAN's theta, phi, g, o. All are 1x1 convolutions
+    without bias; the caller gives `conv` (channels -> layer), which is where spectral normalization comes in.
+
+    form    query, key   value   2x2 max-pooled   out        parameters    source
+    code    C/8          C/2     key, value       C/2 -> C   5C^2/4 + 1    released SAGAN, BigGAN, TF-GAN: the default
+    paper   C/8          C/8     none             C/8 -> C    C^2/2 + 1    PMLR text, section 3
+    v1      C/8          C       none             none       5C^2/4 + 1    first arXiv version and its slides
+
+    The text and the released code differ; the author of BigGAN-PyTorch states that the code is what made the results,
+    and its pooled keys need a quarter of the memory.
+
+    Shapes: x (B,H,W,C) -> (B,H,W,C). C must be a multiple of 8; in the `code` form H and W must be even.
+
+    Raises:
+      ValueError: at build, if C or H, W do not divide so.
+    """
+
+    def __init__(self, *, conv: Callable[[int], tf.keras.layers.Layer], form: Form = "code", **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        if form not in ("code", "paper", "v1"):
+            raise ValueError(f"form must be 'code', 'paper' or 'v1'; received form={form!r}. SAGAN's code uses 'code'.")
+        self.form = form
+        self._make_conv = conv
+
+    def build(self, input_shape):
+        _, height, width, channels = input_shape
+        if channels % 8 or (self.form == "code" and (height % 2 or width % 2)):
+            raise ValueError(
+                "self-attention must have a multiple of 8 channels and, in the 'code' form, even sides; received "
+                f"(H,W,C)=({height},{width},{channels}). Choose another width, feature map or form."
+            )
+        make = self._make_conv
+        self.query, self.key = make(channels // 8), make(channels // 8)
+        self.value = make({"code": channels // 2, "paper": channels // 8, "v1": channels}[self.form])
+        self.out = make(channels) if self.form != "v1" else None
+        self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros")
+
+    def call(self, x, training=False):
+        out, _ = self.attention(x, training=training)
+        return tf.cast(tf.convert_to_tensor(self.gamma), x.dtype) * out + x
+
+    def attention(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """o of eq. 2 (B,H,W,C), and the map beta (B,H*W,M) with M = H*W/4 (`code`) or H*W locations."""
+        _, height, width, channels = x.shape
+        query, key, value = (layer(x, training=training) for layer in (self.query, self.key, self.value))
+        if self.form == "code":
+            key, value = (tf.nn.max_pool2d(h, 2, 2, "VALID") for h in (key, value))  # (B,H/2,W/2,.)
+        out, beta = attend(*(flatten_locations(h) for h in (query, key, value)))
+        out = tf.reshape(out, [-1, height, width, out.shape[-1]])
+        return (out if self.out is None else self.out(out, training=training)), beta

@@ -1,0 +1,109 @@
+"""Spectral normalization: W / sigma(W), with sigma by power iteration (Miyato et al. 2018)."""
+
+import tensorflow as tf
+
+from sagan_tf.layers.initializers import standard_normal
+from sagan_tf.layers.linear import KernelLayer
+
+
+def as_matrix(kernel: tf.Tensor) -> tf.Tensor:
+    """A kernel as [rest, out]: convolutions (k,k,I,O) -> (k*k*I,O); matrices and tables stay as they are."""
+    return tf.reshape(kernel, [-1, kernel.shape[-1]])
+
+
+def normalize(x: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """x / max(|x|, epsilon)."""
+    return x / tf.maximum(tf.norm(x), epsilon)
+
+
+def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> tuple[tf.Tensor, tf.Tensor]:
+    """One step of the power method (Miyato et al. 2018, Algorithm 1): v <- W u / |W u|, u <- W^T v / |W^T v|.
+
+    Shapes: matrix (I,O), u (O,) -> sigma = v^T W u, a scalar, and the new u (O,).
+    No gradient flows through u and v, so that d sigma / d W = v u^T. The released SAGAN code differentiates through
+    them (1% of the gradient at the first step, under 1e-4 once u has converged); the paper's derivation, SNGAN and
+    BigGAN-PyTorch do not, and they are followed.
+    """
+    v = tf.stop_gradient(normalize(tf.linalg.matvec(matrix, u), epsilon))
+    product = tf.linalg.matvec(matrix, v, transpose_a=True)
+    u = tf.stop_gradient(normalize(product, epsilon))
+    return tf.reduce_sum(product * u), u
+
+
+class SpectralNorm(tf.keras.layers.Layer):
+    """Wraps a layer and divides its kernel by the kernel's largest singular value (Miyato et al. 2018, eq. 8).
+
+    The layer is one of ours (`Conv2D`, `Dense`, `Embedding`, the resampling convolutions) or Keras' own Conv1D/2D/3D,
+    Dense or Embedding. Its kernel stays the trainable weight; only what is applied is normalized, so that the gradient
+    includes sigma's. The bias is left alone.
+
+    `u` (O,) is kept on the side of the outputs, as in SNGAN, SAGAN and BigGAN-PyTorch. It is stored when
+    `training=True`; in inference sigma comes from one fresh iteration on the stored u, which is not written back
+    (BigGAN does the same; the released SAGAN code stores it in inference too). sigma is computed in float32 and the
+    kernel divided by sigma itself, not by max(1, sigma) as TF-GAN does.
+
+    Raises:
+      TypeError: if the layer is not linear in one kernel.
+      ValueError: if epsilon is not positive.
+    """
+
+    def __init__(self, layer: tf.keras.layers.Layer, *, epsilon: float = 1e-12, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        if not epsilon > 0:
+            raise ValueError(f"epsilon must be positive; received epsilon={epsilon!r}. SAGAN uses 1e-12, BigGAN 1e-4.")
+        if not isinstance(layer, KernelLayer | KERAS_LAYERS):
+            raise TypeError(
+                "SpectralNorm's layer must be linear in one kernel (a convolution, Dense or Embedding); "
+                f"received {type(layer).__name__}. Wrap the layers inside it instead."
+            )
+        self.layer = layer
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        if not self.layer.built:
+            self.layer.build(input_shape)
+            self.layer.built = True
+        self.u = self.add_weight(
+            name="u",
+            shape=kernel_of(self.layer).shape[-1:],
+            initializer=standard_normal,
+            trainable=False,
+        )
+
+    def call(self, inputs, training=False):
+        kernel, u = self.normalized_kernel()
+        if training:
+            self.u.assign(u)
+        return apply_kernel(self.layer, inputs, kernel)
+
+    def normalized_kernel(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """W / sigma in the kernel's own shape, and the u that one iteration from the stored one gives."""
+        kernel = tf.convert_to_tensor(kernel_of(self.layer))
+        sigma, u = power_iteration(as_matrix(kernel), tf.convert_to_tensor(self.u), self.epsilon)
+        return kernel / sigma, u
+
+
+KERAS_LAYERS = (
+    tf.keras.layers.Conv1D
+    | tf.keras.layers.Conv2D
+    | tf.keras.layers.Conv3D
+    | tf.keras.layers.Dense
+    | tf.keras.layers.Embedding
+)
+
+
+def kernel_of(layer: tf.keras.layers.Layer):
+    """The weight that is normalized: the kernel, or Keras' name for a table."""
+    return layer.embeddings if isinstance(layer, tf.keras.layers.Embedding) else layer.kernel
+
+
+def apply_kernel(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """The layer's own operation with the given kernel in place of the stored one."""
+    if isinstance(layer, KernelLayer):
+        return layer.apply_kernel(inputs, kernel)
+    if isinstance(layer, tf.keras.layers.Embedding):
+        return tf.gather(kernel, inputs)
+    dense = isinstance(layer, tf.keras.layers.Dense)
+    outputs = tf.matmul(inputs, kernel) if dense else layer.convolution_op(inputs, kernel)
+    outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(layer.bias)) if layer.use_bias else outputs
+    return layer.activation(outputs) if layer.activation is not None else outputs

@@ -1,0 +1,92 @@
+"""Parameter arithmetic: the tables of G and D, counted from the description alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sagan_tf.models.spec import GANSpec
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the architecture table: what stands at which size, and how many parameters it has."""
+
+    kind: str
+    size: int
+    in_channels: int
+    out_channels: int
+    parameters: int
+
+
+def conv(size: int, inputs: int, outputs: int, bias: bool = True) -> int:
+    return size * size * inputs * outputs + bias * outputs
+
+
+def norm(spec: GANSpec, channels: int) -> int:
+    """A gain and a bias: per class, or two linear maps of the condition without bias, or plain."""
+    return 2 * channels * {"tables": spec.n_classes, "shared": spec.condition_dim, "none": 1}[spec.conditioning]
+
+
+def long_range(spec: GANSpec, channels: int) -> int:
+    """5C^2/4 + 1 for the attention of the code and v1 and for the residual block, C^2/2 + 1 for the paper's."""
+    squares = channels * channels // 2 if spec.attention_form == "paper" else 5 * channels * channels // 4
+    return squares + 1
+
+
+def generator_block(spec: GANSpec, inputs: int, outputs: int) -> int:
+    convolutions = conv(3, inputs, outputs) + conv(3, outputs, outputs) + conv(1, inputs, outputs)
+    return convolutions + norm(spec, inputs) + norm(spec, outputs)
+
+
+def discriminator_block(inputs: int, hidden: int, outputs: int, pools: bool) -> int:
+    shortcut = conv(1, inputs, outputs) if pools or inputs != outputs else 0
+    return conv(3, inputs, hidden) + conv(3, hidden, outputs) + shortcut
+
+
+def head(spec: GANSpec, channels: int) -> int:
+    plain = channels + spec.head_bias
+    return plain if spec.head == "plain" else plain + spec.n_classes * channels
+
+
+def generator_table(spec: GANSpec) -> tuple[Stage, ...]:
+    """Rows of G: the shared embedding if there is one, dense, up blocks with attention between, tail."""
+    _require_classes(spec)
+    channels, sizes = spec.generator_channels, spec.generator_sizes
+    attends = spec.attends_after(sizes, spec.attention_g)
+    rows = []
+    if spec.conditioning == "shared":
+        rows.append(Stage("shared embedding", 1, spec.n_classes, spec.shared_dim, spec.shared_embedding_parameters))
+    rows.append(Stage("dense", 4, spec.z_chunk, channels[0], (spec.z_chunk + 1) * 16 * channels[0]))
+    for inputs, outputs, size, attend in zip(channels, channels[1:], sizes, attends, strict=False):
+        rows.append(Stage("up block", size, inputs, outputs, generator_block(spec, inputs, outputs)))
+        if attend:
+            rows.append(Stage(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
+    tail = 2 * channels[-1] + conv(3, channels[-1], 3)
+    return (*rows, Stage("norm, ReLU, conv, tanh", spec.resolution, channels[-1], 3, tail))
+
+
+def discriminator_table(spec: GANSpec) -> tuple[Stage, ...]:
+    """Rows of D: the first block, down blocks and flat blocks with attention between, head."""
+    _require_classes(spec)
+    channels, sizes = spec.discriminator_channels, spec.discriminator_sizes
+    attends = spec.attends_after(sizes, spec.attention_d)
+    rows, inputs = [], 3
+    for i, (outputs, size, attend) in enumerate(zip(channels, sizes, attends, strict=True)):
+        pools = i < spec.pools
+        kind = "first block" if i == 0 else "down block" if pools else "block"
+        parameters = discriminator_block(inputs, spec.hidden_channels(i), outputs, pools)
+        rows.append(Stage(kind, size, inputs, outputs, parameters))
+        if attend:
+            rows.append(Stage(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
+        inputs = outputs
+    return (*rows, Stage(f"ReLU, sum, {spec.head} head", 1, inputs, 1, head(spec, inputs)))
+
+
+def _require_classes(spec: GANSpec) -> None:
+    if spec.n_classes is None:
+        raise ValueError(
+            "n_classes must be known before the networks can be counted or built; received n_classes=None. "
+            "Use spec.with_classes(n), with n from the data set."
+        )

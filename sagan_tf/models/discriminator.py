@@ -1,0 +1,51 @@
+"""The discriminator: an image and y to a logit."""
+
+import tensorflow as tf
+
+from sagan_tf.models.blocks import DBlock
+from sagan_tf.models.heads import AuxiliaryHead, PlainHead, ProjectionHead
+from sagan_tf.models.parts import Numerics, Parts
+from sagan_tf.models.spec import GANSpec
+
+
+class Discriminator(tf.keras.Model):
+    """Residual blocks, attention after the sizes that the description names -> ReLU, sum over H and W -> head.
+
+    Shapes: images (B,R,R,3) in [-1,1], y (B,) int32 -> Verdict(logits (B,), class_logits (B,n) or None), float32.
+    The pooling is a sum, not a mean, as in all the papers' codes. No normalization but spectral.
+    `training=True` stores u; the D update does so once, on real and fake together, the G update never.
+    """
+
+    def __init__(self, spec: GANSpec, *, numerics: Numerics | None = None, seed: int = 0, name: str = "discriminator"):
+        super().__init__(name=name)
+        self.spec = spec
+        self.numerics = numerics or Numerics()
+        parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_d, seed=seed)
+        channels = spec.discriminator_channels
+        self.blocks = [
+            DBlock(a, b, hidden=spec.hidden_channels(i), pools=i < spec.pools, first=i == 0, conv=parts.conv)
+            for i, (a, b) in enumerate(zip((3, *channels), channels, strict=False))
+        ]
+        attends = spec.attends_after(spec.discriminator_sizes, spec.attention_d)
+        self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels, attends, strict=True)]
+        self.head = make_head(spec, parts)
+        self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
+
+    def call(self, x, y, training=False):
+        h = tf.cast(x, self.numerics.dtype)
+        for block, long_range in zip(self.blocks, self.long_range, strict=True):
+            h = block(h, training=training)
+            h = h if long_range is None else long_range(h, training=training)
+        h = tf.reduce_sum(tf.cast(tf.nn.relu(h), tf.float32), [1, 2])  # (B,C)
+        return self.head(h, y, training=training)
+
+
+def make_head(spec: GANSpec, parts: Parts) -> tf.keras.layers.Layer:
+    def dense(units: int, use_bias: bool = spec.head_bias) -> tf.keras.layers.Layer:
+        return parts.dense(units, use_bias=use_bias)
+
+    if spec.head == "projection":
+        return ProjectionHead(spec.discriminator_channels[-1], dense=dense, embedding=parts.embedding)
+    if spec.head == "auxiliary":
+        return AuxiliaryHead(spec.n_classes, dense=dense)
+    return PlainHead(dense=dense)

@@ -1,0 +1,52 @@
+"""What D makes of its pooled features h: a logit, and for AC-GAN class logits."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+Layer = tf.keras.layers.Layer
+
+
+class Verdict(NamedTuple):
+    """D's answer: `logits` (B,), and `class_logits` (B,n_classes) of an auxiliary head, else None."""
+
+    logits: tf.Tensor
+    class_logits: tf.Tensor | None = None
+
+
+class ProjectionHead(Layer):
+    """<h, V> + b + <h, embed(y)> (Miyato & Koyama 2018, eq. 4). Shapes: h (B,C), y (B,) -> logits (B,)."""
+
+    def __init__(self, channels: int, *, dense: Callable[..., Layer], embedding: Callable[..., Layer], **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.dense = dense(1)
+        self.embedding = embedding(channels)
+
+    def call(self, h, y, training=False):
+        logits = tf.squeeze(self.dense(h, training=training), -1)
+        return Verdict(logits + tf.reduce_sum(h * self.embedding(y, training=training), -1))
+
+
+class AuxiliaryHead(Layer):
+    """<h, V> + b, and class logits W h without bias (Odena et al. 2017). Shapes: h (B,C) -> (B,), (B,n_classes)."""
+
+    def __init__(self, n_classes: int, *, dense: Callable[..., Layer], **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.dense = dense(1)
+        self.classifier = dense(n_classes, use_bias=False)
+
+    def call(self, h, y, training=False):
+        logits = tf.squeeze(self.dense(h, training=training), -1)
+        return Verdict(logits, self.classifier(h, training=training))
+
+
+class PlainHead(Layer):
+    """<h, V> + b, blind to the label. Shapes: h (B,C) -> logits (B,)."""
+
+    def __init__(self, *, dense: Callable[..., Layer], **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.dense = dense(1)
+
+    def call(self, h, y, training=False):
+        return Verdict(tf.squeeze(self.dense(h, training=training), -1))

@@ -1,0 +1,108 @@
+"""From a description to the parts that blocks are given: convolutions, dense layers, tables and norms."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import tensorflow as tf
+
+from sagan_tf.layers import initializers
+from sagan_tf.layers.batch_norm import BatchNorm
+from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
+from sagan_tf.layers.linear import Conv2D, Dense, Embedding
+from sagan_tf.layers.resampling import ConvDownsample2D, UpsampleConv2D
+from sagan_tf.layers.self_attention import SelfAttention
+from sagan_tf.layers.spectral_norm import SpectralNorm
+from sagan_tf.models.blocks import MatchedResidual
+from sagan_tf.models.spec import GANSpec
+
+Layer = tf.keras.layers.Layer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numerics:
+    """How the networks are computed; the same networks and checkpoints whatever is chosen.
+
+    precision: "float32", or "bfloat16" activations and products with float32 weights, spectral norms, statistics,
+      softmax, heads and losses.
+    resampling: form of the convolutions beside up- and downsampling: "fused", "plain", or "auto", by size.
+
+    Raises:
+      ValueError: for any other name.
+    """
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    resampling: Literal["auto", "plain", "fused"] = "auto"
+
+    def __post_init__(self):
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision must be 'float32' or 'bfloat16'; received precision={self.precision!r}.")
+        if self.resampling not in ("auto", "plain", "fused"):
+            raise ValueError(f"resampling must be 'auto', 'plain' or 'fused'; received resampling={self.resampling!r}.")
+
+    @property
+    def dtype(self) -> tf.DType:
+        return tf.as_dtype(self.precision)
+
+
+class Parts:
+    """Makes the layers of one network: seeded initial kernels, spectrally normalized if the network is."""
+
+    def __init__(self, spec: GANSpec, numerics: Numerics, *, spectral_norm: bool, seed: int):
+        self._spec = spec
+        self._numerics = numerics
+        self._spectral_norm = spectral_norm
+        self._initializers = initializers.seeded(spec.initializer, seed)
+
+    def _normalized(self, layer: Layer) -> Layer:
+        return SpectralNorm(layer, epsilon=self._spec.spectral_norm_epsilon) if self._spectral_norm else layer
+
+    def conv(self, channels: int, size: int = 3, resample: Literal["up", "down"] | None = None, use_bias: bool = True):
+        shared = {"use_bias": use_bias, "kernel_initializer": next(self._initializers)}
+        if resample == "up":
+            return self._normalized(UpsampleConv2D(channels, form=self._numerics.resampling, **shared))
+        if resample == "down":
+            return self._normalized(ConvDownsample2D(channels, form=self._numerics.resampling, **shared))
+        return self._normalized(Conv2D(channels, size, **shared))
+
+    def dense(self, units: int, use_bias: bool = True) -> Layer:
+        return self._normalized(Dense(units, use_bias=use_bias, kernel_initializer=next(self._initializers)))
+
+    def embedding(self, units: int) -> Layer:
+        table = Embedding(self._spec.n_classes, units, kernel_initializer=next(self._initializers))
+        return self._normalized(table)
+
+    def shared_embedding(self) -> Layer:
+        """The table that all conditional norms share (BigGAN); never spectrally normalized."""
+        return Embedding(self._spec.n_classes, self._spec.shared_dim, kernel_initializer=next(self._initializers))
+
+    def norm(self, channels: int) -> Layer:
+        """The norm inside a G block: per-class tables, linear maps of the condition, or unconditional."""
+        spec = self._spec
+        constants = {
+            "decay": spec.norm_decay,
+            "epsilon": spec.norm_epsilon,
+            "cross_replica": spec.cross_replica_norm,
+        }
+        if spec.conditioning == "none":
+            return BatchNorm(**constants)
+        if spec.conditioning == "shared":
+            gain, bias = self.dense(channels, use_bias=False), self.dense(channels, use_bias=False)
+            return ConditionalBatchNorm(gain=gain, bias=bias, one_centered=True, **constants)
+        gain = Embedding(spec.n_classes, channels, kernel_initializer="ones")
+        bias = Embedding(spec.n_classes, channels, kernel_initializer="zeros")
+        return ConditionalBatchNorm(gain=gain, bias=bias, **constants)
+
+    def final_norm(self) -> Layer:
+        """The unconditional norm before G's last convolution."""
+        spec = self._spec
+        return BatchNorm(
+            decay=spec.final_norm_decay, epsilon=spec.final_norm_epsilon, cross_replica=spec.cross_replica_norm
+        )
+
+    def long_range(self, channels: int) -> Layer:
+        """Self-attention, or SAGAN Table 1's residual block in its place."""
+        if self._spec.long_range == "residual":
+            return MatchedResidual(channels, conv=self.conv)
+        return SelfAttention(
+            conv=lambda outputs: self.conv(outputs, size=1, use_bias=False), form=self._spec.attention_form
+        )

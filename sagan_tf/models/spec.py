@@ -1,0 +1,207 @@
+"""GANSpec: a generator and a discriminator described as plain data, and the arithmetic of their parameters.
+
+No TensorFlow here: a description is validated, printed and counted in milliseconds. `generator.py` and
+`discriminator.py` build what this file describes.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sagan_tf.models import counting
+from sagan_tf.models.counting import Stage
+
+ATTENTION_FORMS = ("code", "paper", "v1")
+Conditioning = Literal["tables", "shared", "none"]
+Head = Literal["projection", "auxiliary", "plain"]
+LongRange = Literal["attention", "residual"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GANSpec:
+    """Everything that decides the two networks' shapes and constants.
+
+    resolution: side of the images in pixels, 4 * 2^(number of up blocks).
+    generator_ladder: channels as multiples of `width`: of the 4x4 map, then of each up block's output.
+    discriminator_ladder: channels as multiples of `discriminator_width`: of each block's output, the first block first.
+    pools: how many of D's blocks, from the first, halve the map.
+    width, discriminator_width: the channel multiplier ("ch") of G and of D (None: G's).
+    n_classes: number of labels; None until a data set says it.
+    z_dim: length of z; with `hierarchical` it is cut into one equal chunk for the dense layer and one for each block.
+    conditioning: "tables" (a gain and a bias per class), "shared" (linear maps of one class embedding), or "none".
+    shared_dim: length of the shared embedding.
+    attention_g, attention_d: sides of the maps after which G and D attend (the first block of that output size).
+    attention_form: "code", "paper" or "v1"; see SelfAttention.
+    long_range: "attention", or SAGAN Table 1's "residual" block with exactly as many parameters in its place.
+    head: "projection" (Miyato & Koyama 2018), "auxiliary" (AC-GAN) or "plain".
+    head_bias: whether D's last dense layer has a bias.
+    spectral_norm_g, spectral_norm_d: whether G's and D's kernels are spectrally normalized.
+    thin_discriminator: D blocks' first convolution keeps the input's channels (SNGAN) instead of the output's.
+    initializer: "glorot_uniform" (SAGAN, SNGAN), "orthogonal" (BigGAN) or "normal" (N(0, 0.02^2)).
+    norm_decay, final_norm_decay: share of the moving statistics that each step keeps.
+    norm_epsilon, final_norm_epsilon, spectral_norm_epsilon: the constants below the roots and norms.
+    cross_replica_norm: whether training normalizes by the moments of all replicas together.
+
+    Raises:
+      ValueError: if the parts don't fit together; the message says which and what to do.
+    """
+
+    resolution: int
+    generator_ladder: tuple[int, ...]
+    discriminator_ladder: tuple[int, ...]
+    pools: int
+    width: int = 64
+    discriminator_width: int | None = None
+    n_classes: int | None = None
+    z_dim: int = 128
+    conditioning: Conditioning = "tables"
+    shared_dim: int = 128
+    hierarchical: bool = False
+    attention_g: tuple[int, ...] = ()
+    attention_d: tuple[int, ...] = ()
+    attention_form: Literal["code", "paper", "v1"] = "code"
+    long_range: LongRange = "attention"
+    head: Head = "projection"
+    head_bias: bool = True
+    spectral_norm_g: bool = True
+    spectral_norm_d: bool = True
+    thin_discriminator: bool = False
+    initializer: Literal["glorot_uniform", "orthogonal", "normal"] = "glorot_uniform"
+    norm_decay: float = 0.999
+    final_norm_decay: float = 0.9999
+    norm_epsilon: float = 1e-5
+    final_norm_epsilon: float = 1e-5
+    spectral_norm_epsilon: float = 1e-12
+    cross_replica_norm: bool = False
+
+    def __post_init__(self):
+        self._check_choices()
+        self._check_sizes()
+        self._check_attention()
+        self._check_latent()
+
+    def _check_choices(self) -> None:
+        for name, kind in (("conditioning", Conditioning), ("head", Head), ("long_range", LongRange)):
+            value = getattr(self, name)
+            if value not in get_args(kind):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}; received {name}={value!r}.")
+        if self.attention_form not in ATTENTION_FORMS:
+            raise ValueError(
+                f"attention_form must be one of {', '.join(ATTENTION_FORMS)}; "
+                f"received attention_form={self.attention_form!r}."
+            )
+        if self.initializer not in ("glorot_uniform", "orthogonal", "normal"):
+            raise ValueError(
+                "initializer must be one of glorot_uniform, orthogonal, normal; "
+                f"received initializer={self.initializer!r}."
+            )
+
+    def _check_sizes(self) -> None:
+        ups = len(self.generator_ladder) - 1
+        if ups < 1 or self.resolution != 4 * 2**ups:
+            raise ValueError(
+                f"generator_ladder must have log2(resolution / 4) + 1 entries; received resolution={self.resolution}, "
+                f"generator_ladder={self.generator_ladder}. Give a ladder that doubles 4 pixels up to the resolution."
+            )
+        if not 1 <= self.pools <= min(ups, len(self.discriminator_ladder)):
+            raise ValueError(
+                f"pools must be between 1 and {min(ups, len(self.discriminator_ladder))} for this resolution and "
+                f"discriminator_ladder; received pools={self.pools}."
+            )
+        for name in ("width", "discriminator_width", "z_dim", "shared_dim", "n_classes"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be a positive integer; received {name}={value!r}.")
+
+    def _check_attention(self) -> None:
+        for name, sizes in (("attention_g", self.generator_sizes), ("attention_d", self.discriminator_sizes)):
+            wanted = getattr(self, name)
+            if not isinstance(wanted, tuple) or not set(wanted) <= set(sizes):
+                raise ValueError(
+                    f"{name} must be a tuple of the network's map sizes {tuple(dict.fromkeys(sizes))}; "
+                    f"received {name}={wanted!r}. For none, give ()."
+                )
+        if self.long_range == "residual" and self.attention_form == "paper":
+            raise ValueError(
+                "long_range='residual' must be matched to the code's or v1's attention (5C^2/4 + 1 parameters); "
+                "received attention_form='paper'. Leave attention_form at 'code'."
+            )
+
+    def _check_latent(self) -> None:
+        if self.hierarchical and self.conditioning != "shared":
+            raise ValueError(
+                "hierarchical=True must go with conditioning='shared', whose linear maps take the chunks of z; "
+                f"received conditioning={self.conditioning!r}. Set conditioning='shared' or hierarchical=False."
+            )
+        if self.hierarchical and self.z_dim % len(self.generator_ladder):
+            raise ValueError(
+                f"z_dim must be a multiple of {len(self.generator_ladder)} (a chunk for the dense layer and one for "
+                f"each block) when hierarchical; received z_dim={self.z_dim}."
+            )
+
+    def with_classes(self, n_classes: int) -> "GANSpec":
+        """The same networks for a data set of `n_classes` labels."""
+        return dataclasses.replace(self, n_classes=n_classes)
+
+    @property
+    def generator_channels(self) -> tuple[int, ...]:
+        return tuple(self.width * factor for factor in self.generator_ladder)
+
+    @property
+    def discriminator_channels(self) -> tuple[int, ...]:
+        return tuple((self.discriminator_width or self.width) * factor for factor in self.discriminator_ladder)
+
+    @property
+    def generator_sizes(self) -> tuple[int, ...]:
+        """Side of each up block's output."""
+        return tuple(4 * 2**i for i in range(1, len(self.generator_ladder)))
+
+    @property
+    def discriminator_sizes(self) -> tuple[int, ...]:
+        """Side of each block's output."""
+        return tuple(self.resolution >> min(i + 1, self.pools) for i in range(len(self.discriminator_ladder)))
+
+    @property
+    def z_chunk(self) -> int:
+        """Entries of z that the dense layer sees: all of them, or one chunk when hierarchical."""
+        return self.z_dim // len(self.generator_ladder) if self.hierarchical else self.z_dim
+
+    @property
+    def condition_dim(self) -> int:
+        """Length of what the conditional norms' linear maps are given."""
+        return self.shared_dim + (self.z_chunk if self.hierarchical else 0)
+
+    def hidden_channels(self, block: int) -> int:
+        """Channels between the two convolutions of D's block: the output's ("wide"), or the input's ("thin").
+
+        The first block of a thin D is wide too (Miyato & Koyama's code; BigGAN-PyTorch's has 3 channels there).
+        """
+        channels = self.discriminator_channels
+        return channels[block - 1] if self.thin_discriminator and block else channels[block]
+
+    def attends_after(self, sizes: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[bool, ...]:
+        """For each block whether attention follows it: the first block of each wanted output size."""
+        return tuple(size in wanted and size not in sizes[:i] for i, size in enumerate(sizes))
+
+    @property
+    def generator_table(self) -> tuple[Stage, ...]:
+        """G's rows from z to image, each with its parameters."""
+        return counting.generator_table(self)
+
+    @property
+    def discriminator_table(self) -> tuple[Stage, ...]:
+        """D's rows from image to logit, each with its parameters."""
+        return counting.discriminator_table(self)
+
+    @property
+    def generator_parameters(self) -> int:
+        return sum(stage.parameters for stage in self.generator_table)
+
+    @property
+    def discriminator_parameters(self) -> int:
+        return sum(stage.parameters for stage in self.discriminator_table)
+
+    @property
+    def shared_embedding_parameters(self) -> int:
+        """The table that BigGAN's Table 1 leaves out of its totals."""
+        return self.n_classes * self.shared_dim if self.conditioning == "shared" else 0

@@ -1,0 +1,62 @@
+"""Adversarial losses as functions of D's logits, each a mean over the batch. Add a loss here."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+def hinge_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))) (Zhang et al. 2019, eq. 4)."""
+    return tf.reduce_mean(tf.nn.relu(1.0 - real)) + tf.reduce_mean(tf.nn.relu(1.0 + fake))
+
+
+def hinge_generator(fake: tf.Tensor) -> tf.Tensor:
+    """-mean D(G(z)) (Zhang et al. 2019, eq. 4)."""
+    return -tf.reduce_mean(fake)
+
+
+def logistic_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """mean softplus(-D(x)) + mean softplus(D(G(z))): the minimax game of Goodfellow et al. 2014, eq. 1, as logits."""
+    return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+
+
+def non_saturating_generator(fake: tf.Tensor) -> tf.Tensor:
+    """mean softplus(-D(G(z))) (Goodfellow et al. 2014, section 3)."""
+    return tf.reduce_mean(tf.nn.softplus(-fake))
+
+
+def saturating_generator(fake: tf.Tensor) -> tf.Tensor:
+    """-mean softplus(D(G(z))): the minimax game's own generator (Goodfellow et al. 2014, eq. 1)."""
+    return -tf.reduce_mean(tf.nn.softplus(fake))
+
+
+def wasserstein_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """mean D(G(z)) - mean D(x) (Arjovsky et al. 2017, eq. 3)."""
+    return tf.reduce_mean(fake) - tf.reduce_mean(real)
+
+
+def least_squares_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """mean (D(x) - 1)^2 / 2 + mean D(G(z))^2 / 2 (Mao et al. 2017, eq. 9)."""
+    return 0.5 * (tf.reduce_mean(tf.square(real - 1.0)) + tf.reduce_mean(tf.square(fake)))
+
+
+def least_squares_generator(fake: tf.Tensor) -> tf.Tensor:
+    """mean (D(G(z)) - 1)^2 / 2 (Mao et al. 2017, eq. 9)."""
+    return 0.5 * tf.reduce_mean(tf.square(fake - 1.0))
+
+
+class Loss(NamedTuple):
+    """What D and G minimize: discriminator(real (B,), fake (B,)) and generator(fake (B,)), scalars."""
+
+    discriminator: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    generator: Callable[[tf.Tensor], tf.Tensor]
+
+
+LOSSES = {
+    "hinge": Loss(hinge_discriminator, hinge_generator),
+    "non_saturating": Loss(logistic_discriminator, non_saturating_generator),
+    "saturating": Loss(logistic_discriminator, saturating_generator),
+    "wasserstein": Loss(wasserstein_discriminator, hinge_generator),
+    "least_squares": Loss(least_squares_discriminator, least_squares_generator),
+}

@@ -1,0 +1,34 @@
+"""Exponential moving average of the generator (Yazici et al. 2019; BigGAN, appendix C)."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovingAverage:
+    """shadow <- decay * shadow + (1 - decay) * weights; before `start` the shadow is a copy of the weights.
+
+    decay: BigGAN 0.9999; SAGAN has no average. start: G's updates before averaging (BigGAN-PyTorch 20,000).
+    Everything of G is averaged, moving statistics and u included (BigGAN-PyTorch, StudioGAN; compare_gan averages
+    trainable weights only).
+
+    Raises:
+      ValueError: for a decay outside [0, 1) or a negative start.
+    """
+
+    decay: float = 0.9999
+    start: int = 20_000
+
+    def __post_init__(self):
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"decay must be in [0, 1); received decay={self.decay!r}. BigGAN uses 0.9999.")
+        if self.start < 0:
+            raise ValueError(f"start must not be negative; received start={self.start!r}. BigGAN-PyTorch uses 20000.")
+
+    def update(self, shadow: dict[str, tf.Variable], weights: dict[str, tf.Variable], step: tf.Tensor) -> None:
+        """Moves every shadow after G's update number `step` (from 0)."""
+        decay = tf.where(step < self.start, 0.0, self.decay)
+        for name, variable in shadow.items():
+            new = tf.convert_to_tensor(weights[name])
+            variable.assign(decay * tf.convert_to_tensor(variable) + (1.0 - decay) * new)

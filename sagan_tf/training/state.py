@@ -1,0 +1,59 @@
+"""GAN: the one owner of everything that must survive a crash."""
+
+import tensorflow as tf
+
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.generator import Generator
+from sagan_tf.models.parts import Numerics
+from sagan_tf.models.spec import GANSpec
+from sagan_tf.training.ema import MovingAverage
+from sagan_tf.training.optimizers import TwoTimescaleAdam
+
+
+class GAN:
+    """Both networks, both optimizers, the average of G and the step, made inside the strategy's scope.
+
+    `step` counts generator updates. The optimizers' own counts follow from it, so that there is nothing else to
+    keep: the data's position and all randomness are functions of (seed, step).
+    """
+
+    def __init__(
+        self,
+        spec: GANSpec,
+        *,
+        optimizer: TwoTimescaleAdam,
+        average: MovingAverage | None,
+        numerics: Numerics,
+        seed: int,
+    ):
+        self.spec = spec
+        self.average = average
+        self.generator = Generator(spec, numerics=numerics, seed=2 * seed)
+        self.discriminator = Discriminator(spec, numerics=numerics, seed=2 * seed + 1)
+        self.g_variables = named_variables(self.generator)
+        self.d_variables = named_variables(self.discriminator)
+        self.g_trainable = {n: v for n, v in self.g_variables.items() if v.trainable}
+        self.d_trainable = {n: v for n, v in self.d_variables.items() if v.trainable}
+        self.g_optimizer = optimizer.generator(self.g_trainable)
+        self.d_optimizer = optimizer.discriminator(self.d_trainable)
+        self.shadow = {n: self._copy(n, v) for n, v in self.g_variables.items()} if average else {}
+        self.step = tf.Variable(
+            0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA, name="step"
+        )
+
+    @staticmethod
+    def _copy(name: str, variable: tf.Variable) -> tf.Variable:
+        return tf.Variable(tf.convert_to_tensor(variable), trainable=False, name="average_" + name.replace(".", "_"))
+
+    def variables(self) -> dict[str, tf.Variable]:
+        """All state by stable names: what a checkpoint holds."""
+        groups = {
+            "generator": self.g_variables,
+            "discriminator": self.d_variables,
+            "g_optimizer": self.g_optimizer.slots(),
+            "d_optimizer": self.d_optimizer.slots(),
+            "average": self.shadow,
+        }
+        named = {f"{group}.{name}": v for group, variables in groups.items() for name, v in variables.items()}
+        return {"step": self.step, **named}
