@@ -1,0 +1,181 @@
+"""A small classifier of the run's own data set, as a feature extractor: for data far from ImageNet, and for machines
+without Inception. Its numbers carry its name and compare only with numbers of the very same weights.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from sagan_tf.data.pipeline import training_batches
+from sagan_tf.data.source import Examples
+from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.cache import array_hash, cache_folder, content_key, read_arrays, write_arrays
+
+VERSION = 1
+MAX_SIDE = 64                # larger images are averaged down to this side first
+MAX_BYTES = 512 * 2**20      # of training images held in memory
+WIDTHS = (32, 64, 128)       # features: the last width
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifierBudget:
+    """How long the classifier is trained, by Adam with a cosine decay from `learning_rate` to 0."""
+
+    steps: int = 1500
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    seed: int = 0
+
+
+class Network(tf.keras.Model):
+    """Three 3x3 convolutions of stride 2 with ReLU, the average over places (the features), and a linear head.
+
+    Shapes: images (B,R,R,3) in [-1,1] -> features (B,128), logits (B,K).
+    """
+
+    def __init__(self, n_classes: int):
+        super().__init__()
+        self.convolutions = [tf.keras.layers.Conv2D(width, 3, strides=2, padding="same", activation="relu")
+                             for width in WIDTHS]
+        self.head = tf.keras.layers.Dense(n_classes)
+
+    def call(self, images):
+        hidden = images
+        for convolution in self.convolutions:
+            hidden = convolution(hidden)
+        features = tf.reduce_mean(hidden, [1, 2])                          # (B,F)
+        return features, self.head(features)
+
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Variables by names that don't depend on the flavor of Keras."""
+        layers = {f"convolution_{i}": layer for i, layer in enumerate(self.convolutions, start=1)} | {"head": self.head}
+        return {f"{name}/{part}": getattr(layer, part) for name, layer in layers.items() for part in ("kernel", "bias")}
+
+
+class DatasetClassifier:
+    """The trained network behind the extractors' contract. `accuracy` is on examples that training didn't see."""
+
+    classifies = True
+
+    def __init__(self, arrays: dict[str, np.ndarray], *, data_name: str, resolution: int):
+        weights = {name: value for name, value in arrays.items() if name != "accuracy"}
+        self.accuracy = float(arrays["accuracy"])
+        self.name = f"dataset-classifier:{data_name}@{resolution}"
+        self.hash = array_hash(weights)
+        self.resize = f"area {MAX_SIDE}" if resolution > MAX_SIDE else "none"
+        self.n_features, self.n_logits = WIDTHS[-1], len(weights["head/bias"])
+        self.note = f"held-out accuracy {self.accuracy:.4f}"
+        self._network = _build(self.n_logits, min(resolution, MAX_SIDE))
+        for name, variable in self._network.named_variables().items():
+            variable.assign(weights[name])
+        self._run = tf.function(lambda images: self._network(_shrink(images)),
+                                input_signature=[tf.TensorSpec([None, resolution, resolution, 3])])
+
+    def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._run(images)
+
+
+def dataset_classifier(examples: Examples, *, resolution: int, transform: Transform,
+                       budget: ClassifierBudget | None = None, progress: bool = True) -> DatasetClassifier:
+    """The classifier of this data at this resolution: read from the cache, or trained (about a minute) and cached.
+
+    Cached by content: the data's fingerprint, resolution, transform, budget and this file's version.
+    Raises ValueError for data with fewer than two classes.
+    """
+    budget = budget or ClassifierBudget()
+    n_classes = len(examples.class_names)
+    if n_classes < 2:
+        raise ValueError("the data set's own classifier needs 2 classes or more; received "
+                         f"classes={list(examples.class_names)}. Evaluate with Inception or with a SavedModel instead.")
+    key = content_key(kind="classifier", version=VERSION, data=examples.fingerprint, resolution=resolution,
+                      transform=repr(transform), budget=repr(budget), widths=str(WIDTHS), classes=n_classes)
+    path = cache_folder("classifiers") / f"{key}.npz"
+    arrays = read_arrays(path)
+    if arrays is None:
+        images, labels = _draw(examples, resolution=resolution, transform=transform, seed=budget.seed)
+        arrays = train_classifier(images, labels, n_classes=n_classes, budget=budget, progress=progress)
+        write_arrays(path, arrays)
+    return DatasetClassifier(arrays, data_name=examples.name, resolution=resolution)
+
+
+def train_classifier(images: np.ndarray, labels: np.ndarray, *, n_classes: int, budget: ClassifierBudget,
+                     progress: bool = True) -> dict[str, np.ndarray]:
+    """Trains on the first nine tenths, measures on the last: the weights by name, and `accuracy`.
+
+    Shapes: images uint8 (N,R,R,3) in random order, labels (N,).
+    """
+    n_train = len(images) - max(1, len(images) // 10)
+    network = _build(n_classes, images.shape[1])
+    _initialize(network, budget.seed)
+    optimizer = tf.keras.optimizers.Adam(
+        tf.keras.optimizers.schedules.CosineDecay(budget.learning_rate, budget.steps))
+    optimizer.build(network.trainable_variables)
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            _, logits = network(_from_uint8(x))
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+        gradients = tape.gradient(loss, network.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+        return loss
+
+    rng = np.random.default_rng(budget.seed)
+    bar = tqdm(range(budget.steps), desc="data set classifier", unit="step", disable=None if progress else True)
+    for _ in bar:
+        rows = rng.integers(n_train, size=budget.batch_size)
+        loss = step(images[rows], labels[rows])
+        if bar.n % 50 == 0:
+            bar.set_postfix(loss=f"{float(loss):.3f}", refresh=False)
+    accuracy = _accuracy(network, images[n_train:], labels[n_train:])
+    weights = {name: tf.convert_to_tensor(value).numpy() for name, value in network.named_variables().items()}
+    return weights | {"accuracy": np.float64(accuracy)}
+
+
+def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct examples in random order, as many as fit: the first batches of the first shuffled epoch."""
+    side = min(resolution, MAX_SIDE)
+    wanted = min(examples.n_examples, MAX_BYTES // (side * side * 3))
+    batch_size = min(100, wanted)
+    batches = training_batches(examples, resolution=resolution, batch_size=batch_size, seed=seed, start_batch=0,
+                               transform=transform)
+    images, labels = [], []
+    for x, y in batches.take(wanted // batch_size):
+        images.append(tf.cast(tf.round((_shrink(x) + 1) * 127.5), tf.uint8).numpy())
+        labels.append(y.numpy())
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _build(n_classes: int, side: int) -> Network:
+    network = Network(n_classes)
+    network(tf.zeros([1, side, side, 3]))
+    return network
+
+
+def _initialize(network: Network, seed: int) -> None:
+    """He normal kernels drawn by numpy, so that both flavors of Keras start alike; biases are 0."""
+    rng = np.random.default_rng(seed)
+    for name, variable in network.named_variables().items():
+        if name.endswith("kernel"):
+            fan_in = int(np.prod(variable.shape[:-1]))
+            variable.assign(rng.normal(scale=np.sqrt(2 / fan_in), size=variable.shape))
+
+
+def _accuracy(network: Network, images: np.ndarray, labels: np.ndarray) -> float:
+    hits = 0
+    for start in range(0, len(images), 500):
+        _, logits = network(_from_uint8(images[start : start + 500]))
+        hits += int((tf.argmax(logits, 1).numpy() == labels[start : start + 500]).sum())
+    return hits / len(images)
+
+
+def _from_uint8(images) -> tf.Tensor:
+    return tf.cast(images, tf.float32) / 127.5 - 1
+
+
+def _shrink(images: tf.Tensor) -> tf.Tensor:
+    if images.shape[1] <= MAX_SIDE:
+        return images
+    return tf.image.resize(images, [MAX_SIDE, MAX_SIDE], method="area")

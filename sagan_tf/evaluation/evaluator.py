@@ -1,0 +1,108 @@
+"""One evaluation: images, real images, an extractor and metrics in; numbers with their whole protocol out."""
+
+import dataclasses
+import difflib
+
+from sagan_tf.data.source import Examples
+from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.collecting import collect
+from sagan_tf.evaluation.features import Extractor
+from sagan_tf.evaluation.image_sets import ImageSet, Samples, example_images, generated_images
+from sagan_tf.evaluation.metrics import METRICS, Metric
+from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
+from sagan_tf.evaluation.real_side import real_side
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """What is measured, and how.
+
+    `extractor`: "auto", "inception", "dataset" or a SavedModel's folder (extractor_choice.py says what each is).
+    `inception_location`: where Inception lies, if not in `$TFHUB_CACHE_DIR`. `metrics`: names from METRICS; None
+    takes IS and FID, and where the extractor and the data set allow them class accuracy and long-range agreement.
+    `n_samples`: generated images, 50,000 in the papers. `batch_size`: images a pass through the extractor.
+    `seed`: of the samples. `allow_few_samples`: lets FID be computed of fewer images than features have dimensions.
+    """
+
+    extractor: str = "auto"
+    inception_location: str | None = None
+    metrics: tuple[str, ...] | None = None
+    n_samples: int = 50_000
+    batch_size: int = 64
+    seed: int = 0
+    allow_few_samples: bool = False
+
+    def __post_init__(self):
+        for name in ("n_samples", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"EvaluationOptions.{name} must be an integer of at least 1; "
+                                 f"received {name}={value!r}. Give a positive count.")
+        for name in self.metrics or ():
+            if name not in METRICS:
+                near = difflib.get_close_matches(name, METRICS, n=1) or list(METRICS)
+                raise ValueError(f"EvaluationOptions.metrics must be among {', '.join(METRICS)}; "
+                                 f"received metric={name!r}. Did you mean {near[0]!r}?")
+
+
+def evaluate(sampler: Samples, examples: Examples, *, extractor: Extractor, resolution: int, transform: Transform,
+             options: EvaluationOptions, facts: GeneratorFacts, progress: bool = True) -> EvaluationResult:
+    """Measures a generator's samples against its data set.
+
+    `sampler.batches(labels, seed=)` yields uint8 images (b,R,R,3); classes come in turn. `facts` (step, weights,
+    statistics, truncation) go into the protocol. The caller appends the result where it keeps its records.
+    Raises ValueError for metrics that these sides can't give, before any image is made.
+    """
+    generated = generated_images(sampler, count=options.n_samples, n_classes=len(examples.class_names),
+                                 resolution=resolution, seed=options.seed, name="samples",
+                                 agreement=examples.agreement)
+    real = example_images(examples, resolution=resolution, transform=transform, batch_size=options.batch_size)
+    return compare(generated, real, extractor=extractor, options=options, facts=facts, progress=progress)
+
+
+def compare(generated: ImageSet, real: ImageSet, *, extractor: Extractor, options: EvaluationOptions,
+            facts: GeneratorFacts | None = None, progress: bool = True) -> EvaluationResult:
+    """Measures any set of images against another: one pass over each side (the real one cached), then the metrics.
+
+    Raises ValueError for metrics that these sides can't give, before any image is read.
+    """
+    names = options.metrics or _available(generated, extractor)
+    metrics = {name: METRICS[name] for name in names}
+    for name, metric in metrics.items():
+        _check(name, metric, generated, real, extractor, allow_few_samples=options.allow_few_samples)
+    on_real = real_side(real, extractor, _union(metric.real for metric in metrics.values()), progress=progress)
+    on_generated = collect(generated, extractor, _union(metric.generated for metric in metrics.values()),
+                           title="generated images", progress=progress)
+    values: dict[str, float] = {}
+    for metric in metrics.values():
+        values |= metric.compute(on_generated, on_real)
+    protocol = describe_protocol(generated, real, extractor, seed=options.seed, facts=facts or GeneratorFacts())
+    return EvaluationResult(metrics=values, protocol=protocol)
+
+
+def _available(generated: ImageSet, extractor: Extractor) -> tuple[str, ...]:
+    optional = {"is": extractor.n_logits > 0, "fid": True, "class_accuracy": extractor.classifies,
+                "long_range_agreement": generated.agreement is not None}
+    return tuple(name for name, possible in optional.items() if possible)
+
+
+def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet, extractor: Extractor, *,
+           allow_few_samples: bool) -> None:
+    if "logits" in metric.generated and not extractor.n_logits:
+        raise ValueError(f"metric {name} needs an extractor with logits; received extractor={extractor.name}. "
+                         "Leave it out, or choose another extractor.")
+    if metric.classifies and not extractor.classifies:
+        raise ValueError(f"metric {name} needs the data set's own classifier; received extractor={extractor.name}. "
+                         "Use --extractor=dataset, or leave it out.")
+    if "agreement" in metric.generated and (generated.agreement is None or real.agreement is None):
+        raise ValueError(f"metric {name} needs a data set that measures agreement; received data={real.name}. "
+                         "Only the procedural data set does: leave the metric out.")
+    fewest = min(generated.count, real.count)
+    if metric.full_rank and fewest <= extractor.n_features and not allow_few_samples:
+        raise ValueError(f"metric {name} needs more images a side than its {extractor.n_features} features; received "
+                         f"images={generated.count}, reference={real.count}. Give at least {extractor.n_features + 1} "
+                         "of each, or, for debugging only, allow_few_samples=True.")
+
+
+def _union(needs) -> frozenset:
+    return frozenset().union(*needs)

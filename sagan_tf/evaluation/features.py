@@ -1,0 +1,110 @@
+"""Feature extractors: one contract for Inception, any SavedModel, and the data set's own classifier."""
+
+import hashlib
+import pathlib
+from typing import Protocol
+
+import tensorflow as tf
+
+FEATURE_OUTPUTS = ("pool_3", "features", "pool", "embedding")
+LOGIT_OUTPUTS = ("logits", "predictions")
+
+
+class Extractor(Protocol):
+    """A frozen network that turns images in [-1,1], float32 (B,R,R,3), into features (B,F) and logits (B,K).
+
+    Every number carries `name` and `hash`, and two numbers are comparable only where both agree. `resize` says how
+    images reach the network's input size. `n_logits` is 0 for a network without logits. `classifies`: the logits are
+    of the data set's own classes. `note`: what else must be known to judge a number, such as held-out accuracy.
+    """
+
+    name: str
+    hash: str
+    resize: str
+    n_features: int
+    n_logits: int
+    classifies: bool
+    note: str
+
+    def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]: ...
+
+
+class SavedModelExtractor:
+    """Any SavedModel with an output named like `pool_3` and, for the metrics that read logits, one like `logits`.
+
+    It takes float32 images (B,H,W,3) in [-1,1] through the signature `serving_default`, or else by being called.
+    Where its input has a fixed size, images are resized to it; `image_size` fixes it where the model doesn't tell.
+    Raises ValueError for a folder that is no SavedModel, or a model without such outputs.
+    """
+
+    classifies = False
+    note = ""
+
+    def __init__(self, directory: str, *, name: str | None = None, image_size: int | None = None):
+        if not tf.io.gfile.exists(f"{directory}/saved_model.pb"):
+            raise ValueError(f"a SavedModel's folder must hold saved_model.pb; received directory={directory!r}. "
+                             "Give the folder that saved_model.pb lies in.")
+        self._model = tf.saved_model.load(directory)
+        self._call, input_size = _entry(self._model, directory)
+        self._image_size = image_size or input_size
+        self.name = name or f"saved-model:{pathlib.PurePath(directory).name}"
+        self.hash = directory_hash(directory)
+        self.resize = f"tf1-bilinear {self._image_size}" if self._image_size else "none"
+        size = self._image_size or 32
+        features, logits = self(tf.zeros([1, size, size, 3]))
+        self.n_features, self.n_logits = int(features.shape[1]), int(logits.shape[1])
+
+    def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if self._image_size and images.shape[1:3] != (self._image_size, self._image_size):
+            images = resize_tf1_bilinear(images, self._image_size)
+        outputs = self._call(images)
+        logits = _pick(outputs, LOGIT_OUTPUTS)
+        flat = _flatten(_pick(outputs, FEATURE_OUTPUTS))
+        return flat, tf.zeros([tf.shape(flat)[0], 0]) if logits is None else _flatten(logits)
+
+
+def resize_tf1_bilinear(images: tf.Tensor, size: int) -> tf.Tensor:
+    """Bilinear as in TensorFlow 1: corners not aligned, no half-pixel centers, no antialiasing (SAGAN's and TF-GAN's).
+
+    Shapes: (B,H,W,3) -> (B,size,size,3).
+    """
+    return tf.compat.v1.image.resize_bilinear(images, [size, size], align_corners=False, half_pixel_centers=False)
+
+
+def directory_hash(directory: str) -> str:
+    """16 hexadecimal digits over the graph and the weights of a SavedModel: relative paths and bytes."""
+    digest = hashlib.sha256()
+    paths = [f"{directory}/saved_model.pb", *sorted(tf.io.gfile.glob(f"{directory}/variables/*"))]
+    for path in paths:
+        digest.update(path.removeprefix(directory).encode())
+        with tf.io.gfile.GFile(path, "rb") as file:
+            while chunk := file.read(1 << 22):
+                digest.update(chunk)
+    return digest.hexdigest()[:16]
+
+
+def _entry(model, directory: str):
+    """The function to call with images, its outputs checked by name, and the side that it fixes for its input."""
+    signature = getattr(model, "signatures", {}).get("serving_default")
+    if signature is not None:
+        (argument, spec), *others = signature.structured_input_signature[1].items()
+        if others:
+            raise ValueError("an extractor's serving_default must take images alone; received "
+                             f"arguments={[argument, *(name for name, _ in others)]}. Export another signature.")
+        if not set(FEATURE_OUTPUTS) & set(signature.structured_outputs):
+            raise ValueError(f"an extractor must have an output among {FEATURE_OUTPUTS}; received "
+                             f"outputs={sorted(signature.structured_outputs)} of {directory!r}. Rename its outputs.")
+        side = spec.shape[1] if spec.shape.rank == 4 else None
+        return lambda images: signature(**{argument: images}), side
+    if not callable(model):
+        raise ValueError("an extractor must have a signature serving_default or be callable; received "
+                         f"directory={directory!r}. Export it with one.")
+    return model, None
+
+
+def _pick(outputs: dict[str, tf.Tensor], names: tuple[str, ...]) -> tf.Tensor | None:
+    return next((outputs[name] for name in names if name in outputs), None)
+
+
+def _flatten(tensor: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(tensor, [tf.shape(tensor)[0], -1])                 # pool_3 may be (B,1,1,F)

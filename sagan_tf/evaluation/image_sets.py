@@ -1,0 +1,68 @@
+"""Images to be measured, in a fixed order: a sampler's, a data set's, or anybody's."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from sagan_tf.data.pipeline import evaluation_batches
+from sagan_tf.data.source import Examples
+from sagan_tf.data.transforms import Transform
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """`count` images of a side `resolution`; `batches(start)` delivers them from image `start` on.
+
+    A batch is (images float32 (B,R,R,3) in [-1,1], labels int32 (B,), or None where there are none). `fingerprint`
+    changes when the images would. `agreement` measures far-apart parts, where the data set offers that.
+    """
+
+    name: str
+    fingerprint: str
+    count: int
+    resolution: int
+    batches: Callable[[int], Iterable[tuple[np.ndarray, np.ndarray | None]]]
+    agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+
+
+class Samples(Protocol):
+    """What is asked of a sampler: uint8 batches (b,H,W,3) for labels (N,); image i depends on (seed, i, labels[i])."""
+
+    def batches(self, labels: np.ndarray, *, seed: int) -> Iterator[np.ndarray]: ...
+
+
+def generated_images(sampler: Samples, *, count: int, n_classes: int, resolution: int, seed: int, name: str,
+                     agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None) -> ImageSet:
+    """`count` samples with the classes in turn (uniform to within one image), as they would be stored: in uint8.
+
+    SAGAN's own evaluation feeds the generator's floats unquantized (spec of the released code); most later tools, and
+    this one, round to uint8 first, so that images on disk give the same numbers.
+    """
+    labels = np.arange(count, dtype=np.int32) % n_classes
+
+    def batches(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        done = 0
+        for images in sampler.batches(labels, seed=seed):
+            rows = slice(max(start - done, 0), len(images))
+            if rows.start < rows.stop:
+                yield images[rows].astype(np.float32) / 127.5 - 1, labels[done + rows.start : done + rows.stop]
+            done += len(images)
+
+    return ImageSet(name=name, fingerprint=f"{name} seed {seed}", count=count, resolution=resolution, batches=batches,
+                    agreement=agreement)
+
+
+def example_images(examples: Examples, *, resolution: int, transform: Transform, batch_size: int) -> ImageSet:
+    """All images of an opened data set, in its order and by its transform."""
+
+    def batches(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        whole, rest = divmod(start, batch_size)
+        stream = evaluation_batches(examples, resolution=resolution, batch_size=batch_size, transform=transform)
+        for images, labels in stream.skip(whole).as_numpy_iterator():
+            yield images[rest:], labels[rest:]
+            rest = 0
+
+    return ImageSet(name=examples.name, fingerprint=f"{examples.fingerprint} {transform!r} {resolution}",
+                    count=examples.n_examples, resolution=resolution, batches=batches, agreement=examples.agreement)

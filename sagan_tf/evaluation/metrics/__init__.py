@@ -1,0 +1,65 @@
+"""The table of metrics. To add one: a file with a pure function here, and a row."""
+
+import dataclasses
+from collections.abc import Callable
+
+from sagan_tf.evaluation import tfgan
+from sagan_tf.evaluation.collected import Collected, Part
+from sagan_tf.evaluation.metrics.class_accuracy import class_accuracy
+from sagan_tf.evaluation.metrics.fid import frechet_distance
+from sagan_tf.evaluation.metrics.inception_score import inception_score
+from sagan_tf.evaluation.metrics.long_range_agreement import long_range_agreement
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A metric's computation on (generated, real), and the parts of each side that it reads.
+
+    `classifies` says that the logits must be of the data set's own classes; `full_rank` that both sides need more
+    images than the features have dimensions.
+    """
+
+    compute: Callable[[Collected, Collected], dict[str, float]]
+    generated: frozenset[Part]
+    real: frozenset[Part] = frozenset()
+    classifies: bool = False
+    full_rank: bool = False
+
+
+def _inception_score(generated: Collected, real: Collected) -> dict[str, float]:
+    mean, deviation = inception_score(generated.logits, splits=10)
+    return {"is": mean, "is_std": deviation, "is_one_split": inception_score(generated.logits, splits=1)[0]}
+
+
+def _fid(generated: Collected, real: Collected) -> dict[str, float]:
+    return {"fid": frechet_distance(generated.moments, real.moments)}
+
+
+def _class_accuracy(generated: Collected, real: Collected) -> dict[str, float]:
+    return {"class_accuracy": class_accuracy(generated.logits, generated.labels)}
+
+
+def _long_range_agreement(generated: Collected, real: Collected) -> dict[str, float]:
+    return {"long_range_agreement": long_range_agreement(generated.agreement),
+            "long_range_agreement_real": long_range_agreement(real.agreement)}
+
+
+def _tfgan_inception_score(generated: Collected, real: Collected) -> dict[str, float]:
+    return {"tfgan_is": tfgan.inception_score(generated.logits)}
+
+
+def _tfgan_fid(generated: Collected, real: Collected) -> dict[str, float]:
+    return {"tfgan_fid": tfgan.frechet_distance(real.features, generated.features)}
+
+
+MOMENTS, FEATURES, LOGITS = frozenset({"moments"}), frozenset({"features"}), frozenset({"logits"})
+AGREEMENT = frozenset({"agreement"})
+
+METRICS: dict[str, Metric] = {
+    "is": Metric(compute=_inception_score, generated=LOGITS),
+    "fid": Metric(compute=_fid, generated=MOMENTS, real=MOMENTS, full_rank=True),
+    "class_accuracy": Metric(compute=_class_accuracy, generated=frozenset({"logits", "labels"}), classifies=True),
+    "long_range_agreement": Metric(compute=_long_range_agreement, generated=AGREEMENT, real=AGREEMENT),
+    "tfgan_is": Metric(compute=_tfgan_inception_score, generated=LOGITS),
+    "tfgan_fid": Metric(compute=_tfgan_fid, generated=FEATURES, real=FEATURES, full_rank=True),
+}

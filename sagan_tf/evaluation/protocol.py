@@ -1,0 +1,81 @@
+"""All that must be known to judge or repeat a number, stored with it."""
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.evaluation.features import Extractor
+from sagan_tf.evaluation.image_sets import ImageSet
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeneratorFacts:
+    """Which generator made the images: None where that isn't known, or doesn't apply.
+
+    `weights` is "raw" or "ema"; `statistics` the batch norms' ("moving", "batch", "standing"); `truncation` the
+    threshold beyond which latents are drawn again.
+    """
+
+    step: int | None = None
+    weights: str | None = None
+    statistics: str | None = None
+    truncation: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationResult:
+    """Metrics by name, and the protocol they were measured by."""
+
+    metrics: dict[str, float]
+    protocol: dict
+
+    def record(self) -> dict:
+        """The metrics' names as keys, beside `protocol`; what isn't finite becomes None, since JSON has no NaN."""
+        return {name: value if np.isfinite(value) else None for name, value in self.metrics.items()} | {
+            "protocol": self.protocol}
+
+    def append_to(self, path: pathlib.Path) -> None:
+        """Appends the record as one line of JSON, on disk when this returns."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(self.record()) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def summary(self) -> str:
+        """A screen for people: each number with its extractor, and the counts on both sides."""
+        p = self.protocol
+        lines = [f"{name:<27}{value:>12.4f}   [{p['extractor']}]" for name, value in self.metrics.items()]
+        counts = f"{p['n_generated']:,} of {p['images']} against {p['n_real']:,} of {p['reference']}"
+        notes = f"extractor {p['extractor']}: " + ", ".join(filter(None, [p["extractor_hash"], p["extractor_note"]]))
+        return "\n".join([*lines, counts, notes])
+
+
+def describe_protocol(generated: ImageSet, real: ImageSet, extractor: Extractor, *, seed: int,
+                      facts: GeneratorFacts) -> dict:
+    """The protocol of numbers that compare `generated` with `real` by this extractor, ready for JSON."""
+    return {
+        "extractor": extractor.name, "extractor_hash": extractor.hash, "extractor_note": extractor.note,
+        "resize": extractor.resize, "resolution": generated.resolution, "encoding": "uint8, rounded",
+        "images": generated.name, "n_generated": generated.count,
+        "reference": real.name, "reference_fingerprint": real.fingerprint, "n_real": real.count,
+        "seed": seed, **dataclasses.asdict(facts), "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions a number may depend on; the flavor of Keras is told by where its layers are defined."""
+    return {"sagan_tf": _own_version(), "tensorflow": tf.__version__, "numpy": np.__version__,
+            "keras": tf.keras.layers.Layer.__module__.split(".")[0]}
+
+
+def _own_version() -> str:
+    try:
+        return importlib.metadata.version("sagan_tf")
+    except importlib.metadata.PackageNotFoundError:
+        return "checkout"
