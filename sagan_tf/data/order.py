@@ -1,0 +1,47 @@
+"""The order of examples: every epoch a permutation keyed by (seed, epoch), reachable at any point in O(1)."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+_ENDLESS = tf.int64.max
+
+
+def permuted(position: tf.Tensor, *, n: int, seed: int) -> tf.Tensor:
+    """Index in [0, n) of the example at `position` (int64, ()) of the endless order.
+
+    Position p lies in epoch p // n; each epoch visits every index once, in a pseudo-random order of its own.
+    """
+    epoch, offset = position // n, position % n
+    key = tf.stack([tf.constant(seed, tf.int64), epoch])
+    return tf.random.experimental.index_shuffle(offset, key, tf.constant(n - 1, tf.int64))
+
+
+def positions(start: int, stride: int = 1) -> tf.data.Dataset:
+    """start, start + stride, start + 2 stride ... without end, as int64."""
+    if start < 0 or stride < 1:
+        raise ValueError(f"The stream's start and stride must be at least 0 and 1; received start={start}, "
+                         f"stride={stride}.")
+    return tf.data.Dataset.range(start, _ENDLESS - stride, stride)
+
+
+def shuffled_indices(n: int, *, seed: int, start: int = 0, stride: int = 1) -> tf.data.Dataset:
+    """The endless order of a set of n examples that can be read at random: int64 indices."""
+    return positions(start, stride).map(lambda position: permuted(position, n=n, seed=seed))
+
+
+def random_access(n: int, read: Callable, *, parallel: bool = True) -> tuple[Callable, Callable]:
+    """`stream` and `ordered` (see `Examples`) of n examples, where `read(index)` gives (image, label)."""
+
+    def read_all(indices: tf.data.Dataset) -> tf.data.Dataset:
+        if not parallel:
+            return indices.map(read)
+        return indices.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def stream(*, seed: int, start: int = 0, stride: int = 1) -> tf.data.Dataset:
+        return read_all(shuffled_indices(n, seed=seed, start=start, stride=stride))
+
+    def ordered() -> tf.data.Dataset:
+        return read_all(tf.data.Dataset.range(n))
+
+    return stream, ordered

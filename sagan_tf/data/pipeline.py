@@ -1,0 +1,103 @@
+"""From an opened data set to batches on [-1, 1]: deterministic, restartable at any batch, never the bottleneck."""
+
+import tensorflow as tf
+
+from sagan_tf.data.cache import in_memory
+from sagan_tf.data.order import positions
+from sagan_tf.data.source import Examples
+from sagan_tf.data.transforms import Transform
+
+_CROP, _FLIP, _DEQUANTIZE = 1, 2, 3        # streams of random numbers, one a use
+
+
+def training_batches(examples: Examples, *, resolution: int, batch_size: int, seed: int, start_batch: int = 0,
+                     transform: Transform, host: int = 0, hosts: int = 1, cache_bytes: int = 2**30) -> tf.data.Dataset:
+    """Endless shuffled batches (float32 (B, R, R, 3) in [-1, 1], int32 (B,)) of static shape.
+
+    Batch n is a pure function of (seed, n): starting at `start_batch=n` gives exactly the batches that an
+    uninterrupted run would have had from there on, without reading what came before.
+
+    Args:
+      examples: the opened data set.
+      resolution: R, in pixels.
+      batch_size: rows B of this host's batches. Row r of host h's batch n is example (n * B + r) * hosts + h of the
+        common order, so that no two hosts read the same example.
+      seed: of the order and of the transform's randomness.
+      start_batch: the number of batches that the run has had already.
+      transform: crop, resize, flip and scale.
+      host, hosts: this process's index among those that read, and their number.
+      cache_bytes: sets whose resized images take no more than this are decoded once and kept; 0 never caches.
+
+    Raises:
+      ValueError: batch_size, start_batch or host out of range.
+    """
+    if batch_size < 1 or start_batch < 0 or not 0 <= host < hosts:
+        raise ValueError(f"A pipeline must have batch_size >= 1, start_batch >= 0 and 0 <= host < hosts; received "
+                         f"batch_size={batch_size}, start_batch={start_batch}, host={host}, hosts={hosts}.")
+    if transform.crop == "center":
+        examples = in_memory(examples, resolution, transform, cache_bytes)
+    start = start_batch * batch_size * hosts + host
+    stream = examples.stream(seed=seed, start=start, stride=hosts)
+    if transform.crop == "random":
+        rows = tf.data.Dataset.zip((stream, positions(start, hosts))).map(
+            lambda row, position: (transform.resized(row[0], resolution, _uniform((), seed, position, _CROP)), row[1]),
+            num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    else:
+        rows = _resized(stream, resolution, transform)
+    firsts = positions(start, batch_size * hosts)
+    batches = tf.data.Dataset.zip((rows.batch(batch_size, drop_remainder=True), firsts)).map(
+        lambda batch, first: (_augmented(batch[0], transform, seed, first), _checked(batch[1], examples)),
+        num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _finished(batches)
+
+
+def evaluation_batches(examples: Examples, *, resolution: int, batch_size: int, transform: Transform,
+                       cache_bytes: int = 2**30) -> tf.data.Dataset:
+    """One ordered pass (float32 (b, R, R, 3) in [-1, 1], int32 (b,)), centrally cropped, never flipped, no noise.
+
+    Every example comes exactly once; the last batch holds what is left, so that b <= batch_size.
+    """
+    if batch_size < 1:
+        raise ValueError(f"A pipeline must have batch_size >= 1; received batch_size={batch_size}.")
+    if transform.crop == "center":
+        examples = in_memory(examples, resolution, transform, cache_bytes)
+    batches = _resized(examples.ordered(), resolution, transform.without_randomness()).batch(batch_size)
+    return _finished(batches.map(lambda images, labels: (transform.scaled(images), _checked(labels, examples))))
+
+
+def _resized(rows: tf.data.Dataset, resolution: int, transform: Transform) -> tf.data.Dataset:
+    if rows.element_spec[0].shape == (resolution, resolution, 3):
+        return rows
+    return rows.map(lambda image, label: (transform.resized(image, resolution), label),
+                    num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _uniform(shape, seed: int, position: tf.Tensor, use: int) -> tf.Tensor:
+    """float32 in [0, 1), a pure function of (seed, position, use)."""
+    key = tf.stack([tf.constant(seed * 8 + use, tf.int64), position])
+    return tf.random.stateless_uniform(shape, key)
+
+
+def _augmented(images: tf.Tensor, transform: Transform, seed: int, first: tf.Tensor) -> tf.Tensor:
+    """Flips and scales a batch; `first` is the place of its first row in the order."""
+    if transform.flip:
+        mirrored = _uniform((images.shape[0], 1, 1, 1), seed, first, _FLIP) < 0.5
+        images = tf.where(mirrored, images[:, :, ::-1], images)
+    noise = _uniform(images.shape, seed, first, _DEQUANTIZE) if transform.dequantize else None
+    return transform.scaled(images, noise)
+
+
+def _checked(labels: tf.Tensor, examples: Examples) -> tf.Tensor:
+    """The labels, each of them a class: an accelerator would clamp or wrap a wrong one in silence."""
+    n_classes = len(examples.class_names)
+    message = f"A label of {examples.name} must lie in 0..{n_classes - 1}. Check the data set's labels."
+    with tf.control_dependencies([tf.debugging.assert_non_negative(labels, message),
+                                  tf.debugging.assert_less(labels, n_classes, message)]):
+        return tf.identity(labels)
+
+
+def _finished(batches: tf.data.Dataset) -> tf.data.Dataset:
+    options = tf.data.Options()
+    options.deterministic = True
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
