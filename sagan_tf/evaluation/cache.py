@@ -48,7 +48,7 @@ def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
 def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray] | None:
     """The arrays of a cached .npz, or None where there is none or it is damaged (then it is made anew)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None

@@ -1,0 +1,85 @@
+"""Stand-ins for the evaluation's tests: a SavedModel of Inception's signature, a small data set, a sampler."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.data.source import Examples
+
+
+class StandIn(tf.Module):
+    """Outputs of TF-GAN's Inception: `pool_3` (B,1,1,F) and `logits` (B,K), of images in [-1,1]."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.projection = tf.Variable(tf.random.stateless_normal([3, 4], [1, 2]))
+        self.head = tf.Variable(tf.random.stateless_normal([4, 6], [3, 4]))
+        self.function = tf.function(self.outputs, input_signature=[tf.TensorSpec([None, side, side, 3])])
+
+    def outputs(self, images):
+        pooled = tf.reduce_mean(images, [1, 2], keepdims=True) @ self.projection
+        return {"pool_3": pooled, "logits": pooled[:, 0, 0] @ self.head}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAGAN_TF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def save_stand_in():
+    def save(directory, side=None):
+        model = StandIn(side)
+        tf.saved_model.save(model, str(directory), signatures=model.function.get_concrete_function())
+        return model
+
+    return save
+
+
+@pytest.fixture
+def examples():
+    """Two classes, dark and bright, 200 images of 8 x 8; agreement is the mean brightness of the bright ones."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(200, dtype=np.int32) % 2
+    images = np.clip(rng.normal(60 + 130 * labels[:, None, None, None], 20, (200, 8, 8, 3)), 0, 255).astype(np.uint8)
+
+    def ordered():
+        return tf.data.Dataset.from_tensor_slices((images, labels))
+
+    def stream(*, seed, start=0, stride=1):
+        return ordered().repeat().skip(start).shard(stride, 0)
+
+    def agreement(images, labels):
+        return np.where(labels == 1, (np.asarray(images).mean((1, 2, 3)) + 1) / 2, np.nan)
+
+    return Examples(name="two", class_names=("dark", "bright"), n_examples=200, fingerprint="two v1", stream=stream,
+                    ordered=ordered, agreement=agreement)
+
+
+class Painter:
+    """A sampler that paints image i from (seed, i, label) alone and counts its calls."""
+
+    def __init__(self, shift=0):
+        self.shift = shift
+        self.calls = 0
+
+    def batches(self, labels, *, seed):
+        self.calls += 1
+        for start in range(0, len(labels), 32):
+            rows = range(start, min(start + 32, len(labels)))
+            yield np.stack([self.paint(seed, i, labels[i]) for i in rows])
+
+    def paint(self, seed, i, label):
+        rng = np.random.default_rng([seed, i])
+        return np.clip(rng.normal(60 + 130 * label + self.shift, 20, (8, 8, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def painter():
+    return Painter

@@ -1,0 +1,67 @@
+"""The data set's classifier: it learns, is cached by content, and comes back the same."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier
+
+BUDGET = ClassifierBudget(steps=40, batch_size=32)
+
+
+def classifier_of(examples, **changes):
+    return dataset_classifier(examples, **{"resolution": 8, "transform": Transform(), "budget": BUDGET} | changes)
+
+
+def test_it_tells_the_classes_apart_and_says_how_well(examples):
+    classifier = classifier_of(examples)
+    images, labels = next(iter(examples.ordered().batch(200)))
+    _, logits = classifier(tf.cast(images, tf.float32) / 127.5 - 1)
+    assert np.mean(tf.argmax(logits, 1).numpy() == labels.numpy()) > 0.95
+    assert classifier.accuracy > 0.9 and classifier.note == f"held-out accuracy {classifier.accuracy:.4f}"
+    assert classifier.classifies and classifier.name == "dataset-classifier:two@8"
+
+
+def test_it_is_trained_once_for_the_same_content(examples, cache):
+    first = classifier_of(examples)
+    files = sorted(cache.rglob("*.npz"))
+    stamps = [path.stat().st_mtime_ns for path in files]
+    again = classifier_of(examples)
+    assert (again.hash, again.accuracy) == (first.hash, first.accuracy)
+    assert len(files) == 1 and [path.stat().st_mtime_ns for path in files] == stamps
+    probe = tf.random.stateless_uniform([2, 8, 8, 3], [0, 1])
+    np.testing.assert_array_equal(first(probe)[0], again(probe)[0])
+
+
+@pytest.mark.parametrize("change", ["fingerprint", "transform", "budget"])
+def test_other_content_is_another_classifier(examples, cache, change):
+    classifier_of(examples)
+    if change == "fingerprint":
+        classifier_of(dataclasses.replace(examples, fingerprint="two v2"))
+    else:
+        other = {"transform": Transform(flip=True), "budget": ClassifierBudget(steps=2, batch_size=32)}
+        classifier_of(examples, **{change: other[change]})
+    assert len(list(cache.rglob("*.npz"))) == 2
+
+
+def test_training_is_deterministic_and_a_damaged_cache_is_made_anew(examples, cache):
+    first = classifier_of(examples)
+    path = next(cache.rglob("*.npz"))
+    path.write_bytes(path.read_bytes()[:100])
+    assert classifier_of(examples).hash == first.hash
+
+
+def test_large_images_are_averaged_down(examples):
+    classifier = classifier_of(examples, resolution=128)
+    images = tf.random.stateless_uniform([2, 128, 128, 3], [0, 1])
+    blocks = tf.repeat(tf.repeat(tf.nn.avg_pool2d(images, 2, 2, "VALID"), 2, 1), 2, 2)
+    np.testing.assert_allclose(classifier(images)[0], classifier(blocks)[0], atol=1e-5)
+    assert classifier.resize == "area 64"
+
+
+def test_one_class_is_refused(examples):
+    with pytest.raises(ValueError, match=r"2 classes or more; received classes=\['all'\]"):
+        classifier_of(dataclasses.replace(examples, class_names=("all",)))

@@ -1,0 +1,134 @@
+"""The evaluator: right numbers with their protocol, the real side cached, refusals before any image is made."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.evaluator import EvaluationOptions, compare, evaluate
+from sagan_tf.evaluation.features import SavedModelExtractor
+from sagan_tf.evaluation.image_sets import example_images, generated_images
+from sagan_tf.evaluation.metrics.fid import frechet_distance
+from sagan_tf.evaluation.metrics.inception_score import inception_score
+from sagan_tf.evaluation.moments import moments_of
+from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts
+
+
+@pytest.fixture
+def extractor(tmp_path, save_stand_in):
+    save_stand_in(tmp_path / "net")
+    return SavedModelExtractor(str(tmp_path / "net"))
+
+
+def run(sampler, examples, extractor, **options):
+    return evaluate(sampler, examples, extractor=extractor, resolution=8, transform=Transform(),
+                    options=EvaluationOptions(**{"n_samples": 101, "batch_size": 32} | options),
+                    facts=GeneratorFacts(step=7, weights="ema"), progress=False)
+
+
+def test_numbers_are_those_of_all_features_at_once(examples, extractor, painter):
+    sampler = painter(shift=10)
+    result = run(sampler, examples, extractor, seed=3)
+    labels = np.arange(101) % 2
+    fake = np.stack([sampler.paint(3, i, label) for i, label in enumerate(labels)])
+    real = next(iter(examples.ordered().batch(200)))[0].numpy()
+    fake, real = (tf.constant(images, tf.float32) / 127.5 - 1 for images in (fake, real))
+    expected = frechet_distance(moments_of(extractor(fake)[0].numpy()), moments_of(extractor(real)[0].numpy()))
+    assert result.metrics["fid"] == pytest.approx(expected, rel=1e-5)
+    assert result.metrics["is"] == pytest.approx(inception_score(extractor(fake)[1].numpy())[0], rel=1e-5)
+    brightness = (fake.numpy().mean((1, 2, 3))[labels == 1].mean() + 1) / 2
+    assert result.metrics["long_range_agreement"] == pytest.approx(brightness, rel=1e-5)
+    assert "class_accuracy" not in result.metrics
+
+
+def test_a_number_carries_its_protocol_into_one_line(examples, extractor, painter, tmp_path):
+    result = run(painter(), examples, extractor, metrics=("fid",))
+    result.append_to(tmp_path / "run" / "metrics.jsonl")
+    result.append_to(tmp_path / "run" / "metrics.jsonl")
+    first, second = (json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
+    assert first == second and set(first) == {"fid", "protocol"}
+    expected = {"extractor": "saved-model:net", "extractor_hash": extractor.hash, "resize": "none", "resolution": 8,
+                "images": "samples", "n_generated": 101, "reference": "two", "n_real": 200, "seed": 0, "step": 7,
+                "weights": "ema", "statistics": None, "truncation": None}
+    assert expected.items() <= first["protocol"].items()
+    assert first["protocol"]["versions"]["tensorflow"] == tf.__version__
+    assert "[saved-model:net]" in result.summary() and "101 of samples against 200 of two" in result.summary()
+
+
+def test_what_is_not_finite_is_null_in_json():
+    result = EvaluationResult(metrics={"kid_std": float("nan"), "fid": 1.0}, protocol={})
+    assert result.record() == {"kid_std": None, "fid": 1.0, "protocol": {}}
+
+
+def test_the_real_side_is_computed_once_and_never_stale(examples, extractor, painter, cache):
+    def stamps():
+        return {path: path.stat().st_mtime_ns for path in cache.rglob("*-moments.npz")}
+
+    first = run(painter(), examples, extractor)
+    files = stamps()
+    assert len(files) == 1 and {"mu", "sigma"} <= set(np.load(next(iter(files))).files)
+    assert run(painter(), examples, extractor).metrics == first.metrics and stamps() == files
+    run(painter(), dataclasses.replace(examples, fingerprint="two v2"), extractor)
+    assert len(stamps()) == 2
+    extractor.hash = "another"
+    run(painter(), examples, extractor)
+    assert len(stamps()) == 3
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"n_samples": 4}, "more images a side than its 4 features; received images=4, reference=200. Give at least 5"),
+    ({"metrics": ("class_accuracy",)}, "needs the data set's own classifier"),
+])
+def test_impossible_metrics_are_refused_before_any_image_is_made(examples, extractor, painter, options, message):
+    sampler = painter()
+    with pytest.raises(ValueError, match=message):
+        run(sampler, examples, extractor, **options)
+    assert sampler.calls == 0
+
+
+def test_few_samples_can_be_allowed(examples, extractor, painter):
+    assert run(painter(), examples, extractor, n_samples=3, metrics=("fid",), allow_few_samples=True).metrics["fid"] > 0
+
+
+def test_agreement_is_refused_without_its_measure(examples, extractor, painter):
+    silent = dataclasses.replace(examples, agreement=None)
+    assert "long_range_agreement" not in run(painter(), silent, extractor).metrics
+    with pytest.raises(ValueError, match="Only the procedural"):
+        run(painter(), silent, extractor, metrics=("long_range_agreement",))
+
+
+def test_a_set_against_itself_is_at_distance_0(examples, extractor):
+    images = example_images(examples, resolution=8, transform=Transform(), batch_size=64)
+    result = compare(images, images, extractor=extractor, options=EvaluationOptions(metrics=("fid",)), progress=False)
+    assert result.metrics["fid"] == pytest.approx(0, abs=1e-8)
+
+
+def test_a_source_that_delivers_fewer_images_is_refused(examples, extractor):
+    images = example_images(examples, resolution=8, transform=Transform(), batch_size=64)
+    with pytest.raises(ValueError, match="its 300 images; received count=200"):
+        compare(dataclasses.replace(images, count=300), images, extractor=extractor,
+                options=EvaluationOptions(metrics=("fid",)), progress=False)
+
+
+def test_both_kinds_of_set_can_start_anywhere(examples, painter):
+    sets = (example_images(examples, resolution=8, transform=Transform(), batch_size=32),
+            generated_images(painter(), count=75, n_classes=2, resolution=8, seed=1, name="samples"))
+    for images in sets:
+        whole = [np.concatenate(rows) for rows in zip(*images.batches(0), strict=True)]
+        rest = [np.concatenate(rows) for rows in zip(*images.batches(45), strict=True)]
+        for all_rows, last_rows in zip(whole, rest, strict=True):
+            np.testing.assert_array_equal(all_rows[45:], last_rows)
+
+
+@pytest.mark.parametrize(("option", "message"), [
+    ({"metrics": ("fdi",)}, "received metric='fdi'. Did you mean 'fid'?"),
+    ({"n_samples": 0}, "n_samples must be an integer of at least 1; received n_samples=0"),
+    ({"batch_size": "64"}, "received batch_size='64'"),
+])
+def test_options_are_checked_at_construction(option, message):
+    with pytest.raises(ValueError) as caught:
+        EvaluationOptions(**option)
+    assert message in str(caught.value)
