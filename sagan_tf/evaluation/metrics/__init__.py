@@ -3,12 +3,16 @@
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
+
 from sagan_tf.evaluation import tfgan
 from sagan_tf.evaluation.collected import Collected, Part
 from sagan_tf.evaluation.metrics.class_accuracy import class_accuracy
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.metrics.inception_score import inception_score
+from sagan_tf.evaluation.metrics.kid import kernel_distance
 from sagan_tf.evaluation.metrics.long_range_agreement import long_range_agreement
+from sagan_tf.evaluation.metrics.precision_recall import precision_recall
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,19 @@ def _long_range_agreement(generated: Collected, real: Collected) -> dict[str, fl
             "long_range_agreement_real": long_range_agreement(real.agreement)}
 
 
+def _kid(generated: Collected, real: Collected) -> dict[str, float]:
+    mean, error = kernel_distance(_shuffled(real.features), _shuffled(generated.features))
+    return {"kid": mean, "kid_std": error}
+
+
+def _precision_recall(generated: Collected, real: Collected) -> dict[str, float]:
+    return dataclasses.asdict(precision_recall(real.features, generated.features))
+
+
+def _shuffled(features: np.ndarray) -> np.ndarray:
+    return features[np.random.default_rng(0).permutation(len(features))]
+
+
 def _tfgan_inception_score(generated: Collected, real: Collected) -> dict[str, float]:
     return {"tfgan_is": tfgan.inception_score(generated.logits)}
 
@@ -60,6 +77,8 @@ METRICS: dict[str, Metric] = {
     "fid": Metric(compute=_fid, generated=MOMENTS, real=MOMENTS, full_rank=True),
     "class_accuracy": Metric(compute=_class_accuracy, generated=frozenset({"logits", "labels"}), classifies=True),
     "long_range_agreement": Metric(compute=_long_range_agreement, generated=AGREEMENT, real=AGREEMENT),
+    "kid": Metric(compute=_kid, generated=FEATURES, real=FEATURES),
+    "pr": Metric(compute=_precision_recall, generated=FEATURES, real=FEATURES),
     "tfgan_is": Metric(compute=_tfgan_inception_score, generated=LOGITS),
     "tfgan_fid": Metric(compute=_tfgan_fid, generated=FEATURES, real=FEATURES, full_rank=True),
 }

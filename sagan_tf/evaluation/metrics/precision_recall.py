@@ -1,0 +1,70 @@
+"""Improved precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
+
+A set's manifold is the union of balls round its features, each as large as the distance to the k-th nearest other.
+"""
+
+import dataclasses
+
+import numpy as np
+
+CHUNK = 256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PrecisionRecall:
+    """Shares in [0,1], except density, which is about 1 for equal distributions and may exceed it."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_density: int = 5) -> PrecisionRecall:
+    """Precision and recall with k (3 in the paper), density and coverage with k_density (5 in the paper).
+
+    precision: share of generated features inside a ball of a real one (eq. 1 and 2 of Kynkaanniemi et al.); recall:
+    the same with the sides exchanged. density: balls of real features round a generated one, over k_density; coverage:
+    share of real balls with a generated feature inside (eq. 3 and 4 of Naeem et al.). A point at a ball's very border
+    is inside, as in the released code of the former. StudioGAN uses k = 5 for all four.
+
+    Shapes: real (N,F), generated (M,F); squared distances are taken in float64, 256 rows at a time.
+    Raises ValueError where a side has no k-th neighbor.
+    """
+    largest = max(k, k_density)
+    if min(len(real), len(generated)) <= largest:
+        raise ValueError(f"precision and recall need more than {largest} images a side; received "
+                         f"counts={len(real)}, {len(generated)}. Give more images.")
+    # Distances don't change when both sides move; near the origin fewer digits cancel.
+    center = real.mean(axis=0, dtype=np.float64)
+    real, generated = real - center, generated - center
+    real_radii, real_density_radii = _radii(real, k, k_density)
+    (generated_radii,) = _radii(generated, k)
+    in_real = np.zeros(len(generated), bool)
+    balls = np.zeros(len(generated), np.int64)
+    in_generated, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
+    for start in range(0, len(generated), CHUNK):
+        rows = slice(start, start + CHUNK)
+        squared = _squared_distances(generated[rows], real)
+        in_real[rows] = (squared <= real_radii).any(axis=1)
+        balls[rows] = (squared <= real_density_radii).sum(axis=1)
+        covered |= (squared <= real_density_radii).any(axis=0)
+        in_generated |= (squared <= generated_radii[rows, None]).any(axis=0)
+    return PrecisionRecall(precision=float(in_real.mean()), recall=float(in_generated.mean()),
+                           density=float(balls.mean() / k_density), coverage=float(covered.mean()))
+
+
+def _radii(features: np.ndarray, *ks: int) -> np.ndarray:
+    """For each k, the squared distance of each feature to the k-th nearest other: (len(ks), N)."""
+    radii = np.empty((len(ks), len(features)))
+    for start in range(0, len(features), CHUNK):
+        squared = _squared_distances(features[start : start + CHUNK], features)
+        rows = np.arange(len(squared))
+        squared[rows, start + rows] = 0
+        radii[:, start + rows] = np.partition(squared, ks, axis=1)[:, ks].T   # the 0-th is the feature itself
+    return radii
+
+
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * (a @ b.T)
+    return np.maximum(squares, 0)                                         # (N,M)

@@ -1,0 +1,85 @@
+"""KID, precision and recall, density and coverage: closed forms, loops, and equality with TF-GAN."""
+
+import numpy as np
+import pytest
+
+from sagan_tf.evaluation import tfgan
+from sagan_tf.evaluation.metrics import METRICS
+from sagan_tf.evaluation.metrics.kid import kernel_distance
+from sagan_tf.evaluation.metrics.precision_recall import precision_recall
+
+RNG = np.random.default_rng(0)
+REAL, FAKE = RNG.normal(size=(310, 6)), RNG.normal(loc=0.4, size=(290, 6))
+
+
+@pytest.mark.parametrize("block_size", [64, 100, 310])
+def test_kernel_distance_equals_tfgans(block_size):
+    ours = kernel_distance(REAL, FAKE, block_size=block_size)
+    assert ours == pytest.approx(tfgan.kernel_distance(REAL, FAKE, block_size=block_size), rel=1e-9, nan_ok=True)
+
+
+def test_kernel_distance_is_unbiased():
+    halves = [kernel_distance(*np.split(RNG.normal(size=(80, 4)), 2))[0] for _ in range(400)]
+    assert abs(np.mean(halves)) < 4 * np.std(halves) / 20
+    assert np.min(halves) < 0 < np.max(halves)
+
+
+def test_kernel_distance_of_two_points_by_hand():
+    # k(x,y) = (xy + 1)^3 in one dimension: mean over distinct pairs of a is 27, of b 1, across 1.
+    assert kernel_distance(np.array([[1.0], [2.0]]), np.array([[0.0], [0.0]]))[0] == pytest.approx(27 + 1 - 2 * 1)
+
+
+def test_sides_of_very_different_size_are_refused():
+    with pytest.raises(ValueError, match="4 blocks; received counts=310, 5"):
+        kernel_distance(REAL, REAL[:5], block_size=100)
+
+
+def test_kid_does_not_depend_on_the_order_of_the_classes():
+    from sagan_tf.evaluation.collected import Collected
+
+    class_by_class = np.concatenate([RNG.normal(size=(1500, 3)), RNG.normal(loc=5, size=(1500, 3))])
+    other = np.concatenate([RNG.normal(size=(1500, 3)), RNG.normal(loc=5, size=(1500, 3))])[::-1]
+    values = METRICS["kid"].compute(Collected(features=other), Collected(features=class_by_class))
+    assert abs(values["kid"]) < 4 * values["kid_std"]
+
+
+def test_a_set_against_itself_is_perfect():
+    result = precision_recall(REAL, REAL.copy())
+    assert (result.precision, result.recall, result.coverage) == (1, 1, 1)
+    assert result.density == pytest.approx(1, abs=0.35)
+
+
+def test_disjoint_sets_share_nothing():
+    result = precision_recall(REAL, FAKE + 100)
+    assert (result.precision, result.recall, result.density, result.coverage) == (0, 0, 0, 0)
+
+
+def test_a_dropped_mode_costs_recall_and_coverage_but_not_precision():
+    modes = np.concatenate([REAL, RNG.normal(loc=50, size=(310, 6))])
+    result = precision_recall(modes, RNG.normal(size=(400, 6)))
+    assert result.precision > 0.9 and result.recall < 0.5 and result.coverage < 0.52
+
+
+@pytest.mark.parametrize(("k", "k_density"), [(3, 5), (2, 1)])
+def test_all_four_equal_plain_loops(k, k_density):
+    def distances(a, b):
+        return np.array([[np.linalg.norm(x - y) for y in b] for x in a])
+
+    real, fake = REAL[:60], FAKE[:50]
+    real_radii = {j: np.sort(distances(real, real))[:, j] for j in (k, k_density)}
+    fake_radii = np.sort(distances(fake, fake))[:, k]
+    across = distances(fake, real)
+    result = precision_recall(real, fake, k=k, k_density=k_density)
+    assert result.precision == pytest.approx((across <= real_radii[k]).any(1).mean())
+    assert result.recall == pytest.approx((across <= fake_radii[:, None]).any(0).mean())
+    assert result.density == pytest.approx((across <= real_radii[k_density]).sum() / (k_density * 50))
+    assert result.coverage == pytest.approx((across <= real_radii[k_density]).any(0).mean())
+
+
+def test_distances_survive_a_far_origin():
+    assert precision_recall(REAL, FAKE) == precision_recall(REAL + 1e6, FAKE + 1e6)
+
+
+def test_too_few_images_for_a_neighbor_are_refused():
+    with pytest.raises(ValueError, match="more than 5 images a side; received counts=310, 5"):
+        precision_recall(REAL, FAKE[:5])
