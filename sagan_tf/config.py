@@ -1,0 +1,199 @@
+"""The one door of configuration: gin files and bindings in, one frozen object out; saved with the run, drift refused.
+
+Nothing else imports gin. What can be configured is handed in (`experiment.py` lists it), so that this file knows gin
+and no model. A wrong name, parameter, scope or file is one sentence with its place and the nearest right name, before
+any work; a binding that nothing uses is refused too, since gin itself lets it pass in silence.
+"""
+
+import dataclasses
+import difflib
+import importlib.util  # noqa: F401  gin 0.5.0 uses it without importing it
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+try:
+    import gin
+
+    gin.parse_config  # noqa: B018  without gin-config, a folder named gin passes as an empty package
+except (ImportError, AttributeError) as error:
+    raise ImportError("sagan_tf needs gin-config: pip install gin-config") from error
+
+_PACKAGE = Path(__file__).parent
+# Where `gin/...` is looked for: the working directory, a checkout, the files shipped in the installed package.
+SEARCH_PATHS = (Path.cwd(), _PACKAGE.parent, _PACKAGE / "shipped")
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong; the message is for the user's screen."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A configuration: the object that it describes, and the same as gin text (only what differs from defaults)."""
+
+    value: Any
+    text: str
+
+
+def load(
+    configurables: Mapping[str, Callable],
+    root: str,
+    *,
+    files: Sequence[str] = (),
+    bindings: Sequence[str] = (),
+    replaceable: frozenset[str] = frozenset(),
+) -> Loaded:
+    """Parses the files in order, then the bindings, and calls the configurable named `root`.
+
+    configurables: gin names ("families.sagan") and what they call. Bindings win over files, later ones over earlier.
+    Parts of the root with a default that is configurable are configured too, without being bound.
+    replaceable: names whose bindings in files may stay unused, because a later file or binding chose another one.
+
+    Raises:
+      ConfigError: for whatever is wrong, with file and line where there is one and the nearest right name.
+    """
+    gin.clear_config()
+    _register(configurables)
+    _search()
+    for file in files:
+        _require_file(file)
+    try:
+        gin.parse_config_files_and_bindings(list(files), None, finalize_config=False)
+        from_files = set(gin.config._CONFIG)
+        gin.parse_config(list(bindings))
+        value = _build(configurables, root)
+    except Exception as error:
+        raise ConfigError(_explain(error, configurables)) from error
+    _drop_replaced(from_files, replaceable)
+    _refuse_unused()
+    return Loaded(value, gin.config_str(max_line_length=110))
+
+
+def _build(configurables: Mapping[str, Callable], root: str) -> Any:
+    """Calls the root; a part that is not bound but has a configurable default is that default, configured."""
+    names = {id(target): name for name, target in configurables.items()}
+    bound = next((v for (scope, s), v in gin.config._CONFIG.items() if not scope and _short(s) == root), {})
+    parts = {
+        f.name: gin.get_configurable(names[id(f.default_factory)])()
+        for f in dataclasses.fields(configurables[root])
+        if id(f.default_factory) in names and f.name not in bound
+    }
+    return gin.get_configurable(root)(**parts)
+
+
+def _short(selector: str) -> str:
+    return selector.rpartition(".")[2]
+
+
+def _drop_replaced(from_files: set, replaceable: frozenset[str]) -> None:
+    for key in set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG):
+        if key in from_files and not key[0] and _short(key[1]) in replaceable:
+            del gin.config._CONFIG[key]
+
+
+_registered: dict[str, Callable] = {}
+
+
+def _register(configurables: Mapping[str, Callable]) -> None:
+    for name, target in configurables.items():
+        if name not in _registered:
+            module, _, selector = name.rpartition(".")
+            _registered[name] = gin.external_configurable(target, name=selector, module=module or None)
+
+
+def _search() -> None:
+    for path in SEARCH_PATHS:
+        if str(path) not in gin.config._LOCATION_PREFIXES:
+            gin.add_config_file_search_path(str(path))
+
+
+def _require_file(file: str) -> None:
+    if any((path / file).is_file() for path in SEARCH_PATHS):
+        return
+    known = sorted({str(p.relative_to(path)) for path in SEARCH_PATHS for p in (path / "gin").glob("**/*.gin")})
+    near = nearest(file, known)
+    raise ConfigError(
+        f"gin file must exist; received --gin_file={file}. {near}It is looked for in the working directory, "
+        "then among the files that come with sagan_tf: " + ", ".join(known)
+    )
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """ "Did you mean ...? " for a misspelt word, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def _explain(error: Exception, configurables: Mapping[str, Callable]) -> str:
+    """gin's error in one sentence, with the nearest right name."""
+    text = " ".join(str(error).split())
+    parameters = {name: list(inspect.signature(c).parameters) for name, c in configurables.items()}
+    if match := re.search(r"Configurable '([\w.]+)' doesn't have a parameter named '(\w+)'", text):
+        owner = next((n for n in parameters if n == match[1] or n.endswith("." + match[1])), None)
+        known = parameters.get(owner, [])
+        return f"{text}. {nearest(match[2], known)}{match[1]} has: {', '.join(known)}."
+    if match := re.search(r"No configurable matching (?:reference )?'@?([\w./]+?)(?:\(\))?'", text):
+        return f"{text}. {nearest(match[1], configurables)}Known names: {', '.join(configurables)}."
+    if "macro()" in text:
+        scope = re.search(r"in scope '(\w+)'", text)
+        return f"a macro must be given a value before it is used; received %{scope[1] if scope else '?'} without one."
+    if "malformed node" in text:
+        return f"a value must be a Python literal (strings in quotes); {text}"
+    return text
+
+
+def _refuse_unused() -> None:
+    """Every binding must have been used by building the object: gin ignores a misspelt scope without a word."""
+    unused = set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG)
+    used = sorted({_short(selector) for scope, selector in gin.config._OPERATIVE_CONFIG if not scope})
+    for scope, selector in sorted(unused):
+        parameters = ", ".join(gin.config._CONFIG[(scope, selector)])
+        name = f"{scope}/{_short(selector)}" if scope else _short(selector)
+        reason = f"nothing uses the scope {scope!r}" if scope else f"{name} is not part of this configuration"
+        raise ConfigError(
+            f"every binding must be used; received one for {name} ({parameters}), but {reason}. Remove it, or refer "
+            f"to it as @{name}(). In use: {', '.join(used)}."
+        )
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """A frozen dataclass as "field.subfield" -> plain value, with the class of each part as "field"."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(value):
+        item, name = getattr(value, field.name), f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(item):
+            flat[name] = type(item).__name__
+            flat |= flatten(item, name + ".")
+        else:
+            flat[name] = list(item) if isinstance(item, tuple) else item
+    return flat
+
+
+def save(folder: Path, loaded: Loaded) -> None:
+    """Writes config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
+    (folder / "config.gin").write_text(loaded.text + "\n", encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(flatten(loaded.value), indent=1) + "\n", encoding="utf-8")
+
+
+def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:
+    """What differs between the run's configuration and this one, a line each; `free` fields may differ.
+
+    A name ending in "." frees everything below it.
+    """
+    before = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    after = json.loads(json.dumps(flatten(value)))
+    free = tuple(free)
+
+    def is_free(name: str) -> bool:
+        return any(name == f or (f.endswith(".") and name.startswith(f)) or name + "." == f for f in free)
+
+    names = dict.fromkeys((*before, *after))
+    return [
+        f"{name}: {before.get(name, 'absent')!r} in the run, {after.get(name, 'absent')!r} now"
+        for name in names
+        if before.get(name, "absent") != after.get(name, "absent") and not is_free(name)
+    ]

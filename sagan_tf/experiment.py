@@ -1,0 +1,157 @@
+"""Experiment: all that one gin file describes, as one frozen object; and the list of what gin may configure.
+
+In gin files its name is `train`: `train.batch_size = 256`. To make a new class or function configurable, add it to
+CONFIGURABLES.
+"""
+
+import argparse
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sagan_tf import config, latents
+from sagan_tf.data.from_flag import source_from_flag
+from sagan_tf.data.image_folder import ImageFolder
+from sagan_tf.data.procedural import ProceduralSource
+from sagan_tf.data.source import Source
+from sagan_tf.data.tfds import TfdsSource
+from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.evaluator import EvaluationOptions
+from sagan_tf.models import families
+from sagan_tf.models.parts import Numerics
+from sagan_tf.models.spec import GANSpec
+from sagan_tf.objectives.objective import Objective
+from sagan_tf.training.ema import MovingAverage
+from sagan_tf.training.optimizers import TwoTimescaleAdam
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A run: the networks, what they are trained on, how, and for how long.
+
+    spec: the two networks; the number of classes comes from the data.
+    data, transform: the source of real images and how they become squares of the resolution.
+    objective, optimizer, average: losses, TTUR Adam, and the moving average of G (None: no average).
+    numerics: precision and form of the computation.
+    latent: the prior of z by name.
+    batch_size: real images of one D update, over all replicas together; fakes as many.
+    discriminator_steps: D updates before each G update.
+    total_steps: G updates of the whole run.
+    seed: of initial weights, order of the data, z and labels.
+    steps_per_call: steps of one compiled call; progress, logs and signals wait for a call's end.
+    checkpoint_every, log_every, sample_every: in steps; 0 never. keep_checkpoints: how many of the last are kept.
+    evaluation: what is measured when the run ends (None: nothing).
+
+    Raises:
+      ValueError: for a value out of range.
+    """
+
+    spec: GANSpec
+    data: Source
+    transform: Transform = field(default_factory=Transform)
+    objective: Objective = field(default_factory=Objective)
+    optimizer: TwoTimescaleAdam = field(default_factory=TwoTimescaleAdam)
+    average: MovingAverage | None = None
+    numerics: Numerics = field(default_factory=Numerics)
+    latent: str = "normal"
+    batch_size: int = 64
+    discriminator_steps: int = 1
+    total_steps: int = 1_000_000
+    seed: int = 0
+    steps_per_call: int = 10
+    checkpoint_every: int = 1000
+    keep_checkpoints: int = 3
+    log_every: int = 100
+    sample_every: int = 1000
+    evaluation: EvaluationOptions | None = None
+
+    def __post_init__(self):
+        for name, kind in (("spec", GANSpec), ("transform", Transform), ("objective", Objective)):
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(
+                    f"train.{name} must be a {kind.__name__}; received train.{name}={getattr(self, name)!r}. "
+                    f"Bind it to a call, such as train.spec = @families.sagan()."
+                )
+        latents.prior(self.latent)
+        for name in ("batch_size", "discriminator_steps", "total_steps", "steps_per_call", "keep_checkpoints"):
+            self._check_integer(name, least=1)
+        for name in ("checkpoint_every", "log_every", "sample_every", "seed"):
+            self._check_integer(name, least=0)
+
+    def _check_integer(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"train.{name} must be an integer of at least {least}; received train.{name}={value!r}.")
+
+    def sized(self) -> GANSpec:
+        """The networks for this data's classes."""
+        return self.spec.with_classes(len(self.data.class_names()))
+
+
+SOURCES = {"ProceduralSource": ProceduralSource, "ImageFolder": ImageFolder, "TfdsSource": TfdsSource}
+CONFIGURABLES = {
+    "train": Experiment,
+    "families.sagan": families.sagan,
+    "TwoTimescaleAdam": TwoTimescaleAdam,
+    "Objective": Objective,
+    "MovingAverage": MovingAverage,
+    "Numerics": Numerics,
+    "Transform": Transform,
+    "EvaluationOptions": EvaluationOptions,
+    **SOURCES,
+}
+
+# What may differ when a run goes on: how often it speaks and saves, and how long it lasts, not what it computes.
+FREE_ON_RESUME = (
+    "total_steps",
+    "steps_per_call",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "log_every",
+    "sample_every",
+    "evaluation.",
+)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags that name a configuration, common to the verbs."""
+    parser.add_argument("--gin_file", action="append", default=[], metavar="FILE", help="configuration; repeatable")
+    parser.add_argument(
+        "--gin_bindings", "--gin_param", action="append", default=[], metavar="BINDING",
+        help="one binding, such as train.batch_size=32; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--data", metavar="DATA", help="folder of images, prepared shards, or tfds:NAME")
+    parser.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
+
+
+def load(
+    gin_file: list[str], gin_bindings: list[str], data: str | None = None, data_dir: str | None = None
+) -> config.Loaded:
+    """The experiment that files, bindings and data flags describe; `--data` replaces the files' data set.
+
+    Raises:
+      ConfigError: if anything of it is wrong, before any work.
+      DataError: if `--data` names nothing that can be read.
+    """
+    if not gin_file:
+        raise config.ConfigError("a configuration must be named; received no --gin_file. Try --gin_file=gin/quickstart.gin")
+    extra = _bindings_of(source_from_flag(data, data_dir)) if data else []
+    extra += [f"TfdsSource.data_dir = {data_dir!r}"] if data_dir and not data else []
+    return config.load(
+        CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra], replaceable=frozenset(SOURCES)
+    )
+
+
+def _bindings_of(source: Source) -> list[str]:
+    """A source as gin bindings, so that the run's own config.gin holds it."""
+    name = type(source).__name__
+    values = [
+        (f.name, getattr(source, f.name))
+        for f in dataclasses.fields(source)
+        if getattr(source, f.name) != f.default
+    ]
+    return [f"train.data = @{name}()"] + [f"{name}.{key} = {_literal(value)}" for key, value in values]
+
+
+def _literal(value) -> str:
+    return repr(str(value)) if isinstance(value, Path) else repr(value)

@@ -1,0 +1,186 @@
+"""The run directory: everything that a verb needs to know about a run, in one folder that explains itself.
+
+    config.gin  config.json     what was asked for, and every value of it, defaults too
+    run.json                    data set (name, fingerprint, class names), commands, versions
+    architecture.txt            both nets' tables
+    checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
+    train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
+    samples/step-*.png          sheets with a row a class
+    tensorboard/                the same for TensorBoard
+"""
+
+import datetime
+import json
+import platform
+import shlex
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import tensorflow as tf
+
+from sagan_tf import config, describe, experiment
+from sagan_tf.data.source import Examples
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.generator import Generator
+from sagan_tf.models.spec import GANSpec
+from sagan_tf.sampling.sampler import Sampler
+from sagan_tf.training.checkpoints import CheckpointStore
+
+
+class RunError(RuntimeError):
+    """A folder is not the run that was expected. The message says what to do."""
+
+
+class RunDirectory:
+    """A run on disk. `experiment` and `class_names` are read from it, never from flags."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "run.json").is_file()
+
+    @classmethod
+    def open(cls, path: Path | str) -> "RunDirectory":
+        """An existing run.
+
+        Raises:
+          RunError: if the folder holds none.
+        """
+        run = cls(path)
+        if not run.exists:
+            raise RunError(
+                f"--run_dir must be a run's directory (with run.json); received --run_dir={path}. "
+                "Start one with: python -m sagan_tf.train --gin_file=gin/quickstart.gin --run_dir=RUN"
+            )
+        return run
+
+    def prepare(self, loaded: config.Loaded, examples: Examples, *, allow_change: bool = False) -> None:
+        """Starts the run, or checks that this is the same run and notes that it goes on.
+
+        Raises:
+          RunError: if the folder holds something else, or if configuration or data differ from the run's.
+        """
+        if not self.exists:
+            self._refuse_foreign()
+            self.path.mkdir(parents=True, exist_ok=True)
+            config.save(self.path, loaded)
+            spec = loaded.value.spec.with_classes(len(examples.class_names))
+            (self.path / "architecture.txt").write_text(describe.table(spec) + "\n", encoding="utf-8")
+            self._write({"data": _facts(examples), "commands": []})
+        elif not allow_change:
+            self._refuse_drift(loaded, examples)
+        else:
+            config.save(self.path, loaded)
+        facts = self.facts()
+        facts["commands"].append(_command())
+        self._write(facts)
+
+    def _refuse_foreign(self) -> None:
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(
+                f"--run_dir must be new, empty or a run of sagan_tf; received --run_dir={self.path}, which holds other "
+                "files. Name another directory."
+            )
+
+    def _refuse_drift(self, loaded: config.Loaded, examples: Examples) -> None:
+        lines = config.difference(self.path, loaded.value, experiment.FREE_ON_RESUME)
+        before, after = self.facts()["data"], _facts(examples)
+        if not lines and before != after:
+            lines = [f"data {key}: {_short(before[key])} in the run, {_short(after[key])} now"
+                     for key in after if before[key] != after[key]]  # fmt: skip
+        if lines:
+            raise RunError(
+                f"{self.path} holds a run with another configuration:\n  "
+                + "\n  ".join(lines)
+                + "\nUse another --run_dir for this one, or the old configuration to go on with that run; "
+                "--allow_config_change goes on all the same."
+            )
+
+    def facts(self) -> dict:
+        return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+
+    def _write(self, facts: dict) -> None:
+        temporary = self.path / ".run.json"
+        temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(self.path / "run.json")
+
+    def experiment(self) -> experiment.Experiment:
+        """What the run was started with."""
+        return experiment.load([str(self.path / "config.gin")], []).value
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.facts()["data"]["class_names"])
+
+    def spec(self) -> GANSpec:
+        return self.experiment().spec.with_classes(len(self.class_names))
+
+    def checkpoints(self, keep: int = 3, say: Callable[[str], None] = print) -> CheckpointStore:
+        return CheckpointStore(self.path / "checkpoints", keep=keep, say=say)
+
+    def generator(self, *, average: bool | None = None, step: int | None = None) -> tuple[Generator, int, bool]:
+        """G with the weights of the newest good checkpoint (or of `step`), that step, and whether they are averaged.
+
+        average: the moving average or the raw weights; None: the average if the run keeps one.
+
+        Raises:
+          RunError: if there is no checkpoint, or an average is asked for and the run keeps none.
+        """
+        settings = self.experiment()
+        averaged = settings.average is not None if average is None else average
+        if averaged and settings.average is None:
+            raise RunError(f"the run in {self.path} keeps no moving average of G. Leave --average out.")
+        generator = Generator(self.spec(), numerics=settings.numerics)
+        prefix = "average." if averaged else "generator."
+        variables = {prefix + name: v for name, v in named_variables(generator).items()}
+        found = self.checkpoints(say=lambda line: print(line, file=sys.stderr)).restore(variables, step)
+        if found is None:
+            raise RunError(
+                f"the run in {self.path} has no checkpoint yet. Train it first: repeat its command (run.json has it)."
+            )
+        return generator, found, averaged
+
+    def sampler(self, *, average: bool | None = None, step: int | None = None) -> tuple[Sampler, int, bool]:
+        """The same, ready to draw images."""
+        generator, found, averaged = self.generator(average=average, step=step)
+        latent = self.experiment().latent
+        spec = generator.spec
+        made = Sampler(
+            generator, z_dim=spec.z_dim, n_classes=spec.n_classes, resolution=spec.resolution, latent=latent
+        )
+        return made, found, averaged
+
+
+def _facts(examples: Examples) -> dict:
+    return {
+        "name": examples.name,
+        "fingerprint": examples.fingerprint,
+        "n_examples": examples.n_examples,
+        "class_names": list(examples.class_names),
+    }
+
+
+def _short(value, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _command() -> dict:
+    return {
+        "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", "-m", "sagan_tf." + Path(sys.argv[0]).stem, *sys.argv[1:]]),
+        "versions": {
+            "sagan_tf": metadata.version("sagan_tf") if _installed("sagan_tf") else "checkout",
+            "tensorflow": tf.__version__,
+            "keras": tf.keras.layers.Layer.__module__.partition(".")[0],
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _installed(name: str) -> bool:
+    return any(True for _ in metadata.distributions(name=name))

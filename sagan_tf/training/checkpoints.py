@@ -1,0 +1,168 @@
+"""Durable checkpoints: whole or not there, verified before they are believed, the newest good one wins.
+
+A checkpoint is the folder `step-00001000` with TensorFlow's own checkpoint files and `manifest.json` (the step, the
+name, shape and type of every variable, size and SHA-256 of every file). It is written beside its place, flushed to
+disk, and renamed; a crash leaves at most a `.tmp-*` folder, which the next save removes.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+_MANIFEST = "manifest.json"
+_NAME = re.compile(r"step-(\d{8})")
+# Everything that TensorFlow raises on damaged files.
+_DAMAGE = (tf.errors.OpError, IndexError, ValueError, AssertionError, OSError, KeyError)
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint can't be written, or there are some and none can be used."""
+
+
+class CheckpointStore:
+    """The checkpoints below one folder, the last `keep` of them kept.
+
+    variables: all state by stable names. `say` is given one line for everything unusual.
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 3, say: Callable[[str], None] = print):
+        if keep < 1:
+            raise ValueError(f"keep_checkpoints must be at least 1; received keep_checkpoints={keep!r}.")
+        self.folder = Path(folder)
+        self.keep = keep
+        self.say = say
+
+    def steps(self) -> list[int]:
+        """The steps of all checkpoints, ascending."""
+        names = (p.name for p in self.folder.iterdir()) if self.folder.is_dir() else ()
+        return sorted(int(match[1]) for match in map(_NAME.fullmatch, names) if match)
+
+    def path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def save(self, variables: Mapping[str, tf.Variable], step: int) -> Path:
+        """Writes one checkpoint; an existing one of this step is left as it is.
+
+        Raises:
+          CheckpointError: if the disk is full or can't be written; older checkpoints stay as they are.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+        if self.path(step).exists():
+            return self.path(step)
+        temporary = self.folder / f".tmp-step-{step:08d}-{os.getpid()}"
+        try:
+            self._write(temporary, variables, step)
+            os.rename(temporary, self.path(step))
+            _flush(self.folder)
+        except (OSError, tf.errors.OpError) as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            free = shutil.disk_usage(self.folder).free >> 20
+            needed = sum(v.dtype.size * v.shape.num_elements() for v in variables.values()) >> 20
+            raise CheckpointError(
+                f"the checkpoint of step {step} could not be written to {self.folder} ({error}); it needs {needed} MB "
+                f"and {free} MB are free. Older checkpoints are untouched: make room and repeat the command."
+            ) from error
+        for old in self.steps()[: -self.keep]:
+            shutil.rmtree(self.path(old))
+        return self.path(step)
+
+    def _sweep(self) -> None:
+        for left in self.folder.glob(".tmp-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    @staticmethod
+    def _write(folder: Path, variables: Mapping[str, tf.Variable], step: int) -> None:
+        folder.mkdir()
+        tf.train.Checkpoint(variables=dict(variables)).write(str(folder / "state"))
+        files = sorted(p for p in folder.iterdir() if p.is_file())
+        manifest = {
+            "step": step,
+            "files": {p.name: {"size": p.stat().st_size, "sha256": _sha256(p)} for p in files},
+            "variables": [[name, list(v.shape), v.dtype.name] for name, v in sorted(variables.items())],
+        }
+        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
+        for p in (*files, folder / _MANIFEST, folder):
+            _flush(p)
+
+    def restore(
+        self, variables: Mapping[str, tf.Variable], step: int | None = None, *, quarantine: bool = False
+    ) -> int | None:
+        """Reads the newest good checkpoint (or the one of `step`) into the variables and returns its step.
+
+        A damaged one is said aloud (and renamed to `*.bad` by the run's owner, with `quarantine`), and the one before
+        it is tried. None if there is none at all.
+
+        Raises:
+          CheckpointError: if there are some and none can be read, or if one doesn't fit the variables.
+        """
+        steps = [step] if step is not None else self.steps()[::-1]
+        for candidate in steps:
+            try:
+                self._read(self.path(candidate), variables)
+                return candidate
+            except _DAMAGE as error:
+                self.say(f"Checkpoint {self.path(candidate)} can't be used: {str(error).splitlines()[0][:200]}")
+                if quarantine and self.path(candidate).exists():
+                    self._set_aside(self.path(candidate))
+        if steps or list(self.folder.glob("*.bad")):
+            raise CheckpointError(
+                f"no usable checkpoint is in {self.folder} (damaged ones are set aside as *.bad). "
+                "Restore the folder from a copy, or start a new run in another directory."
+            )
+        return None
+
+    @staticmethod
+    def _set_aside(path: Path) -> None:
+        target = path.with_name(path.name + ".bad")
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(path, target)
+
+    @staticmethod
+    def _read(folder: Path, variables: Mapping[str, tf.Variable]) -> None:
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        for name, expected in manifest["files"].items():
+            if (folder / name).stat().st_size != expected["size"] or _sha256(folder / name) != expected["sha256"]:
+                raise ValueError(f"{name} does not match its checksum")
+        _check_fit(folder, {name: tuple(shape) for name, shape, _ in manifest["variables"]}, variables)
+        status = tf.train.Checkpoint(variables=dict(variables)).read(str(folder / "state"))
+        status.assert_existing_objects_matched()
+        status.expect_partial()
+
+
+def _check_fit(folder: Path, saved: dict[str, tuple], variables: Mapping[str, tf.Variable]) -> None:
+    """The variables asked for must be in the checkpoint with their shapes; it may hold more (a sampler reads G only)."""
+    for name, variable in variables.items():
+        if saved.get(name) != tuple(variable.shape):
+            has = f"has shape {saved[name]}" if name in saved else "is missing"
+            raise CheckpointError(
+                f"checkpoint {folder} doesn't fit this configuration: {name} {has} there and is "
+                f"{tuple(variable.shape)} here. Use the configuration that the run was started with."
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+
+
+def _digest(file) -> str:
+    """What hashlib.file_digest does, for Python 3.10."""
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

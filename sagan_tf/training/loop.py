@@ -1,0 +1,153 @@
+"""The loop: calls of several compiled steps, and between them progress, logs, samples, checkpoints and signals."""
+
+import math
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from sagan_tf.objectives.objective import Objective
+from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.state import GAN
+from sagan_tf.training.step import Draw, gan_step
+
+INTERRUPTED = 75  # exit code: saved after SIGTERM or SIGINT, run the same command again
+
+
+class NonFiniteError(RuntimeError):
+    """A loss became NaN or infinite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """What happens every `every` steps, and at the end: run(step, logs). 0 means never."""
+
+    every: int
+    run: Callable[[int, dict[str, float]], None]
+
+
+def compile_steps(
+    gan: GAN, objective: Objective, draw: Draw, strategy: tf.distribute.Strategy, discriminator_steps: int
+) -> Callable:
+    """n steps in one call: (iterator, n) -> the logs' means over the n steps and all replicas. n is a tensor."""
+
+    @tf.autograph.experimental.do_not_convert
+    def replica_step(batches, step):
+        return gan_step(gan, objective, draw, batches, step)
+
+    @tf.autograph.experimental.do_not_convert
+    def one_step(iterator):
+        batches = [iterator.get_next() for _ in range(discriminator_steps)]
+        logs = strategy.run(replica_step, args=(batches, gan.step.read_value()))
+        gan.step.assign_add(1)
+        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    names = ("d_loss", "g_loss", "logits_real", "logits_fake")
+
+    @tf.function
+    def steps(iterator, n):
+        sums = {name: tf.zeros([]) for name in names}
+        for _ in tf.range(n):
+            logs = one_step(iterator)
+            sums = {name: sums[name] + logs[name] for name in names}
+        return {name: sums[name] / tf.cast(n, tf.float32) for name in names}
+
+    return steps
+
+
+class Interruption:
+    """Remembers SIGTERM and SIGINT while the loop runs; the second one acts as it would without us."""
+
+    def __enter__(self) -> "Interruption":
+        self.received: int | None = None
+        self._before = {s: signal.signal(s, self._remember) for s in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def _remember(self, number, frame) -> None:
+        self.received = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __exit__(self, *_) -> None:
+        self._restore()
+
+
+def train(
+    gan: GAN,
+    steps: Callable,
+    batches: Iterable,
+    *,
+    stop_at: int,
+    total_steps: int,
+    steps_per_call: int,
+    batch_size: int,
+    checkpoint_every: int,
+    store: CheckpointStore,
+    actions: Sequence[Action] = (),
+) -> bool:
+    """Trains from gan.step to `stop_at`, then saves. True if it came to that, False if a signal stopped it earlier.
+
+    steps: from `compile_steps`. A call is cut so that it ends where a checkpoint or an action is due.
+
+    Raises:
+      NonFiniteError: with the step and the last good checkpoint; the bad state is not saved.
+    """
+    iterator, step = iter(batches), int(gan.step)
+    save = Action(every=checkpoint_every, run=lambda at, _: store.save(gan.variables(), at))
+    due = (*actions, save)
+    with Interruption() as interruption, _progress(step, stop_at, total_steps) as bar:
+        while step < stop_at and interruption.received is None:
+            n = min(steps_per_call, *(_until(action, step) for action in due), stop_at - step)
+            logs = {name: float(value) for name, value in steps(iterator, tf.constant(n)).items()}
+            if int(gan.step) != step + n:
+                raise RuntimeError(f"{n} steps from {step} must end at {step + n}; the state says {int(gan.step)}.")
+            step += n
+            _check_finite(logs, step, store)
+            _show(bar, n, logs, batch_size)
+            for action in due:
+                if _until(action, step - 1) == 1 or (step == stop_at and action.every):
+                    action.run(step, logs)
+        if interruption.received is not None:
+            store.save(gan.variables(), step)
+    return interruption.received is None
+
+
+def _until(action: Action, step: int) -> float:
+    """Steps from here to the action's next turn."""
+    return action.every - step % action.every if action.every else math.inf
+
+
+def _check_finite(logs: dict[str, float], step: int, store: CheckpointStore) -> None:
+    bad = [name for name, value in logs.items() if not math.isfinite(value)]
+    if bad:
+        last = store.steps()[-1:]
+        kept = f"The last good checkpoint is {store.path(last[0])}" if last else "There is no checkpoint yet"
+        raise NonFiniteError(
+            f"{', '.join(bad)} became non-finite within the steps up to {step}; training stopped and nothing of it "
+            f"was saved. {kept}: repeat the command to go on from it, or lower the learning rates."
+        )
+
+
+def _progress(step: int, stop_at: int, total_steps: int) -> tqdm:
+    return tqdm(
+        total=max(stop_at, step),
+        initial=step,
+        desc="train" if stop_at == total_steps else f"train to {stop_at} of {total_steps}",
+        unit="step",
+        dynamic_ncols=True,
+        mininterval=0.5,
+        smoothing=0.1,
+    )
+
+
+def _show(bar: tqdm, n: int, logs: dict[str, float], batch_size: int) -> None:
+    bar.set_postfix_str(f"D {logs['d_loss']:.3f}  G {logs['g_loss']:.3f}", refresh=False)
+    bar.update(n)
+    rate = bar.format_dict["rate"]
+    if rate:
+        bar.set_postfix_str(f"D {logs['d_loss']:.3f}  G {logs['g_loss']:.3f}  {rate * batch_size:.0f} images/s")
