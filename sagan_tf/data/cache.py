@@ -35,7 +35,8 @@ def _decoded(examples: Examples, resolution: int, transform: Transform) -> Examp
             done += len(label)
             progress.update(len(label))
     if done != examples.n_examples:
-        raise RuntimeError(f"{examples.name} must give its {examples.n_examples} examples in one pass; received {done}.")
+        raise RuntimeError(f"{examples.name} must give its {examples.n_examples} examples in one pass; received "
+                           f"{done}.")
     pixels, classes = tf.constant(images), tf.constant(labels)
     stream, ordered = random_access(len(labels), lambda i: (pixels[i], classes[i]), parallel=False)
     return dataclasses.replace(examples, stream=stream, ordered=ordered, costly=False)

@@ -10,7 +10,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MAX_PIXELS = 2**26                         # 67 million: larger than cameras' 61, and 192 MiB once decoded
 
 
-class UnreadableImage(ValueError):
+class UnreadableImageError(ValueError):
     """The file is no image, is cut short, or is too large. The message says which, without the path."""
 
 
@@ -21,23 +21,23 @@ def decode(path: pathlib.Path, *, max_pixels: int | None = None) -> np.ndarray:
     converted; transparent pixels are laid over white; the EXIF orientation is applied. The file's content decides
     what it is, not its name.
 
-    Raises UnreadableImage: no image of the known formats, truncated, damaged, unreadable, or over `max_pixels`
+    Raises UnreadableImageError: no image of the known formats, truncated, damaged, unreadable, or over `max_pixels`
     (found in the header, before anything is decoded).
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
             if max_pixels is not None and image.width * image.height > max_pixels:
-                raise UnreadableImage(f"{image.width} x {image.height} pixels, more than max_pixels={max_pixels}")
+                raise UnreadableImageError(f"{image.width} x {image.height} pixels, more than max_pixels={max_pixels}")
             image.load()
             return np.asarray(_rgb(ImageOps.exif_transpose(image)))
-    except UnreadableImage:
+    except UnreadableImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise UnreadableImage(f"far too many pixels ({error})") from error
+        raise UnreadableImageError(f"far too many pixels ({error})") from error
     except PermissionError as error:
-        raise UnreadableImage("no permission to read it") from error
+        raise UnreadableImageError("no permission to read it") from error
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error, ... on damaged files
-        raise UnreadableImage(_reason(path, error)) from error
+        raise UnreadableImageError(_reason(path, error)) from error
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -11,7 +11,7 @@ import tempfile
 import numpy as np
 from tqdm import tqdm
 
-from sagan_tf.data.decoding import UnreadableImage, decode
+from sagan_tf.data.decoding import UnreadableImageError, decode
 from sagan_tf.data.source import DataError
 
 _NAMED = 20                                # bad files that a message names; the rest are counted
@@ -75,7 +75,7 @@ def _check_all(root: pathlib.Path, paths: list[str], max_pixels: int) -> dict[st
     def check(path: str) -> tuple[int, int, str]:
         try:
             height, width, _ = decode(root / path, max_pixels=max_pixels).shape
-        except UnreadableImage as error:
+        except UnreadableImageError as error:
             return 0, 0, str(error)
         return height, width, ""
 

@@ -30,7 +30,7 @@ def eyes(u: np.ndarray, resolution: int) -> np.ndarray:
 def wings(u: np.ndarray, resolution: int) -> np.ndarray:
     """Two slanted ellipses, left and right, mirror images of one another."""
     x, y, pixel = grid(resolution)
-    a, b = rotated(np.abs(x) - 0.57, y - between(u[:, 3], -0.25, 0.25), between(u[:, 4], -0.9, 0.9))
+    a, b = rotated(np.abs(x) - 0.57, y - between(u[:, 3], -0.25, 0.25), between(u[:, 4], -0.7, 0.7))
     long, short = between(u[:, 2], 0.5, 0.66), between(u[:, 5], 0.2, 0.26)
     scale = np.hypot(a / short, b / long)
     outer, inner = (coverage((scale - part) * short, pixel) for part in (1.0, 0.55))
@@ -40,8 +40,8 @@ def wings(u: np.ndarray, resolution: int) -> np.ndarray:
 def rings(u: np.ndarray, resolution: int) -> np.ndarray:
     """Two rings, above and below, of one color, radius and width, at one place across."""
     x, y, pixel = grid(resolution)
-    from_center = np.hypot(x - between(u[:, 3], -0.45, 0.45), np.abs(y) - 0.54)
-    radius, width = between(u[:, 2], 0.26, 0.34), between(u[:, 5], 0.08, 0.11)
+    from_center = np.hypot(x - between(u[:, 3], -0.45, 0.45), np.abs(y) - 0.56)
+    radius, width = between(u[:, 2], 0.25, 0.33), between(u[:, 5], 0.08, 0.1)
     return _paint(u, [(0.45, coverage(np.abs(from_center - radius) - width, pixel))])
 
 

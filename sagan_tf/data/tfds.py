@@ -80,7 +80,7 @@ class TfdsSource:
         tfds = self._library()
         plain = self.name.split("/")[0].split(":")[0]
         try:
-            return tfds.builder_cls(plain) and tfds.builder(self.name, data_dir=self._where(), try_gcs=False)
+            return tfds.builder(self.name, data_dir=self._where(), try_gcs=False)
         except tfds.core.registered.DatasetNotFoundError as error:
             near = difflib.get_close_matches(plain, tfds.list_builders(with_community_datasets=False), 3)
             hint = f" Perhaps you mean {' or '.join(near)}." if near else ""

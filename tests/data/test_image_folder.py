@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from sagan_tf.data import file_check
+from sagan_tf.data.image_folder import ImageFolder
+from sagan_tf.data.pipeline import evaluation_batches, training_batches
+from sagan_tf.data.source import DataError
+from sagan_tf.data.transforms import Transform
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three classes of six images, each of one grey: 40 * class + 2 * number, alternately 16 and 24 pixels high."""
+    for label, name in enumerate(("ant hill", "bée", "cat")):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            grey = Image.new("L", (20, 16 if number % 2 else 24), 40 * label + 2 * number)
+            grey.save(tmp_path / name / f"{number}.png")
+    return tmp_path
+
+
+def test_reads_every_image_with_its_label(folder):
+    examples = ImageFolder(path=str(folder)).open(16)
+    assert examples.class_names == ImageFolder(path=str(folder)).class_names() == ("ant hill", "bée", "cat")
+    values = [(int(image[0, 0, 0]), int(label)) for image, label in examples.ordered().as_numpy_iterator()]
+    assert values == [(40 * label + 2 * number, label) for label in range(3) for number in range(6)]
+    assert [image.shape for image, _ in examples.ordered().take(2).as_numpy_iterator()] == [(24, 20, 3), (16, 20, 3)]
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 2**20])
+def test_batches(folder, cache_bytes):
+    examples = ImageFolder(path=str(folder)).open(8)
+    options = {"resolution": 8, "transform": Transform(), "cache_bytes": cache_bytes}
+    rows = list(training_batches(examples, batch_size=9, seed=0, **options).take(2).as_numpy_iterator())
+    greys = np.rint((np.concatenate([images for images, _ in rows])[:, 4, 4, 0] + 1) * 127.5)
+    labels = np.concatenate([labels for _, labels in rows])
+    np.testing.assert_array_equal(greys // 40, labels)
+    assert len(set(greys)) == 18
+    evaluated = np.concatenate([labels for _, labels in evaluation_batches(examples, batch_size=5, **options)])
+    np.testing.assert_array_equal(evaluated, np.repeat(np.arange(3), 6))
+
+
+def test_every_bad_file_is_named_and_refused(folder):
+    (folder / "cat" / "notes.png").write_text("not an image")
+    (folder / "bée" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    (folder / "bée" / "none.webp").write_bytes(b"")
+    with pytest.raises(DataError) as caught:
+        ImageFolder(path=str(folder)).open(16)
+    message = str(caught.value)
+    assert "3 of 21" in message
+    for line in ("cat/notes.png: not a PNG", "bée/cut.jpg: ", "bée/none.webp: empty file"):
+        assert line in message
+
+
+def test_the_pixel_limit_is_named(folder):
+    with pytest.raises(DataError, match=r"0\.png: 20 x 24 pixels, more than max_pixels=400"):
+        ImageFolder(path=str(folder), max_pixels=400).open(16)
+
+
+def test_small_images_are_left_out_when_asked(folder):
+    examples = ImageFolder(path=str(folder), min_short_edge=20).open(16)
+    assert examples.n_examples == 9
+    assert {image.shape[0] for image, _ in examples.ordered().as_numpy_iterator()} == {24}
+    assert "9 images with a short edge below 20" in examples.notes[0]
+    with pytest.raises(DataError, match="none in ant hill, bée, cat"):
+        ImageFolder(path=str(folder), min_short_edge=21).open(16)
+
+
+def test_only_new_and_changed_files_are_decoded_again(folder, monkeypatch):
+    decoded = []
+    real = file_check.decode
+    monkeypatch.setattr(file_check, "decode", lambda path, **options: decoded.append(path.name) or real(path, **options))
+    first = ImageFolder(path=str(folder)).open(16)
+    assert len(decoded) == 18
+    again = ImageFolder(path=str(folder)).open(16)
+    assert len(decoded) == 18 and again.fingerprint == first.fingerprint
+    Image.new("L", (9, 9), 3).save(folder / "cat" / "0.png")
+    Image.new("L", (9, 9), 3).save(folder / "cat" / "new.png")
+    changed = ImageFolder(path=str(folder)).open(16)
+    assert sorted(decoded[18:]) == ["0.png", "new.png"]
+    assert changed.fingerprint != first.fingerprint and changed.n_examples == 19
+
+
+def test_bad_files_are_not_remembered_as_good(folder):
+    bad = folder / "cat" / "bad.png"
+    bad.write_text("no")
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"bad\.png"):
+            ImageFolder(path=str(folder)).open(16)
+    bad.unlink()
+    assert ImageFolder(path=str(folder)).open(16).n_examples == 18
+
+
+@pytest.mark.parametrize("memory", ["not json", "[1, 2]", '{"cat/0.png": []}', '{"cat/0.png": ["1:2"]}'])
+def test_a_damaged_memory_costs_a_check_and_no_more(folder, memory):
+    ImageFolder(path=str(folder)).open(16)
+    file_check._memory_file(folder, ImageFolder(path="").max_pixels).write_text(memory)
+    assert ImageFolder(path=str(folder)).open(16).n_examples == 18
