@@ -3,10 +3,12 @@
 import dataclasses
 from typing import Literal, get_args
 
+import numpy as np
 import tensorflow as tf
 
 Method = Literal["biggan", "sagan", "sngan"]
 Crop = Literal["center", "random"]
+_ROUND_TRIP = ((np.arange(256) / 127.5 - 1.0 + 1.0) * 127.5).astype(np.uint8)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,14 +19,16 @@ class Transform:
 
       method    crop offset along the long edge   resampling to R x R               rounding to 8 bits
       biggan    floor((long - short) / 2)         area (Brock et al. 2019, 4)       nearest
-      sagan     round((long - short) / 2)         antialiased bilinear              truncation
+      sagan     round((long - short) / 2)         antialiased bilinear              nearest, then truncated
       sngan     center 256 x 256 of the image     antialiased bilinear, twice       nearest
                 resized to a short side of 256
 
-    "sagan" is the released code's converter (imresize, then a float round trip that truncates); "sngan" leaves out
-    the converter's JPEG step (quality 95) between its two resizes. BigGAN's released PyTorch code resamples bilinearly
-    and nobody's code by area; BigGAN's text is followed, as the default. Every method is antialiased. An image that
-    has the target size already passes untouched, so that a set that was prepared once is not resampled again.
+    "sagan" is the released code's converter: imresize to bytes, to [-1, 1] in double precision and back, and truncated
+    there, which lowers some bytes by one. "sngan" leaves out the converter's JPEG step (quality 95) between its two
+    resizes, and the filter of small images, which is the source's (`ImageFolder.min_short_edge`). BigGAN's released
+    PyTorch code resamples bilinearly and nobody's code by area; BigGAN's text is followed, as the default. Every method
+    is antialiased. An image that has the target size already passes untouched, so that a set that was prepared once is
+    not resampled again.
 
     Attributes:
       method: one of the above.
@@ -66,8 +70,8 @@ class Transform:
         image = _square(image, "round" if self.method == "sagan" else "floor", place)
         if self.method == "biggan":
             return _to_bytes(tf.image.resize(image, (resolution, resolution), method="area"))
-        image = tf.image.resize(image, (resolution, resolution), method="bilinear", antialias=True)
-        return tf.cast(tf.clip_by_value(image, 0.0, 255.0), tf.uint8) if self.method == "sagan" else _to_bytes(image)
+        image = _to_bytes(tf.image.resize(image, (resolution, resolution), method="bilinear", antialias=True))
+        return tf.gather(_ROUND_TRIP, tf.cast(image, tf.int32)) if self.method == "sagan" else image
 
     def without_randomness(self) -> "Transform":
         """The same pictures for evaluation: centered, not mirrored, no noise."""

@@ -70,7 +70,7 @@ def test_small_images_are_left_out_when_asked(folder):
 def test_only_new_and_changed_files_are_decoded_again(folder, monkeypatch):
     decoded = []
     real = file_check.decode
-    monkeypatch.setattr(file_check, "decode", lambda path, **options: decoded.append(path.name) or real(path, **options))
+    monkeypatch.setattr(file_check, "decode", lambda path, **limit: decoded.append(path.name) or real(path, **limit))
     first = ImageFolder(path=str(folder)).open(16)
     assert len(decoded) == 18
     again = ImageFolder(path=str(folder)).open(16)
