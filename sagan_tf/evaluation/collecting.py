@@ -1,35 +1,49 @@
 """One pass over a set of images: through the extractor, into what the metrics need."""
 
-import contextlib
+import pathlib
+import time
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from sagan_tf.evaluation.cache import cache_folder, content_key, read_arrays, write_arrays
 from sagan_tf.evaluation.collected import Collected, Collector, Part
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
 
 
 def collect(images: ImageSet, extractor: Extractor, needs: frozenset[Part], *, title: str,
-            progress: bool = True) -> Collected:
+            save_every_seconds: float = 60, progress: bool = True) -> Collected:
     """Runs all images through the extractor once and keeps `needs`.
 
-    Raises ValueError where the set delivers another number of images than it declares: a moved or cut source.
+    What was kept so far is saved now and then, for images that can be told: the same call after an interruption goes
+    on there, and ends with the same bits. Raises ValueError where the set delivers another number of images than it
+    declares: a moved or cut source.
     """
     collector = Collector(needs)
-    with progress_bar(images.count, title, progress=progress) as bar:
-        for batch, labels in images.batches(0):
+    partial = _partial(images, extractor, needs)
+    if partial and (state := read_arrays(partial)):
+        collector.restore(state)
+    saved = time.monotonic()
+    with tqdm(total=images.count, initial=collector.count, desc=title, unit="image", unit_scale=True,
+              disable=None if progress else True) as bar:
+        for batch, labels in images.batches(collector.count):
             collector.add(batch_parts(images, extractor, needs, batch, labels))
             bar.update(len(batch))
+            if partial and time.monotonic() - saved >= save_every_seconds:
+                write_arrays(partial, collector.state())
+                saved = time.monotonic()
     if collector.count != images.count:
         raise ValueError(f"{images.name} must deliver its {images.count} images; received count={collector.count}. "
                          "Check the source: it changed while it was read.")
+    if partial:
+        partial.unlink(missing_ok=True)
     return collector.result()
 
 
 def batch_parts(images: ImageSet, extractor: Extractor, needs: frozenset[Part], batch: np.ndarray,
-                labels: np.ndarray | None) -> dict[Part, np.ndarray]:
+                labels: np.ndarray) -> dict[Part, np.ndarray]:
     """The needed parts of one batch (B,R,R,3), each with B rows; features stand for the moments too."""
     parts: dict[Part, np.ndarray] = {}
     if needs & {"moments", "features", "logits"}:
@@ -42,8 +56,9 @@ def batch_parts(images: ImageSet, extractor: Extractor, needs: frozenset[Part], 
     return parts
 
 
-@contextlib.contextmanager
-def progress_bar(count: int, title: str, *, progress: bool):
-    """A bar in images; silent where standard error is no terminal."""
-    with tqdm(total=count, desc=title, unit="image", unit_scale=True, disable=None if progress else True) as bar:
-        yield bar
+def _partial(images: ImageSet, extractor: Extractor, needs: frozenset[Part]) -> pathlib.Path | None:
+    if images.fingerprint is None:
+        return None
+    key = content_key(images=images.fingerprint, count=images.count, resolution=images.resolution,
+                      extractor=extractor.name, hash=extractor.hash, needs=str(sorted(needs)))
+    return cache_folder("partial") / f"{key}.npz"

@@ -10,7 +10,7 @@ from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet, Samples, example_images, generated_images
 from sagan_tf.evaluation.metrics import METRICS, Metric
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
-from sagan_tf.evaluation.real_side import real_side
+from sagan_tf.evaluation.real_side import KnownMoments, real_side
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,27 +46,31 @@ class EvaluationOptions:
 
 
 def evaluate(sampler: Samples, examples: Examples, *, extractor: Extractor, resolution: int, transform: Transform,
-             options: EvaluationOptions, facts: GeneratorFacts, progress: bool = True) -> EvaluationResult:
+             options: EvaluationOptions, facts: GeneratorFacts, identity: str | None = None,
+             progress: bool = True) -> EvaluationResult:
     """Measures a generator's samples against its data set.
 
     `sampler.batches(labels, seed=)` yields uint8 images (b,R,R,3); classes come in turn. `facts` (step, weights,
-    statistics, truncation) go into the protocol. The caller appends the result where it keeps its records.
+    statistics, truncation) go into the protocol. With the `identity` of the generator's weights (a hash), an
+    interrupted evaluation goes on where it was. The caller appends the result where it keeps its records.
     Raises ValueError for metrics that these sides can't give, before any image is made.
     """
-    generated = generated_images(sampler, count=options.n_samples, n_classes=len(examples.class_names),
-                                 resolution=resolution, seed=options.seed, name="samples",
+    generated = generated_images(sampler, count=options.n_samples, class_names=examples.class_names,
+                                 resolution=resolution, seed=options.seed, identity=identity,
                                  agreement=examples.agreement)
     real = example_images(examples, resolution=resolution, transform=transform, batch_size=options.batch_size)
     return compare(generated, real, extractor=extractor, options=options, facts=facts, progress=progress)
 
 
-def compare(generated: ImageSet, real: ImageSet, *, extractor: Extractor, options: EvaluationOptions,
+def compare(generated: ImageSet, real: ImageSet | KnownMoments, *, extractor: Extractor, options: EvaluationOptions,
             facts: GeneratorFacts | None = None, progress: bool = True) -> EvaluationResult:
     """Measures any set of images against another: one pass over each side (the real one cached), then the metrics.
 
+    `real` may be the moments of a file instead, which are enough for FID alone.
+
     Raises ValueError for metrics that these sides can't give, before any image is read.
     """
-    names = options.metrics or _available(generated, extractor)
+    names = options.metrics or _available(generated, real, extractor)
     metrics = {name: METRICS[name] for name in names}
     for name, metric in metrics.items():
         _check(name, metric, generated, real, extractor, allow_few_samples=options.allow_few_samples)
@@ -80,13 +84,21 @@ def compare(generated: ImageSet, real: ImageSet, *, extractor: Extractor, option
     return EvaluationResult(metrics=values, protocol=protocol)
 
 
-def _available(generated: ImageSet, extractor: Extractor) -> tuple[str, ...]:
-    optional = {"is": extractor.n_logits > 0, "fid": True, "class_accuracy": extractor.classifies,
-                "long_range_agreement": generated.agreement is not None}
+def _available(generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor) -> tuple[str, ...]:
+    optional = {"is": extractor.n_logits > 0, "fid": True,
+                "class_accuracy": extractor.classifies and _classes_agree(generated, real),
+                "long_range_agreement": generated.agreement is not None and real.agreement is not None}
     return tuple(name for name, possible in optional.items() if possible)
 
 
-def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet, extractor: Extractor, *,
+def _classes_agree(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
+    """Whether labels mean the same on both sides: by name, or, where one side only numbers its classes, by number."""
+    names = generated.class_names
+    numbered = all(name.isdigit() for name in names) and len(names) <= len(real.class_names)
+    return len(names) > 1 and (names == real.class_names or numbered)
+
+
+def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor, *,
            allow_few_samples: bool) -> None:
     if "logits" in metric.generated and not extractor.n_logits:
         raise ValueError(f"metric {name} needs an extractor with logits; received extractor={extractor.name}. "
@@ -94,14 +106,25 @@ def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet, extra
     if metric.classifies and not extractor.classifies:
         raise ValueError(f"metric {name} needs the data set's own classifier; received extractor={extractor.name}. "
                          "Use --extractor=dataset, or leave it out.")
+    if metric.classifies and not _classes_agree(generated, real):
+        raise ValueError(f"metric {name} needs labels of the reference's classes; received classes "
+                         f"{_short(generated.class_names)} against {_short(real.class_names)}. Label the images, or "
+                         "leave it out.")
     if "agreement" in metric.generated and (generated.agreement is None or real.agreement is None):
         raise ValueError(f"metric {name} needs a data set that measures agreement; received data={real.name}. "
                          "Only the procedural data set does: leave the metric out.")
-    fewest = min(generated.count, real.count)
+    if missing := metric.real - real.parts:
+        raise ValueError(f"metric {name} needs the reference's {', '.join(sorted(missing))}; received "
+                         f"reference={real.name}. Give the images themselves, or leave it out.")
+    fewest = min(generated.count, generated.count if real.count is None else real.count)
     if metric.full_rank and fewest <= extractor.n_features and not allow_few_samples:
         raise ValueError(f"metric {name} needs more images a side than its {extractor.n_features} features; received "
                          f"images={generated.count}, reference={real.count}. Give at least {extractor.n_features + 1} "
                          "of each, or, for debugging only, allow_few_samples=True.")
+
+
+def _short(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 
 def _union(needs) -> frozenset:

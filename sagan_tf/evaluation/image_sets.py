@@ -9,22 +9,31 @@ import numpy as np
 from sagan_tf.data.pipeline import evaluation_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.collected import Part
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageSet:
     """`count` images of a side `resolution`; `batches(start)` delivers them from image `start` on.
 
-    A batch is (images float32 (B,R,R,3) in [-1,1], labels int32 (B,), or None where there are none). `fingerprint`
-    changes when the images would. `agreement` measures far-apart parts, where the data set offers that.
+    A batch is (images float32 (B,R,R,3) in [-1,1], labels int32 (B,)). `fingerprint` changes when the images would;
+    None where that can't be told, and then nothing of them is kept on disk. `class_names` has one name where there are
+    no classes. `agreement` measures far-apart parts, where the data set offers that.
     """
 
     name: str
-    fingerprint: str
+    fingerprint: str | None
     count: int
     resolution: int
-    batches: Callable[[int], Iterable[tuple[np.ndarray, np.ndarray | None]]]
+    class_names: tuple[str, ...]
+    batches: Callable[[int], Iterable[tuple[np.ndarray, np.ndarray]]]
     agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+
+    @property
+    def parts(self) -> frozenset[Part]:
+        """What can be collected of it by an extractor."""
+        known = {"moments", "features", "logits", "labels"}
+        return frozenset(known | ({"agreement"} if self.agreement else set()))
 
 
 class Samples(Protocol):
@@ -33,14 +42,16 @@ class Samples(Protocol):
     def batches(self, labels: np.ndarray, *, seed: int) -> Iterator[np.ndarray]: ...
 
 
-def generated_images(sampler: Samples, *, count: int, n_classes: int, resolution: int, seed: int, name: str,
+def generated_images(sampler: Samples, *, count: int, class_names: tuple[str, ...], resolution: int, seed: int,
+                     name: str = "samples", identity: str | None = None,
                      agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None) -> ImageSet:
     """`count` samples with the classes in turn (uniform to within one image), as they would be stored: in uint8.
 
-    SAGAN's own evaluation feeds the generator's floats unquantized (spec of the released code); most later tools, and
-    this one, round to uint8 first, so that images on disk give the same numbers.
+    SAGAN's released evaluation feeds the generator's floats unquantized; most later tools, and this one, round to
+    uint8 first, so that images on disk give the same numbers. `identity` tells the generator's very weights, where
+    they can be told.
     """
-    labels = np.arange(count, dtype=np.int32) % n_classes
+    labels = np.arange(count, dtype=np.int32) % len(class_names)
 
     def batches(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         done = 0
@@ -50,8 +61,9 @@ def generated_images(sampler: Samples, *, count: int, n_classes: int, resolution
                 yield images[rows].astype(np.float32) / 127.5 - 1, labels[done + rows.start : done + rows.stop]
             done += len(images)
 
-    return ImageSet(name=name, fingerprint=f"{name} seed {seed}", count=count, resolution=resolution, batches=batches,
-                    agreement=agreement)
+    fingerprint = None if identity is None else f"{identity} seed {seed} resolution {resolution}"
+    return ImageSet(name=name, fingerprint=fingerprint, count=count, resolution=resolution, class_names=class_names,
+                    batches=batches, agreement=agreement)
 
 
 def example_images(examples: Examples, *, resolution: int, transform: Transform, batch_size: int) -> ImageSet:
@@ -65,4 +77,5 @@ def example_images(examples: Examples, *, resolution: int, transform: Transform,
             rest = 0
 
     return ImageSet(name=examples.name, fingerprint=f"{examples.fingerprint} {transform!r} {resolution}",
-                    count=examples.n_examples, resolution=resolution, batches=batches, agreement=examples.agreement)
+                    count=examples.n_examples, resolution=resolution, class_names=examples.class_names,
+                    batches=batches, agreement=examples.agreement)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
+from sagan_tf.evaluation.real_side import KnownMoments
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,12 +52,13 @@ class EvaluationResult:
         """A screen for people: each number with its extractor, and the counts on both sides."""
         p = self.protocol
         lines = [f"{name:<27}{value:>12.4f}   [{p['extractor']}]" for name, value in self.metrics.items()]
-        counts = f"{p['n_generated']:,} of {p['images']} against {p['n_real']:,} of {p['reference']}"
+        n_real = "an unknown number" if p["n_real"] is None else f"{p['n_real']:,}"
+        counts = f"{p['n_generated']:,} of {p['images']} against {n_real} of {p['reference']}"
         notes = f"extractor {p['extractor']}: " + ", ".join(filter(None, [p["extractor_hash"], p["extractor_note"]]))
         return "\n".join([*lines, counts, notes])
 
 
-def describe_protocol(generated: ImageSet, real: ImageSet, extractor: Extractor, *, seed: int,
+def describe_protocol(generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor, *, seed: int,
                       facts: GeneratorFacts) -> dict:
     """The protocol of numbers that compare `generated` with `real` by this extractor, ready for JSON."""
     return {

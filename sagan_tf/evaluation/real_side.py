@@ -1,22 +1,61 @@
 """The real images' side of the metrics, cached by content, so that no stale file is ever used."""
 
+import dataclasses
+
 import numpy as np
 
-from sagan_tf.evaluation.cache import cache_folder, content_key, read_arrays, write_arrays
+from sagan_tf.evaluation.cache import array_hash, cache_folder, content_key, read_arrays, write_arrays
 from sagan_tf.evaluation.collected import Collected, Part
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
-from sagan_tf.evaluation.moments import moments_from_arrays, write_moments
+from sagan_tf.evaluation.moments import Moments, moments_from_arrays, write_moments
 
 VERSION = 1
 
 
-def real_side(images: ImageSet, extractor: Extractor, needs: frozenset[Part], *, progress: bool = True) -> Collected:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KnownMoments:
+    """Moments from a file in place of real images: of `count` images (None: not said), by `protocol` (may be empty).
+
+    A file of this code tells its extractor; another tool's is taken at its user's word.
+    """
+
+    name: str
+    moments: Moments
+    protocol: dict
+
+    parts = frozenset({"moments"})
+    class_names = ()
+    agreement = None
+
+    @property
+    def count(self) -> int | None:
+        return self.moments.count
+
+    @property
+    def fingerprint(self) -> str:
+        return array_hash({"mu": self.moments.mean, "sigma": self.moments.covariance})
+
+    def checked(self, extractor: Extractor) -> Collected:
+        """The moments; raises ValueError where another extractor made them."""
+        made_by = self.protocol.get("extractor_hash", extractor.hash)
+        if made_by != extractor.hash or self.moments.mean.size != extractor.n_features:
+            maker = self.protocol.get("extractor", "unknown")
+            raise ValueError(f"{self.name} must hold moments by the extractor {extractor.name} ({extractor.hash}), "
+                             f"{extractor.n_features} wide; received extractor={maker} ({made_by}), "
+                             f"width={self.moments.mean.size}. Measure both sides by one extractor.")
+        return Collected(moments=self.moments)
+
+
+def real_side(images: ImageSet | KnownMoments, extractor: Extractor, needs: frozenset[Part], *,
+              progress: bool = True) -> Collected:
     """The needed parts of the real side: from the cache where all lie there, else computed in one pass and cached.
 
     The key is over the data's fingerprint, transform, resolution, count, and the extractor's name, hash and resize.
     """
+    if isinstance(images, KnownMoments):
+        return images.checked(extractor)
     if not needs:
         return Collected()
     paths = {part: _path(images, extractor, part) for part in sorted(needs)}

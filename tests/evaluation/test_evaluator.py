@@ -115,7 +115,7 @@ def test_a_source_that_delivers_fewer_images_is_refused(examples, extractor):
 
 def test_both_kinds_of_set_can_start_anywhere(examples, painter):
     sets = (example_images(examples, resolution=8, transform=Transform(), batch_size=32),
-            generated_images(painter(), count=75, n_classes=2, resolution=8, seed=1, name="samples"))
+            generated_images(painter(), count=75, class_names=("a", "b"), resolution=8, seed=1))
     for images in sets:
         whole = [np.concatenate(rows) for rows in zip(*images.batches(0), strict=True)]
         rest = [np.concatenate(rows) for rows in zip(*images.batches(45), strict=True)]

@@ -1,0 +1,112 @@
+"""The verb: anybody's images, and a run's generator, from the command line to JSON and to a line on disk."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sagan_tf import evaluate, experiment
+from sagan_tf.evaluation.features import SavedModelExtractor
+from sagan_tf.evaluation.metrics.fid import frechet_distance
+from sagan_tf.evaluation.moments import moments_of
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.generator import Generator
+from sagan_tf.run_directory import RunDirectory
+
+RNG = np.random.default_rng(0)
+LABELS = np.arange(80) % 2
+
+
+def noise(shift):
+    brightness = 90 + 60 * LABELS[:, None, None, None] + shift
+    return np.clip(RNG.normal(brightness, 30, (80, 8, 8, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def files(tmp_path, save_stand_in):
+    save_stand_in(tmp_path / "net")
+    for name, shift in (("a", 0), ("b", 20)):
+        np.savez(tmp_path / f"{name}.npz", arr_0=noise(shift), labels=LABELS)
+    return tmp_path
+
+
+def call(capsys, *flags):
+    status = evaluate.main(list(flags))
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+def test_two_files_give_the_distance_of_their_features(files, capsys):
+    status, out, _ = call(capsys, f"--images={files}/a.npz", f"--reference={files}/b.npz", f"--extractor={files}/net",
+                          "--metrics=fid,kid,pr,is", "--json")
+    record = json.loads(out)
+    net = SavedModelExtractor(str(files / "net"))
+    sides = [moments_of(net(np.load(files / f"{name}.npz")["arr_0"].astype(np.float32) / 127.5 - 1)[0].numpy())
+             for name in "ab"]
+    assert status == 0 and record["fid"] == pytest.approx(frechet_distance(*sides), rel=1e-5)
+    assert {"is", "is_std", "kid", "kid_std", "precision", "recall", "density", "coverage"} < set(record)
+    assert record["protocol"]["images"] == "npz:a.npz" and record["protocol"]["reference"] == "npz:b.npz"
+
+
+def test_a_written_reference_stands_in_for_its_images(files, capsys):
+    common = (f"--images={files}/a.npz", f"--extractor={files}/net", "--metrics=fid", "--json")
+    first = json.loads(call(capsys, *common, f"--reference={files}/b.npz", f"--write_reference={files}/mu.npz")[1])
+    second = json.loads(call(capsys, *common, f"--reference={files}/mu.npz")[1])
+    assert second["fid"] == first["fid"] and second["protocol"]["n_real"] == 80
+    status, _, err = call(capsys, f"--images={files}/a.npz", f"--reference={files}/mu.npz", "--metrics=fid",
+                          "--extractor=dataset")
+    assert status == 2 and "extractor=dataset must have labeled examples" in err
+    status, _, err = call(capsys, *common[:2], f"--reference={files}/mu.npz", "--metrics=kid")
+    assert status == 2 and "metric kid needs the reference's features" in err
+
+
+def test_moments_of_another_extractor_are_refused(files, capsys, save_stand_in):
+    call(capsys, f"--images={files}/a.npz", f"--extractor={files}/net", "--metrics=fid",
+         f"--reference={files}/b.npz", f"--write_reference={files}/mu.npz")
+    other = save_stand_in(files / "other", side=8)
+    assert other is not None
+    status, _, err = call(capsys, f"--images={files}/a.npz", f"--extractor={files}/other", "--metrics=fid",
+                          f"--reference={files}/mu.npz")
+    assert status == 2 and "must hold moments by the extractor saved-model:other" in err
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    (["--images=A"], "must be compared with a --reference"),
+    (["--images=/nowhere.npz", "--reference=/nowhere.npz"], "which isn't there"),
+    (["--run_dir=/nowhere"], "--run_dir must be a run's directory"),
+])
+def test_bad_flags_are_one_sentence_and_status_2(capsys, flags, message):
+    status, out, err = call(capsys, *flags)
+    assert status == 2 and message in err and err.startswith("error: ") and not out
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """A run of a tiny generator that was never trained, with the checkpoint of step 3."""
+    tiny = ["families.sagan.width = 4", "ProceduralSource.n_examples = 150", "EvaluationOptions.n_samples = 30"]
+    loaded = experiment.load(["gin/quickstart.gin"], tiny)
+    run = RunDirectory(tmp_path / "run")
+    run.prepare(loaded, loaded.value.data.open(32))
+    generator = Generator(run.spec(), numerics=loaded.value.numerics)
+    run.checkpoints().save({f"generator.{name}": v for name, v in named_variables(generator).items()}, 3)
+    return run.path
+
+
+def test_a_run_is_measured_with_several_seeds(run_dir, files, capsys):
+    status, out, _ = call(capsys, f"--run_dir={run_dir}", f"--extractor={files}/net", "--metrics=fid", "--seeds=1,2",
+                          "--json")
+    record = json.loads(out)
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    distances = [line["fid"] for line in lines]
+    assert status == 0 and [line["protocol"]["seed"] for line in lines] == [1, 2] and distances[0] != distances[1]
+    assert record["fid"] == pytest.approx(np.mean(distances))
+    assert record["fid_over_seeds_std"] == pytest.approx(np.std(distances, ddof=1))
+    facts = {"step": 3, "weights": "raw", "statistics": "moving", "n_generated": 30}
+    assert facts.items() <= lines[0]["protocol"].items()
+
+
+def test_a_runs_own_validation_images_can_be_measured(run_dir, files, capsys):
+    flags = (f"--run_dir={run_dir}", f"--extractor={files}/net", "--metrics=fid", "--json")
+    generated, real = (json.loads(call(capsys, *flags, *extra)[1]) for extra in ((), ("--images=validation",)))
+    assert real["fid"] < generated["fid"] / 10
+    assert real["protocol"]["images"] == "procedural:validation" and real["protocol"]["step"] is None
