@@ -77,7 +77,7 @@ def compare(generated: ImageSet, real: ImageSet | KnownMoments, *, extractor: Ex
     on_real = real_side(real, extractor, _union(metric.real for metric in metrics.values()), progress=progress)
     on_generated = collect(generated, extractor, _union(metric.generated for metric in metrics.values()),
                            title="generated images", progress=progress)
-    values: dict[str, float] = {}
+    values: dict[str, float | list[float]] = {}
     for metric in metrics.values():
         values |= metric.compute(on_generated, on_real)
     protocol = describe_protocol(generated, real, extractor, seed=options.seed, facts=facts or GeneratorFacts())
@@ -106,7 +106,7 @@ def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet | Know
     if metric.classifies and not extractor.classifies:
         raise ValueError(f"metric {name} needs the data set's own classifier; received extractor={extractor.name}. "
                          "Use --extractor=dataset, or leave it out.")
-    if metric.classifies and not _classes_agree(generated, real):
+    if metric.by_class and not _classes_agree(generated, real):
         raise ValueError(f"metric {name} needs labels of the reference's classes; received classes "
                          f"{_short(generated.class_names)} against {_short(real.class_names)}. Label the images, or "
                          "leave it out.")

@@ -30,14 +30,14 @@ class GeneratorFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """Metrics by name, and the protocol they were measured by."""
+    """Metrics by name (a list holds a value a class), and the protocol they were measured by."""
 
-    metrics: dict[str, float]
+    metrics: dict[str, float | list[float]]
     protocol: dict
 
     def record(self) -> dict:
         """The metrics' names as keys, beside `protocol`; what isn't finite becomes None, since JSON has no NaN."""
-        return {name: value if np.isfinite(value) else None for name, value in self.metrics.items()} | {
+        return {name: value if np.all(np.isfinite(value)) else None for name, value in self.metrics.items()} | {
             "protocol": self.protocol}
 
     def append_to(self, path: pathlib.Path) -> None:
@@ -51,7 +51,8 @@ class EvaluationResult:
     def summary(self) -> str:
         """A screen for people: each number with its extractor, and the counts on both sides."""
         p = self.protocol
-        lines = [f"{name:<27}{value:>12.4f}   [{p['extractor']}]" for name, value in self.metrics.items()]
+        single = {name: value for name, value in self.metrics.items() if not isinstance(value, list)}
+        lines = [f"{name:<27}{value:>12.4f}   [{p['extractor']}]" for name, value in single.items()]
         n_real = "an unknown number" if p["n_real"] is None else f"{p['n_real']:,}"
         counts = f"{p['n_generated']:,} of {p['images']} against {n_real} of {p['reference']}"
         notes = f"extractor {p['extractor']}: " + ", ".join(filter(None, [p["extractor_hash"], p["extractor_note"]]))

@@ -19,9 +19,9 @@ def over_seeds(results: Sequence[EvaluationResult]) -> EvaluationResult:
     if differing:
         raise ValueError(f"results of several seeds must share their protocol; received differences in "
                          f"{', '.join(differing)}. Measure them alike.")
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float | list[float]] = {}
     for name in results[0].metrics:
-        values = [result.metrics[name] for result in results]
-        metrics |= {name: float(np.mean(values)), f"{name}_over_seeds_std": float(np.std(values, ddof=1))}
+        values = np.array([result.metrics[name] for result in results])
+        metrics |= {name: values.mean(axis=0).tolist(), f"{name}_over_seeds_std": values.std(axis=0, ddof=1).tolist()}
     seeds = [result.protocol["seed"] for result in results]
     return EvaluationResult(metrics=metrics, protocol={**results[0].protocol, "seed": seeds})

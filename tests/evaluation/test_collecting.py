@@ -12,10 +12,6 @@ from sagan_tf.evaluation.image_sets import generated_images
 NEEDS = frozenset({"moments", "features", "labels"})
 
 
-class Interruption(Exception):
-    pass
-
-
 @pytest.fixture
 def extractor(tmp_path, save_stand_in):
     save_stand_in(tmp_path / "net")
@@ -30,7 +26,7 @@ def interrupted(images, after):
     def batches(start):
         for number, batch in enumerate(images.batches(start)):
             if number == after:
-                raise Interruption
+                raise KeyboardInterrupt
             yield batch
 
     return dataclasses.replace(images, batches=batches)
@@ -52,7 +48,7 @@ def run(images, extractor, **options):
 def test_resuming_ends_with_the_same_bits(painter, extractor, cache, after):
     whole = run(images_of(painter, "other"), extractor)
     images, starts = images_of(painter), []
-    with pytest.raises(Interruption):
+    with pytest.raises(KeyboardInterrupt):
         run(interrupted(images, after), extractor)
     resumed = run(starts_of(images, starts), extractor)
     assert starts == [32 * after]
@@ -64,7 +60,7 @@ def test_resuming_ends_with_the_same_bits(painter, extractor, cache, after):
 
 @pytest.mark.parametrize("identity", ["weights-2", None])
 def test_other_or_unknown_weights_start_anew(painter, extractor, identity):
-    with pytest.raises(Interruption):
+    with pytest.raises(KeyboardInterrupt):
         run(interrupted(images_of(painter, identity and "weights-1"), 2), extractor)
     starts = []
     run(starts_of(images_of(painter, identity), starts), extractor)
@@ -73,7 +69,7 @@ def test_other_or_unknown_weights_start_anew(painter, extractor, identity):
 
 def test_a_damaged_partial_file_is_left_alone(painter, extractor, cache):
     images, starts = images_of(painter), []
-    with pytest.raises(Interruption):
+    with pytest.raises(KeyboardInterrupt):
         run(interrupted(images, 2), extractor)
     (partial,) = (cache / "partial").iterdir()
     partial.write_bytes(partial.read_bytes()[:50])

@@ -10,6 +10,7 @@ from sagan_tf.evaluation.collected import Collected, Part
 from sagan_tf.evaluation.metrics.class_accuracy import class_accuracy
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.metrics.inception_score import inception_score
+from sagan_tf.evaluation.metrics.intra_fid import intra_fid
 from sagan_tf.evaluation.metrics.kid import kernel_distance
 from sagan_tf.evaluation.metrics.long_range_agreement import long_range_agreement
 from sagan_tf.evaluation.metrics.precision_recall import precision_recall
@@ -19,13 +20,14 @@ from sagan_tf.evaluation.metrics.precision_recall import precision_recall
 class Metric:
     """A metric's computation on (generated, real), and the parts of each side that it reads.
 
-    `classifies` says that the logits must be of the data set's own classes; `full_rank` that both sides need more
-    images than the features have dimensions.
+    `by_class`: labels must mean the same classes on both sides. `classifies`: the logits must be of these classes.
+    `full_rank`: both sides need more images than the features have dimensions.
     """
 
-    compute: Callable[[Collected, Collected], dict[str, float]]
+    compute: Callable[[Collected, Collected], dict[str, float | list[float]]]
     generated: frozenset[Part]
     real: frozenset[Part] = frozenset()
+    by_class: bool = False
     classifies: bool = False
     full_rank: bool = False
 
@@ -37,6 +39,11 @@ def _inception_score(generated: Collected, real: Collected) -> dict[str, float]:
 
 def _fid(generated: Collected, real: Collected) -> dict[str, float]:
     return {"fid": frechet_distance(generated.moments, real.moments)}
+
+
+def _intra_fid(generated: Collected, real: Collected) -> dict[str, float | list[float]]:
+    distances = intra_fid(real.features, real.labels, generated.features, generated.labels)
+    return {"intra_fid": float(np.mean(distances)), "intra_fid_by_class": distances.tolist()}
 
 
 def _class_accuracy(generated: Collected, real: Collected) -> dict[str, float]:
@@ -70,12 +77,13 @@ def _tfgan_fid(generated: Collected, real: Collected) -> dict[str, float]:
 
 
 MOMENTS, FEATURES, LOGITS = frozenset({"moments"}), frozenset({"features"}), frozenset({"logits"})
-AGREEMENT = frozenset({"agreement"})
+LABELS, AGREEMENT = frozenset({"labels"}), frozenset({"agreement"})
 
 METRICS: dict[str, Metric] = {
     "is": Metric(compute=_inception_score, generated=LOGITS),
     "fid": Metric(compute=_fid, generated=MOMENTS, real=MOMENTS, full_rank=True),
-    "class_accuracy": Metric(compute=_class_accuracy, generated=frozenset({"logits", "labels"}), classifies=True),
+    "intra_fid": Metric(compute=_intra_fid, generated=FEATURES | LABELS, real=FEATURES | LABELS, by_class=True),
+    "class_accuracy": Metric(compute=_class_accuracy, generated=LOGITS | LABELS, by_class=True, classifies=True),
     "long_range_agreement": Metric(compute=_long_range_agreement, generated=AGREEMENT, real=AGREEMENT),
     "kid": Metric(compute=_kid, generated=FEATURES, real=FEATURES),
     "pr": Metric(compute=_precision_recall, generated=FEATURES, real=FEATURES),
