@@ -1,0 +1,89 @@
+"""Batch norms against numpy, their moving statistics, and one batch against two replicas."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
+from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
+from sagan_tf.layers.linear import Dense, Embedding
+from sagan_tf.layers.naming import named_variables
+
+X = np.random.default_rng(0).normal(3.0, 2.0, (4, 5, 6, 3)).astype(np.float32)
+MEAN, VARIANCE = X.mean((0, 1, 2)), X.var((0, 1, 2))
+
+
+def test_training_normalizes_by_the_biased_batch_moments():
+    norm = BatchNorm(epsilon=1e-3)
+    norm(X)
+    norm.gain.assign([1.0, 2.0, 3.0])
+    norm.bias.assign([0.5, 0.0, -1.0])
+    expected = (X - MEAN) / np.sqrt(VARIANCE + 1e-3) * [1, 2, 3] + [0.5, 0, -1]
+    np.testing.assert_allclose(norm(X, training=True), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_moving_statistics_keep_their_share_and_inference_uses_them():
+    norm = BatchNorm(decay=0.9, epsilon=1e-5)
+    norm(X, training=True)
+    norm(X, training=True)
+    mean, variance = MEAN * (1 - 0.9**2), 0.9**2 + VARIANCE * (1 - 0.9**2)
+    np.testing.assert_allclose(norm.statistics.moving_mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(norm.statistics.moving_variance, variance, rtol=1e-5)
+    np.testing.assert_allclose(norm(X), (X - mean) / np.sqrt(variance + 1e-5), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(norm.statistics.moving_mean, mean, rtol=1e-5)
+
+
+def tables(n_classes=4, channels=3):
+    gain = Embedding(n_classes, channels, kernel_initializer="ones")
+    return ConditionalBatchNorm(gain=gain, bias=Embedding(n_classes, channels, kernel_initializer="zeros"))
+
+
+def test_tables_start_as_plain_batch_norm_and_then_follow_the_label():
+    norm = tables()
+    y = tf.constant([0, 1, 2, 3])
+    np.testing.assert_allclose(norm(X, y, training=True), BatchNorm()(X, training=True), rtol=1e-5, atol=1e-6)
+    gains, biases = np.random.default_rng(1).normal(size=(2, 4, 3)).astype(np.float32)
+    norm.gain.kernel.assign(gains)
+    norm.bias.kernel.assign(biases)
+    expected = (X - MEAN) / np.sqrt(VARIANCE + 1e-5) * gains[:, None, None] + biases[:, None, None]
+    np.testing.assert_allclose(norm(X, y, training=True), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_linear_maps_are_centered_at_one():
+    condition = np.random.default_rng(2).normal(size=(4, 5)).astype(np.float32)
+    maps = [Dense(3, use_bias=False, kernel_initializer="zeros") for _ in range(2)]
+    norm = ConditionalBatchNorm(gain=maps[0], bias=maps[1], one_centered=True)
+    np.testing.assert_allclose(norm(X, condition, training=True), BatchNorm()(X, training=True), rtol=1e-5, atol=1e-6)
+    kernel = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
+    norm.gain.kernel.assign(kernel)
+    expected = (X - MEAN) / np.sqrt(VARIANCE + 1e-5) * (1 + condition @ kernel)[:, None, None]
+    np.testing.assert_allclose(norm(X, condition, training=True), expected, rtol=1e-3, atol=1e-4)
+
+
+def replicas_of(strategy, statistics, x):
+    """Each replica's (mean, variance) on its half of the batch."""
+
+    @tf.function
+    def call():
+        def replica():
+            i = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return tf.stack(statistics(tf.gather(tf.constant(x), [2 * i, 2 * i + 1]), training=True))
+
+        return strategy.run(replica)
+
+    return [np.array(value) for value in strategy.experimental_local_results(call())]
+
+
+@pytest.mark.parametrize("cross_replica", [True, False])
+def test_two_replicas_keep_equal_moving_statistics_those_of_the_whole_batch(mirrored, cross_replica):
+    with mirrored.scope():
+        statistics = BatchStatistics(decay=0.0, cross_replica=cross_replica)
+        statistics.build((None, 5, 6, 3))
+        statistics.built = True
+    results = replicas_of(mirrored, statistics, X)
+    for half, (mean, variance) in zip((X[:2], X[2:]), results, strict=True):
+        seen = X if cross_replica else half
+        np.testing.assert_allclose(mean, seen.mean((0, 1, 2)), rtol=1e-5)
+        np.testing.assert_allclose(variance, seen.var((0, 1, 2)), rtol=1e-4)
+    for copy in mirrored.experimental_local_results(named_variables(statistics)["moving_mean"]):
+        np.testing.assert_allclose(copy, MEAN, rtol=1e-5)

@@ -1,0 +1,74 @@
+"""The fused resampling convolutions equal the plain pairs: forward, input gradient and kernel gradient."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers.linear import Conv2D
+from sagan_tf.layers.resampling import (
+    ConvDownsample2D,
+    UpsampleConv2D,
+    downsample,
+    fused_conv_downsample,
+    fused_upsample_conv,
+    upsample,
+)
+
+
+def plain_up(x, kernel):
+    return tf.nn.conv2d(upsample(x), kernel, 1, "SAME")
+
+
+def plain_down(x, kernel):
+    return downsample(tf.nn.conv2d(x, kernel, 1, "SAME"))
+
+
+def value_and_gradients(function, x, kernel, weight):
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        value = function(x, kernel)
+        loss = tf.reduce_sum(value * weight[:, : value.shape[1], : value.shape[2]])
+    return value, *tape.gradient(loss, [x, kernel])
+
+
+@pytest.mark.parametrize(("plain", "fused"), [(plain_up, fused_upsample_conv), (plain_down, fused_conv_downsample)])
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (4, 6), (10, 8)])
+def test_fused_equals_plain_in_float64(plain, fused, height, width):
+    x = tf.random.stateless_normal([2, height, width, 3], [1, 2], dtype=tf.float64)
+    kernel = tf.random.stateless_normal([3, 3, 3, 5], [3, 4], dtype=tf.float64)
+    weight = tf.random.stateless_normal([2, 2 * height, 2 * width, 5], [5, 6], dtype=tf.float64)
+    pairs = zip(
+        value_and_gradients(plain, x, kernel, weight), value_and_gradients(fused, x, kernel, weight), strict=True
+    )
+    for a, b in pairs:
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_upsample_repeats_and_downsample_averages():
+    x = tf.reshape(tf.constant([1.0, 2.0, 3.0, 4.0]), [1, 2, 2, 1])
+    np.testing.assert_array_equal(
+        upsample(x)[0, :, :, 0], [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+    )
+    np.testing.assert_array_equal(downsample(x)[0, :, :, 0], [[2.5]])
+    np.testing.assert_array_equal(downsample(upsample(x)), x)
+
+
+@pytest.mark.parametrize("layer", [UpsampleConv2D, ConvDownsample2D])
+def test_every_form_keeps_the_same_weights_and_gives_the_same_map(layer):
+    x = tf.random.stateless_normal([1, 16, 16, 4], [7, 8])
+    forms = [layer(6, form=form) for form in ("plain", "fused", "auto")]
+    outputs = []
+    for form in forms:
+        form(x)
+        form.kernel.assign(np.random.default_rng(0).standard_normal((3, 3, 4, 6)).astype(np.float32))
+        form.bias.assign(np.arange(6, dtype=np.float32))
+        outputs.append(form(x).numpy())
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(outputs[2], outputs[0], rtol=1e-4, atol=1e-4)
+
+
+def test_the_shortcut_commutes_with_resampling():
+    x = tf.random.stateless_normal([2, 4, 4, 3], [1, 1])
+    conv = Conv2D(5, 1)
+    np.testing.assert_allclose(conv(upsample(x)), upsample(conv(x)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(conv(downsample(x)), downsample(conv(x)), rtol=1e-5, atol=1e-6)

@@ -1,0 +1,76 @@
+"""Attention against a loop, its forms' published parameter counts, and its laws."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers.linear import Conv2D
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.self_attention import SelfAttention, attend
+
+
+def attention(form="code"):
+    return SelfAttention(conv=lambda channels: Conv2D(channels, 1, use_bias=False), form=form)
+
+
+def test_attend_equals_a_loop():
+    rng = np.random.default_rng(0)
+    query, key, value = rng.standard_normal((2, 6, 3)), rng.standard_normal((2, 4, 3)), rng.standard_normal((2, 4, 5))
+    out, beta = attend(*(tf.constant(a, tf.float32) for a in (query, key, value)))
+    for b in range(2):
+        for j in range(6):
+            scores = np.array([query[b, j] @ key[b, i] for i in range(4)])
+            weights = np.exp(scores) / np.exp(scores).sum()
+            np.testing.assert_allclose(beta[b, j], weights, rtol=1e-5)
+            np.testing.assert_allclose(out[b, j], sum(weights[i] * value[b, i] for i in range(4)), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["code", "paper", "v1"])
+def test_it_starts_as_the_identity_and_its_weights_sum_to_one_over_the_keys(form):
+    x = tf.random.stateless_normal([2, 4, 6, 16], [1, 2])
+    layer = attention(form)
+    np.testing.assert_array_equal(layer(x), x)
+    out, beta = layer.attention(x)
+    assert beta.shape == (2, 24, 6 if form == "code" else 24)
+    np.testing.assert_allclose(tf.reduce_sum(beta, -1), 1.0, rtol=1e-5)
+    layer.gamma.assign(0.5)
+    np.testing.assert_allclose(layer(x), 0.5 * out + x, rtol=1e-5, atol=1e-6)
+
+
+def test_the_code_form_pools_keys_and_values_after_their_convolutions():
+    x = tf.random.stateless_normal([1, 4, 4, 8], [3, 4])
+    layer = attention()
+    layer(x)
+    q, k, v, o = (named_variables(layer)[f"{n}.kernel"].numpy()[0, 0] for n in ("query", "key", "value", "out"))
+    flat = x.numpy().reshape(16, 8)
+    pooled = [(x.numpy()[0] @ m).reshape(2, 2, 2, 2, -1).max(axis=(1, 3)).reshape(4, -1) for m in (k, v)]
+    scores = flat @ q @ pooled[0].T
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    weights /= weights.sum(1, keepdims=True)
+    np.testing.assert_allclose(layer.attention(x)[0][0], (weights @ pooled[1] @ o).reshape(4, 4, 8), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("channels", "code", "paper"), [(512, 327681, 131073), (128, 20481, 8193), (64, 5121, 2049)])
+def test_parameter_counts_of_the_papers(channels, code, paper):
+    for form, expected in (("code", code), ("v1", code), ("paper", paper)):
+        layer = attention(form)
+        layer(tf.zeros([1, 2, 2, channels]))
+        assert sum(int(np.prod(v.shape)) for v in layer.trainable_variables) == expected
+
+
+def test_bfloat16_keeps_the_softmax_in_float32():
+    x = tf.cast(tf.random.stateless_normal([1, 4, 4, 8], [3, 4]), tf.bfloat16)
+    layer = attention()
+    layer(x)
+    out, beta = layer.attention(x)
+    assert (out.dtype, beta.dtype) == (tf.bfloat16, tf.float32)
+    np.testing.assert_allclose(tf.reduce_sum(beta, -1), 1.0, rtol=1e-5)
+
+
+def test_bad_shapes_and_forms_are_refused():
+    with pytest.raises(ValueError, match="multiple of 8 channels"):
+        attention()(tf.zeros([1, 4, 4, 12]))
+    with pytest.raises(ValueError, match="even sides"):
+        attention()(tf.zeros([1, 3, 4, 8]))
+    with pytest.raises(ValueError, match="form must be"):
+        attention("pooled")

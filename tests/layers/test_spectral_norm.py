@@ -1,0 +1,111 @@
+"""Spectral normalization against known singular values, and its laws."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers.linear import Conv2D, Dense, Embedding
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.spectral_norm import SpectralNorm, as_matrix, power_iteration
+
+
+def normalized(layer):
+    return as_matrix(layer.normalized_kernel()[0]).numpy()
+
+
+def u_of(layer):
+    return named_variables(layer)["u"].numpy()
+
+
+def test_sigma_of_a_diagonal_matrix_is_its_largest_entry():
+    u = tf.constant([1.0, 0.1, 0.1])
+    matrix = tf.linalg.diag([4.0, 1.0, 1.0])
+    for _ in range(10):
+        sigma, u = power_iteration(matrix, u)
+    np.testing.assert_allclose(sigma, 4.0, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(u), [1, 0, 0], atol=1e-5)
+
+
+def test_one_iteration_by_hand():
+    w = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    u = np.array([1.0, 0.0])
+    v = w @ u / np.linalg.norm(w @ u)
+    expected_u = w.T @ v / np.linalg.norm(w.T @ v)
+    sigma, new_u = power_iteration(tf.constant(w, tf.float32), tf.constant(u, tf.float32))
+    np.testing.assert_allclose(new_u, expected_u, rtol=1e-6)
+    np.testing.assert_allclose(sigma, v @ w @ expected_u, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs"),
+    [
+        (Conv2D(6), tf.ones([1, 5, 5, 3])),
+        (Dense(7), tf.ones([2, 4])),
+        (Embedding(9, 5), tf.constant([0, 3])),
+        (tf.keras.layers.Conv2D(6, 3), tf.ones([1, 5, 5, 3])),
+        (tf.keras.layers.Dense(7), tf.ones([2, 4])),
+        (tf.keras.layers.Embedding(9, 5), tf.constant([0, 3])),
+    ],
+)
+def test_after_many_updates_the_top_singular_value_is_one(layer, inputs):
+    wrapped = SpectralNorm(layer)
+    for _ in range(200):
+        wrapped(inputs, training=True)
+    np.testing.assert_allclose(np.linalg.svd(normalized(wrapped), compute_uv=False)[0], 1.0, rtol=1e-4)
+
+
+def test_a_perturbed_kernel_is_normalized_again_after_updates():
+    layer = SpectralNorm(Dense(6))
+    x = tf.ones([1, 5])
+    for _ in range(100):
+        layer(x, training=True)
+    rng = np.random.default_rng(0)
+    layer.layer.kernel.assign(rng.standard_normal((5, 6)).astype(np.float32))
+    assert abs(np.linalg.svd(normalized(layer), compute_uv=False)[0] - 1.0) > 1e-3
+    for _ in range(200):
+        layer(x, training=True)
+    np.testing.assert_allclose(np.linalg.svd(normalized(layer), compute_uv=False)[0], 1.0, rtol=1e-5)
+
+
+def test_u_moves_in_training_only_and_inference_takes_one_fresh_iteration():
+    layer = SpectralNorm(Conv2D(4))
+    x = tf.random.stateless_normal([1, 4, 4, 3], [1, 2])
+    layer(x)
+    before = u_of(layer)
+    inference = layer(x, training=False)
+    np.testing.assert_array_equal(u_of(layer), before)
+    training = layer(x, training=True)
+    np.testing.assert_array_equal(inference, training)
+    assert np.abs(u_of(layer) - before).max() > 1e-3
+
+
+def test_the_gradient_includes_sigma_but_not_u_and_v():
+    layer = SpectralNorm(Dense(3))
+    x = tf.random.stateless_normal([4, 5], [3, 4])
+    weights = tf.random.stateless_normal([4, 3], [5, 6])
+    layer(x)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(x) * weights)
+    gradient = tape.gradient(loss, named_variables(layer)["layer.kernel"])
+    w = named_variables(layer)["layer.kernel"].numpy().astype(np.float64)
+    u = u_of(layer).astype(np.float64)
+    v = w @ u / np.linalg.norm(w @ u)
+    u = w.T @ v / np.linalg.norm(w.T @ v)
+    sigma = v @ w @ u
+    plain = x.numpy().astype(np.float64).T @ weights.numpy().astype(np.float64)
+    expected = plain / sigma - (plain * w).sum() / sigma**2 * np.outer(v, u)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_bias_is_not_normalized():
+    layer = SpectralNorm(Dense(3))
+    layer(tf.zeros([1, 4]))
+    layer.layer.bias.assign([1.0, 20.0, 300.0])
+    np.testing.assert_allclose(layer(tf.zeros([1, 4])), [[1.0, 20.0, 300.0]])
+
+
+def test_a_layer_without_a_kernel_is_refused():
+    with pytest.raises(TypeError, match="linear in one kernel.*BatchNormalization"):
+        SpectralNorm(tf.keras.layers.BatchNormalization())
+    with pytest.raises(ValueError, match="epsilon must be positive"):
+        SpectralNorm(Dense(3), epsilon=0.0)

@@ -1,0 +1,136 @@
+"""The built networks against the arithmetic, their names, and how they behave."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.families import sagan
+from sagan_tf.models.generator import Generator
+from sagan_tf.models.parts import Numerics
+
+TINY = sagan(32, width=8, attention=(16,), z_dim=16).with_classes(5)
+VARIANTS = {
+    "sagan": TINY,
+    "no_attention": dataclasses.replace(TINY, attention_g=(), attention_d=()),
+    "paper_attention": dataclasses.replace(TINY, attention_form="paper"),
+    "residual": dataclasses.replace(TINY, long_range="residual"),
+    "sngan": dataclasses.replace(TINY, spectral_norm_g=False, thin_discriminator=True),
+    "acgan": dataclasses.replace(TINY, head="auxiliary"),
+    "unconditional": dataclasses.replace(TINY, conditioning="none", head="plain"),
+    "shared": dataclasses.replace(TINY, conditioning="shared", shared_dim=6),
+    "biggan": dataclasses.replace(
+        TINY, conditioning="shared", shared_dim=6, hierarchical=True, initializer="orthogonal"
+    ),
+    "no_head_bias": dataclasses.replace(TINY, head_bias=False),
+}
+
+
+def count(variables):
+    return sum(int(np.prod(v.shape)) for v in variables)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_built_networks_have_the_counted_parameters_and_finite_gradients(name):
+    spec = VARIANTS[name]
+    generator, discriminator = Generator(spec), Discriminator(spec)
+    assert count(generator.trainable_variables) == spec.generator_parameters
+    assert count(discriminator.trainable_variables) == spec.discriminator_parameters
+    z = tf.random.stateless_normal([2, spec.z_dim], [1, 2])
+    y = tf.constant([1, 3])
+    with tf.GradientTape() as tape:
+        verdict = discriminator(generator(z, y, training=True), y, training=True)
+        loss = tf.reduce_sum(verdict.logits)
+        if verdict.class_logits is not None:
+            loss += tf.reduce_sum(verdict.class_logits**2)
+    variables = [v for m in (generator, discriminator) for v in named_variables(m).values() if v.trainable]
+    gradients = tape.gradient(loss, variables)
+    assert all(g is not None and np.isfinite(tf.convert_to_tensor(g)).all() for g in gradients)
+
+
+def test_stage_by_stage_the_built_generator_matches_the_table():
+    spec = VARIANTS["biggan"]
+    generator = Generator(spec)
+    built = [count(generator.shared.trainable_variables), count(generator.dense.trainable_variables)]
+    for block, long_range in zip(generator.blocks, generator.long_range, strict=True):
+        built.append(count(block.trainable_variables))
+        built += [count(long_range.trainable_variables)] if long_range is not None else []
+    built.append(count(generator.final_norm.trainable_variables) + count(generator.to_rgb.trainable_variables))
+    assert built == [stage.parameters for stage in spec.generator_table]
+
+
+def test_initial_weights_depend_on_the_seed_alone():
+    first, again, other = (named_variables(Generator(TINY, seed=s)) for s in (3, 3, 4))
+    for name, variable in first.items():
+        np.testing.assert_array_equal(variable, again[name])
+    assert not np.array_equal(first["dense.layer.kernel"], other["dense.layer.kernel"])
+    assert not np.array_equal(
+        first["blocks.0.conv_2.layer.kernel"], first["blocks.1.conv_2.layer.kernel"]
+    ), "every kernel has its own draw"
+
+
+def test_initial_values_are_the_released_codes():
+    """Glorot uniform kernels, zero biases, class gains one and biases zero, gamma zero."""
+    variables = named_variables(Generator(TINY))
+    kernel = variables["blocks.1.conv_2.layer.kernel"].numpy()
+    limit = np.sqrt(6 / (9 * 32 + 9 * 32))
+    assert np.abs(kernel).max() <= limit and np.abs(kernel.std() - limit / np.sqrt(3)) < 0.02 * limit
+    assert (variables["blocks.0.norm_1.gain.kernel"].numpy() == 1).all()
+    assert (variables["blocks.0.norm_1.bias.kernel"].numpy() == 0).all()
+    assert all((v.numpy() == 0).all() for n, v in variables.items() if n.endswith("layer.bias"))
+    assert variables["long_range.1.gamma"].numpy() == 0
+
+
+def test_orthogonal_kernels_are_orthogonal():
+    kernel = named_variables(Generator(VARIANTS["biggan"]))["blocks.0.conv_1.layer.kernel"].numpy().reshape(-1, 32)
+    np.testing.assert_allclose(kernel.T @ kernel, np.eye(32), atol=1e-5)
+
+
+def test_spectral_norm_is_where_the_released_code_has_it():
+    g, d = named_variables(Generator(TINY)), named_variables(Discriminator(TINY))
+    normalized = {n.removesuffix("u") for n in (*g, *d) if n.endswith(".u")}
+    kernels = {n.removesuffix("layer.kernel") for n in (*g, *d) if n.endswith("layer.kernel")}
+    assert normalized == kernels and "head.embedding." in normalized
+    assert not any("norm_" in n for n in normalized), "class tables are not normalized"
+    assert not any(n.endswith(".u") for n in named_variables(Generator(VARIANTS["sngan"])))
+
+
+def test_the_same_names_in_both_keras_flavors():
+    names = list(named_variables(Generator(TINY)))
+    assert names[:3] == ["blocks.0.conv_1.layer.bias", "blocks.0.conv_1.layer.kernel", "blocks.0.conv_1.u"]
+    assert "long_range.1.query.layer.kernel" in names and "final_norm.statistics.moving_variance" in names
+    assert len(names) == len(Generator(TINY).weights)
+
+
+def test_resampling_forms_and_bfloat16_compute_the_same_image():
+    z = tf.random.stateless_normal([2, TINY.z_dim], [1, 2])
+    y = tf.constant([0, 4])
+    images = {
+        (p, r): Generator(TINY, numerics=Numerics(precision=p, resampling=r))(z, y, training=True).numpy()
+        for p, r in (("float32", "plain"), ("float32", "fused"), ("bfloat16", "auto"))
+    }
+    plain = images["float32", "plain"]
+    assert plain.shape == (2, 32, 32, 3) and plain.std() > 0.1
+    np.testing.assert_allclose(images["float32", "fused"], plain, atol=1e-5)
+    np.testing.assert_allclose(images["bfloat16", "auto"], plain, atol=0.1)
+
+
+def test_labels_and_latents_matter():
+    generator, discriminator = Generator(TINY), Discriminator(TINY)
+    tables = named_variables(generator)["blocks.0.norm_1.bias.kernel"]
+    tables.assign(np.random.default_rng(0).normal(size=tables.shape))
+    z = tf.repeat(tf.random.stateless_normal([1, TINY.z_dim], [1, 2]), 2, 0)
+    a, b = generator(z, tf.constant([0, 1])).numpy()
+    assert np.abs(a - b).max() > 1e-3
+    logits = discriminator(tf.stack([a, a]), tf.constant([0, 1])).logits.numpy()
+    assert abs(logits[0] - logits[1]) > 1e-4
+
+
+def test_bad_numerics_are_refused():
+    with pytest.raises(ValueError, match="precision must be"):
+        Numerics(precision="float16")
+    with pytest.raises(ValueError, match="resampling must be"):
+        Numerics(resampling="fast")

@@ -1,0 +1,81 @@
+"""The arithmetic of a description against published totals, and what a description refuses."""
+
+import dataclasses
+
+import pytest
+
+from sagan_tf.models.families import sagan
+from sagan_tf.models.spec import GANSpec
+
+# Parameters of SAGAN-128, 1000 classes, by the maps it attends at: instantiated from BigGAN-PyTorch's classes, equal
+# to a count of the released SAGAN code by hand.
+SAGAN_128 = {
+    (): (41_996_931, 39_443_137),
+    (8,): (43_307_652, 39_770_818),
+    (16,): (42_324_612, 39_525_058),
+    (32,): (42_078_852, 39_463_618),
+    (64,): (42_017_412, 39_448_258),
+}
+
+
+@pytest.mark.parametrize("long_range", ["attention", "residual"])
+@pytest.mark.parametrize("attention", SAGAN_128)
+def test_sagan_128_has_the_published_counts_whatever_stands_in_for_attention(attention, long_range):
+    spec = sagan(attention=attention, long_range=long_range).with_classes(1000)
+    assert (spec.generator_parameters, spec.discriminator_parameters) == SAGAN_128[attention]
+
+
+def test_thin_discriminator_and_biggan_are_descriptions_too():
+    """SNGAN-projection's D, BigGAN-128's and CIFAR-10's totals (same source)."""
+    sngan = dataclasses.replace(sagan(attention=()), thin_discriminator=True, spectral_norm_g=False).with_classes(1000)
+    assert (sngan.generator_parameters, sngan.discriminator_parameters) == (41_996_931, 30_041_857)
+    biggan = dataclasses.replace(sagan(width=96), conditioning="shared", hierarchical=True, z_dim=120).with_classes(1000)
+    assert (biggan.generator_parameters, biggan.discriminator_parameters) == (70_433_988, 87_982_370)
+    assert biggan.shared_embedding_parameters == 128_000
+    cifar = GANSpec(
+        resolution=32, generator_ladder=(4,) * 4, discriminator_ladder=(4,) * 4, pools=2, n_classes=10
+    )
+    assert (cifar.generator_parameters, cifar.discriminator_parameters) == (4_304_387, 4_207_361)
+
+
+def test_the_table_walks_from_z_to_image_and_back():
+    spec = sagan().with_classes(1000)
+    rows = [(s.kind, s.size, s.in_channels, s.out_channels) for s in spec.generator_table]
+    assert rows[:2] == [("dense", 4, 128, 1024), ("up block", 8, 1024, 1024)]
+    assert rows[4:7] == [("up block", 64, 256, 128), ("attention", 64, 128, 128), ("up block", 128, 128, 64)]
+    assert [s.size for s in spec.discriminator_table] == [64, 64, 32, 16, 8, 4, 4, 1]
+
+
+def test_attention_stands_after_the_first_block_of_a_size_only():
+    """BigGAN-PyTorch's 32 px discriminator lists one size four times and gets four attention blocks."""
+    spec = sagan(32, attention=(8,)).with_classes(10)
+    assert [s.kind for s in spec.discriminator_table].count("attention") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resolution": 96}, "generator_ladder must have log2"),
+        ({"attention_g": (48,)}, r"attention_g must be a tuple of .*\(8, 16, 32, 64, 128\).*received attention_g=\(48,\)"),
+        ({"attention_d": 64}, "attention_d must be a tuple"),
+        ({"hierarchical": True}, "must go with conditioning='shared'"),
+        ({"hierarchical": True, "conditioning": "shared", "z_dim": 128}, "z_dim must be a multiple of 6"),
+        ({"head": "project"}, "head must be one of projection, auxiliary, plain; received head='project'"),
+        ({"attention_form": "pooled"}, "attention_form must be one of"),
+        ({"width": 0}, "width must be a positive integer"),
+        ({"width": 1.5}, "width must be a positive integer"),
+        ({"pools": 9}, "pools must be between"),
+        ({"long_range": "residual", "attention_form": "paper"}, "must be matched to the code's"),
+        ({"initializer": "xavier"}, "initializer must be one of"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_what_would(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(sagan(), **change)
+
+
+def test_a_resolution_without_a_ladder_names_those_that_have_one():
+    with pytest.raises(ValueError, match="resolution must be one of 32, 64, 128, 256, 512; received resolution=96"):
+        sagan(96)
+    with pytest.raises(ValueError, match="n_classes must be known"):
+        _ = sagan().generator_parameters

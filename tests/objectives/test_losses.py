@@ -1,0 +1,55 @@
+"""Losses by hand."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.models.heads import Verdict
+from sagan_tf.objectives.auxiliary import class_loss
+from sagan_tf.objectives.losses import LOSSES
+from sagan_tf.objectives.objective import Objective
+
+REAL, FAKE = np.array([2.0, 0.5, -1.0]), np.array([-2.0, 0.25, 1.0])
+
+
+def softplus(x):
+    return np.log1p(np.exp(x))
+
+
+EXPECTED = {
+    "hinge": ((0 + 0.5 + 2) / 3 + (0 + 1.25 + 2) / 3, -(-2 + 0.25 + 1) / 3),
+    "non_saturating": (softplus(-REAL).mean() + softplus(FAKE).mean(), softplus(-FAKE).mean()),
+    "saturating": (softplus(-REAL).mean() + softplus(FAKE).mean(), -softplus(FAKE).mean()),
+    "wasserstein": (FAKE.mean() - REAL.mean(), -FAKE.mean()),
+    "least_squares": ((((REAL - 1) ** 2).mean() + (FAKE**2).mean()) / 2, ((FAKE - 1) ** 2).mean() / 2),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name):
+    real, fake = tf.constant(REAL, tf.float32), tf.constant(FAKE, tf.float32)
+    np.testing.assert_allclose(LOSSES[name].discriminator(real, fake), EXPECTED[name][0], rtol=1e-6)
+    np.testing.assert_allclose(LOSSES[name].generator(fake), EXPECTED[name][1], rtol=1e-6)
+
+
+def test_class_loss_of_uniform_logits_is_the_log_of_the_classes():
+    np.testing.assert_allclose(class_loss(tf.zeros([3, 7]), tf.constant([0, 3, 6])), np.log(7), rtol=1e-6)
+
+
+@pytest.mark.parametrize("classify_fakes", [True, False])
+def test_the_class_term_is_added_with_its_weight(classify_fakes):
+    real = Verdict(tf.constant([2.0]), tf.constant([[0.0, np.log(3.0)]], tf.float32))
+    fake = Verdict(tf.constant([-2.0]), tf.constant([[np.log(3.0), 0.0]], tf.float32))
+    objective = Objective(class_weight=0.5, classify_fakes=classify_fakes)
+    y_real, y_fake = tf.constant([1]), tf.constant([1])
+    on_real, on_fake = 0.5 * np.log(4 / 3), 0.5 * np.log(4)
+    expected = on_real + (on_fake if classify_fakes else 0.0)
+    np.testing.assert_allclose(objective.discriminator(real, fake, y_real, y_fake), expected, rtol=1e-5)
+    np.testing.assert_allclose(objective.generator(fake, y_fake), 2.0 + on_fake, rtol=1e-5)
+
+
+def test_unknown_losses_are_refused():
+    with pytest.raises(ValueError, match="loss must be one of hinge"):
+        Objective(loss="hing")
+    with pytest.raises(ValueError, match="class_weight"):
+        Objective(class_weight=-1.0)
