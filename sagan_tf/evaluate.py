@@ -27,79 +27,104 @@ from sagan_tf.training.checkpoints import CheckpointError
 SPLITS = ("train", "validation")
 
 
-def evaluate_images(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """--images against --reference, files or data sets both."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Yardstick:
+    """What images are measured by: an extractor, and the real side at hand."""
+
+    extractor: Extractor
+    real: ImageSet | KnownMoments
+
+
+def evaluate_run(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
+                 average: bool | None = None, step: int | None = None) -> EvaluationResult:
+    """Measures a run's generator against the run's own data, and appends the result to RUN/metrics.jsonl.
+
+    examples: the data, if it is open already. average, step: which weights; see RunDirectory.generator.
+    """
+    result = measure_generator(run, options, run_yardstick(run, options, examples=examples), average=average, step=step)
+    result.append_to(run.path / "metrics.jsonl")
+    return result
+
+
+def run_yardstick(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
+                  reference: str = "train", data_dir: str | None = None) -> Yardstick:
+    """The real side that a run is measured against: a split of its own data, or images or moments of a file.
+
+    The run's own data is opened only where it is measured against or learned from.
+    """
+    settings = run.experiment()
+    side, transform = settings.spec.resolution, settings.transform
+    real = None if reference in SPLITS else _files(reference, side, options, data_dir)[0]
+    if real is None or options.extractor in ("auto", "dataset"):
+        examples = examples or settings.data.open(side)
+    extractor = _extractor(options, examples, side, transform)
+    if real is None:
+        chosen = examples if reference == "train" else _validation(settings.data).open(side)
+        real = _images(chosen, side, transform, options)
+    return Yardstick(extractor=extractor, real=real)
+
+
+def measure_generator(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, *,
+                      average: bool | None = None, step: int | None = None) -> EvaluationResult:
+    """Samples of a run's checkpoint by a yardstick; interrupted, the same call goes on where it was."""
+    sampler, found, averaged = run.sampler(average=average, step=step)
+    facts = GeneratorFacts(step=found, weights="ema" if averaged else "raw", statistics="moving")
+    manifest = run.checkpoints().path(found) / "manifest.json"           # it holds the hash of every file of weights
+    identity = f"{facts.weights} {hashlib.sha256(manifest.read_bytes()).hexdigest()}"
+    images = generated_images(sampler, count=options.n_samples, class_names=run.class_names,
+                              resolution=sampler.resolution, seed=options.seed, identity=identity,
+                              agreement=yardstick.real.agreement)
+    return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts)
+
+
+def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
+    """What the command line asks for: one result, or one a seed."""
+    if not flags.run_dir:
+        return [_measure_files(flags)]
+    run = RunDirectory.open(flags.run_dir)
+    settings = run.experiment()
+    options = _options(flags, settings.evaluation or EvaluationOptions())
+    yardstick = run_yardstick(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
+    _write_reference(flags, yardstick)
+    if flags.images:
+        source = settings.data if flags.images == "train" else _validation(settings.data)
+        side = settings.spec.resolution
+        images = _images(source.open(side), side, settings.transform, options)
+        return [compare(images, yardstick.real, extractor=yardstick.extractor, options=options)]
+    return [measure_generator(run, dataclasses.replace(options, seed=seed), yardstick, average=flags.average,
+                              step=flags.step) for seed in flags.seeds or [options.seed]]
+
+
+def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
     if not flags.reference or flags.reference in SPLITS:
         raise DataError("--images must be compared with a --reference: a folder, an .npz, or tfds:NAME:SPLIT; "
                         f"received --reference={flags.reference}. Name one.")
     options = _options(flags, EvaluationOptions())
     images, side = open_images(flags.images, resolution=flags.resolution, data_dir=flags.data_dir)
-    known, examples = _reference(flags, side)
-    extractor = _extractor(options, examples, side, Transform())
-    real = known or _side(examples, side, Transform(), options)
-    result = compare(_side(images, side, Transform(), options), real, extractor=extractor, options=options)
-    _write_reference(flags, real, extractor)
-    return [result]
+    real, examples = _files(flags.reference, side, options, flags.data_dir)
+    yardstick = Yardstick(extractor=_extractor(options, examples, side, Transform()), real=real)
+    _write_reference(flags, yardstick)
+    return compare(_images(images, side, Transform(), options), real, extractor=yardstick.extractor, options=options)
 
 
-def evaluate_run(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """A run's generator, or with --images=train|validation a split of its data, against the run's real images."""
-    run = RunDirectory.open(flags.run_dir)
-    settings = run.experiment()
-    options = _options(flags, settings.evaluation or EvaluationOptions())
-    side, transform = settings.spec.resolution, settings.transform
-    known, examples = None, None
-    if flags.reference and flags.reference not in SPLITS:
-        known, examples = _reference(flags, side)
-    needs_own = options.extractor in ("auto", "dataset") or not (known or examples)
-    own = settings.data.open(side) if needs_own else None
-    extractor = _extractor(options, own, side, transform)
-    if flags.reference == "validation":
-        examples = _split(settings.data, flags.reference).open(side)
-    real = known or _side(examples or own, side, transform, options)
-    if flags.images:
-        images = _side(_split(settings.data, flags.images).open(side), side, transform, options)
-        results = [compare(images, real, extractor=extractor, options=options)]
-    else:
-        results = _measured_seeds(flags, run, real, extractor, options)
-    _write_reference(flags, real, extractor)
-    return results
+def _files(path: str, side: int, options: EvaluationOptions,
+           data_dir: str | None) -> tuple[ImageSet | KnownMoments, Examples | None]:
+    """The real side from a file or folder, and its examples unless it holds moments."""
+    if found := read_moments(path):
+        return KnownMoments(name=f"moments:{Path(path).name}", moments=found[0], protocol=found[1]), None
+    examples = open_images(path, resolution=side, data_dir=data_dir)[0]
+    return _images(examples, side, Transform(), options), examples
 
 
-def _measured_seeds(flags: argparse.Namespace, run: RunDirectory, real: ImageSet | KnownMoments, extractor: Extractor,
-                    options: EvaluationOptions) -> list[EvaluationResult]:
-    sampler, step, averaged = run.sampler(average=flags.average, step=flags.step)
-    facts = GeneratorFacts(step=step, weights="average" if averaged else "raw", statistics="moving")
-    manifest = run.checkpoints().path(step) / "manifest.json"            # it holds the hash of every file of weights
-    identity = f"{facts.weights} {hashlib.sha256(manifest.read_bytes()).hexdigest()}"
-    results = []
-    for seed in flags.seeds or [options.seed]:
-        images = generated_images(sampler, count=options.n_samples, class_names=run.class_names,
-                                  resolution=sampler.resolution, seed=seed, identity=identity,
-                                  agreement=real.agreement)
-        seeded = dataclasses.replace(options, seed=seed)
-        results.append(compare(images, real, extractor=extractor, options=seeded, facts=facts))
-    return results
-
-
-def _reference(flags: argparse.Namespace, side: int) -> tuple[KnownMoments | None, Examples | None]:
-    if found := read_moments(flags.reference):
-        moments, protocol = found
-        return KnownMoments(name=f"moments:{Path(flags.reference).name}", moments=moments, protocol=protocol), None
-    return None, open_images(flags.reference, resolution=side, data_dir=flags.data_dir)[0]
-
-
-def _split(source: Source, name: str) -> Source:
-    """The same data set's other split: "train" as it is named there, or its validation images."""
-    if name == "train":
-        return source
-    if isinstance(source, ImageFolder):
-        found = [split for split in ("val", "valid", "validation") if (Path(source.path) / split).is_dir()]
-        if not found:
-            raise DataError(f"validation images must lie in a split folder named val; received data={source.path}. "
-                            "Make one, or name the images: --reference=FOLDER.")
-        return dataclasses.replace(source, split=found[0])
-    return dataclasses.replace(source, split="validation")
+def _validation(source: Source) -> Source:
+    """The same data set's validation images."""
+    if not isinstance(source, ImageFolder):
+        return dataclasses.replace(source, split="validation")
+    found = [split for split in ("val", "valid", "validation") if (Path(source.path) / split).is_dir()]
+    if not found:
+        raise DataError(f"validation images must lie in a split folder named val; received data={source.path}. "
+                        "Make one, or name the images: --reference=FOLDER.")
+    return dataclasses.replace(source, split=found[0])
 
 
 def _options(flags: argparse.Namespace, options: EvaluationOptions) -> EvaluationOptions:
@@ -116,17 +141,18 @@ def _extractor(options: EvaluationOptions, examples: Examples | None, side: int,
                             inception_location=options.inception_location)
 
 
-def _side(examples: Examples, side: int, transform: Transform, options: EvaluationOptions) -> ImageSet:
+def _images(examples: Examples, side: int, transform: Transform, options: EvaluationOptions) -> ImageSet:
     return example_images(examples, resolution=side, transform=transform, batch_size=options.batch_size)
 
 
-def _write_reference(flags: argparse.Namespace, real: ImageSet | KnownMoments,
-                     extractor: Extractor) -> None:
-    if flags.write_reference:
-        moments = real_side(real, extractor, frozenset({"moments"})).moments
-        write_moments(Path(flags.write_reference), moments, protocol={
-            "images": real.name, "extractor": extractor.name, "extractor_hash": extractor.hash,
-            "resize": extractor.resize})
+def _write_reference(flags: argparse.Namespace, yardstick: Yardstick) -> None:
+    if not flags.write_reference:
+        return
+    extractor = yardstick.extractor
+    moments = real_side(yardstick.real, extractor, frozenset({"moments"})).moments
+    write_moments(Path(flags.write_reference), moments, protocol={
+        "images": yardstick.real.name, "extractor": extractor.name, "extractor_hash": extractor.hash,
+        "resize": extractor.resize})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if flags.run_dir and flags.images and flags.images not in SPLITS:
         parser.error("--images with --run_dir must be train or validation; to measure files leave --run_dir out")
     try:
-        results = evaluate_run(flags) if flags.run_dir else evaluate_images(flags)
+        results = measure_from_flags(flags)
     except (ConfigError, DataError, RunError, CheckpointError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

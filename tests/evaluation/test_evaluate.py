@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sagan_tf import evaluate, experiment
+from sagan_tf.evaluation.evaluator import EvaluationOptions
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.moments import moments_of
@@ -110,3 +111,11 @@ def test_a_runs_own_validation_images_can_be_measured(run_dir, files, capsys):
     generated, real = (json.loads(call(capsys, *flags, *extra)[1]) for extra in ((), ("--images=validation",)))
     assert real["fid"] < generated["fid"] / 10
     assert real["protocol"]["images"] == "procedural:validation" and real["protocol"]["step"] is None
+
+
+def test_a_training_run_measures_itself_with_its_open_data(run_dir, files):
+    run = RunDirectory.open(run_dir)
+    options = EvaluationOptions(extractor=f"{files}/net", n_samples=20, metrics=("fid", "long_range_agreement"))
+    result = evaluate.evaluate_run(run, options, examples=run.experiment().data.open(32))
+    assert json.loads((run_dir / "metrics.jsonl").read_text()) == result.record()
+    assert result.metrics["long_range_agreement_real"] > 0.9 > result.metrics["long_range_agreement"]
