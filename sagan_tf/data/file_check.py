@@ -2,16 +2,14 @@
 
 import concurrent.futures
 import dataclasses
-import hashlib
-import json
 import os
 import pathlib
-import tempfile
 
 import numpy as np
 from tqdm import tqdm
 
 from sagan_tf.data.decoding import UnreadableImageError, decode
+from sagan_tf.data.remembered import Memory, stamp
 from sagan_tf.data.source import DataError
 
 _NAMED = 20                                # bad files that a message names; the rest are counted
@@ -58,15 +56,15 @@ def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) 
     What was found is remembered by path, size and time of change, so that only new and changed files are decoded at
     the next start.
     """
-    memory = _memory_file(root, max_pixels)
-    known = _recall(memory)
-    stamps = tuple(_stamp(root / path) for path in paths)
-    new = [path for path, stamp in zip(paths, stamps, strict=True) if known.get(path, [None])[0] != stamp]
+    memory = Memory(root, f"decodes, max_pixels={max_pixels}")
+    known = {path: row for path, row in memory.recall().items() if len(row) == 4 and not row[3]}
+    stamps = tuple(stamp(root / path) for path in paths)
+    new = [path for path, now in zip(paths, stamps, strict=True) if known.get(path, [None])[0] != now]
     found = _check_all(root, new, max_pixels)
-    rows = [[stamp, *(found[path] if path in found else known[path][1:])]
-            for path, stamp in zip(paths, stamps, strict=True)]
+    rows = [[now, *(found[path] if path in found else known[path][1:])]
+            for path, now in zip(paths, stamps, strict=True)]
     if new or len(known) != len(paths):
-        _remember(memory, dict(zip(paths, rows, strict=True)))
+        memory.keep(dict(zip(paths, rows, strict=True)))
     bad = {path: row[3] for path, row in zip(paths, rows, strict=True) if row[3]}
     return FileReport(paths=paths, stamps=stamps, sizes=np.array([row[1:3] for row in rows], np.int64), bad=bad)
 
@@ -83,34 +81,3 @@ def _check_all(root: pathlib.Path, paths: list[str], max_pixels: int) -> dict[st
         results = tqdm(pool.map(check, paths), total=len(paths), unit="file", desc="checking images", delay=2)
         return dict(zip(paths, results, strict=True))
 
-
-def _stamp(path: pathlib.Path) -> str:
-    try:
-        status = path.stat()
-    except OSError:
-        return "unreadable"
-    return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def _memory_file(root: pathlib.Path, max_pixels: int) -> pathlib.Path:
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    key = hashlib.sha256(f"{os.path.realpath(root)}:{max_pixels}".encode()).hexdigest()[:16]
-    return cache / "sagan_tf" / "checked_files" / f"{key}.json"
-
-
-def _recall(memory: pathlib.Path) -> dict[str, list]:
-    try:
-        return {path: row for path, row in json.loads(memory.read_text(encoding="utf-8")).items() if not row[3]}
-    except (OSError, ValueError, IndexError, TypeError, AttributeError):
-        return {}                          # never written, or not by us: every file is simply checked again
-
-
-def _remember(memory: pathlib.Path, rows: dict[str, list]):
-    """Writes whole or not at all; a cache that cannot be written costs the next start a check, nothing else."""
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=memory.parent, encoding="utf-8", delete=False) as part:
-            json.dump(rows, part)
-        os.replace(part.name, memory)
-    except OSError:
-        return

@@ -4,7 +4,9 @@ import pathlib
 import re
 
 from sagan_tf.data.image_folder import ImageFolder
+from sagan_tf.data.prepared_shards import PreparedShards
 from sagan_tf.data.procedural import ProceduralSource
+from sagan_tf.data.shard_index import INDEX_NAME
 from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.tfds import TfdsSource
 
@@ -21,7 +23,10 @@ def source_from_flag(data: str, data_dir: str | None = None) -> Source:
         if parts is None:
             raise DataError(f"A TFDS data set must be named tfds:NAME or tfds:NAME:SPLIT; received --data={data}.")
         return TfdsSource(name=parts["name"], split=parts["split"] or "train", data_dir=data_dir)
-    if not pathlib.Path(data).expanduser().is_dir():
+    folder = pathlib.Path(data).expanduser().absolute()
+    if not folder.is_dir():
         raise DataError(f"The data must be a folder of images, a folder of prepared shards, tfds:NAME, or procedural; "
                         f"received --data={data}, and there is no such folder. Check the path.")
-    return ImageFolder(path=data)
+    if (folder / INDEX_NAME).exists():
+        return PreparedShards(path=str(folder))
+    return ImageFolder(path=str(folder))

@@ -17,7 +17,7 @@ from sagan_tf.data.textures import TEXTURES
 PAINTERS = {**TEXTURES, **STRUCTURES}
 VERSION = 1                                # of the drawings: a change of any pixel changes the data set's fingerprint
 Split = Literal["train", "validation"]
-_IN_MEMORY = 64 * 2**20                    # bytes up to which all images are drawn at once when the set is opened
+_IN_MEMORY = 512 * 2**20                   # bytes up to which all images are drawn at once when the set is opened
 _CHUNK_PIXELS = 2**20                      # pixels drawn at a time, to bound the painters' temporaries
 
 

@@ -102,7 +102,8 @@ def _read(files: RecordFiles, indices: tf.Tensor) -> tf.Tensor:
     def read_one(index: tf.Tensor) -> tf.data.Dataset:
         count = tf.cast(counts[index], tf.int64)
         part = tf.data.TFRecordDataset(paths[index]).skip(tf.cast(skips[index], tf.int64)).take(count)
-        return part.batch(count).map(lambda records: _complete(records, count, paths[index]))
+        nothing = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))     # what an empty file would give
+        return part.batch(count).concatenate(nothing).take(1).map(lambda rows: _complete(rows, count, paths[index]))
 
     files_of_group = tf.data.Dataset.from_tensor_slices(indices)
     columns = files_of_group.interleave(read_one, cycle_length=4, num_parallel_calls=4, deterministic=True)

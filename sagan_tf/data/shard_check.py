@@ -1,0 +1,57 @@
+"""Finding missing, cut and damaged shards by size and checksum."""
+
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+
+from tqdm import tqdm
+
+from sagan_tf.data.remembered import Memory, stamp
+from sagan_tf.data.shard_index import Shard, ShardIndex
+
+_CHUNK = 2**22
+
+
+def sha256_of(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def damaged_shards(folder: pathlib.Path, index: ShardIndex) -> dict[str, str]:
+    """Name -> what is wrong, of the index's shards that are not as they were written.
+
+    Every byte is read, in parallel, with a progress bar where that takes long; a shard found good is remembered by its
+    size and time of change, and not read again at the next start.
+    """
+    memory = Memory(folder, "sha256")
+    known = memory.recall()
+    stamps = {shard.name: stamp(folder / shard.name) for shard in index.shards}
+    unsure = [shard for shard in index.shards if known.get(shard.name) != [stamps[shard.name], shard.sha256]]
+
+    def check(shard: Shard) -> str:
+        return _what_is_wrong(folder / shard.name, shard)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(tqdm(pool.map(check, unsure), total=len(unsure), unit="shard", desc="checking shards", delay=2))
+    damaged = {shard.name: reason for shard, reason in zip(unsure, found, strict=True) if reason}
+    if unsure:
+        memory.keep({shard.name: [stamps[shard.name], shard.sha256] for shard in index.shards
+                     if shard.name not in damaged})
+    return damaged
+
+
+def _what_is_wrong(path: pathlib.Path, shard: Shard) -> str:
+    """Empty where nothing is."""
+    try:
+        n_bytes = path.stat().st_size
+        if n_bytes != shard.n_bytes:
+            return f"{n_bytes} bytes instead of {shard.n_bytes}"
+        return "" if sha256_of(path) == shard.sha256 else "its checksum differs: damaged"
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"unreadable: {error.strerror}"

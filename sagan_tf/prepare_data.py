@@ -1,0 +1,94 @@
+"""`python -m sagan_tf.prepare_data`: checks a data set, or decodes and resizes it once into sharded files."""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import get_args
+
+from sagan_tf.data.from_flag import source_from_flag
+from sagan_tf.data.image_folder import ImageFolder
+from sagan_tf.data.preparing import prepare
+from sagan_tf.data.shard_index import Plan, ShardIndex
+from sagan_tf.data.source import DataError, Source
+from sagan_tf.data.survey import survey_examples, survey_folder
+from sagan_tf.data.transforms import Method
+
+_SHARD_BYTES = 2**27                       # of decoded pixels; a third to a half of that once encoded
+_PER_SHARD = (64, 8192)
+
+
+def check(source: Source, resolution: int) -> bool:
+    """Prints what the data set holds; whether all of it can be used."""
+    survey = survey_folder(source) if isinstance(source, ImageFolder) else survey_examples(source.open(resolution))
+    print(survey.report(resolution))
+    return not survey.bad
+
+
+def write(source: Source, flags: argparse.Namespace) -> ShardIndex:
+    """Prepares the data set as the flags say."""
+    examples = source.open(flags.resolution)
+    for note in examples.notes:
+        print(note)
+    low, high = _PER_SHARD
+    per_shard = min(high, max(low, _SHARD_BYTES // (3 * flags.resolution**2)))
+    plan = Plan(source=examples.name, fingerprint=examples.fingerprint, class_names=examples.class_names,
+                n_source=examples.n_examples, resolution=flags.resolution, method=flags.method,
+                min_short_edge=flags.min_short_edge, encoding="jpeg" if flags.jpeg_quality else "png",
+                quality=flags.jpeg_quality, per_shard=per_shard)
+    return prepare(examples, plan, pathlib.Path(flags.out))
+
+
+def summary(index: ShardIndex, folder: str) -> str:
+    counts, plan = index.class_counts, index.plan
+    size = sum(shard.n_bytes for shard in index.shards) / 2**20
+    left_out = f", {plan.n_source - index.count} left out as too small" if index.count < plan.n_source else ""
+    return (f"{folder}: {index.count} images of {len(counts)} classes ({min(counts)} to {max(counts)} a class"
+            f"{left_out}) at {plan.resolution}x{plan.resolution} in {len(index.shards)} shards, {size:.1f} MiB.\n"
+            f"Train on them: python -m sagan_tf.train --gin_file=... --data={folder} --run_dir=RUN")
+
+
+def parser() -> argparse.ArgumentParser:
+    built = argparse.ArgumentParser(prog="python -m sagan_tf.prepare_data", description=__doc__)
+    built.add_argument("--source", required=True, metavar="DATA",
+                       help="folder of images, folder of shards, tfds:NAME[:SPLIT], or procedural")
+    built.add_argument("--resolution", type=int, required=True, metavar="R", help="side of the prepared images")
+    built.add_argument("--out", metavar="DIR", help="where the shards go; run again to go on after an interruption")
+    built.add_argument("--check", action="store_true", help="only look: bad files, classes, sizes, duplicates")
+    built.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
+    built.add_argument("--method", choices=get_args(Method), default="biggan", help="crop and resampling")
+    built.add_argument("--min_short_edge", type=int, default=0, metavar="PIXELS",
+                       help="leave out smaller images (BigGAN at 512: 400; SNGAN: 256)")
+    built.add_argument("--jpeg_quality", type=int, default=0, metavar="Q",
+                       help="store as JPEG of this quality (1-100) instead of lossless PNG")
+    return built
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    flags = parser().parse_args(arguments)
+    try:
+        _refuse_bad(flags)
+        source = source_from_flag(flags.source, flags.data_dir)
+        if flags.check:
+            return 0 if check(source, flags.resolution) else 2
+        print(summary(write(source, flags), flags.out))
+        return 0
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted. Finished shards are kept: the same command goes on from here.", file=sys.stderr)
+        return 130
+
+
+def _refuse_bad(flags: argparse.Namespace) -> None:
+    if flags.resolution < 8:
+        raise DataError(f"The resolution must be at least 8; received --resolution={flags.resolution}.")
+    if not 0 <= flags.jpeg_quality <= 100:
+        raise DataError(f"The JPEG quality must lie in 1..100; received --jpeg_quality={flags.jpeg_quality}.")
+    if not flags.check and not flags.out:
+        raise DataError("An output folder must be given; received no --out. Add --out=DIR, or --check to only look.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
