@@ -189,7 +189,8 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
     def stream(seed=0, start=0, stride=1):
         return tf.data.Dataset.range(start, 128).map(lambda i: (tf.where(i < 64, noise[0, 0], noise), tf.constant(0)))
 
-    source = Examples(name="noise", class_names=("all",), n_examples=128, fingerprint="1", stream=stream, ordered=stream)
+    source = Examples(name="noise", class_names=("all",), n_examples=128, fingerprint="1", stream=stream,
+                      ordered=stream)
     plan, out = plan_of(source, resolution=64, per_shard=64), tmp_path / "out"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
