@@ -52,7 +52,7 @@ class EvaluationResult:
         """A screen for people: each number with its extractor, and the counts on both sides."""
         p = self.protocol
         single = {name: value for name, value in self.metrics.items() if not isinstance(value, list)}
-        lines = [f"{name:<27}{value:>12.4f}   [{p['extractor']}]" for name, value in single.items()]
+        lines = [f"{name:<27}{value:>12.6g}   [{p['extractor']}]" for name, value in single.items()]
         n_real = "an unknown number" if p["n_real"] is None else f"{p['n_real']:,}"
         counts = f"{p['n_generated']:,} of {p['images']} against {n_real} of {p['reference']}"
         notes = f"extractor {p['extractor']}: " + ", ".join(filter(None, [p["extractor_hash"], p["extractor_note"]]))
