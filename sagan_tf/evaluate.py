@@ -21,6 +21,7 @@ from sagan_tf.evaluation.moments import write_moments
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts
 from sagan_tf.evaluation.real_side import KnownMoments, real_side
 from sagan_tf.evaluation.several_seeds import over_seeds
+from sagan_tf.evaluation.table_layout import paper_table, runs_table
 from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.training.checkpoints import CheckpointError
 
@@ -177,6 +178,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
     parser.add_argument("--write_reference", metavar="FILE", help="keep the reference's mu and sigma in an .npz")
     parser.add_argument("--out", metavar="FILE", help="append results here; RUN/metrics.jsonl by default")
+    parser.add_argument("--table", metavar="NAME", help="lay the results of --run_dirs beside a paper's: sagan_table1, "
+                        "...; runs: the --metrics of the runs alone")
+    parser.add_argument("--run_dirs", type=lambda text: text.split(","), default=[], metavar="[ROW=]RUN,...",
+                        help="evaluated runs for --table; several of a row give mean and deviation")
     parser.add_argument("--json", action="store_true", help="print JSON: the metrics' names as keys, and protocol")
     return parser
 
@@ -184,22 +189,31 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     flags = parser.parse_args(arguments)
-    if not flags.run_dir and not flags.images:
-        parser.error("one of --run_dir and --images is needed")
+    if not (flags.run_dir or flags.images or flags.table):
+        parser.error("one of --run_dir, --images and --table is needed")
     if flags.run_dir and flags.images and flags.images not in SPLITS:
         parser.error("--images with --run_dir must be train or validation; to measure files leave --run_dir out")
     try:
-        results = measure_from_flags(flags)
+        print(_table(flags) if flags.table else _report(flags))
     except (ConfigError, DataError, RunError, CheckpointError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    out = flags.out or (Path(flags.run_dir) / "metrics.jsonl" if flags.run_dir else None)
-    if out:
-        for result in results:
-            result.append_to(Path(out))
-    summary = over_seeds(results)
-    print(json.dumps(summary.record(), indent=1) if flags.json else summary.summary())
     return 0
+
+
+def _table(flags: argparse.Namespace) -> str:
+    if flags.table == "runs":
+        return runs_table(flags.run_dirs, (flags.metrics or "fid").split(","))
+    return paper_table(flags.table, flags.run_dirs)
+
+
+def _report(flags: argparse.Namespace) -> str:
+    results = measure_from_flags(flags)
+    out = flags.out or (Path(flags.run_dir) / "metrics.jsonl" if flags.run_dir else None)
+    for result in results if out else ():
+        result.append_to(Path(out))
+    summary = over_seeds(results)
+    return json.dumps(summary.record(), indent=1) if flags.json else summary.summary()
 
 
 if __name__ == "__main__":

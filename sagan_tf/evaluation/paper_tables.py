@@ -1,0 +1,85 @@
+"""The papers' tables of results, as plain data: what a measured number is laid beside.
+
+A row has the name of its gin file, and a run in a folder of that name belongs to it.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+    """A metric by its name in the results; at one step where the paper shows several."""
+
+    metric: str
+    step: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PaperTable:
+    """A table: what it is and where from, its columns, and rows of the paper's values (None: it gives none).
+
+    `protocol`: what the paper's numbers were measured by, as far as it says; where ours differ, the table says so.
+    `unconfirmed`: these values are the published ones, but the text at hand holds none of them.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: dict[str, tuple[float | None, ...]]
+    protocol: dict[str, str | int]
+    unconfirmed: bool = False
+
+
+_IMAGENET_128 = {"extractor": "inception-2015-12-05", "n_generated": 50_000, "resolution": 128}
+_FID, _IS, _IS_ONE_SPLIT = Column(metric="fid"), Column(metric="is"), Column(metric="is_one_split")
+
+PAPER_TABLES: dict[str, PaperTable] = {
+    "sagan_table1": PaperTable(
+        title="Zhang et al. 2019, Table 1: attention or a residual block at feature maps of a size; 1M steps",
+        columns=(_FID, _IS_ONE_SPLIT), protocol={**_IMAGENET_128, "step": 1_000_000},
+        rows={
+            "no_attention": (22.96, 42.87),
+            "sagan_feat_8": (22.98, 43.15),
+            "sagan_feat_16": (22.14, 45.94),
+            "sagan_feat_32": (18.28, 51.43),
+            "sagan_feat_64": (18.65, 52.52),
+            "residual_feat_8": (42.13, 23.17),
+            "residual_feat_16": (22.40, 44.49),
+            "residual_feat_32": (27.33, 38.50),
+            "residual_feat_64": (28.82, 38.96),
+        },
+    ),
+    "sagan_table2": PaperTable(
+        title="Zhang et al. 2019, Table 2: class-conditional models on ImageNet 128x128",
+        columns=(_IS_ONE_SPLIT, Column(metric="intra_fid"), _FID), protocol=_IMAGENET_128,
+        rows={
+            "acgan_128": (28.5, 260.0, None),
+            "sngan_projection_128": (36.8, 92.4, 27.62),
+            "sagan_128": (52.52, 83.7, 18.65),
+        },
+    ),
+    "sagan_figure3": PaperTable(
+        title="Zhang et al. 2019, Figures 3 and 4: spectral norm and two learning rates, FID at four steps",
+        columns=tuple(Column(metric="fid", step=step) for step in (10_000, 160_000, 260_000, 1_000_000)),
+        protocol=_IMAGENET_128,
+        rows={
+            "sn_on_d": (181.84, None, None, None),
+            "sn_on_g_d": (93.52, 33.39, 72.41, None),
+            "sn_on_g_d_ttur": (99.04, 40.96, 34.62, 22.96),
+        },
+    ),
+    "biggan_table1": PaperTable(
+        title="Brock et al. 2019, Table 1: batch size, width and components on ImageNet 128x128",
+        columns=(_FID, _IS), protocol=_IMAGENET_128, unconfirmed=True,
+        rows={
+            "row_1": (18.65, 52.52),
+            "row_2": (15.30, 58.77),
+            "row_3": (14.88, 63.03),
+            "row_4": (12.39, 76.85),
+            "row_5": (9.54, 92.98),
+            "row_6": (9.18, 94.94),
+            "row_7": (8.73, 98.76),
+            "row_8": (8.51, 99.31),
+            "row_9": (10.48, 86.90),
+        },
+    ),
+}

@@ -1,0 +1,83 @@
+"""Tables: the right run in the right row, and never two protocols in one table."""
+
+import json
+
+import pytest
+
+from sagan_tf import evaluate
+from sagan_tf.evaluation.paper_tables import PAPER_TABLES
+from sagan_tf.evaluation.table_layout import paper_table, runs_table
+
+PROTOCOL = {"extractor": "inception-2015-12-05", "extractor_hash": "abc", "resize": "tf1-bilinear 299",
+            "resolution": 128, "encoding": "uint8, rounded", "n_generated": 50_000, "reference": "imagenet",
+            "reference_fingerprint": "f", "n_real": 1_281_167, "step": 1_000_000, "truncation": None}
+
+
+@pytest.fixture
+def run(tmp_path):
+    def make(name, *records, **protocol):
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = [json.dumps({**metrics, "protocol": {**PROTOCOL, **protocol, "step": step}})
+                 for step, metrics in records]
+        (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+        return str(folder)
+
+    return make
+
+
+def row(text, name):
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_every_tables_rows_have_a_value_a_column():
+    for table in PAPER_TABLES.values():
+        assert {len(values) for values in table.rows.values()} == {len(table.columns)}
+
+
+def test_measured_stands_beside_the_papers_and_missing_is_said(run):
+    text = paper_table("sagan_table1", [run("sagan_feat_64", (1_000_000, {"fid": 19.111, "is_one_split": 50.0}))])
+    assert row(text, "sagan_feat_64") == ["19.11 (18.65)", "50 (52.52)", "1,000,000"]
+    assert row(text, "no_attention") == ["missing (22.96)", "missing (42.87)", "-"]
+    assert "NOT THE PAPER'S" not in text
+
+
+def test_the_last_record_counts_and_differences_to_the_paper_are_marked(run):
+    folder = run("a", (500, {"fid": 90.0}), (900, {"fid": 80.0}), (900, {"is_one_split": 3.0}), n_generated=1000)
+    text = paper_table("sagan_table1", [f"residual_feat_8={folder}"])
+    assert row(text, "residual_feat_8") == ["80 (42.13)", "3 (23.17)", "900"]
+    assert "NOT THE PAPER'S PROTOCOL: n_generated is 1000, in the paper 50000." in text
+    assert "NOT THE PAPER'S PROTOCOL: step is 900, in the paper 1000000." in text
+
+
+def test_columns_of_a_step_take_that_step(run):
+    folder = run("sn_on_g_d", (10_000, {"fid": 95.0}), (260_000, {"fid": 70.0}))
+    cells = row(paper_table("sagan_figure3", [folder]), "sn_on_g_d")
+    assert cells == ["95 (93.52)", "missing (33.39)", "70 (72.41)", "missing", "10,000, 260,000"]
+
+
+def test_several_runs_of_a_row_give_mean_and_deviation(run):
+    folders = [f"attention={run(f'run{i}', (9, {'fid': fid}))}" for i, fid in enumerate((1.0, 2.0, 6.0))]
+    assert row(runs_table(folders, ["fid"]), "attention") == ["3 ± 2.6", "9"]
+
+
+def test_two_protocols_never_share_a_table(run):
+    folders = [run("no_attention", (9, {"fid": 1.0})), run("sagan_feat_64", (9, {"fid": 2.0}), extractor_hash="xyz")]
+    with pytest.raises(ValueError, match="extractor_hash='abc' and 'xyz'"):
+        paper_table("sagan_table1", folders)
+
+
+def test_unknown_tables_rows_and_runs_are_refused(run, tmp_path):
+    with pytest.raises(ValueError, match="received --table=table9"):
+        paper_table("table9", [])
+    with pytest.raises(ValueError, match="received row=mine"):
+        paper_table("sagan_table1", [run("mine", (9, {"fid": 1.0}))])
+    with pytest.raises(ValueError, match=r"without metrics\.jsonl"):
+        paper_table("sagan_table1", [str(tmp_path)])
+
+
+def test_the_verb_prints_the_table(run, capsys):
+    folder = run("sagan_128", (7, {"fid": 20.0}))
+    assert evaluate.main(["--table=sagan_table2", f"--run_dirs={folder}"]) == 0
+    assert row(capsys.readouterr().out, "sagan_128") == ["missing (52.52)", "missing (83.7)", "20 (18.65)", "7"]
