@@ -2,98 +2,104 @@
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from sagan_tf.config import ConfigError
-from sagan_tf.data.image_folder import ImageFolder
-from sagan_tf.data.source import DataError, Examples, Source
-from sagan_tf.data.transforms import Transform
+from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluation.evaluator import EvaluationOptions, compare
-from sagan_tf.evaluation.extractor_choice import choose_extractor
-from sagan_tf.evaluation.features import Extractor
-from sagan_tf.evaluation.image_files import open_images, read_moments
-from sagan_tf.evaluation.image_sets import ImageSet, example_images, generated_images
 from sagan_tf.evaluation.moments import write_moments
-from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts
-from sagan_tf.evaluation.real_side import KnownMoments, real_side
+from sagan_tf.evaluation.protocol import EvaluationResult
+from sagan_tf.evaluation.real_side import real_side
 from sagan_tf.evaluation.several_seeds import over_seeds
-from sagan_tf.evaluation.table_layout import paper_table, runs_table
+from sagan_tf.evaluation.table_layout import paper_table, read_records, runs_table
 from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.training.checkpoints import CheckpointError
+from sagan_tf.yardstick import (
+    SPLITS,
+    Yardstick,
+    file_images,
+    file_yardstick,
+    measure_generator,
+    run_yardstick,
+    split_images,
+)
 
-SPLITS = ("train", "validation")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Yardstick:
-    """What images are measured by: an extractor, and the real side at hand."""
-
-    extractor: Extractor
-    real: ImageSet | KnownMoments
+WATCH_SECONDS = 10
 
 
 def evaluate_run(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
                  average: bool | None = None, step: int | None = None) -> EvaluationResult:
-    """Measures a run's generator against the run's own data, and appends the result to RUN/metrics.jsonl.
+    """Measures a run's generator against the run's own data, and keeps the result with the run.
 
     examples: the data, if it is open already. average, step: which weights; see RunDirectory.generator.
     """
     result = measure_generator(run, options, run_yardstick(run, options, examples=examples), average=average, step=step)
-    result.append_to(run.path / "metrics.jsonl")
+    keep(run, result)
     return result
 
 
-def run_yardstick(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
-                  reference: str = "train", data_dir: str | None = None) -> Yardstick:
-    """The real side that a run is measured against: a split of its own data, or images or moments of a file.
-
-    The run's own data is opened only where it is measured against or learned from.
-    """
-    settings = run.experiment()
-    side, transform = settings.spec.resolution, settings.transform
-    real = None if reference in SPLITS else _files(reference, side, options, data_dir)[0]
-    if real is None or options.extractor in ("auto", "dataset"):
-        examples = examples or settings.data.open(side)
-    extractor = _extractor(options, examples, side, transform)
-    if real is None:
-        chosen = examples if reference == "train" else _validation(settings.data).open(side)
-        real = _images(chosen, side, transform, options)
-    return Yardstick(extractor=extractor, real=real)
+def keep(run: RunDirectory, result: EvaluationResult) -> None:
+    """Appends the result to RUN/metrics.jsonl, and its numbers at its step to the run's TensorBoard events."""
+    result.append_to(run.path / "metrics.jsonl")
+    if result.protocol["step"] is not None:
+        result.write_events(run.path / "tensorboard")
 
 
-def measure_generator(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, *,
-                      average: bool | None = None, step: int | None = None) -> EvaluationResult:
-    """Samples of a run's checkpoint by a yardstick; interrupted, the same call goes on where it was."""
-    sampler, found, averaged = run.sampler(average=average, step=step)
-    facts = GeneratorFacts(step=found, weights="ema" if averaged else "raw", statistics="moving")
-    manifest = run.checkpoints().path(found) / "manifest.json"           # it holds the hash of every file of weights
-    identity = f"{facts.weights} {hashlib.sha256(manifest.read_bytes()).hexdigest()}"
-    images = generated_images(sampler, count=options.n_samples, class_names=run.class_names,
-                              resolution=sampler.resolution, seed=options.seed, identity=identity,
-                              agreement=yardstick.real.agreement)
-    return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts)
+def watch(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, *,
+          average: bool | None = None) -> EvaluationResult | None:
+    """Measures each checkpoint that isn't yet, now and as training writes more, up to the run's last step."""
+    last, result = _measured_up_to(run, yardstick), None
+    total = run.experiment().total_steps
+    while last < total:
+        for step in [step for step in run.checkpoints().steps() if step > last]:
+            last = step
+            try:
+                result = measure_generator(run, options, yardstick, average=average, step=step)
+            except (RunError, CheckpointError, OSError):
+                if step in run.checkpoints().steps():
+                    raise
+                print(f"step {step} was removed before it was measured", file=sys.stderr)
+                continue
+            keep(run, result)
+            print(f"step {step}\n{result.summary()}", file=sys.stderr)
+        if last < total:
+            time.sleep(WATCH_SECONDS)
+    return result
+
+
+def _measured_up_to(run: RunDirectory, yardstick: Yardstick) -> int:
+    path = run.path / "metrics.jsonl"
+    protocols = [record["protocol"] for record in read_records(path)] if path.exists() else []
+    return max((p["step"] for p in protocols
+                if p["step"] is not None and p["extractor_hash"] == yardstick.extractor.hash), default=-1)
 
 
 def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """What the command line asks for: one result, or one a seed."""
+    """What the command line asks for: one result, or one a seed; kept as it comes."""
     if not flags.run_dir:
         return [_measure_files(flags)]
     run = RunDirectory.open(flags.run_dir)
-    settings = run.experiment()
-    options = _options(flags, settings.evaluation or EvaluationOptions())
+    options = _options(flags, run.experiment().evaluation or EvaluationOptions())
     yardstick = run_yardstick(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
     _write_reference(flags, yardstick)
-    if flags.images:
-        source = settings.data if flags.images == "train" else _validation(settings.data)
-        side = settings.spec.resolution
-        images = _images(source.open(side), side, settings.transform, options)
-        return [compare(images, yardstick.real, extractor=yardstick.extractor, options=options)]
-    return [measure_generator(run, dataclasses.replace(options, seed=seed), yardstick, average=flags.average,
-                              step=flags.step) for seed in flags.seeds or [options.seed]]
+    if flags.watch:
+        last = watch(run, options, yardstick, average=flags.average)
+        return [last] if last else []
+    results = []
+    for seed in flags.seeds or [options.seed]:
+        seeded = dataclasses.replace(options, seed=seed)
+        if flags.images:
+            result = compare(split_images(run, options, flags.images), yardstick.real, extractor=yardstick.extractor,
+                             options=seeded)
+        else:
+            result = measure_generator(run, seeded, yardstick, average=flags.average, step=flags.step)
+        keep(run, result)
+        results.append(result)
+    return results
 
 
 def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
@@ -101,31 +107,10 @@ def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
         raise DataError("--images must be compared with a --reference: a folder, an .npz, or tfds:NAME:SPLIT; "
                         f"received --reference={flags.reference}. Name one.")
     options = _options(flags, EvaluationOptions())
-    images, side = open_images(flags.images, resolution=flags.resolution, data_dir=flags.data_dir)
-    real, examples = _files(flags.reference, side, options, flags.data_dir)
-    yardstick = Yardstick(extractor=_extractor(options, examples, side, Transform()), real=real)
+    images = file_images(flags.images, options, resolution=flags.resolution, data_dir=flags.data_dir)
+    yardstick = file_yardstick(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
     _write_reference(flags, yardstick)
-    return compare(_images(images, side, Transform(), options), real, extractor=yardstick.extractor, options=options)
-
-
-def _files(path: str, side: int, options: EvaluationOptions,
-           data_dir: str | None) -> tuple[ImageSet | KnownMoments, Examples | None]:
-    """The real side from a file or folder, and its examples unless it holds moments."""
-    if found := read_moments(path):
-        return KnownMoments(name=f"moments:{Path(path).name}", moments=found[0], protocol=found[1]), None
-    examples = open_images(path, resolution=side, data_dir=data_dir)[0]
-    return _images(examples, side, Transform(), options), examples
-
-
-def _validation(source: Source) -> Source:
-    """The same data set's validation images."""
-    if not isinstance(source, ImageFolder):
-        return dataclasses.replace(source, split="validation")
-    found = [split for split in ("val", "valid", "validation") if (Path(source.path) / split).is_dir()]
-    if not found:
-        raise DataError(f"validation images must lie in a split folder named val; received data={source.path}. "
-                        "Make one, or name the images: --reference=FOLDER.")
-    return dataclasses.replace(source, split=found[0])
+    return compare(images, yardstick.real, extractor=yardstick.extractor, options=options)
 
 
 def _options(flags: argparse.Namespace, options: EvaluationOptions) -> EvaluationOptions:
@@ -134,16 +119,6 @@ def _options(flags: argparse.Namespace, options: EvaluationOptions) -> Evaluatio
              "metrics": tuple(flags.metrics.split(",")) if flags.metrics else None, "batch_size": flags.batch_size,
              "allow_few_samples": flags.allow_few_samples or None}
     return dataclasses.replace(options, **{name: value for name, value in given.items() if value is not None})
-
-
-def _extractor(options: EvaluationOptions, examples: Examples | None, side: int,
-               transform: Transform) -> Extractor:
-    return choose_extractor(options.extractor, examples=examples, resolution=side, transform=transform,
-                            inception_location=options.inception_location)
-
-
-def _images(examples: Examples, side: int, transform: Transform, options: EvaluationOptions) -> ImageSet:
-    return example_images(examples, resolution=side, transform=transform, batch_size=options.batch_size)
 
 
 def _write_reference(flags: argparse.Namespace, yardstick: Yardstick) -> None:
@@ -169,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--num", type=int, help="generated images")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], metavar="0,1,2",
                         help="measure with each seed; their mean and deviation are reported too")
+    parser.add_argument("--watch", action="store_true", help="measure each new checkpoint until training ends")
     parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
     parser.add_argument("--average", action=argparse.BooleanOptionalAction, default=None,
                         help="the moving average of G, or its raw weights; the average by default if there is one")
@@ -177,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--allow_few_samples", action="store_true", help="FID of too few images, for debugging only")
     parser.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
     parser.add_argument("--write_reference", metavar="FILE", help="keep the reference's mu and sigma in an .npz")
-    parser.add_argument("--out", metavar="FILE", help="append results here; RUN/metrics.jsonl by default")
+    parser.add_argument("--out", metavar="FILE", help="append results here; those of a run are also kept with the run")
     parser.add_argument("--table", metavar="NAME", help="lay the results of --run_dirs beside a paper's: sagan_table1, "
                         "...; runs: the --metrics of the runs alone")
     parser.add_argument("--run_dirs", type=lambda text: text.split(","), default=[], metavar="[ROW=]RUN,...",
@@ -209,9 +185,11 @@ def _table(flags: argparse.Namespace) -> str:
 
 def _report(flags: argparse.Namespace) -> str:
     results = measure_from_flags(flags)
-    out = flags.out or (Path(flags.run_dir) / "metrics.jsonl" if flags.run_dir else None)
-    for result in results if out else ():
-        result.append_to(Path(out))
+    if not results:
+        return f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
+    if flags.out:
+        for result in results:
+            result.append_to(Path(flags.out))
     summary = over_seeds(results)
     return json.dumps(summary.record(), indent=1) if flags.json else summary.summary()
 

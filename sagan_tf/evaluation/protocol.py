@@ -48,15 +48,25 @@ class EvaluationResult:
             file.flush()
             os.fsync(file.fileno())
 
+    def write_events(self, folder: pathlib.Path) -> None:
+        """Writes the numbers as TensorBoard scalars `evaluation/NAME` at their step."""
+        writer = tf.summary.create_file_writer(str(folder), filename_suffix=".evaluation")
+        with writer.as_default(self.protocol["step"]):
+            for name, value in self._single().items():
+                tf.summary.scalar(f"evaluation/{name}", value)
+        writer.close()
+
     def summary(self) -> str:
         """A screen for people: each number with its extractor, and the counts on both sides."""
         p = self.protocol
-        single = {name: value for name, value in self.metrics.items() if not isinstance(value, list)}
-        lines = [f"{name:<27}{value:>12.6g}   [{p['extractor']}]" for name, value in single.items()]
+        lines = [f"{name:<27}{value:>12.6g}   [{p['extractor']}]" for name, value in self._single().items()]
         n_real = "an unknown number" if p["n_real"] is None else f"{p['n_real']:,}"
         counts = f"{p['n_generated']:,} of {p['images']} against {n_real} of {p['reference']}"
         notes = f"extractor {p['extractor']}: " + ", ".join(filter(None, [p["extractor_hash"], p["extractor_note"]]))
         return "\n".join([*lines, counts, notes])
+
+    def _single(self) -> dict[str, float]:
+        return {name: value for name, value in self.metrics.items() if not isinstance(value, list)}
 
 
 def describe_protocol(generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor, *, seed: int,

@@ -1,6 +1,7 @@
 """The verb: anybody's images, and a run's generator, from the command line to JSON and to a line on disk."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -119,3 +120,23 @@ def test_a_training_run_measures_itself_with_its_open_data(run_dir, files):
     result = evaluate.evaluate_run(run, options, examples=run.experiment().data.open(32))
     assert json.loads((run_dir / "metrics.jsonl").read_text()) == result.record()
     assert result.metrics["long_range_agreement_real"] > 0.9 > result.metrics["long_range_agreement"]
+
+
+def test_watching_measures_every_checkpoint_until_the_last_step(run_dir, files, capsys, monkeypatch):
+    (run_dir / "config.gin").write_text((run_dir / "config.gin").read_text() + "\ntrain.total_steps = 5\n")
+    store = RunDirectory.open(run_dir).checkpoints()
+
+    def training_goes_on(seconds):
+        shutil.copytree(store.path(3), store.path(5))
+        manifest = store.path(5) / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"step": 3', '"step": 5'))
+
+    monkeypatch.setattr(evaluate.time, "sleep", training_goes_on)
+    flags = (f"--run_dir={run_dir}", f"--extractor={files}/net", "--metrics=fid", "--watch")
+    assert call(capsys, *flags)[0] == 0
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["protocol"]["step"] for line in lines] == [3, 5]
+    assert list((run_dir / "tensorboard").glob("*.evaluation"))
+    status, out, _ = call(capsys, *flags)
+    assert status == 0 and "is measured already" in out
+    assert len((run_dir / "metrics.jsonl").read_text().splitlines()) == 2
