@@ -24,6 +24,7 @@ from sagan_tf.yardstick import (
     file_images,
     file_yardstick,
     measure_generator,
+    measure_memorization,
     run_yardstick,
     split_images,
 )
@@ -84,6 +85,10 @@ def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
         return [_measure_files(flags)]
     run = RunDirectory.open(flags.run_dir)
     options = _options(flags, run.experiment().evaluation or EvaluationOptions())
+    if flags.memorization:
+        result = measure_memorization(run, options, step=flags.step)
+        keep(run, result)
+        return [result]
     yardstick = run_yardstick(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
     _write_reference(flags, yardstick)
     if flags.watch:
@@ -145,6 +150,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], metavar="0,1,2",
                         help="measure with each seed; their mean and deviation are reported too")
     parser.add_argument("--watch", action="store_true", help="measure each new checkpoint until training ends")
+    parser.add_argument("--memorization", action="store_true",
+                        help="the shares of training and validation images that D calls real, instead")
     parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
     parser.add_argument("--average", action=argparse.BooleanOptionalAction, default=None,
                         help="the moving average of G, or its raw weights; the average by default if there is one")

@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
+import tensorflow as tf
+
 from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.source import DataError, Examples, Source
 from sagan_tf.data.transforms import Transform
@@ -12,9 +14,12 @@ from sagan_tf.evaluation.extractor_choice import choose_extractor
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_files import open_images, read_moments
 from sagan_tf.evaluation.image_sets import ImageSet, example_images, generated_images
+from sagan_tf.evaluation.memorization import share_called_real
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts
 from sagan_tf.evaluation.real_side import KnownMoments
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.run_directory import RunDirectory, RunError
 
 SPLITS = ("train", "validation")
 
@@ -74,12 +79,45 @@ def measure_generator(run: RunDirectory, options: EvaluationOptions, yardstick: 
     """Samples of a run's checkpoint by a yardstick; interrupted, the same call goes on where it was."""
     sampler, found, averaged = run.sampler(average=average, step=step)
     facts = GeneratorFacts(step=found, weights="ema" if averaged else "raw", statistics="moving")
-    manifest = run.checkpoints().path(found) / "manifest.json"           # it holds the hash of every file of weights
-    identity = f"{facts.weights} {hashlib.sha256(manifest.read_bytes()).hexdigest()}"
+    identity = f"{facts.weights} {_weights_hash(run, found)}"
     images = generated_images(sampler, count=options.n_samples, class_names=run.class_names,
                               resolution=sampler.resolution, seed=options.seed, identity=identity,
                               agreement=yardstick.real.agreement)
     return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts)
+
+
+def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step: int | None = None) -> EvaluationResult:
+    """The shares of a run's training and validation images that its discriminator calls real.
+
+    Raises RunError where the run has no checkpoint (of that step).
+    """
+    discriminator, found = _discriminator(run, step)
+
+    @tf.function(reduce_retracing=True)
+    def logits(images, labels):
+        return discriminator(images, labels, training=False).logits
+
+    sets = {split: split_images(run, options, split) for split in SPLITS}
+    shares = {f"{split}_called_real": share_called_real(lambda x, y: logits(x, y).numpy(), images)
+              for split, images in sets.items()}
+    protocol = {"extractor": "discriminator", "extractor_hash": _weights_hash(run, found), "extractor_note": "",
+                "images": sets["validation"].name, "n_generated": sets["validation"].count,
+                "reference": sets["train"].name, "n_real": sets["train"].count, "seed": None, "step": found}
+    return EvaluationResult(metrics=shares, protocol=protocol)
+
+
+def _discriminator(run: RunDirectory, step: int | None) -> tuple[Discriminator, int]:
+    discriminator = Discriminator(run.spec(), numerics=run.experiment().numerics)
+    variables = {f"discriminator.{name}": variable for name, variable in named_variables(discriminator).items()}
+    found = run.checkpoints().restore(variables, step)
+    if found is None:
+        raise RunError(f"the run in {run.path} has no checkpoint yet. Train it first: repeat its command.")
+    return discriminator, found
+
+
+def _weights_hash(run: RunDirectory, step: int) -> str:
+    """The hash of a checkpoint's manifest, which holds the hash of every file of weights."""
+    return hashlib.sha256((run.checkpoints().path(step) / "manifest.json").read_bytes()).hexdigest()[:16]
 
 
 def _files(path: str, options: EvaluationOptions, side: int,

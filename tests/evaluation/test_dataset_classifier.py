@@ -9,7 +9,7 @@ import tensorflow as tf
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier
 
-BUDGET = ClassifierBudget(steps=40, batch_size=32)
+BUDGET = ClassifierBudget(steps=25, batch_size=32)
 
 
 def classifier_of(examples, **changes):

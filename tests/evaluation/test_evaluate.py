@@ -12,6 +12,7 @@ from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.moments import moments_of
 from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.run_directory import RunDirectory
 
@@ -82,16 +83,23 @@ def test_bad_flags_are_one_sentence_and_status_2(capsys, flags, message):
     assert status == 2 and message in err and err.startswith("error: ") and not out
 
 
-@pytest.fixture
-def run_dir(tmp_path):
-    """A run of a tiny generator that was never trained, with the checkpoint of step 3."""
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """A run of tiny nets that were never trained, with the checkpoint of step 3."""
     tiny = ["families.sagan.width = 4", "ProceduralSource.n_examples = 150", "EvaluationOptions.n_samples = 30"]
     loaded = experiment.load(["gin/quickstart.gin"], tiny)
-    run = RunDirectory(tmp_path / "run")
+    run = RunDirectory(tmp_path_factory.mktemp("untrained") / "run")
     run.prepare(loaded, loaded.value.data.open(32))
-    generator = Generator(run.spec(), numerics=loaded.value.numerics)
-    run.checkpoints().save({f"generator.{name}": v for name, v in named_variables(generator).items()}, 3)
+    nets = {"generator": Generator(run.spec(), numerics=loaded.value.numerics),
+            "discriminator": Discriminator(run.spec(), numerics=loaded.value.numerics)}
+    run.checkpoints().save({f"{net}.{name}": variable for net, model in nets.items()
+                            for name, variable in named_variables(model).items()}, 3)
     return run.path
+
+
+@pytest.fixture
+def run_dir(untrained, tmp_path):
+    return shutil.copytree(untrained, tmp_path / "run")
 
 
 def test_a_run_is_measured_with_several_seeds(run_dir, files, capsys):
@@ -140,3 +148,15 @@ def test_watching_measures_every_checkpoint_until_the_last_step(run_dir, files, 
     status, out, _ = call(capsys, *flags)
     assert status == 0 and "is measured already" in out
     assert len((run_dir / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_memorization_is_the_discriminators_own_verdict(run_dir, capsys):
+    status, out, _ = call(capsys, f"--run_dir={run_dir}", "--memorization", "--json")
+    record = json.loads(out)
+    run = RunDirectory.open(run_dir)
+    discriminator = Discriminator(run.spec())
+    run.checkpoints().restore({f"discriminator.{n}": v for n, v in named_variables(discriminator).items()}, 3)
+    images, labels = next(iter(run.experiment().data.open(32).ordered().batch(150)))
+    logits = discriminator(images.numpy().astype(np.float32) / 127.5 - 1, labels, training=False).logits
+    assert status == 0 and record["train_called_real"] == pytest.approx((logits.numpy() > 0).mean(), abs=0.01)
+    assert 0 <= record["validation_called_real"] <= 1 and record["protocol"]["extractor"] == "discriminator"
