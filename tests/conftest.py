@@ -23,7 +23,13 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mirrored():
-    """A MirroredStrategy of two replicas on the CPU."""
-    return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    """A MirroredStrategy of two replicas on the CPU.
+
+    One for the session: TensorFlow numbers collectives from one in every strategy and remembers the shape of each
+    number for the process's life.
+    """
+    from sagan_tf.training.strategy import create_strategy
+
+    return create_strategy("mirrored")

@@ -99,7 +99,7 @@ def train(
     """
     iterator, step = iter(batches), int(gan.step)
     save = Action(every=checkpoint_every, run=lambda at, _: store.save(gan.variables(), at))
-    due = (*actions, save)
+    due = (save, *actions)
     with Interruption() as interruption, _progress(step, stop_at, total_steps) as bar:
         while step < stop_at and interruption.received is None:
             n = min(steps_per_call, *(_until(action, step) for action in due), stop_at - step)
@@ -112,8 +112,7 @@ def train(
             for action in due:
                 if _until(action, step - 1) == 1 or (step == stop_at and action.every):
                     action.run(step, logs)
-        if interruption.received is not None:
-            store.save(gan.variables(), step)
+        store.save(gan.variables(), step)
     return interruption.received is None
 
 

@@ -1,0 +1,95 @@
+"""Images/s and peak memory of the training step and of sampling, for any gin file, on this machine.
+
+    python benchmarks/step.py --gin_file=gin/sagan_128.gin --gin_bindings='train.batch_size=4'
+
+Each phase runs in a process of its own, so that its peak is its own. Images are random: the data set need not be
+there. Prints minimum and median seconds over the rounds, after a warm-up that compiles.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf import experiment, train
+from sagan_tf.models.generator import Generator
+from sagan_tf.sampling.sampler import Sampler
+from sagan_tf.training import loop
+
+
+def seconds(call: Callable[[], object], rounds: int) -> list[float]:
+    call()
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def training(settings: experiment.Experiment, rounds: int) -> tuple[list[float], int]:
+    n_classes = len(settings.data.class_names())
+    strategy = tf.distribute.get_strategy()
+    gan = train.build(settings, n_classes, strategy)
+    resolution, batch = settings.spec.resolution, settings.batch_size
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.uniform(-1, 1, (batch, resolution, resolution, 3)), tf.float32)
+    labels = tf.constant(rng.integers(0, n_classes, batch), tf.int32)
+    data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
+    draw = train.draw_of(settings, n_classes)
+    steps = loop.compile_steps(gan, settings.objective, draw, strategy, settings.discriminator_steps)
+    return seconds(lambda: steps(data, tf.constant(1))["d_loss"].numpy(), rounds), batch
+
+
+def sampling(settings: experiment.Experiment, rounds: int) -> tuple[list[float], int]:
+    spec = settings.sized()
+    generator = Generator(spec, numerics=settings.numerics)
+    sampler = Sampler(generator, z_dim=spec.z_dim, n_classes=spec.n_classes, resolution=spec.resolution)
+    labels = np.arange(sampler.batch_size) % spec.n_classes
+    return seconds(lambda: sampler.images(labels), rounds), sampler.batch_size
+
+
+PHASES = {"training": training, "sampling": sampling}
+
+
+def measure(phase: str, settings: experiment.Experiment, rounds: int) -> dict:
+    times, images = PHASES[phase](settings, rounds)
+    return {
+        "phase": phase,
+        "batch": images,
+        "seconds_min": min(times),
+        "seconds_median": statistics.median(times),
+        "images_per_second": images / statistics.median(times),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    experiment.add_flags(parser)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--phase", choices=list(PHASES), help="one phase, in this process, as JSON")
+    flags = parser.parse_args()
+    if flags.phase:
+        settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value
+        print(json.dumps(measure(flags.phase, settings, flags.rounds)))
+        return
+    print(f"{'phase':<10}{'batch':>6}{'s min':>9}{'s median':>10}{'images/s':>10}{'peak MB':>9}")
+    for phase in PHASES:
+        command = [sys.executable, __file__, *sys.argv[1:], f"--phase={phase}"]
+        r = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+        print(
+            f"{phase:<10}{r['batch']:>6}{r['seconds_min']:>9.3f}{r['seconds_median']:>10.3f}"
+            f"{r['images_per_second']:>10.2f}{r['peak_memory_mb']:>9}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The house's laws: who may import whom, one home for each third party, sizes and names."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "sagan_tf"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+ALLOWED = {
+    "layers": set(),
+    "latents": set(),
+    "objectives": set(),
+    "data": set(),
+    "config": set(),
+    "models": {"layers"},
+    "monitoring": {"layers"},
+    "sampling": {"layers", "latents"},
+    "evaluation": {"sampling", "data"},
+    "training": {"models", "objectives", "latents", "data", "layers"},
+    "interop": {"models", "sampling", "layers"},
+}
+ONLY_IN = {
+    "gin": {"config.py"},
+    "tensorflow_gan": {"evaluation/tfgan.py"},
+    "tensorflow_datasets": {"data/tfds.py"},
+    "torch": {"interop/biggan_pytorch.py"},
+}
+
+
+def name(path):
+    return str(path.relative_to(PACKAGE))
+
+
+def imports(path):
+    """Modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield node.module
+            if node.module == "sagan_tf":
+                yield from (f"sagan_tf.{alias.name}" for alias in node.names)
+
+
+def room(module):
+    parts = module.split(".")
+    return parts[1] if parts[0] == "sagan_tf" and len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_rooms_import_only_what_the_law_allows(path):
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own not in ALLOWED:
+        return
+    reached = {room(module) for module in imports(path)} - {None, own}
+    assert reached <= ALLOWED[own], f"{own} must not import {sorted(reached - ALLOWED[own])}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_every_third_party_has_one_home(path):
+    for module in imports(path):
+        homes = ONLY_IN.get(module.partition(".")[0])
+        assert homes is None or name(path) in homes, f"{module} belongs in {homes}"
+        assert module.partition(".")[0] != "keras", "use tf.keras: `keras` is not there under TF_USE_LEGACY_KERAS=1"
+
+
+def test_every_room_is_under_the_law():
+    rooms = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert rooms <= set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_files_and_functions_keep_their_size(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 260
+    assert path.stem not in {"utils", "misc", "common", "helpers"}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno + 1 <= 60, node.name
+
+
+def test_the_gin_folder_does_not_shadow_the_library():
+    assert not list((ROOT / "gin").rglob("*.py"))
+
+
+def test_every_package_folder_is_a_package():
+    folders = {p.parent for p in FILES}
+    assert all((folder / "__init__.py").exists() for folder in folders)

@@ -1,0 +1,141 @@
+"""Checkpoints: round trip, the last N, damage of every kind, a full disk, a wrong network."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
+
+
+def variables(value=0.0):
+    return {
+        "step": tf.Variable(int(value), dtype=tf.int64),
+        "net.kernel": tf.Variable(np.full((2, 3), value, np.float32)),
+        "net.bias": tf.Variable(np.full(3, -value, np.float32)),
+    }
+
+
+@pytest.fixture
+def store(tmp_path):
+    said = []
+    made = CheckpointStore(tmp_path / "checkpoints", keep=2, say=said.append)
+    made.said = said
+    return made
+
+
+def filled(store, *steps):
+    for step in steps:
+        store.save(variables(step), step)
+    return store
+
+
+def test_round_trip_keeps_the_last_ones(store):
+    filled(store, 1, 2, 3)
+    assert store.steps() == [2, 3]
+    read = variables()
+    assert store.restore(read) == 3
+    np.testing.assert_array_equal(read["net.kernel"], np.full((2, 3), 3.0))
+    np.testing.assert_array_equal(read["net.bias"], np.full(3, -3.0))
+    assert store.restore(read, 2) == 2 and read["step"].numpy() == 2
+
+
+def test_nothing_there_is_none_and_a_part_can_be_read(store):
+    assert store.restore(variables()) is None
+    filled(store, 5)
+    part = {"net.bias": tf.Variable(np.zeros(3, np.float32))}
+    assert store.restore(part) == 5
+    np.testing.assert_array_equal(part["net.bias"], np.full(3, -5.0))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+DAMAGE = {"cut": cut, "flip": flip, "empty": lambda p: p.write_bytes(b""), "gone": lambda p: p.unlink()}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("file", ["manifest.json", "state.index", "state.data-00000-of-00001"])
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(store, file, damage):
+    filled(store, 1, 2)
+    DAMAGE[damage](store.path(2) / file)
+    read = variables()
+    assert store.restore(read, quarantine=True) == 1
+    np.testing.assert_array_equal(read["net.kernel"], np.ones((2, 3)))
+    assert "step-00000002" in store.said[0] and store.steps() == [1]
+    assert (store.folder / "step-00000002.bad").is_dir()
+
+
+def test_a_reader_does_not_touch_a_damaged_checkpoint(store):
+    filled(store, 1, 2)
+    cut(store.path(2) / "state.index")
+    assert store.restore(variables()) == 1
+    assert store.steps() == [1, 2]
+
+
+def test_all_damaged_is_an_error_and_never_a_fresh_start(store):
+    filled(store, 1, 2)
+    for step in (1, 2):
+        flip(store.path(step) / "state.data-00000-of-00001")
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match="no usable checkpoint"):
+            store.restore(variables(), quarantine=True)
+
+
+def test_another_network_is_refused_with_both_shapes_and_nothing_is_set_aside(store):
+    filled(store, 4)
+    other = variables() | {"net.kernel": tf.Variable(np.zeros((2, 4), np.float32))}
+    with pytest.raises(CheckpointError, match=r"net.kernel has shape \(2, 3\) there and is \(2, 4\) here"):
+        store.restore(other, quarantine=True)
+    with pytest.raises(CheckpointError, match="net.extra is missing"):
+        store.restore(variables() | {"net.extra": tf.Variable(0.0)}, quarantine=True)
+    assert store.steps() == [4]
+
+
+def test_left_overs_of_a_kill_are_swept_and_never_read(store):
+    filled(store, 1)
+    shutil.copytree(store.path(1), store.folder / ".tmp-step-00000002-99")
+    assert store.steps() == [1]
+    filled(store, 3)
+    assert not list(store.folder.glob(".tmp-*"))
+
+
+def test_a_step_that_is_there_is_never_overwritten(store):
+    filled(store, 1)
+    store.save(variables(7), 1)
+    read = variables()
+    store.restore(read)
+    assert read["net.kernel"].numpy()[0, 0] == 1.0
+
+
+def test_a_full_disk_is_said_and_leaves_the_older_ones(store, monkeypatch):
+    filled(store, 1)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sagan_tf.training.checkpoints._flush", full)
+    with pytest.raises(CheckpointError, match=r"step 2 could not be written.*No space left.*MB are free"):
+        store.save(variables(2), 2)
+    assert store.steps() == [1] and not list(store.folder.glob(".tmp-*"))
+    assert store.restore(variables()) == 1
+
+
+def test_the_manifest_lists_every_variable(store):
+    filled(store, 1)
+    manifest = json.loads((store.path(1) / "manifest.json").read_text())
+    assert manifest["step"] == 1
+    assert manifest["variables"] == [
+        ["net.bias", [3], "float32"],
+        ["net.kernel", [2, 3], "float32"],
+        ["step", [], "int64"],
+    ]

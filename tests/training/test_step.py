@@ -1,0 +1,167 @@
+"""The step: known updates, replicas against the whole batch, u's path, exact resume of the compiled loop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.models.families import sagan
+from sagan_tf.models.parts import Numerics
+from sagan_tf.objectives.objective import Objective
+from sagan_tf.training import loop
+from sagan_tf.training.ema import MovingAverage
+from sagan_tf.training.optimizers import TwoTimescaleAdam
+from sagan_tf.training.state import GAN
+from sagan_tf.training.step import Draw, gan_step
+
+SPEC = dataclasses.replace(
+    sagan(32, width=4, attention=(), z_dim=8), attention_g=(), n_classes=3, cross_replica_norm=True
+)
+BATCH = 4
+
+
+def make(spec=SPEC, average=None, strategy=None, learning_rate=1e-3, epsilon=1e-8):
+    optimizer = TwoTimescaleAdam(g_learning_rate=learning_rate, d_learning_rate=learning_rate, epsilon=epsilon)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        return GAN(spec, optimizer=optimizer, average=average, numerics=Numerics(), seed=1)
+
+
+def draw(draws_per_step=2):
+    return Draw(latent="normal", z_dim=8, n_classes=3, batch_size=BATCH, draws_per_step=draws_per_step, seed=5)
+
+
+def batches():
+    rng = np.random.default_rng(0)
+    images = rng.uniform(-1, 1, (6, BATCH, 32, 32, 3)).astype(np.float32)
+    labels = rng.integers(0, 3, (6, BATCH)).astype(np.int32)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return tf.data.Dataset.from_tensor_slices((images, labels)).repeat().with_options(options)
+
+
+def trained(steps_of_calls, strategy=None, gan=None, start=0, discriminator_steps=1, **options):
+    strategy = strategy or tf.distribute.get_strategy()
+    gan = gan or make(strategy=strategy, **options)
+    run = loop.compile_steps(gan, Objective(), draw(discriminator_steps + 1), strategy, discriminator_steps)
+    data = iter(strategy.experimental_distribute_dataset(batches().skip(start)))
+    for n in steps_of_calls:
+        logs = run(data, tf.constant(n))
+    return gan, logs
+
+
+def values(gan):
+    return {name: v.numpy() for name, v in gan.variables().items()}
+
+
+def test_calls_of_any_length_give_the_same_weights_bit_for_bit():
+    one, _ = trained([4])
+    many, _ = trained([1, 2, 1])
+    assert values(one)["step"] == 4
+    for name, value in values(one).items():
+        np.testing.assert_array_equal(value, values(many)[name], err_msg=name)
+
+
+def test_two_replicas_equal_one_with_the_whole_batch(mirrored):
+    """With epsilon far above the gradients' roots Adam is linear, so float noise is not blown up (beta_1 = 0)."""
+    one, one_logs = trained([3], epsilon=1e3, learning_rate=10.0)
+    two, two_logs = trained([3], strategy=mirrored, epsilon=1e3, learning_rate=10.0)
+    for name in one_logs:
+        np.testing.assert_allclose(one_logs[name], two_logs[name], rtol=2e-4, atol=1e-5, err_msg=name)
+    moved = 0.0
+    start = values(make())
+    for name, value in values(one).items():
+        np.testing.assert_allclose(values(two)[name], value, rtol=1e-3, atol=3e-5, err_msg=name)
+        moved = max(moved, np.abs(value - start[name]).max() if name.startswith("d") and "kernel" in name else 0.0)
+    assert moved > 1e-4
+
+
+def test_replicas_hold_equal_variables(mirrored):
+    gan, _ = trained([2], strategy=mirrored, spec=dataclasses.replace(SPEC, cross_replica_norm=False))
+    for name, variable in gan.variables().items():
+        first, second = mirrored.experimental_local_results(variable)
+        np.testing.assert_array_equal(first, second, err_msg=name)
+
+
+def one_step(gan):
+    x, y = next(iter(batches()))
+    return gan_step(gan, Objective(), draw(), [(x, y)], tf.constant(0, tf.int64))
+
+
+def test_one_step_moves_u_once_in_d_and_twice_in_g_and_everything_trainable():
+    gan = make()
+    before = values(gan)
+    one_step(gan)
+    after = values(gan)
+    still = [n for n in gan.g_trainable if np.array_equal(before["generator." + n], after["generator." + n])]
+    # A class that none of the fakes had keeps its rows, but no table stays as a whole.
+    assert not still, still
+    still = [n for n in gan.d_trainable if np.array_equal(before["discriminator." + n], after["discriminator." + n])]
+    assert not still, still
+    kernel, u = before["discriminator.blocks.1.conv_2.layer.kernel"], before["discriminator.blocks.1.conv_2.u"]
+    np.testing.assert_allclose(after["discriminator.blocks.1.conv_2.u"], iterated(kernel, u, 1), rtol=1e-4, atol=1e-6)
+    kernel, u = before["generator.blocks.1.conv_2.layer.kernel"], before["generator.blocks.1.conv_2.u"]
+    np.testing.assert_allclose(after["generator.blocks.1.conv_2.u"], iterated(kernel, u, 2), rtol=1e-4, atol=1e-6)
+
+
+def iterated(kernel, u, times):
+    matrix = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
+    for _ in range(times):
+        v = matrix @ u / np.linalg.norm(matrix @ u)
+        u = matrix.T @ v / np.linalg.norm(matrix.T @ v)
+    return u
+
+
+def test_adam_without_first_moment_steps_by_the_sign_at_first():
+    """beta_1 = 0, beta_2 = 0.9: the first update is lr sqrt(1 - 0.9) g / (sqrt(0.1) |g|) = lr sign(g)."""
+    gan = make(learning_rate=0.01)
+    before = values(gan)
+    one_step(gan)
+    moved = values(gan)["discriminator.head.dense.layer.kernel"] - before["discriminator.head.dense.layer.kernel"]
+    np.testing.assert_allclose(np.abs(moved), 0.01, rtol=1e-3)
+
+
+def test_adam_equals_numpy_over_three_updates():
+    options = TwoTimescaleAdam(d_learning_rate=0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-3)
+    variable = tf.Variable([1.0, -2.0])
+    adam = options.discriminator({"w": variable})
+    w, m, v = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
+    for t, g in enumerate(np.array([[1.0, 2.0], [0.5, -1.0], [-3.0, 0.1]]), start=1):
+        adam.apply({"w": tf.constant(g, tf.float32)}, tf.constant(t))
+        m, v = 0.5 * m + 0.5 * g, 0.9 * v + 0.1 * g * g
+        w = w - 0.1 * np.sqrt(1 - 0.9**t) / (1 - 0.5**t) * m / (np.sqrt(v) + 1e-3)
+        np.testing.assert_allclose(variable, w, rtol=1e-5)
+    assert set(adam.slots()) == {"m.w", "v.w"}
+
+
+def test_the_average_copies_before_its_start_and_then_decays():
+    average = MovingAverage(decay=0.75, start=1)
+    weights, shadow = {"w": tf.Variable(8.0)}, {"w": tf.Variable(0.0)}
+    average.update(shadow, weights, tf.constant(0, tf.int64))
+    assert shadow["w"].numpy() == 8.0
+    weights["w"].assign(4.0)
+    average.update(shadow, weights, tf.constant(1, tf.int64))
+    assert shadow["w"].numpy() == 0.75 * 8 + 0.25 * 4
+
+
+def test_several_discriminator_steps_take_fresh_data_and_fresh_fakes():
+    gan, logs = trained([1], discriminator_steps=2)
+    assert int(gan.step) == 1 and np.isfinite(logs["d_loss"])
+    d = draw(3)
+    draws = [d(tf.constant(0, tf.int64), i)[0].numpy() for i in range(3)] + [d(tf.constant(1, tf.int64), 0)[0].numpy()]
+    for i in range(4):
+        for j in range(i):
+            assert np.abs(draws[i] - draws[j]).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"g_learning_rate": "1e-4"}, "g_learning_rate must be a number above 0; received g_learning_rate='1e-4'"),
+        ({"d_learning_rate": 0.0}, "d_learning_rate must be a number above 0"),
+        ({"beta_2": 1.0}, r"beta_2 must be a number in \[0, 1\)"),
+    ],
+)
+def test_wrong_types_and_ranges_are_refused_at_construction(change, message):
+    with pytest.raises(ValueError, match=message):
+        TwoTimescaleAdam(**change)
