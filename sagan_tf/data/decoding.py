@@ -3,7 +3,7 @@
 import pathlib
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
@@ -29,7 +29,8 @@ def decode(path: pathlib.Path, *, max_pixels: int | None = None) -> np.ndarray:
             if max_pixels is not None and image.width * image.height > max_pixels:
                 raise UnreadableImageError(f"{image.width} x {image.height} pixels, more than max_pixels={max_pixels}")
             image.load()
-            return np.asarray(_rgb(ImageOps.exif_transpose(image)))
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            return np.asarray(_rgb(ImageOps.exif_transpose(image) if turned else image))
     except UnreadableImageError:
         raise
     except Image.DecompressionBombError as error:

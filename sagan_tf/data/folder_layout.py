@@ -87,7 +87,8 @@ def _walk(folder: pathlib.Path, parts: tuple[str, ...], above: tuple[str, ...], 
     folders = [entry for entry in shown if entry.is_dir()]
     files = [entry.name for entry in shown if not entry.is_dir()]
     images = [name for name in files if name.lower().endswith(EXTENSIONS)]
-    tree.ignored.update(os.path.splitext(name)[1].lower() or name for name in files if name not in set(images))
+    others = (name for name in files if not name.lower().endswith(EXTENSIONS))
+    tree.ignored.update(os.path.splitext(name)[1].lower() or name for name in others)
     if images:
         tree.images[parts] = images
     elif parts and not folders:

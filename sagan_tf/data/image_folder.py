@@ -11,6 +11,7 @@ from sagan_tf.data.decoding import MAX_PIXELS, decode
 from sagan_tf.data.file_check import check_files
 from sagan_tf.data.folder_layout import find_images
 from sagan_tf.data.order import random_access
+from sagan_tf.data.python_reads import python_read
 from sagan_tf.data.source import DataError, Examples
 
 
@@ -70,7 +71,6 @@ def _reader(root: pathlib.Path, paths: list[str], labels: np.ndarray):
         return decode(root / name.decode())
 
     def read(index):
-        image = tf.numpy_function(load, [names[index]], tf.uint8, stateful=False)
-        return tf.ensure_shape(image, (None, None, 3)), classes[index]
+        return tf.ensure_shape(python_read(load, names[index], tf.uint8), (None, None, 3)), classes[index]
 
     return read

@@ -10,7 +10,8 @@ import tensorflow as tf
 from sagan_tf.data.agreement import agreement
 from sagan_tf.data.drawing import uniforms
 from sagan_tf.data.order import random_access
-from sagan_tf.data.source import IMAGE_SPEC, DataError, Examples
+from sagan_tf.data.python_reads import python_read
+from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.structures import STRUCTURES
 from sagan_tf.data.textures import TEXTURES
 
@@ -86,7 +87,7 @@ def _reader_of_array(images: np.ndarray):
 
 def _reader_of_drawings(draw, resolution: int):
     def read(index):
-        image = tf.numpy_function(lambda i: draw(i[None])[0], [index], IMAGE_SPEC.dtype, stateful=False)
+        image = python_read(lambda i: draw(i[None])[0], index, tf.uint8)
         return tf.ensure_shape(image, (resolution, resolution, 3)), _label(index)
 
     return read

@@ -6,9 +6,6 @@ from typing import Protocol
 
 import tensorflow as tf
 
-IMAGE_SPEC = tf.TensorSpec((None, None, 3), tf.uint8)
-LABEL_SPEC = tf.TensorSpec((), tf.int32)
-
 
 class DataError(ValueError):
     """The data cannot be used as it is. The message is a whole screen: what is wrong, where, and what to do."""
