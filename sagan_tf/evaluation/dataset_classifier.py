@@ -90,10 +90,8 @@ def dataset_classifier(examples: Examples, *, resolution: int, transform: Transf
     Raises ValueError for data with fewer than two classes.
     """
     budget = budget or ClassifierBudget()
+    check_classes(examples)
     n_classes = len(examples.class_names)
-    if n_classes < 2:
-        raise ValueError("the data set's own classifier needs 2 classes or more; received "
-                         f"classes={list(examples.class_names)}. Evaluate with Inception or with a SavedModel instead.")
     key = content_key(kind="classifier", version=VERSION, data=examples.fingerprint, resolution=resolution,
                       transform=repr(transform), budget=repr(budget), widths=str(WIDTHS), classes=n_classes)
     path = cache_folder("classifiers") / f"{key}.npz"
@@ -103,6 +101,13 @@ def dataset_classifier(examples: Examples, *, resolution: int, transform: Transf
         arrays = train_classifier(images, labels, n_classes=n_classes, budget=budget, progress=progress)
         write_arrays(path, arrays)
     return DatasetClassifier(arrays, data_name=examples.name, resolution=resolution)
+
+
+def check_classes(examples: Examples) -> None:
+    """Raises ValueError for data with fewer than two classes: there is nothing to learn."""
+    if len(examples.class_names) < 2:
+        raise ValueError("the data set's own classifier needs 2 classes or more; received "
+                         f"classes={list(examples.class_names)}. Evaluate with Inception or with a SavedModel instead.")
 
 
 def train_classifier(images: np.ndarray, labels: np.ndarray, *, n_classes: int, budget: ClassifierBudget,

@@ -6,6 +6,7 @@ import difflib
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.collecting import collect
+from sagan_tf.evaluation.extractor_choice import Traits, extractor_traits
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet, Samples, example_images, generated_images
 from sagan_tf.evaluation.metrics import METRICS, Metric
@@ -62,6 +63,18 @@ def evaluate(sampler: Samples, examples: Examples, *, extractor: Extractor, reso
     return compare(generated, real, extractor=extractor, options=options, facts=facts, progress=progress)
 
 
+def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> None:
+    """Refuses, before training, what the evaluation at its end would refuse.
+
+    Raises ValueError for an extractor that isn't here or can't learn this data, metrics that it or the data can't
+    give, and too few images.
+    """
+    extractor = extractor_traits(options.extractor, examples, inception_location=options.inception_location)
+    real = ImageSet(name=examples.name, fingerprint=None, count=examples.n_examples, resolution=resolution,
+                    class_names=examples.class_names, batches=lambda start: (), agreement=examples.agreement)
+    _chosen(dataclasses.replace(real, name="samples", count=options.n_samples), real, extractor, options)
+
+
 def compare(generated: ImageSet, real: ImageSet | KnownMoments, *, extractor: Extractor, options: EvaluationOptions,
             facts: GeneratorFacts | None = None, progress: bool = True) -> EvaluationResult:
     """Measures any set of images against another: one pass over each side (the real one cached), then the metrics.
@@ -70,25 +83,27 @@ def compare(generated: ImageSet, real: ImageSet | KnownMoments, *, extractor: Ex
 
     Raises ValueError for metrics that these sides can't give, before any image is read.
     """
-    names = options.metrics or _available(generated, real, extractor)
-    metrics = {name: METRICS[name] for name in names}
-    for name, metric in metrics.items():
-        _check(name, metric, generated, real, extractor, allow_few_samples=options.allow_few_samples)
-    on_real = real_side(real, extractor, _union(metric.real for metric in metrics.values()), progress=progress)
-    on_generated = collect(generated, extractor, _union(metric.generated for metric in metrics.values()),
+    metrics = _chosen(generated, real, extractor, options)
+    on_real = real_side(real, extractor, _union(metric.real for metric in metrics), progress=progress)
+    on_generated = collect(generated, extractor, _union(metric.generated for metric in metrics),
                            title="generated images", progress=progress)
     values: dict[str, float | list[float]] = {}
-    for metric in metrics.values():
+    for metric in metrics:
         values |= metric.compute(on_generated, on_real)
     protocol = describe_protocol(generated, real, extractor, seed=options.seed, facts=facts or GeneratorFacts())
     return EvaluationResult(metrics=values, protocol=protocol)
 
 
-def _available(generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor) -> tuple[str, ...]:
-    optional = {"is": extractor.n_logits > 0, "fid": True,
+def _chosen(generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits,
+            options: EvaluationOptions) -> list[Metric]:
+    """The metrics asked for, or else those that these sides can give; each checked."""
+    possible = {"is": extractor.n_logits > 0, "fid": True,
                 "class_accuracy": extractor.classifies and _classes_agree(generated, real),
                 "long_range_agreement": generated.agreement is not None and real.agreement is not None}
-    return tuple(name for name, possible in optional.items() if possible)
+    names = options.metrics or tuple(name for name, is_possible in possible.items() if is_possible)
+    for name in names:
+        _check(name, METRICS[name], generated, real, extractor, allow_few_samples=options.allow_few_samples)
+    return [METRICS[name] for name in names]
 
 
 def _classes_agree(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
@@ -98,8 +113,8 @@ def _classes_agree(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
     return len(names) > 1 and (names == real.class_names or numbered)
 
 
-def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor, *,
-           allow_few_samples: bool) -> None:
+def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments,
+           extractor: Extractor | Traits, *, allow_few_samples: bool) -> None:
     if "logits" in metric.generated and not extractor.n_logits:
         raise ValueError(f"metric {name} needs an extractor with logits; received extractor={extractor.name}. "
                          "Leave it out, or choose another extractor.")

@@ -1,8 +1,10 @@
 """Which extractor measures: by name, or the best that is here."""
 
+import dataclasses
+
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.dataset_classifier import dataset_classifier
+from sagan_tf.evaluation.dataset_classifier import N_FEATURES, check_classes, dataset_classifier
 from sagan_tf.evaluation.features import Extractor, SavedModelExtractor
 from sagan_tf.evaluation.inception import inception, local_inception
 
@@ -16,8 +18,7 @@ def choose_extractor(kind: str, *, examples: Examples | None, resolution: int, t
     name. Anything else: the folder of a SavedModel.
     Raises ValueError where it can't be had, with what to do.
     """
-    if kind == "auto":
-        kind = "inception" if inception_location or local_inception() else "dataset"
+    kind = _resolved(kind, inception_location)
     if kind == "inception":
         return inception(inception_location)
     if kind != "dataset":
@@ -26,3 +27,30 @@ def choose_extractor(kind: str, *, examples: Examples | None, resolution: int, t
         raise ValueError("extractor=dataset must have labeled examples to learn from; received none. "
                          "Give labels beside the reference images, or choose another extractor.")
     return dataset_classifier(examples, resolution=resolution, transform=transform, progress=progress)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What can be told of an extractor before it is trained: enough to see which metrics it can give."""
+
+    name: str
+    n_features: int
+    n_logits: int
+    classifies: bool
+
+
+def extractor_traits(kind: str, examples: Examples, *, inception_location: str | None = None) -> Traits:
+    """The traits of the extractor that `choose_extractor` would give; raises ValueError where it couldn't."""
+    kind = _resolved(kind, inception_location)
+    if kind == "dataset":
+        check_classes(examples)
+        return Traits(name=f"dataset-classifier:{examples.name}", n_features=N_FEATURES,
+                      n_logits=len(examples.class_names), classifies=True)
+    found = inception(inception_location) if kind == "inception" else SavedModelExtractor(kind)
+    return Traits(name=found.name, n_features=found.n_features, n_logits=found.n_logits, classifies=False)
+
+
+def _resolved(kind: str, inception_location: str | None) -> str:
+    if kind != "auto":
+        return kind
+    return "inception" if inception_location or local_inception() else "dataset"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf import experiment
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.evaluator import EvaluationOptions, compare, evaluate
+from sagan_tf.evaluation.evaluator import EvaluationOptions, check_options, compare, evaluate
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.image_sets import example_images, generated_images
 from sagan_tf.evaluation.metrics.fid import frechet_distance
@@ -132,3 +133,25 @@ def test_options_are_checked_at_construction(option, message):
     with pytest.raises(ValueError) as caught:
         EvaluationOptions(**option)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("options", "changes", "message"), [
+    ({"extractor": "dataset"}, {"class_names": ("all",)}, "needs 2 classes or more"),
+    ({"extractor": "dataset", "n_samples": 128}, {}, "more images a side than its 128 features"),
+    ({"extractor": "/nowhere"}, {}, "received directory='/nowhere'"),
+    ({"extractor": "inception", "inception_location": "/nowhere"}, {}, "received location='/nowhere'"),
+    ({"metrics": ("long_range_agreement",)}, {"agreement": None}, "Only the procedural"),
+])
+def test_what_would_fail_after_training_is_refused_before(examples, options, changes, message):
+    check_options(EvaluationOptions(extractor="dataset", n_samples=150), examples, resolution=8)
+    with pytest.raises(ValueError, match=message):
+        check_options(EvaluationOptions(**options), dataclasses.replace(examples, **changes), resolution=8)
+
+
+@pytest.mark.parametrize("name", ["inception_50k", "dataset_classifier", "tfgan"])
+def test_gin_files_of_the_evaluation_are_valid_beside_a_run(name):
+    files = ["gin/quickstart.gin", f"gin/evaluation/{name}.gin"]
+    options = experiment.load(files, []).value.evaluation
+    expected = {"inception_50k": ("inception", 50_000), "dataset_classifier": ("dataset", 5000),
+                "tfgan": ("auto", 5000)}
+    assert (options.extractor, options.n_samples) == expected[name]
