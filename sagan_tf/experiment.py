@@ -92,6 +92,9 @@ SOURCES = {"ProceduralSource": ProceduralSource, "ImageFolder": ImageFolder, "Tf
 CONFIGURABLES = {
     "train": Experiment,
     "families.sagan": families.sagan,
+    "families.sngan_projection": families.sngan_projection,
+    "families.acgan": families.acgan,
+    "families.biggan": families.biggan,
     "TwoTimescaleAdam": TwoTimescaleAdam,
     "Objective": Objective,
     "MovingAverage": MovingAverage,
@@ -137,9 +140,7 @@ def load(
         raise config.ConfigError("a configuration must be named; received no --gin_file. Try --gin_file=gin/quickstart.gin")
     extra = _bindings_of(source_from_flag(data, data_dir)) if data else []
     extra += [f"TfdsSource.data_dir = {data_dir!r}"] if data_dir and not data else []
-    return config.load(
-        CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra], replaceable=frozenset(SOURCES)
-    )
+    return config.load(CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra])
 
 
 def _bindings_of(source: Source) -> list[str]:

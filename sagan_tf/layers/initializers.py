@@ -55,6 +55,11 @@ def seeded(name: InitializerName, seed: int) -> Iterator[Initializer]:
         number += 1
 
 
+def scaled(initializer: Initializer, gain: float) -> Initializer:
+    """The same values times a factor, such as SNGAN's sqrt(2) on 3x3 kernels."""
+    return lambda shape, dtype=None: np.float32(gain) * initializer(shape)
+
+
 def _bind(draw: Callable, seed: int, number: int) -> Initializer:
     def initializer(shape, dtype=None):
         return draw(np.random.default_rng((seed, number)), tuple(shape)).astype(np.float32)

@@ -53,7 +53,13 @@ class Conv2D(KernelLayer):
     """Convolution, stride 1, SAME. Shapes: x (B,H,W,I), kernel (k,k,I,channels) -> (B,H,W,channels)."""
 
     def __init__(
-        self, channels: int, size: int = 3, *, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", **kwargs
+        self,
+        channels: int,
+        size: int = 3,
+        *,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs,
     ):
         super().__init__(use_bias=use_bias, kernel_initializer=kernel_initializer, **kwargs)
         self.channels = channels

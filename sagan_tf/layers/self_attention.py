@@ -70,7 +70,7 @@ class SelfAttention(tf.keras.layers.Layer):
 
     def attention(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """o of eq. 2 (B,H,W,C), and the map beta (B,H*W,M) with M = H*W/4 (`code`) or H*W locations."""
-        _, height, width, channels = x.shape
+        _, height, width, _ = x.shape
         query, key, value = (layer(x, training=training) for layer in (self.query, self.key, self.value))
         if self.form == "code":
             key, value = (tf.nn.max_pool2d(h, 2, 2, "VALID") for h in (key, value))  # (B,H/2,W/2,.)

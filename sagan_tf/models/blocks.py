@@ -19,7 +19,9 @@ class GBlock(Layer):
     Shapes: x (B,H,W,C), condition (B,) or (B,K) -> (B,2H,2W,channels).
     """
 
-    def __init__(self, inputs: int, channels: int, *, conv: Callable[..., Layer], norm: Callable[[int], Layer], **kwargs):
+    def __init__(
+        self, inputs: int, channels: int, *, conv: Callable[..., Layer], norm: Callable[[int], Layer], **kwargs
+    ):
         super().__init__(autocast=False, **kwargs)
         self.norm_1 = norm(inputs)
         self.conv_1 = conv(channels, resample="up")

@@ -47,7 +47,10 @@ def discriminator_block(inputs: int, hidden: int, outputs: int, pools: bool) -> 
 
 def head(spec: GANSpec, channels: int) -> int:
     plain = channels + spec.head_bias
-    return plain if spec.head == "plain" else plain + spec.n_classes * channels
+    if spec.head == "plain":
+        return plain
+    bias = spec.n_classes if spec.head == "auxiliary" and spec.classifier_bias else 0
+    return plain + spec.n_classes * channels + bias
 
 
 def generator_table(spec: GANSpec) -> tuple[Stage, ...]:

@@ -47,5 +47,5 @@ def make_head(spec: GANSpec, parts: Parts) -> tf.keras.layers.Layer:
     if spec.head == "projection":
         return ProjectionHead(spec.discriminator_channels[-1], dense=dense, embedding=parts.embedding)
     if spec.head == "auxiliary":
-        return AuxiliaryHead(spec.n_classes, dense=dense)
+        return AuxiliaryHead(spec.n_classes, dense=dense, class_bias=spec.classifier_bias)
     return PlainHead(dense=dense)

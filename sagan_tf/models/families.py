@@ -1,9 +1,11 @@
 """The papers' systems as small functions from their ablations to a GANSpec. Add a model here."""
 
+import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from sagan_tf.models.spec import Conditioning, GANSpec, LongRange
+from sagan_tf.models.spec import Conditioning, GANSpec, InitializerName, LongRange
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def sagan(
     resolution: int = 128,
     *,
     width: int = 64,
+    discriminator_width: int | None = None,
     z_dim: int = 128,
     attention: tuple[int, ...] = (64,),
     attention_g: tuple[int, ...] | None = None,
@@ -72,6 +75,7 @@ def sagan(
         discriminator_ladder=ladder.discriminator,
         pools=ladder.pools,
         width=width,
+        discriminator_width=discriminator_width,
         z_dim=z_dim,
         conditioning=conditioning,
         attention_g=attention if attention_g is None else attention_g,
@@ -82,4 +86,138 @@ def sagan(
         spectral_norm_g=spectral_norm_g,
         norm_decay=norm_decay,
         final_norm_decay=final_norm_decay,
+    )
+
+
+def sngan_projection(
+    resolution: int = 128,
+    *,
+    width: int = 64,
+    discriminator_width: int | None = None,
+    z_dim: int = 128,
+    thin_discriminator: bool = True,
+    head_bias: bool = True,
+    spectral_norm_g: bool = False,
+    norm_decay: float = 0.9,
+    norm_epsilon: float = 2e-5,
+) -> GANSpec:
+    """SNGAN with projection (Miyato & Koyama 2018): SN in D alone, a thin D, no attention.
+
+    Constants are its released code's: 3x3 kernels start sqrt(2) times Glorot's width, moving statistics keep 0.9. That
+    code starts the moving variance at 0, which 0.9^n forgets; here it starts at 1. On CIFAR-10 the last dense layer
+    has no bias (`head_bias=False`).
+    """
+    ladder = ladder_of(resolution)
+    return GANSpec(
+        resolution=resolution,
+        generator_ladder=ladder.generator,
+        discriminator_ladder=ladder.discriminator,
+        pools=ladder.pools,
+        width=width,
+        discriminator_width=discriminator_width,
+        z_dim=z_dim,
+        head_bias=head_bias,
+        spectral_norm_g=spectral_norm_g,
+        thin_discriminator=thin_discriminator,
+        convolution_gain=math.sqrt(2.0),
+        norm_decay=norm_decay,
+        final_norm_decay=norm_decay,
+        norm_epsilon=norm_epsilon,
+        final_norm_epsilon=norm_epsilon,
+    )
+
+
+def acgan(
+    resolution: int = 128,
+    *,
+    width: int = 64,
+    discriminator_width: int | None = None,
+    z_dim: int = 128,
+    attention: tuple[int, ...] = (),
+    thin_discriminator: bool = True,
+    classifier_bias: bool = False,
+    spectral_norm_g: bool = False,
+) -> GANSpec:
+    """AC-GAN on the residual trunk: SNGAN-projection's nets with a classifier in place of the projection.
+
+    SAGAN's Table 2 cites Odena et al. 2017 for its AC-GAN row, whose 100 small nets have no such scores; the numbers
+    are those of Miyato & Koyama's control, which is this (unconfirmed). Whether D learns the classes of fakes too is
+    `Objective.classify_fakes`. `thin_discriminator=False`, `spectral_norm_g=True` give SAGAN's trunk.
+    """
+    base = sngan_projection(
+        resolution,
+        width=width,
+        discriminator_width=discriminator_width,
+        z_dim=z_dim,
+        thin_discriminator=thin_discriminator,
+        spectral_norm_g=spectral_norm_g,
+    )
+    return dataclasses.replace(
+        base, head="auxiliary", classifier_bias=classifier_bias, attention_g=attention, attention_d=attention
+    )
+
+
+# Where BigGAN's G and D attend (Brock et al. 2018, Tables 4-6; 32: PyTorch-StudioGAN's; 64: this package's choice).
+BIGGAN_ATTENTION = {
+    32: ((16,), (16,)),
+    64: ((32,), (32,)),
+    128: ((64,), (64,)),
+    256: ((128,), (64,)),
+    512: ((64,), (64,)),
+}
+_Z_CHUNK = 20
+
+
+def biggan(
+    resolution: int = 128,
+    *,
+    width: int = 96,
+    discriminator_width: int | None = None,
+    shared: bool = True,
+    hierarchical: bool = True,
+    z_dim: int | None = None,
+    shared_dim: int = 128,
+    attention_g: tuple[int, ...] | None = None,
+    attention_d: tuple[int, ...] | None = None,
+    attention_form: Literal["code", "paper", "v1"] = "code",
+    initializer: InitializerName = "orthogonal",
+    norm_decay: float = 0.9,
+    norm_epsilon: float = 1e-4,
+    final_norm_epsilon: float = 1e-4,
+    spectral_norm_epsilon: float = 1e-4,
+    cross_replica_norm: bool = True,
+) -> GANSpec:
+    """BigGAN (Brock et al. 2018). Every row of its Table 1 is a setting of width, `shared` and `hierarchical`.
+
+    shared: one class embedding for all norms; off (rows 1-5), each norm has its tables, as SAGAN.
+    z_dim: None for 20 entries for the dense layer and each block when hierarchical (120, 140, 160 at 128, 256, 512 px;
+      DeepMind's published 512 px module has 128), else 128; with these the parameters are the paper's.
+    attention_g, attention_d: None for the paper's places, BIGGAN_ATTENTION.
+
+    Epsilons are the paper's 1e-4; BigGAN-PyTorch leaves the last norm's at 1e-5. The paper normalizes by the moments of
+    all devices together, BigGAN-PyTorch by each GPU's. Biases start at zero; BigGAN-PyTorch leaves torch's random ones.
+    """
+    ladder = ladder_of(resolution)
+    places_g, places_d = BIGGAN_ATTENTION[resolution]
+    return GANSpec(
+        resolution=resolution,
+        generator_ladder=ladder.generator,
+        discriminator_ladder=ladder.discriminator,
+        pools=ladder.pools,
+        width=width,
+        discriminator_width=discriminator_width,
+        z_dim=z_dim or (_Z_CHUNK * len(ladder.generator) if hierarchical else 128),
+        conditioning="shared" if shared else "tables",
+        shared_dim=shared_dim,
+        hierarchical=hierarchical,
+        attention_g=places_g if attention_g is None else attention_g,
+        attention_d=places_d if attention_d is None else attention_d,
+        attention_form=attention_form,
+        initializer=initializer,
+        norm_decay=norm_decay,
+        final_norm_decay=norm_decay,
+        norm_epsilon=norm_epsilon,
+        final_norm_epsilon=final_norm_epsilon,
+        spectral_norm_epsilon=spectral_norm_epsilon,
+        cross_replica_norm=cross_replica_norm,
     )

@@ -1,5 +1,7 @@
 """The generator: z and y to an image."""
 
+import itertools
+
 import tensorflow as tf
 
 from sagan_tf.models.blocks import GBlock
@@ -26,12 +28,12 @@ class Generator(tf.keras.Model):
         self.shared = parts.shared_embedding() if spec.conditioning == "shared" else None
         self.dense = parts.dense(16 * channels[0])
         self.blocks = [
-            GBlock(a, b, conv=parts.conv, norm=parts.norm) for a, b in zip(channels, channels[1:], strict=False)
+            GBlock(a, b, conv=parts.conv, norm=parts.norm) for a, b in itertools.pairwise(channels)
         ]
         attends = spec.attends_after(sizes, spec.attention_g)
         self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels[1:], attends, strict=True)]
         self.final_norm = parts.final_norm()
-        self.to_rgb = parts.conv(3)
+        self.to_rgb = parts.to_rgb()
         self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
 
     def call(self, z, y, training=False):

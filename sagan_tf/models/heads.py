@@ -29,12 +29,12 @@ class ProjectionHead(Layer):
 
 
 class AuxiliaryHead(Layer):
-    """<h, V> + b, and class logits W h without bias (Odena et al. 2017). Shapes: h (B,C) -> (B,), (B,n_classes)."""
+    """<h, V> + b, and class logits W h (Odena et al. 2017). Shapes: h (B,C), y (B,) -> (B,), (B,n_classes)."""
 
-    def __init__(self, n_classes: int, *, dense: Callable[..., Layer], **kwargs):
+    def __init__(self, n_classes: int, *, dense: Callable[..., Layer], class_bias: bool = False, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.dense = dense(1)
-        self.classifier = dense(n_classes, use_bias=False)
+        self.classifier = dense(n_classes, use_bias=class_bias)
 
     def call(self, h, y, training=False):
         logits = tf.squeeze(self.dense(h, training=training), -1)

@@ -57,7 +57,16 @@ class Parts:
         return SpectralNorm(layer, epsilon=self._spec.spectral_norm_epsilon) if self._spectral_norm else layer
 
     def conv(self, channels: int, size: int = 3, resample: Literal["up", "down"] | None = None, use_bias: bool = True):
-        shared = {"use_bias": use_bias, "kernel_initializer": next(self._initializers)}
+        gain = self._spec.convolution_gain if size == 3 else 1.0
+        return self._conv(channels, size, resample, use_bias, gain)
+
+    def to_rgb(self) -> Layer:
+        """G's last convolution, 3x3 to three channels; its kernel starts without `convolution_gain`."""
+        return self._conv(3, 3, None, True, 1.0)
+
+    def _conv(self, channels: int, size: int, resample: str | None, use_bias: bool, gain: float) -> Layer:
+        kernel_initializer = initializers.scaled(next(self._initializers), gain)
+        shared = {"use_bias": use_bias, "kernel_initializer": kernel_initializer}
         if resample == "up":
             return self._normalized(UpsampleConv2D(channels, form=self._numerics.resampling, **shared))
         if resample == "down":

@@ -15,6 +15,7 @@ ATTENTION_FORMS = ("code", "paper", "v1")
 Conditioning = Literal["tables", "shared", "none"]
 Head = Literal["projection", "auxiliary", "plain"]
 LongRange = Literal["attention", "residual"]
+InitializerName = Literal["glorot_uniform", "orthogonal", "normal"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,9 @@ class GANSpec:
     head_bias: whether D's last dense layer has a bias.
     spectral_norm_g, spectral_norm_d: whether G's and D's kernels are spectrally normalized.
     thin_discriminator: D blocks' first convolution keeps the input's channels (SNGAN) instead of the output's.
+    classifier_bias: whether an auxiliary head's class logits have a bias.
     initializer: "glorot_uniform" (SAGAN, SNGAN), "orthogonal" (BigGAN) or "normal" (N(0, 0.02^2)).
+    convolution_gain: factor on the initial 3x3 kernels inside the blocks (SNGAN's code: sqrt(2)).
     norm_decay, final_norm_decay: share of the moving statistics that each step keeps.
     norm_epsilon, final_norm_epsilon, spectral_norm_epsilon: the constants below the roots and norms.
     cross_replica_norm: whether training normalizes by the moments of all replicas together.
@@ -66,7 +69,9 @@ class GANSpec:
     spectral_norm_g: bool = True
     spectral_norm_d: bool = True
     thin_discriminator: bool = False
-    initializer: Literal["glorot_uniform", "orthogonal", "normal"] = "glorot_uniform"
+    classifier_bias: bool = False
+    initializer: InitializerName = "glorot_uniform"
+    convolution_gain: float = 1.0
     norm_decay: float = 0.999
     final_norm_decay: float = 0.9999
     norm_epsilon: float = 1e-5
@@ -79,9 +84,11 @@ class GANSpec:
         self._check_sizes()
         self._check_attention()
         self._check_latent()
+        self._check_constants()
 
     def _check_choices(self) -> None:
-        for name, kind in (("conditioning", Conditioning), ("head", Head), ("long_range", LongRange)):
+        kinds = {"conditioning": Conditioning, "head": Head, "long_range": LongRange, "initializer": InitializerName}
+        for name, kind in kinds.items():
             value = getattr(self, name)
             if value not in get_args(kind):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}; received {name}={value!r}.")
@@ -89,11 +96,6 @@ class GANSpec:
             raise ValueError(
                 f"attention_form must be one of {', '.join(ATTENTION_FORMS)}; "
                 f"received attention_form={self.attention_form!r}."
-            )
-        if self.initializer not in ("glorot_uniform", "orthogonal", "normal"):
-            raise ValueError(
-                "initializer must be one of glorot_uniform, orthogonal, normal; "
-                f"received initializer={self.initializer!r}."
             )
 
     def _check_sizes(self) -> None:
@@ -138,6 +140,14 @@ class GANSpec:
                 f"z_dim must be a multiple of {len(self.generator_ladder)} (a chunk for the dense layer and one for "
                 f"each block) when hierarchical; received z_dim={self.z_dim}."
             )
+
+    def _check_constants(self) -> None:
+        for name in ("norm_decay", "final_norm_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1); received {name}={getattr(self, name)!r}.")
+        for name in ("norm_epsilon", "final_norm_epsilon", "spectral_norm_epsilon", "convolution_gain"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive; received {name}={getattr(self, name)!r}.")
 
     def with_classes(self, n_classes: int) -> "GANSpec":
         """The same networks for a data set of `n_classes` labels."""

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.families import sagan
+from sagan_tf.models.families import sagan, sngan_projection
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.parts import Numerics
 
@@ -82,6 +82,14 @@ def test_initial_values_are_the_released_codes():
     assert (variables["blocks.0.norm_1.bias.kernel"].numpy() == 0).all()
     assert all((v.numpy() == 0).all() for n, v in variables.items() if n.endswith("layer.bias"))
     assert variables["long_range.1.gamma"].numpy() == 0
+
+
+def test_sngan_starts_its_3x3_kernels_wider_and_its_last_convolution_not():
+    spec = sngan_projection(32, width=8, z_dim=16).with_classes(5)
+    variables = named_variables(Generator(spec))
+    inner, last = (variables[f"{n}.kernel"].numpy() for n in ("blocks.1.conv_2", "to_rgb"))
+    np.testing.assert_allclose(np.abs(inner).max(), np.sqrt(2) * np.sqrt(6 / (9 * 32 + 9 * 32)), rtol=1e-2)
+    np.testing.assert_allclose(np.abs(last).max(), np.sqrt(6 / (9 * 32 + 9 * 3)), rtol=1e-2)
 
 
 def test_orthogonal_kernels_are_orthogonal():

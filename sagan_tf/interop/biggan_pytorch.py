@@ -1,0 +1,104 @@
+"""BigGAN-PyTorch's names and layouts beside ours: every tensor of G and D, and how one becomes the other.
+
+Its traps (each pinned by a golden array in the tests): the first dense layer's outputs are (C,4,4)-major, so kernel,
+bias and u are permuted together; u is stored as [1,O] on the side of the outputs and is not normalized; class tables of
+the non-shared model are centered at zero where ours hold the gain itself; `sv0` is a log of sigma and not a weight.
+The condition is [embedding, chunk] on both sides.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagan_tf.models.spec import GANSpec
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Match:
+    """A tensor there: its name, and the way of its values to ours (and of our shape to theirs)."""
+
+    name: str
+    convert: Callable[[Array], Array]
+    shape_there: Callable[[tuple[int, ...]], tuple[int, ...]]
+
+
+_ATTENTION = {"query": "theta", "key": "phi", "value": "g", "out": "o", "conv_1": "conv1", "conv_2": "conv2"}
+_BLOCK = {"conv_1": "conv1", "conv_2": "conv2", "shortcut": "conv_sc", "norm_1": "bn1", "norm_2": "bn2"}
+_TOP = {
+    "dense": "linear",
+    "shared": "shared",
+    "final_norm": "output_layer.0",
+    "to_rgb": "output_layer.2",
+    "head.dense": "linear",
+    "head.embedding": "embed",
+    "head.classifier": "linear_aux",
+}
+_LEAF = {
+    "kernel": "weight",
+    "u": "u0",
+    "statistics.moving_mean": "stored_mean",
+    "statistics.moving_variance": "stored_var",
+}
+
+
+def name_there(name: str) -> str:
+    """Our name of a variable as BigGAN-PyTorch's: "blocks.0.conv_1.layer.kernel" -> "blocks.0.0.conv1.weight"."""
+    name = re.sub(r"\.layer(?=\.(kernel|bias)$)", "", name)
+    if found := re.fullmatch(r"blocks\.(\d+)\.(\w+)\.(.+)", name):
+        return f"blocks.{found[1]}.0.{_BLOCK[found[2]]}.{_leaf(found[3])}"
+    if found := re.fullmatch(r"long_range\.(\d+)\.(\w+)(?:\.(.+))?", name):
+        layer = _ATTENTION.get(found[2], found[2])
+        return f"blocks.{found[1]}.1.{layer}" + (f".{_leaf(found[3])}" if found[3] else "")
+    top = next(top for top in _TOP if name.startswith(top + "."))
+    return f"{_TOP[top]}.{_leaf(name[len(top) + 1 :])}"
+
+
+def _leaf(name: str) -> str:
+    """The end of a name: "kernel" -> "weight", "gain.kernel" -> "gain.weight", "gain" stays."""
+    if name in _LEAF:
+        return _LEAF[name]
+    head, _, tail = name.rpartition(".")
+    return f"{head}.{_LEAF[tail]}" if head and tail in _LEAF else name
+
+
+def matches(spec: GANSpec, names: Mapping[str, tuple[int, ...]]) -> dict[str, Match]:
+    """What each of our variables is there. names: our names (of G or of D) and shapes."""
+    return {name: Match(name_there(name), *_layout(spec, name, shape)) for name, shape in names.items()}
+
+
+def _layout(spec: GANSpec, name: str, shape: tuple[int, ...]) -> tuple[Callable, Callable]:
+    channels = spec.generator_channels[0]
+    table = spec.conditioning == "tables" and re.search(r"norm_\d\.(gain|bias)\.kernel$", name)
+    if name.startswith("dense."):
+        return _first_dense(channels, name)
+    if name.endswith(".u"):
+        return lambda a: a.reshape(-1), lambda s: (1, *s)
+    if len(shape) == 4:
+        return lambda a: a.transpose(2, 3, 1, 0), lambda s: (s[3], s[2], s[0], s[1])
+    if table:
+        return (lambda a: a + 1.0 if ".gain." in name else a), lambda s: s
+    if len(shape) == 2 and not name.startswith(("shared.", "head.embedding.")):
+        return np.transpose, lambda s: s[::-1]
+    return np.asarray, lambda s: s
+
+
+def _first_dense(channels: int, name: str) -> tuple[Callable, Callable]:
+    """Rows (C,4,4)-major there, (4,4,C)-major here."""
+
+    def rows(a: Array) -> Array:
+        return a.reshape(channels, 16, -1).transpose(1, 0, 2).reshape(16 * channels, -1)
+
+    if name.endswith("kernel"):
+        return lambda a: rows(a).T, lambda s: s[::-1]
+    if name.endswith("u"):
+        return lambda a: rows(a).reshape(-1), lambda s: (1, *s)
+    return lambda a: rows(a).reshape(-1), lambda s: s
+
+
+def is_weight(name: str) -> bool:
+    """Whether a tensor there takes part in the computation; `sv0` only logs sigma."""
+    return not name.rpartition(".")[2].startswith("sv")

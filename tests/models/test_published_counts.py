@@ -1,0 +1,167 @@
+"""The arithmetic = the built networks = what others published, tensor by tensor."""
+
+import functools
+import itertools
+import json
+import math
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from sagan_tf.interop import biggan_pytorch
+from sagan_tf.layers import initializers
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.families import acgan, biggan, sagan, sngan_projection
+from sagan_tf.models.generator import Generator
+
+PUBLISHED = json.loads((Path(__file__).parent / "published_shapes.json").read_text())
+TABLES = {"shared": False, "hierarchical": False}
+CIFAR = {"width": 64, "discriminator_width": 128, "attention_g": (), "attention_d": ()}
+SPECS = {
+    "sagan128_noattn": sagan(attention=()),
+    "sagan128_feat8": sagan(attention=(8,)),
+    "sagan128_feat16": sagan(attention=(16,)),
+    "sagan128_feat32": sagan(attention=(32,)),
+    "sagan128_feat64 (BigGAN Table1 rows 1-4)": biggan(width=64, **TABLES),
+    "biggan128_ch96_row5": biggan(**TABLES),
+    "biggan128_ch96_shared_row6": biggan(hierarchical=False),
+    "biggan128_ch96_shared_hier_row7-8": biggan(),
+    "biggan128_ch64_shared_hier_row9": biggan(width=64),
+    "biggan256_ch96": biggan(256),
+    "biggan512_ch96_z160": biggan(512),
+    "biggan512_ch96_z128": biggan(512, z_dim=128),
+    "cifar10_biggan_pytorch": biggan(32, **CIFAR, **TABLES),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unallocated():
+    """Networks built inside a graph hold no memory if their initial values are operations."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(initializers, "seeded", lambda name, seed: itertools.repeat("zeros"))
+    patch.setattr(initializers, "scaled", lambda initializer, gain: initializer)
+    yield
+    patch.undo()
+
+
+@functools.cache
+def built_shapes(network, spec):
+    with tf.Graph().as_default():
+        variables = named_variables(network(spec))
+    return {n: tuple(v.shape) for n, v in variables.items() if v.trainable}
+
+
+def there(spec, shapes):
+    """Our shapes under BigGAN-PyTorch's names and layouts."""
+    found = biggan_pytorch.matches(spec, shapes)
+    return {found[n].name: list(found[n].shape_there(shape)) for n, shape in shapes.items()}
+
+
+def total(shapes):
+    return sum(math.prod(shape) for shape in shapes.values())
+
+
+QUICK = {"biggan128_ch96_shared_hier_row7-8", "biggan256_ch96", "biggan512_ch96_z160", "cifar10_biggan_pytorch"}
+
+
+def quick(names, chosen):
+    """The chosen of the names, and the others when slow tests are asked for."""
+    return [name if name in chosen else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+def published_spec(name):
+    return SPECS[name].with_classes(10 if name.startswith("cifar10") else 1000)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_arithmetic_has_the_published_totals(name):
+    spec = published_spec(name)
+    counts = [spec.generator_parameters, spec.discriminator_parameters, spec.shared_embedding_parameters]
+    assert counts == PUBLISHED[name]["counts"] and counts[:2] == [total(PUBLISHED[name][net]) for net in "GD"]
+
+
+@pytest.mark.parametrize("name", quick(SPECS, QUICK))
+def test_every_built_tensor_has_its_published_shape(name):
+    spec = published_spec(name)
+    assert there(spec, built_shapes(Generator, spec)) == PUBLISHED[name]["G"]
+    blind = sagan_like_discriminator(spec)
+    assert there(blind, built_shapes(Discriminator, blind)) == PUBLISHED[name]["D"]
+
+
+def sagan_like_discriminator(spec):
+    """A description with the same D, whatever G is, so that each D is built once."""
+    if spec.conditioning == "tables" or spec.resolution != 128:
+        return spec
+    return biggan(width=spec.width, **TABLES).with_classes(1000)
+
+
+@pytest.mark.parametrize(
+    ("row", "settings", "millions"),
+    [
+        (1, {"width": 64, **TABLES}, 81.5),
+        (5, TABLES, 173.5),
+        (6, {"hierarchical": False}, 160.6),
+        (8, {}, 158.3),
+        (9, {"width": 64}, 71.3),
+    ],
+)
+def test_biggan_table_1_prints_these_totals_without_the_shared_embedding(row, settings, millions):
+    assert millions_of(biggan(**settings).with_classes(1000)) == millions
+
+
+@pytest.mark.parametrize(
+    ("settings", "millions"),
+    [({"width": 64, **TABLES}, 317.1), ({"width": 64}, 99.4), ({"width": 96}, 207.9), ({"width": 128}, 355.7)],
+)
+def test_biggan_table_3_fits_with_18293_classes_and_attention_at_64(settings, millions):
+    assert millions_of(biggan(256, attention_g=(64,), **settings).with_classes(18_293)) == millions
+
+
+def millions_of(spec):
+    total = spec.generator_parameters + spec.discriminator_parameters - spec.shared_embedding_parameters
+    return round(total / 1e6, 1)
+
+
+# Counted for this project from the released codes' layouts; the AC-GAN rows by their heads.
+OTHERS = {
+    "sngan": (sngan_projection(), 1000, 41_996_931, 30_041_857),
+    "sngan_cifar10": (sngan_projection(32, head_bias=False), 10, 4_304_387, 1_055_104),
+    "acgan": (acgan(), 1000, 41_996_931, 30_041_857),
+    "acgan_class_bias": (acgan(classifier_bias=True), 1000, 41_996_931, 30_042_857),
+    "acgan_wide": (acgan(thin_discriminator=False), 1000, 41_996_931, 39_443_137),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_sngan_and_acgan_have_the_counted_totals(name):
+    spec, n_classes, g, d = OTHERS[name]
+    spec = spec.with_classes(n_classes)
+    assert (spec.generator_parameters, spec.discriminator_parameters) == (g, d)
+
+
+@pytest.mark.parametrize("name", quick(OTHERS, {"sngan_cifar10", "acgan_class_bias"}))
+def test_sngan_and_acgan_are_built_so(name):
+    spec, n_classes, g, d = OTHERS[name]
+    spec = spec.with_classes(n_classes)
+    assert (total(built_shapes(Generator, spec)), total(built_shapes(Discriminator, spec))) == (g, d)
+
+
+@pytest.mark.parametrize("side", [8, 16, 32, 64])
+def test_the_residual_block_has_exactly_the_parameters_of_the_attention(side):
+    attention, residual = (sagan(attention=(side,), long_range=k).with_classes(10) for k in ("attention", "residual"))
+    for table in ("generator_table", "discriminator_table"):
+        counts = [
+            next(stage.parameters for stage in getattr(spec, table) if stage.kind == spec.long_range)
+            for spec in (attention, residual)
+        ]
+        assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("side", quick([8, 16, 32, 64], {64}))
+def test_the_residual_networks_are_built_so(side):
+    residual = sagan(attention=(side,), long_range="residual").with_classes(10)
+    attention = sagan(attention=(side,)).with_classes(10)
+    assert total(built_shapes(Generator, residual)) == attention.generator_parameters
+    assert total(built_shapes(Discriminator, residual)) == attention.discriminator_parameters
