@@ -47,7 +47,7 @@ def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
 def _begun(plan: Plan, folder: pathlib.Path) -> ShardIndex:
     """The index of what a former call with the same plan has finished and is intact."""
     if not (folder / INDEX_NAME).exists():
-        if any(folder.iterdir()):
+        if any(path.suffix != ".part" for path in folder.iterdir()):       # left by a kill at the first shard
             raise DataError(f"The output must be a new or empty folder, or one of shards; received {folder}, which "
                             f"holds something else. Choose another.")
         return ShardIndex(plan=plan)

@@ -124,3 +124,14 @@ def test_bad_arguments_are_named(bad):
 def test_a_data_set_without_examples_is_refused():
     with pytest.raises(DataError, match="0 examples"):
         numbered(0)
+
+
+def test_replicas_share_each_batch(mirrored):
+    """A distributed data set gives each replica its part of the batches that one device would have got."""
+    pipeline = training_batches(numbered(), resolution=16, batch_size=8, seed=3, transform=Transform())
+    parts = next(iter(mirrored.experimental_distribute_dataset(pipeline)))
+    together, = batches(numbered(), 1)
+    for part, whole in zip(parts, together, strict=True):
+        values = mirrored.experimental_local_results(part)
+        assert [len(value) for value in values] == [4, 4]
+        np.testing.assert_array_equal(np.concatenate([value.numpy() for value in values]), whole)

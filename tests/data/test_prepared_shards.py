@@ -1,6 +1,11 @@
 import json
 import os
+import random
 import resource
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -201,3 +206,38 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert sorted(path.name for path in out.iterdir()) == [INDEX_NAME, "shard-00000-of-00002.tfrecord"]
     assert preparing.prepare(source, plan, out).complete and len(shards(out)) == 2
+
+
+def test_a_kill_at_the_first_shard_leaves_nothing_in_the_way(tmp_path):
+    (tmp_path / "shard-00000-of-00005.part").write_bytes(b"half")
+    assert preparing.prepare(pictures(), plan_of(pictures()), tmp_path).complete
+    assert not list(tmp_path.glob("*.part"))
+
+
+KILLED = """
+import pathlib, sys
+from sagan_tf.data.preparing import prepare
+from sagan_tf.data.procedural import ProceduralSource
+from sagan_tf.data.shard_index import Plan
+source = ProceduralSource(n_examples=6000).open(32)
+plan = Plan(source=source.name, fingerprint=source.fingerprint, class_names=source.class_names, n_source=6000,
+            resolution=32, method="biggan", per_shard=100)
+prepare(source, plan, pathlib.Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_end_in_the_same_shards(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "straight")], check=True, capture_output=True)
+    rng, kills, ended = random.Random(0), 0, None
+    while ended != 0:
+        child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "killed")], stderr=subprocess.DEVNULL)
+        started = time.monotonic()
+        while child.poll() is None and time.monotonic() - started < 60:
+            if kills < 5 and len(shards(tmp_path / "killed")) >= 10 * kills + rng.randrange(10):
+                time.sleep(rng.random() / 10)
+                child.send_signal(signal.SIGKILL)
+        kills, ended = kills + 1, child.wait()
+    assert kills >= 3
+    for straight, killed in zip(shards(tmp_path / "straight"), shards(tmp_path / "killed"), strict=True):
+        assert straight.read_bytes() == killed.read_bytes()
