@@ -21,8 +21,10 @@ from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.objective import Objective
+from sagan_tf.objectives.singular_values import SigmaControl
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
+from sagan_tf.training.procedure import Procedure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Experiment:
     spec: the two networks; the number of classes comes from the data.
     data, transform: the source of real images and how they become squares of the resolution.
     objective, optimizer, average: losses, TTUR Adam, and the moving average of G (None: no average).
+    procedure: order and details of one step, where the papers' codes differ.
     numerics: precision and form of the computation.
     latent: the prior of z by name.
     batch_size: real images of one D update, over all replicas together; fakes as many.
@@ -52,6 +55,7 @@ class Experiment:
     objective: Objective = field(default_factory=Objective)
     optimizer: TwoTimescaleAdam = field(default_factory=TwoTimescaleAdam)
     average: MovingAverage | None = None
+    procedure: Procedure = field(default_factory=Procedure)
     numerics: Numerics = field(default_factory=Numerics)
     latent: str = "normal"
     batch_size: int = 64
@@ -97,6 +101,8 @@ CONFIGURABLES = {
     "families.biggan": families.biggan,
     "TwoTimescaleAdam": TwoTimescaleAdam,
     "Objective": Objective,
+    "SigmaControl": SigmaControl,
+    "Procedure": Procedure,
     "MovingAverage": MovingAverage,
     "Numerics": Numerics,
     "Transform": Transform,

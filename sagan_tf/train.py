@@ -21,8 +21,8 @@ from sagan_tf.sampling import grids
 from sagan_tf.sampling.sampler import Sampler
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
+from sagan_tf.training.draw import Draw
 from sagan_tf.training.state import GAN
-from sagan_tf.training.step import Draw
 from sagan_tf.training.strategy import StrategyError, StrategyName, check_batch_size, create_strategy
 
 REFUSALS = (config.ConfigError, DataError, RunError, StrategyError, CheckpointError, loop.NonFiniteError)
@@ -62,6 +62,7 @@ def draw_of(settings: Experiment, n_classes: int) -> Draw:
         batch_size=settings.batch_size,
         draws_per_step=settings.discriminator_steps + 1,
         seed=settings.seed,
+        total_steps=settings.total_steps,
     )
 
 
@@ -104,7 +105,12 @@ def train_run(
     return loop.train(
         gan,
         loop.compile_steps(
-            gan, settings.objective, draw_of(settings, n_classes), strategy, settings.discriminator_steps
+            gan,
+            settings.objective,
+            draw_of(settings, n_classes),
+            strategy,
+            settings.discriminator_steps,
+            settings.procedure,
         ),
         batches,
         stop_at=stop_at,

@@ -13,6 +13,7 @@ class Discriminator(tf.keras.Model):
 
     Shapes: images (B,R,R,3) in [-1,1], y (B,) int32 -> Verdict(logits (B,), class_logits (B,n) or None), float32.
     The pooling is a sum, not a mean, as in all the papers' codes. No normalization but spectral.
+    `keep` (B,C), if given, multiplies the pooled features before the head: dropout's factors (BigGAN, section 4.2).
     `training=True` stores u; the D update does so once, on real and fake together, the G update never.
     """
 
@@ -31,13 +32,13 @@ class Discriminator(tf.keras.Model):
         self.head = make_head(spec, parts)
         self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
 
-    def call(self, x, y, training=False):
+    def call(self, x, y, training=False, keep=None):
         h = tf.cast(x, self.numerics.dtype)
         for block, long_range in zip(self.blocks, self.long_range, strict=True):
             h = block(h, training=training)
             h = h if long_range is None else long_range(h, training=training)
         h = tf.reduce_sum(tf.cast(tf.nn.relu(h), tf.float32), [1, 2])  # (B,C)
-        return self.head(h, y, training=training)
+        return self.head(h if keep is None else h * keep, y, training=training)
 
 
 def make_head(spec: GANSpec, parts: Parts) -> tf.keras.layers.Layer:

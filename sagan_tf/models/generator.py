@@ -1,9 +1,11 @@
 """The generator: z and y to an image."""
 
 import itertools
+import re
 
 import tensorflow as tf
 
+from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.blocks import GBlock
 from sagan_tf.models.parts import Numerics, Parts
 from sagan_tf.models.spec import GANSpec
@@ -55,3 +57,11 @@ class Generator(tf.keras.Model):
         if not chunks:
             return [embedded] * len(self.blocks)
         return [tf.concat([embedded, chunk], -1) for chunk in chunks]
+
+
+def filters(generator: Generator) -> dict[str, tf.Variable]:
+    """G's kernels as orthogonal regularization sees them: dense, convolutions, attention, linear maps of conditional
+    norms; not the tables of classes (the shared embedding, or a norm's own), not biases and gains."""
+    tables = r"^shared\." if generator.spec.conditioning == "shared" else r"norm_\d\.(gain|bias)\."
+    kernels = {n: v for n, v in named_variables(generator).items() if n.endswith(".kernel")}
+    return {n: v for n, v in kernels.items() if not re.search(tables, n)}

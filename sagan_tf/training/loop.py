@@ -10,8 +10,10 @@ from tqdm import tqdm
 
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.draw import Draw
+from sagan_tf.training.procedure import DEFAULT, Procedure
 from sagan_tf.training.state import GAN
-from sagan_tf.training.step import Draw, gan_step
+from sagan_tf.training.step import gan_step
 
 INTERRUPTED = 75  # exit code: saved after SIGTERM or SIGINT, run the same command again
 
@@ -29,13 +31,18 @@ class Action:
 
 
 def compile_steps(
-    gan: GAN, objective: Objective, draw: Draw, strategy: tf.distribute.Strategy, discriminator_steps: int
+    gan: GAN,
+    objective: Objective,
+    draw: Draw,
+    strategy: tf.distribute.Strategy,
+    discriminator_steps: int,
+    procedure: Procedure = DEFAULT,
 ) -> Callable:
     """n steps in one call: (iterator, n) -> the logs' means over the n steps and all replicas. n is a tensor."""
 
     @tf.autograph.experimental.do_not_convert
     def replica_step(batches, step):
-        return gan_step(gan, objective, draw, batches, step)
+        return gan_step(gan, objective, draw, batches, step, procedure)
 
     @tf.autograph.experimental.do_not_convert
     def one_step(iterator):

@@ -1,0 +1,28 @@
+"""What the papers' codes do differently within one training step."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Procedure:
+    """The order and the details of one step.
+
+    generator_first: whether G is updated before D (the released SAGAN and SNGAN codes) or after (all others).
+    fake_labels: "uniform" (all released codes), or "data": those of the real batch, p_data of SAGAN's eq. 4.
+    store_u_in_generator_step: whether D's u moves in G's update too (BigGAN-PyTorch, SNGAN), not in D's alone (SAGAN).
+
+    Raises:
+      ValueError: for other labels.
+    """
+
+    generator_first: bool = False
+    fake_labels: Literal["uniform", "data"] = "uniform"
+    store_u_in_generator_step: bool = False
+
+    def __post_init__(self):
+        if self.fake_labels not in ("uniform", "data"):
+            raise ValueError(f"fake_labels must be 'uniform' or 'data'; received fake_labels={self.fake_labels!r}.")
+
+
+DEFAULT = Procedure()

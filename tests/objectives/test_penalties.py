@@ -1,0 +1,101 @@
+"""Orthogonal regularization, R1 and the hold on singular values, against the plain formulas."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.objectives.objective import Objective
+from sagan_tf.objectives.penalties import orthogonal, r1
+from sagan_tf.objectives.singular_values import SigmaControl, top_two
+
+RNG = np.random.default_rng(0)
+WIDE, TALL = (RNG.normal(size=shape).astype(np.float32) for shape in ((4, 9), (3, 3, 2, 5)))
+
+
+def plain(kernel, form):
+    """Eq. 2 and 3 with the Gram matrix of the filters written out."""
+    w = tf.reshape(kernel, [-1, kernel.shape[-1]])
+    gram, eye = tf.matmul(w, w, transpose_a=True), tf.eye(kernel.shape[-1])
+    return tf.reduce_sum((gram * (1 - eye) if form == "off_diagonal" else gram - eye) ** 2)
+
+
+@pytest.mark.parametrize("form", ["off_diagonal", "identity"])
+@pytest.mark.parametrize("kernel", [WIDE, TALL], ids=["wide", "tall"])
+def test_orthogonal_is_the_plain_formula_and_so_is_its_gradient(kernel, form):
+    kernel = tf.constant(kernel)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(kernel)
+        ours, theirs = orthogonal([kernel], form), plain(kernel, form)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(ours, kernel), tape.gradient(theirs, kernel), rtol=1e-3, atol=1e-3)
+
+
+def test_orthogonal_kernels_have_no_penalty_and_kernels_add_up():
+    q = np.linalg.qr(RNG.normal(size=(18, 5)))[0].reshape(3, 3, 2, 5).astype(np.float32)
+    np.testing.assert_allclose(orthogonal([q, q], "identity"), 0, atol=1e-5)
+    np.testing.assert_allclose(orthogonal([3 * q], "off_diagonal"), 0, atol=1e-3)
+    np.testing.assert_allclose(orthogonal([3 * q, q], "identity"), 5 * 8.0**2, rtol=1e-5)
+
+
+def test_the_gram_matrix_of_a_wide_kernel_is_never_formed():
+    wide = tf.function(lambda: orthogonal([tf.ones([20, 24_576])])).get_concrete_function()
+    largest = max(out.shape.num_elements() for op in wide.graph.get_operations() for out in op.outputs)
+    assert largest == 20 * 24_576
+
+
+def test_r1_of_a_linear_discriminator_is_half_its_squared_weights():
+    np.testing.assert_allclose(r1(tf.fill([3, 4, 4, 2], 0.5)), 0.5 * 32 * 0.25, rtol=1e-6)
+
+
+def test_top_two_finds_the_singular_vectors():
+    w = RNG.normal(size=(20, 12)).astype(np.float32) + 3 * np.outer(np.ones(20), np.ones(12)).astype(np.float32)
+    left, sigmas, right = np.linalg.svd(w)
+    found, v, u = top_two(tf.constant(w))
+    np.testing.assert_allclose(found, sigmas[:2], rtol=2e-3)
+    np.testing.assert_allclose(np.abs(np.dot(v, left[:, 0])), 1, rtol=1e-4)
+    np.testing.assert_allclose(np.abs(np.dot(u, right[0])), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("control", "expected"), [({"value": 2.0}, [2, 1.5, 1]), ({"ratio": 1.0}, [1.5, 1.5, 1])])
+def test_clamping_moves_the_top_singular_value_alone(control, expected):
+    kernel = tf.constant(np.diag([4.0, 1.5, 1.0]), tf.float32)
+    clamped = SigmaControl(mode="clamped", **control).clamped(kernel)
+    np.testing.assert_allclose(np.linalg.svd(clamped, compute_uv=False), sorted(expected, reverse=True), rtol=1e-3)
+
+
+def test_a_kernel_below_the_limit_is_left_as_it_is():
+    kernel = tf.constant(TALL)
+    np.testing.assert_array_equal(SigmaControl(value=100.0).clamped(kernel), kernel)
+
+
+def test_the_penalty_pulls_sigma_0_and_does_not_push_sigma_1():
+    kernel = tf.Variable(np.diag([4.0, 1.5, 1.0]), dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        penalty = SigmaControl(mode="regularized", ratio=2.0, strength=0.5).penalty([tf.convert_to_tensor(kernel)])
+    np.testing.assert_allclose(penalty, 0.5 * (4 - 3) ** 2, rtol=1e-3)
+    np.testing.assert_allclose(tape.gradient(penalty, kernel), np.diag([1.0, 0, 0]), atol=1e-2)
+
+
+def test_the_objective_adds_its_kernel_terms_with_their_strengths():
+    kernels = [tf.Variable(WIDE), tf.Variable(TALL)]
+    np.testing.assert_array_equal(Objective().on_kernels(kernels), 0)
+    expected = 1e-4 * sum(plain(tf.constant(k), "off_diagonal") for k in (WIDE, TALL))
+    np.testing.assert_allclose(Objective(orthogonal=1e-4).on_kernels(kernels), expected, rtol=1e-5)
+    both = Objective(orthogonal=1e-4, sigma=SigmaControl(mode="regularized", value=1.0))
+    assert both.on_kernels(kernels) > expected and not both.clamps and Objective(sigma=SigmaControl(value=1.0)).clamps
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Objective(r1=-1.0), "r1 must not be negative"),
+        (lambda: Objective(dropout=1.0), r"dropout must be in \[0, 1\)"),
+        (lambda: Objective(orthogonal_form="eq3"), "orthogonal_form must be"),
+        (lambda: SigmaControl(), "one of value and ratio"),
+        (lambda: SigmaControl(mode="hold", value=1.0), "mode must be 'clamped' or 'regularized'"),
+        (lambda: SigmaControl(ratio=-1.0), "ratio must be positive"),
+    ],
+)
+def test_what_does_not_fit_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
