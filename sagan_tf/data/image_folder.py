@@ -12,7 +12,7 @@ from sagan_tf.data.file_check import check_files
 from sagan_tf.data.folder_layout import find_images
 from sagan_tf.data.order import random_access
 from sagan_tf.data.python_reads import python_read
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.source import DataError, Examples, check_types
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,9 @@ class ImageFolder:
     split: str | None = None
     min_short_edge: int = 0
     max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self):
+        check_types(self, path=str, split=str, min_short_edge=int, max_pixels=int)
 
     def class_names(self) -> tuple[str, ...]:
         return find_images(pathlib.Path(self.path), self.split).class_names

@@ -8,7 +8,7 @@ import tensorflow as tf
 from sagan_tf.data.records import RecordFiles, sequential_access
 from sagan_tf.data.shard_check import damaged_shards
 from sagan_tf.data.shard_index import ShardIndex, read_index
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.source import DataError, Examples, check_types
 
 _FEATURES = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}
 _NAMED = 10
@@ -23,6 +23,9 @@ class PreparedShards:
     """
 
     path: str
+
+    def __post_init__(self):
+        check_types(self, path=str)
 
     def class_names(self) -> tuple[str, ...]:
         return self._index().plan.class_names

@@ -97,6 +97,9 @@ def _records(rows: Iterator, n_classes: int, progress: tqdm) -> tuple[list[bytes
     records, counts = [], np.zeros(n_classes, np.int64)
     for image, label, keep in rows:
         progress.update()
+        if not 0 <= label < n_classes:
+            raise DataError(f"Every label must lie in 0..{n_classes - 1}; received label={label}. Choose a split that "
+                            f"has labels, or correct them.")
         if keep:
             records.append(_record(image, int(label)))
             counts[label] += 1

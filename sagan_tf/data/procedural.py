@@ -11,7 +11,7 @@ from sagan_tf.data.agreement import agreement
 from sagan_tf.data.drawing import uniforms
 from sagan_tf.data.order import random_access
 from sagan_tf.data.python_reads import python_read
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.source import DataError, Examples, check_types
 from sagan_tf.data.structures import STRUCTURES
 from sagan_tf.data.textures import TEXTURES
 
@@ -53,6 +53,7 @@ class ProceduralSource:
     split: Split = "train"
 
     def __post_init__(self):
+        check_types(self, n_examples=int, seed=int, split=str)
         if self.n_examples < len(PAINTERS):
             raise DataError(f"The procedural set must have an image of each of its {len(PAINTERS)} classes; received "
                             f"n_examples={self.n_examples}.")

@@ -47,6 +47,15 @@ class Examples:
                             f"{len(self.class_names)} classes and {self.n_examples} examples.")
 
 
+def check_types(source: object, **kinds: type):
+    """Raises DataError unless each named field is None or of its kind: gin passes on whatever a file says."""
+    for name, kind in kinds.items():
+        value = getattr(source, name)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise DataError(f"{type(source).__name__}.{name} must be of type {kind.__name__}; received "
+                            f"{name}={value!r}. Correct the binding.")
+
+
 class Source(Protocol):
     """What a gin file binds as the run's data: a small frozen dataclass."""
 

@@ -115,13 +115,16 @@ def survey_folder(source: ImageFolder) -> Survey:
 
 def survey_examples(examples: Examples) -> Survey:
     """Looks at every image of an opened data set; duplicates by their pixels."""
-    labels, sizes, digests = [], [], []
+    labels, sizes, digests, bad = [], [], [], {}
     rows = tqdm(examples.ordered().prefetch(64).as_numpy_iterator(), total=examples.n_examples, unit="image",
                 desc="looking at images", delay=2)
     for image, label in rows:
+        if not 0 <= label < len(examples.class_names):
+            bad[f"#{len(labels)}"] = f"its label is {label}, which is no class"
         labels.append(int(label))
-        sizes.append(image.shape[:2])
+        sizes.append(image.shape[:2] if 0 <= label < len(examples.class_names) else (0, 0))
         digests.append(hashlib.sha256(image.tobytes()).digest())
-    names = tuple(f"{examples.class_names[label]} #{i}" for i, label in enumerate(labels))
+    names = tuple(f"{examples.class_names[label]} #{i}" if f"#{i}" not in bad else f"#{i}"
+                  for i, label in enumerate(labels))
     return Survey(name=examples.name, class_names=examples.class_names, names=names, labels=np.asarray(labels),
-                  sizes=np.asarray(sizes), digests=tuple(digests), bad={}, notes=examples.notes)
+                  sizes=np.asarray(sizes), digests=tuple(digests), bad=bad, notes=examples.notes)

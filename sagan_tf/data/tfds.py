@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.records import RecordFiles, sequential_access
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.source import DataError, Examples, check_types
 
 _WITHOUT_IT = """To try the same network without it, on the embedded data set:
   python -m sagan_tf.train --gin_file=gin/sagan_128.gin --gin_file=gin/data/procedural.gin \\
@@ -41,6 +41,9 @@ class TfdsSource:
     name: str
     split: str = "train"
     data_dir: str | None = None
+
+    def __post_init__(self):
+        check_types(self, name=str, split=str, data_dir=str)
 
     def class_names(self) -> tuple[str, ...]:
         builder = self._builder()

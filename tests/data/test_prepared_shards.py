@@ -19,6 +19,7 @@ from sagan_tf.data.pipeline import evaluation_batches, training_batches
 from sagan_tf.data.prepared_shards import PreparedShards
 from sagan_tf.data.shard_index import INDEX_NAME, Plan
 from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.survey import survey_examples
 from sagan_tf.data.transforms import Transform
 
 
@@ -185,6 +186,16 @@ def test_small_images_are_left_out(tmp_path):
     assert PreparedShards(path=str(tmp_path / "some")).open(8).n_examples == 4
     with pytest.raises(DataError, match="45 pixels or more; received none of even"):
         preparing.prepare(source, plan_of(source, min_short_edge=45), tmp_path / "none")
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_that_is_no_class_is_refused(tmp_path, label):
+    stream, ordered = random_access(6, lambda i: (tf.zeros([9, 9, 3], tf.uint8), tf.where(i == 4, label, 0)))
+    source = Examples(name="labels", class_names=("a", "b", "c"), n_examples=6, fingerprint="1", stream=stream,
+                      ordered=ordered)
+    with pytest.raises(DataError, match=f"label={label}"):
+        preparing.prepare(source, plan_of(source), tmp_path)
+    assert survey_examples(source).bad == {"#4": f"its label is {label}, which is no class"}
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path):

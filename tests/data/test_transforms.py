@@ -110,3 +110,9 @@ def test_scales_to_the_whole_range():
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         Transform(**options)
+
+
+@pytest.mark.parametrize("method", ["biggan", "sagan", "sngan"])
+def test_a_single_pixel_fills_the_image(method):
+    expected = [9, 200, 76]
+    assert np.abs(resized(np.array([[expected]], np.uint8), 8, method=method) - expected).max() <= 1
