@@ -39,6 +39,9 @@ class EvaluationOptions:
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"EvaluationOptions.{name} must be an integer of at least 1; "
                                  f"received {name}={value!r}. Give a positive count.")
+        if isinstance(self.metrics, str):
+            raise ValueError(f"EvaluationOptions.metrics must be a tuple of names; received metrics={self.metrics!r}. "
+                             f"Write ({self.metrics!r},).")
         for name in self.metrics or ():
             if name not in METRICS:
                 near = difflib.get_close_matches(name, METRICS, n=1) or list(METRICS)
@@ -131,8 +134,12 @@ def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet | Know
     if missing := metric.real - real.parts:
         raise ValueError(f"metric {name} needs the reference's {', '.join(sorted(missing))}; received "
                          f"reference={real.name}. Give the images themselves, or leave it out.")
-    fewest = min(generated.count, generated.count if real.count is None else real.count)
-    if metric.full_rank and fewest <= extractor.n_features and not allow_few_samples:
+    needed = max(metric.fewest, metric.fewest_of_class * len(generated.class_names))
+    if generated.count < needed:
+        raise ValueError(f"metric {name} needs {needed} images or more; received images={generated.count}. "
+                         "Give that many, or leave it out.")
+    smaller_side = min(generated.count, generated.count if real.count is None else real.count)
+    if metric.full_rank and smaller_side <= extractor.n_features and not allow_few_samples:
         raise ValueError(f"metric {name} needs more images a side than its {extractor.n_features} features; received "
                          f"images={generated.count}, reference={real.count}. Give at least {extractor.n_features + 1} "
                          "of each, or, for debugging only, allow_few_samples=True.")

@@ -80,8 +80,11 @@ def test_the_real_side_is_computed_once_and_never_stale(examples, extractor, pai
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"n_samples": 4}, "more images a side than its 4 features; received images=4, reference=200. Give at least 5"),
+    ({"n_samples": 4, "metrics": ("fid",)},
+     "more images a side than its 4 features; received images=4, reference=200. Give at least 5"),
     ({"metrics": ("class_accuracy",)}, "needs the data set's own classifier"),
+    ({"metrics": ("is",), "n_samples": 9}, "metric is needs 10 images or more; received images=9"),
+    ({"metrics": ("intra_fid",), "n_samples": 3}, "metric intra_fid needs 4 images or more; received images=3"),
 ])
 def test_impossible_metrics_are_refused_before_any_image_is_made(examples, extractor, painter, options, message):
     sampler = painter()
@@ -126,6 +129,7 @@ def test_both_kinds_of_set_can_start_anywhere(examples, painter):
 
 @pytest.mark.parametrize(("option", "message"), [
     ({"metrics": ("fdi",)}, "received metric='fdi'. Did you mean 'fid'?"),
+    ({"metrics": "fid"}, "must be a tuple of names; received metrics='fid'. Write ('fid',)."),
     ({"n_samples": 0}, "n_samples must be an integer of at least 1; received n_samples=0"),
     ({"batch_size": "64"}, "received batch_size='64'"),
 ])

@@ -21,7 +21,8 @@ class Metric:
     """A metric's computation on (generated, real), and the parts of each side that it reads.
 
     `by_class`: labels must mean the same classes on both sides. `classifies`: the logits must be of these classes.
-    `full_rank`: both sides need more images than the features have dimensions.
+    `full_rank`: both sides need more images than the features have dimensions. `fewest`: images of the generated side
+    without which it isn't defined, in all and of each class.
     """
 
     compute: Callable[[Collected, Collected], dict[str, float | list[float]]]
@@ -30,6 +31,8 @@ class Metric:
     by_class: bool = False
     classifies: bool = False
     full_rank: bool = False
+    fewest: int = 2
+    fewest_of_class: int = 0
 
 
 def _inception_score(generated: Collected, real: Collected) -> dict[str, float]:
@@ -80,13 +83,14 @@ MOMENTS, FEATURES, LOGITS = frozenset({"moments"}), frozenset({"features"}), fro
 LABELS, AGREEMENT = frozenset({"labels"}), frozenset({"agreement"})
 
 METRICS: dict[str, Metric] = {
-    "is": Metric(compute=_inception_score, generated=LOGITS),
+    "is": Metric(compute=_inception_score, generated=LOGITS, fewest=10),
     "fid": Metric(compute=_fid, generated=MOMENTS, real=MOMENTS, full_rank=True),
-    "intra_fid": Metric(compute=_intra_fid, generated=FEATURES | LABELS, real=FEATURES | LABELS, by_class=True),
+    "intra_fid": Metric(compute=_intra_fid, generated=FEATURES | LABELS, real=FEATURES | LABELS, by_class=True,
+                        fewest_of_class=2),
     "class_accuracy": Metric(compute=_class_accuracy, generated=LOGITS | LABELS, by_class=True, classifies=True),
     "long_range_agreement": Metric(compute=_long_range_agreement, generated=AGREEMENT, real=AGREEMENT),
     "kid": Metric(compute=_kid, generated=FEATURES, real=FEATURES),
-    "pr": Metric(compute=_precision_recall, generated=FEATURES, real=FEATURES),
+    "pr": Metric(compute=_precision_recall, generated=FEATURES, real=FEATURES, fewest=6),
     "tfgan_is": Metric(compute=_tfgan_inception_score, generated=LOGITS),
     "tfgan_fid": Metric(compute=_tfgan_fid, generated=FEATURES, real=FEATURES, full_rank=True),
 }
