@@ -5,6 +5,7 @@ and no model. A wrong name, parameter, scope or file is one sentence with its pl
 any work; a binding that nothing uses is refused too, since gin itself lets it pass in silence.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import importlib.util  # noqa: F401  gin 0.5.0 uses it without importing it
@@ -45,13 +46,12 @@ def load(
     *,
     files: Sequence[str] = (),
     bindings: Sequence[str] = (),
-    replaceable: frozenset[str] = frozenset(),
 ) -> Loaded:
     """Parses the files in order, then the bindings, and calls the configurable named `root`.
 
     configurables: gin names ("families.sagan") and what they call. Bindings win over files, later ones over earlier.
     Parts of the root with a default that is configurable are configured too, without being bound.
-    replaceable: names whose bindings in files may stay unused, because a later file or binding chose another one.
+    A binding must be used, if not in the end then before a later file or binding chose something else in its place.
 
     Raises:
       ConfigError: for whatever is wrong, with file and line where there is one and the nearest right name.
@@ -61,16 +61,27 @@ def load(
     _search()
     for file in files:
         _require_file(file)
+    used: set = set()
     try:
-        gin.parse_config_files_and_bindings(list(files), None, finalize_config=False)
-        from_files = set(gin.config._CONFIG)
+        for file in files:
+            gin.parse_config_file(file)
+            used |= _used_so_far(configurables, root)
         gin.parse_config(list(bindings))
         value = _build(configurables, root)
     except Exception as error:
         raise ConfigError(_explain(error, configurables)) from error
-    _drop_replaced(from_files, replaceable)
+    _drop_replaced(used)
     _refuse_unused()
     return Loaded(value, gin.config_str(max_line_length=110))
+
+
+def _used_so_far(configurables: Mapping[str, Callable], root: str) -> set:
+    """The bindings that the configuration up to here uses; it may still be incomplete."""
+    with contextlib.suppress(Exception):
+        _build(configurables, root)
+    used = set(gin.config._OPERATIVE_CONFIG)
+    gin.config._OPERATIVE_CONFIG.clear()
+    return used
 
 
 def _build(configurables: Mapping[str, Callable], root: str) -> Any:
@@ -89,9 +100,9 @@ def _short(selector: str) -> str:
     return selector.rpartition(".")[2]
 
 
-def _drop_replaced(from_files: set, replaceable: frozenset[str]) -> None:
+def _drop_replaced(used: set) -> None:
     for key in set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG):
-        if key in from_files and not key[0] and _short(key[1]) in replaceable:
+        if key in used:
             del gin.config._CONFIG[key]
 
 

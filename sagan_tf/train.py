@@ -15,6 +15,8 @@ from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluate import evaluate_run
 from sagan_tf.experiment import Experiment
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.generator import Generator
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.sampling import grids
@@ -67,15 +69,19 @@ def draw_of(settings: Experiment, n_classes: int) -> Draw:
 
 
 def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer) -> loop.Action:
-    """A sheet of the same latents every `sample_every` steps: a row a class, ten at most."""
+    """A sheet of the same latents every `sample_every` steps: a row a class, ten at most; averaged weights if kept."""
     spec = gan.spec
     names = run.class_names[:_SHEET_ROWS]
     labels = np.repeat(np.arange(len(names)), _SHEET_COLUMNS)
+    generator = gan.generator if gan.average is None else Generator(spec, numerics=settings.numerics)
     sampler = Sampler(
-        gan.generator, z_dim=spec.z_dim, n_classes=spec.n_classes, resolution=spec.resolution, latent=settings.latent
+        generator, z_dim=spec.z_dim, n_classes=spec.n_classes, resolution=spec.resolution, latent=settings.latent
     )
 
     def draw_sheet(step: int, logs: dict[str, float]) -> None:
+        if gan.average is not None:
+            for name, variable in named_variables(generator).items():
+                variable.assign(gan.shadow[name].read_value())
         image = grids.sheet(sampler.images(labels), names)
         grids.save(image, run.path / "samples" / f"step-{step:08d}.png")
         writer.picture(step, "samples", np.asarray(image))
@@ -131,8 +137,8 @@ def resume(gan: GAN, store: CheckpointStore) -> int:
     step = store.restore(gan.variables(), quarantine=True)
     if step is None:
         return 0
-    if int(gan.step) != step:
-        raise CheckpointError(f"checkpoint {store.path(step)} says step {int(gan.step)}; it can't be trusted.")
+    if int(gan.step.numpy()) != step:
+        raise CheckpointError(f"checkpoint {store.path(step)} says step {int(gan.step.numpy())}; it can't be trusted.")
     print(f"Going on from step {step} ({store.path(step)})")
     return step
 

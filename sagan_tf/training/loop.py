@@ -104,16 +104,16 @@ def train(
     Raises:
       NonFiniteError: with the step and the last good checkpoint; the bad state is not saved.
     """
-    iterator, step = iter(batches), int(gan.step)
+    iterator, step = iter(batches), int(gan.step.numpy())
     save = Action(every=checkpoint_every, run=lambda at, _: store.save(gan.variables(), at))
     due = (save, *actions)
     with Interruption() as interruption, _progress(step, stop_at, total_steps) as bar:
         while step < stop_at and interruption.received is None:
             n = min(steps_per_call, *(_until(action, step) for action in due), stop_at - step)
             logs = {name: float(value) for name, value in steps(iterator, tf.constant(n)).items()}
-            if int(gan.step) != step + n:
-                raise RuntimeError(f"{n} steps from {step} must end at {step + n}; the state says {int(gan.step)}.")
             step += n
+            if int(gan.step.numpy()) != step:
+                raise RuntimeError(f"the state must be at step {step}; it says {int(gan.step.numpy())}.")
             _check_finite(logs, step, store)
             _show(bar, n, logs, batch_size)
             for action in due:

@@ -1,0 +1,236 @@
+"""The verbs from end to end on a tiny network: train, be killed, resume, sample, describe, refuse."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from sagan_tf import describe, evaluate, sample, train
+from sagan_tf.run_directory import RunDirectory
+from sagan_tf.training import loop
+
+TINY = [
+    "--gin_file=gin/quickstart.gin",
+    *(
+        "--gin_bindings=" + binding
+        for binding in (
+            "families.sagan.width=4",
+            "families.sagan.discriminator_width=4",
+            "families.sagan.z_dim=8",
+            "families.sagan.attention=(8,)",
+            "ProceduralSource.n_examples=64",
+            "train.batch_size=4",
+            "train.total_steps=4",
+            "train.sample_every=0",
+            "train.checkpoint_every=2",
+            "train.evaluation=None",
+        )
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A run of four steps without interruption."""
+    run = tmp_path_factory.mktemp("runs") / "straight"
+    assert train.main([*TINY, f"--run_dir={run}"]) == 0
+    return run
+
+
+def weights(run, step=4):
+    reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{step:08d}" / "state"))
+    names = [n for n in reader.get_variable_to_shape_map() if n.startswith("variables/")]
+    assert len(names) > 100
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def assert_same(run, other):
+    for name, value in weights(run).items():
+        np.testing.assert_array_equal(value, weights(other)[name], err_msg=name)
+
+
+def test_two_commands_of_two_steps_equal_four_bit_for_bit(straight, tmp_path):
+    for _ in range(2):
+        assert train.main([*TINY, f"--run_dir={tmp_path / 'run'}", "--stop_after=2"]) == 0
+    assert_same(straight, tmp_path / "run")
+
+
+def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights_bit_for_bit(straight, tmp_path):
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "sagan_tf.train", *TINY, f"--run_dir={run}", "--gin_bindings=train.steps_per_call=1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (run / "checkpoints" / "step-00000002").exists():
+        assert process.poll() is None, "training ended before its checkpoint"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert train.main([*TINY, f"--run_dir={run}"]) == 0
+    assert_same(straight, run)
+
+
+def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    compiled = loop.compile_steps
+
+    def interrupted(*arguments):
+        steps = compiled(*arguments)
+
+        def call(iterator, n):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return steps(iterator, n)
+
+        return call
+
+    monkeypatch.setattr(loop, "compile_steps", interrupted)
+    assert train.main([*TINY, f"--run_dir={run}", "--gin_bindings=train.steps_per_call=1"]) == loop.INTERRUPTED == 75
+    assert RunDirectory(run).checkpoints().steps() == [1]
+    monkeypatch.undo()
+    assert train.main([*TINY, f"--run_dir={run}"]) == 0
+    assert_same(straight, run)
+
+
+def test_a_run_directory_explains_itself(straight):
+    facts = json.loads((straight / "run.json").read_text())
+    assert facts["data"]["name"] == "procedural:train" and len(facts["data"]["class_names"]) == 10
+    assert facts["commands"][0]["versions"]["tensorflow"] == tf.__version__
+    assert "Generator" in (straight / "architecture.txt").read_text()
+    lines = [json.loads(line) for line in (straight / "train.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 4 and np.isfinite(lines[-1]["d_loss"])
+    assert list((straight / "tensorboard").iterdir())
+
+
+def test_more_of_a_finished_run_is_nothing(straight, capsys):
+    before = sorted(p.name for p in (straight / "checkpoints").iterdir())
+    assert train.main([*TINY, f"--run_dir={straight}"]) == 0
+    assert "nothing is left to train" in capsys.readouterr().out
+    assert sorted(p.name for p in (straight / "checkpoints").iterdir()) == before
+
+
+def test_a_changed_configuration_is_refused_line_by_line(straight, capsys):
+    changed = ["--gin_bindings=train.batch_size=8", "--gin_bindings=TwoTimescaleAdam.beta_2=0.99"]
+    assert train.main([*TINY, *changed, f"--run_dir={straight}"]) == 2
+    error = capsys.readouterr().err
+    assert "batch_size: 4 in the run, 8 now" in error and "optimizer.beta_2: 0.9 in the run, 0.99 now" in error
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert train.main([*TINY, f"--run_dir={tmp_path}"]) == 2
+    assert "holds other files" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_sample_needs_the_run_directory_alone(straight, tmp_path):
+    npz = tmp_path / "eight.npz"
+    assert sample.main([f"--run_dir={straight}", "--num=8", f"--npz={npz}", "--classes=stripes,3", "--seed=4"]) == 0
+    with np.load(npz) as file:
+        images, labels = file["arr_0"], file["labels"]
+    assert images.shape == (8, 32, 32, 3) and images.dtype == np.uint8 and images.std() > 1
+    assert labels.tolist() == [0] * 4 + [3] * 4
+    sheet = tmp_path / "sheet.png"
+    assert sample.main([f"--run_dir={straight}", "--num=8", f"--out={sheet}", "--classes=stripes,3", "--seed=4"]) == 0
+    cell = np.asarray(Image.open(sheet))[2:66, -64 * 4 - 2 * 4 :][:, :64]
+    np.testing.assert_array_equal(cell[::2, ::2], images[0])
+    folder = tmp_path / "files"
+    assert sample.main([f"--run_dir={straight}", "--num=3", f"--out={folder}", "--classes=dots", "--step=2"]) == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["00000_dots.png", "00001_dots.png", "00002_dots.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--classes=stripe"], "Did you mean stripes?"),
+        (["--classes=10"], "0 stripes"),
+        (["--average"], "keeps no moving average"),
+        (["--step=3"], "no usable checkpoint"),
+    ],
+)
+def test_sample_refuses_what_is_not_there(straight, capsys, arguments, message):
+    assert sample.main([f"--run_dir={straight}", "--num=1", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_verbs_refuse_a_folder_without_a_run(tmp_path, capsys):
+    assert sample.main([f"--run_dir={tmp_path}"]) == 2
+    assert "must be a run's directory" in capsys.readouterr().err
+
+
+def test_the_average_is_kept_and_sampled_by_default(tmp_path):
+    run = tmp_path / "run"
+    average = ["--gin_bindings=train.average=@MovingAverage()", "--gin_bindings=MovingAverage.decay=0.5"]
+    plain = [flag for flag in TINY if "MovingAverage" not in flag]
+    assert train.main([*plain, *average, "--gin_bindings=MovingAverage.start=1", f"--run_dir={run}"]) == 0
+    generator, step, averaged = RunDirectory(run).generator()
+    raw, _, raw_averaged = RunDirectory(run).generator(average=False)
+    assert (step, averaged, raw_averaged) == (4, True, False)
+    assert np.abs(generator.get_weights()[0] - raw.get_weights()[0]).max() > 0
+
+
+def test_two_replicas_train_and_go_on_as_one(tmp_path, mirrored, monkeypatch):
+    monkeypatch.setattr(train, "create_strategy", lambda name: mirrored)
+    run = tmp_path / "run"
+    assert train.main([*TINY, f"--run_dir={run}", "--strategy=mirrored", "--stop_after=2"]) == 0
+    monkeypatch.undo()
+    assert train.main([*TINY, f"--run_dir={run}", "--strategy=cpu", "--stop_after=2"]) == 0
+    assert RunDirectory(run).checkpoints().steps() == [2, 4]
+
+
+def test_a_folder_of_images_trains_and_its_classes_are_its_own(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("ant hill", "bée"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(4):
+            Image.fromarray(rng.integers(0, 255, (40 + i, 50, 3), np.uint8)).save(tmp_path / "images" / name / f"{i}.png")
+    flags = [flag for flag in TINY if "ProceduralSource" not in flag]
+    run = tmp_path / "run"
+    assert train.main([*flags, f"--data={tmp_path / 'images'}", f"--run_dir={run}", "--stop_after=1"]) == 0
+    assert RunDirectory(run).class_names == ("ant hill", "bée")
+    npz = tmp_path / "s.npz"
+    assert sample.main([f"--run_dir={run}", "--classes=bée", "--num=2", f"--npz={npz}"]) == 0
+    with np.load(npz) as file:
+        assert file["labels"].tolist() == [1, 1]
+
+
+def test_a_bad_file_is_named_before_training(tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 40)).save(tmp_path / "images" / name / "good.png")
+    (tmp_path / "images" / "b" / "notes.png").write_text("not an image")
+    flags = [flag for flag in TINY if "ProceduralSource" not in flag]
+    assert train.main([*flags, f"--data={tmp_path / 'images'}", f"--run_dir={tmp_path / 'run'}"]) == 2
+    assert "notes.png" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_evaluate_writes_numbers_with_their_protocol(straight, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SAGAN_TF_CACHE", str(tmp_path))
+    arguments = ["--extractor=dataset", "--num=64", "--metrics=is", "--json"]
+    assert evaluate.main([f"--run_dir={straight}", *arguments]) == 0
+    out = capsys.readouterr().out
+    printed = json.loads(out[out.index("{") :])
+    (line,) = (straight / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(line)["protocol"]["step"] == 4 and json.loads(line)["protocol"]["weights"] == "raw"
+    assert "dataset" in printed["protocol"]["extractor"] or "classifier" in printed["protocol"]["extractor"]
+
+
+def test_describe_prints_the_published_counts(capsys):
+    assert describe.main(["--gin_file=gin/sagan_128.gin", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["generator_parameters"], printed["discriminator_parameters"]) == (42_017_412, 39_448_258)
+    assert printed["total_parameters"] == 81_465_670 and printed["shared_embedding_parameters"] == 0
+    assert describe.main(["--gin_file=gin/sagan_128.gin"]) == 0
+    assert "42,017,412" in capsys.readouterr().out
+
+
+def test_imagenet_that_is_not_there_says_what_to_do(tmp_path, capsys):
+    flags = ["--gin_file=gin/sagan_128.gin", f"--data_dir={tmp_path}", f"--run_dir={tmp_path / 'run'}"]
+    assert train.main(flags) == 2
+    error = capsys.readouterr().err
+    assert "ILSVRC2012_img_train.tar" in error and "gin/data/procedural.gin" in error
+    assert error.count("\n") < 24 and not (tmp_path / "run").exists()

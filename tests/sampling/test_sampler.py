@@ -1,0 +1,48 @@
+"""Image i is a function of (seed, i, label), whatever is asked for beside it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.models.families import sagan
+from sagan_tf.models.generator import Generator
+from sagan_tf.sampling.sampler import Sampler, default_batch_size
+
+SPEC = sagan(32, width=4, attention=(), z_dim=8).with_classes(3)
+
+
+@pytest.fixture(scope="module")
+def sampler():
+    generator = Generator(SPEC)
+    return Sampler(generator, z_dim=8, n_classes=3, resolution=32, batch_size=4)
+
+
+def test_an_image_does_not_depend_on_how_many_are_asked_for(sampler):
+    labels = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
+    many = sampler.images(labels, seed=5)
+    assert many.shape == (10, 32, 32, 3) and many.dtype == np.uint8 and many.std() > 1
+    for count in (1, 4, 7):
+        np.testing.assert_array_equal(sampler.images(labels[:count], seed=5), many[:count])
+    assert [len(batch) for batch in sampler.batches(labels)] == [4, 4, 2]
+    assert np.abs(many[0].astype(int) - many[3]).max() > 0
+    assert np.abs(sampler.images(labels, seed=6).astype(int) - many).max() > 0
+    assert sampler.images([]).shape == (0, 32, 32, 3)
+
+
+def test_pixels_are_rounded_from_minus_one_to_one():
+    def constant(value):
+        return lambda z, y, training: tf.fill([tf.shape(y)[0], 2, 2, 3], value)
+
+    for value, expected in ((-1.0, 0), (1.0, 255), (0.0, 128), (-0.5, 64), (0.00391, 128)):
+        sampler = Sampler(constant(value), z_dim=2, n_classes=1, resolution=2, batch_size=1)
+        assert (sampler.images([0]) == expected).all(), value
+
+
+@pytest.mark.parametrize("label", [-1, 3, 10**6])
+def test_a_label_out_of_range_is_refused(sampler, label):
+    with pytest.raises(ValueError, match=rf"labels must be in \[0, 3\); received label={label}"):
+        next(sampler.batches([0, label]))
+
+
+def test_batch_sizes_keep_memory_level():
+    assert [default_batch_size(r) for r in (32, 64, 128, 256, 512)] == [64, 64, 16, 4, 1]

@@ -1,0 +1,93 @@
+"""The one door: what is refused, with which words; what is saved; what counts as drift."""
+
+import dataclasses
+import json
+
+import pytest
+
+from sagan_tf import config, experiment
+
+QUICKSTART = ["gin/quickstart.gin"]
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (["TwoTimescaleAdam.g_lerning_rate=1.0"], r"line 1 .*Did you mean g_learning_rate\?"),
+        (["TwoTimescaleAdm.g_learning_rate=1.0"], r"Did you mean TwoTimescaleAdam\?"),
+        (["trian.batch_size=3"], r"No configurable matching 'trian'.*Did you mean train\?"),
+        (["train.average=@MovingAvrage()"], r"Did you mean MovingAverage\?"),
+        (["nosuch/train.batch_size=3"], "nothing uses the scope 'nosuch'"),
+        (["TfdsSource.name='cifar10'"], "TfdsSource is not part of this configuration.*refer to it as @TfdsSource"),
+        (["train.batch_size='3'"], "train.batch_size must be an integer of at least 1; received train.batch_size='3'"),
+        (["train.batch_size=three"], "a value must be a Python literal"),
+        (["train.batch_size=%SIZE"], "received %SIZE without one"),
+        (["train.spec=3"], "train.spec must be a GANSpec.*@families.sagan"),
+        (["families.sagan.resolution=48"], "resolution must be one of 32, 64"),
+        (["TwoTimescaleAdam.g_learning_rate='1e-4'"], "g_learning_rate must be a number above 0"),
+        (["train.latent='gauss'"], "latent must be one of normal"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_with_what_would_be_right(bindings, message):
+    with pytest.raises(config.ConfigError, match=message) as error:
+        experiment.load(QUICKSTART, bindings)
+    assert "\n" not in str(error.value) and "Traceback" not in str(error.value)
+
+
+def test_a_misspelt_parameter_in_a_file_is_named_with_file_and_line(tmp_path):
+    file = tmp_path / "mine.gin"
+    file.write_text("include 'gin/quickstart.gin'\n\ntrain.batchsize = 3\n")
+    with pytest.raises(config.ConfigError, match=r"mine\.gin.*line 3.*Did you mean batch_size\?"):
+        experiment.load([str(file)], [])
+
+
+def test_a_missing_file_offers_the_nearest_and_those_that_come_with_the_package():
+    with pytest.raises(config.ConfigError, match=r"Did you mean gin/quickstart.gin\?.*gin/sagan_128.gin"):
+        experiment.load(["gin/quickstrat.gin"], [])
+    with pytest.raises(config.ConfigError, match="received no --gin_file"):
+        experiment.load([], [])
+
+
+def test_files_are_found_from_any_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert experiment.load(QUICKSTART, []).value.spec.resolution == 32
+
+
+def test_later_bindings_win_and_defaults_can_be_bound_without_being_named():
+    loaded = experiment.load(QUICKSTART, ["train.batch_size=8", "train.batch_size=4", "Objective.loss='wasserstein'"])
+    assert loaded.value.batch_size == 4 and loaded.value.objective.loss == "wasserstein"
+
+
+def test_the_data_flag_replaces_the_files_data_set(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    loaded = experiment.load(QUICKSTART, [], data=str(tmp_path))
+    assert type(loaded.value.data).__name__ == "ImageFolder" and str(tmp_path) in loaded.text
+    assert "ProceduralSource" not in loaded.text
+    later = experiment.load(["gin/sagan_128.gin", "gin/data/procedural.gin"], [])
+    assert type(later.value.data).__name__ == "ProceduralSource" and "TfdsSource" not in later.text
+
+
+def test_the_saved_text_gives_the_same_experiment(tmp_path):
+    loaded = experiment.load(QUICKSTART, ["train.seed=7", "families.sagan.attention=(8,)"])
+    config.save(tmp_path, loaded)
+    again = experiment.load([str(tmp_path / "config.gin")], [])
+    assert again.value == loaded.value and again.value.spec.attention_d == (8,)
+    values = json.loads((tmp_path / "config.json").read_text())
+    assert values["seed"] == 7 and values["optimizer.beta_1"] == 0.0 and values["spec"] == "GANSpec"
+
+
+def test_drift_is_told_line_by_line_and_housekeeping_is_free(tmp_path):
+    loaded = experiment.load(QUICKSTART, [])
+    config.save(tmp_path, loaded)
+    changed = dataclasses.replace(
+        loaded.value, batch_size=1, checkpoint_every=3, optimizer=dataclasses.replace(loaded.value.optimizer, beta_1=0.5)
+    )
+    lines = config.difference(tmp_path, changed, experiment.FREE_ON_RESUME)
+    assert lines == [
+        "optimizer.beta_1: 0.0 in the run, 0.5 now",
+        f"batch_size: {loaded.value.batch_size} in the run, 1 now",
+    ]
+    assert not config.difference(tmp_path, loaded.value, ())
+    other = dataclasses.replace(loaded.value, evaluation=None)
+    assert not config.difference(tmp_path, other, experiment.FREE_ON_RESUME)
