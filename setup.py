@@ -20,7 +20,10 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
-    packages=find_packages(include=["sagan_tf", "sagan_tf.*"]),
+    # The gin files are found beside a checkout, and in an installed package below sagan_tf/shipped/gin.
+    packages=[*find_packages(include=["sagan_tf", "sagan_tf.*"]), "sagan_tf.shipped.gin"],
+    package_dir={"sagan_tf.shipped.gin": "gin"},
+    package_data={"sagan_tf.shipped.gin": ["*.gin", "**/*.gin"]},
     install_requires=[
         "gin-config==0.5.0",
         "numpy>=1.26",

@@ -143,7 +143,9 @@ def load(
       DataError: if `--data` names nothing that can be read.
     """
     if not gin_file:
-        raise config.ConfigError("a configuration must be named; received no --gin_file. Try --gin_file=gin/quickstart.gin")
+        raise config.ConfigError(
+            "a configuration must be named; received no --gin_file. Try --gin_file=gin/quickstart.gin"
+        )
     extra = _bindings_of(source_from_flag(data, data_dir)) if data else []
     extra += [f"TfdsSource.data_dir = {data_dir!r}"] if data_dir and not data else []
     return config.load(CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra])

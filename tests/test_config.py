@@ -80,9 +80,8 @@ def test_the_saved_text_gives_the_same_experiment(tmp_path):
 def test_drift_is_told_line_by_line_and_housekeeping_is_free(tmp_path):
     loaded = experiment.load(QUICKSTART, [])
     config.save(tmp_path, loaded)
-    changed = dataclasses.replace(
-        loaded.value, batch_size=1, checkpoint_every=3, optimizer=dataclasses.replace(loaded.value.optimizer, beta_1=0.5)
-    )
+    optimizer = dataclasses.replace(loaded.value.optimizer, beta_1=0.5)
+    changed = dataclasses.replace(loaded.value, batch_size=1, checkpoint_every=3, optimizer=optimizer)
     lines = config.difference(tmp_path, changed, experiment.FREE_ON_RESUME)
     assert lines == [
         "optimizer.beta_1: 0.0 in the run, 0.5 now",

@@ -12,9 +12,13 @@ def permuted(position: tf.Tensor, *, n: int, seed: int) -> tf.Tensor:
 
     Position p lies in epoch p // n; each epoch visits every index once, in a pseudo-random order of its own.
     """
-    epoch, offset = position // n, position % n
+    return permutation(position % n, n=n, seed=seed, epoch=position // n)
+
+
+def permutation(places: tf.Tensor, *, n: int | tf.Tensor, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """What lies at these places (int64, any shape) of the permutation of 0 ... n - 1 that belongs to (seed, epoch)."""
     key = tf.stack([tf.constant(seed, tf.int64), epoch])
-    return tf.random.experimental.index_shuffle(offset, key, tf.constant(n - 1, tf.int64))
+    return tf.random.experimental.index_shuffle(places, key, tf.cast(n - 1, tf.int64))
 
 
 def positions(start: int, stride: int = 1) -> tf.data.Dataset:

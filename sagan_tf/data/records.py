@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.data.order import permuted, positions
+from sagan_tf.data.order import permutation, positions
 
 BLOCK = 4096                               # records that are shuffled together, and held in memory encoded
 
@@ -67,15 +67,14 @@ def _shuffled(files: RecordFiles, *, seed: int, start: int, block: int) -> tf.da
         """Files of the group with this number, counted through the epochs."""
         first = number % n_groups * group_size
         places = tf.range(first, tf.minimum(first + group_size, n_files))
-        return tf.map_fn(lambda p: permuted(number // n_groups * n_files + p, n=n_files, seed=2 * seed), places)
+        return permutation(places, n=n_files, seed=2 * seed, epoch=number // n_groups)
 
     first_group, inside = _locate(files, members, start, n_groups)
 
     def read_group(number: tf.Tensor) -> tf.Tensor:
         records = _read(files, members(number))
         size = tf.shape(records, tf.int64)[0]
-        key = tf.stack([tf.constant(2 * seed + 1, tf.int64), number])
-        order = tf.random.experimental.index_shuffle(tf.range(size), key, size - 1)
+        order = permutation(tf.range(size), n=size, seed=2 * seed + 1, epoch=number)
         return tf.gather(records, order[tf.where(number == first_group, tf.constant(inside, tf.int64), 0):])
 
     return positions(first_group).map(read_group).prefetch(1).unbatch()

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from sagan_tf.layers.initializers import standard_normal
-from sagan_tf.layers.linear import KernelLayer
+from sagan_tf.layers.linear import Embedding, KernelLayer
 
 
 def as_matrix(kernel: tf.Tensor) -> tf.Tensor:
@@ -37,7 +37,8 @@ class SpectralNorm(tf.keras.layers.Layer):
     Dense or Embedding. Its kernel stays the trainable weight; only what is applied is normalized, so that the gradient
     includes sigma's. The bias is left alone.
 
-    `u` (O,) is kept on the side of the outputs, as in SNGAN, SAGAN and BigGAN-PyTorch. It is stored when
+    `u` (O,) is kept on the side of the outputs, as in SNGAN, SAGAN and BigGAN-PyTorch; for a table of classes it is
+    (n_classes,), as in the same three, which take the table's rows for outputs. It is stored when
     `training=True`; in inference sigma comes from one fresh iteration on the stored u, which is not written back
     (BigGAN does the same; the released SAGAN code stores it in inference too). sigma is computed in float32 and the
     kernel divided by sigma itself, not by max(1, sigma) as TF-GAN does.
@@ -65,7 +66,7 @@ class SpectralNorm(tf.keras.layers.Layer):
             self.layer.built = True
         self.u = self.add_weight(
             name="u",
-            shape=kernel_of(self.layer).shape[-1:],
+            shape=self._matrix(tf.convert_to_tensor(kernel_of(self.layer))).shape[-1:],
             initializer=standard_normal,
             trainable=False,
         )
@@ -79,10 +80,14 @@ class SpectralNorm(tf.keras.layers.Layer):
     def normalized_kernel(self) -> tuple[tf.Tensor, tf.Tensor]:
         """W / sigma in the kernel's own shape, and the u that one iteration from the stored one gives."""
         kernel = tf.convert_to_tensor(kernel_of(self.layer))
-        sigma, u = power_iteration(as_matrix(kernel), tf.convert_to_tensor(self.u), self.epsilon)
+        sigma, u = power_iteration(self._matrix(kernel), tf.convert_to_tensor(self.u), self.epsilon)
         return kernel / sigma, u
 
+    def _matrix(self, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.transpose(kernel) if isinstance(self.layer, TABLES) else as_matrix(kernel)
 
+
+TABLES = Embedding | tf.keras.layers.Embedding
 KERAS_LAYERS = (
     tf.keras.layers.Conv1D
     | tf.keras.layers.Conv2D

@@ -137,7 +137,7 @@ class CheckpointStore:
 
 
 def _check_fit(folder: Path, saved: dict[str, tuple], variables: Mapping[str, tf.Variable]) -> None:
-    """The variables asked for must be in the checkpoint with their shapes; it may hold more (a sampler reads G only)."""
+    """What is asked for must be in the checkpoint with its shape; it may hold more (a sampler reads G only)."""
     for name, variable in variables.items():
         if saved.get(name) != tuple(variable.shape):
             has = f"has shape {saved[name]}" if name in saved else "is missing"

@@ -10,7 +10,8 @@ class TwoTimescaleAdam:
     """The constants of G's and D's Adam.
 
     g_learning_rate, d_learning_rate: SAGAN 1e-4 and 4e-4; BigGAN 5e-5 and 2e-4.
-    beta_1, beta_2: SAGAN's text has 0 and 0.9; its released code never sets beta_2, which leaves 0.999. BigGAN 0, 0.999.
+    beta_1, beta_2: SAGAN's text has 0 and 0.9; its released code never sets beta_2, which leaves 0.999. BigGAN 0 and
+      0.999.
     epsilon: added to the root of the uncorrected second moment, as TensorFlow 1 did ("epsilon hat").
 
     Raises:

@@ -64,7 +64,8 @@ def test_two_commands_of_two_steps_equal_four_bit_for_bit(straight, tmp_path):
 
 def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights_bit_for_bit(straight, tmp_path):
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "sagan_tf.train", *TINY, f"--run_dir={run}", "--gin_bindings=train.steps_per_call=1"]
+    one_by_one = "--gin_bindings=train.steps_per_call=1"
+    command = [sys.executable, "-m", "sagan_tf.train", *TINY, f"--run_dir={run}", one_by_one]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (run / "checkpoints" / "step-00000002").exists():
         assert process.poll() is None, "training ended before its checkpoint"
@@ -187,7 +188,8 @@ def test_a_folder_of_images_trains_and_its_classes_are_its_own(tmp_path):
     for name in ("ant hill", "bée"):
         (tmp_path / "images" / name).mkdir(parents=True)
         for i in range(4):
-            Image.fromarray(rng.integers(0, 255, (40 + i, 50, 3), np.uint8)).save(tmp_path / "images" / name / f"{i}.png")
+            image = Image.fromarray(rng.integers(0, 255, (40 + i, 50, 3), np.uint8))
+            image.save(tmp_path / "images" / name / f"{i}.png")
     flags = [flag for flag in TINY if "ProceduralSource" not in flag]
     run = tmp_path / "run"
     assert train.main([*flags, f"--data={tmp_path / 'images'}", f"--run_dir={run}", "--stop_after=1"]) == 0

@@ -86,8 +86,10 @@ def test_bad_flags_are_one_sentence_and_status_2(capsys, flags, message):
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory):
     """A run of tiny nets that were never trained, with the checkpoint of step 3."""
-    tiny = ["families.sagan.width = 4", "ProceduralSource.n_examples = 150", "EvaluationOptions.n_samples = 30"]
-    loaded = experiment.load(["gin/quickstart.gin"], tiny)
+    tiny = ["train.spec = @families.sagan()", "families.sagan.resolution = 32", "families.sagan.attention = (16,)",
+            "families.sagan.width = 4", "ProceduralSource.n_examples = 150", "train.total_steps = 9",
+            "train.evaluation = @EvaluationOptions()", "EvaluationOptions.n_samples = 30"]
+    loaded = experiment.load(["gin/data/procedural.gin"], tiny)
     run = RunDirectory(tmp_path_factory.mktemp("untrained") / "run")
     run.prepare(loaded, loaded.value.data.open(32))
     nets = {"generator": Generator(run.spec(), numerics=loaded.value.numerics),
@@ -131,7 +133,8 @@ def test_a_training_run_measures_itself_with_its_open_data(run_dir, files):
 
 
 def test_watching_measures_every_checkpoint_until_the_last_step(run_dir, files, capsys, monkeypatch):
-    (run_dir / "config.gin").write_text((run_dir / "config.gin").read_text() + "\ntrain.total_steps = 5\n")
+    config = run_dir / "config.gin"
+    config.write_text(config.read_text().replace("train.total_steps = 9", "train.total_steps = 5"))
     store = RunDirectory.open(run_dir).checkpoints()
 
     def training_goes_on(seconds):

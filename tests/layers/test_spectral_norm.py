@@ -54,6 +54,18 @@ def test_after_many_updates_the_top_singular_value_is_one(layer, inputs):
     np.testing.assert_allclose(np.linalg.svd(normalized(wrapped), compute_uv=False)[0], 1.0, rtol=1e-4)
 
 
+@pytest.mark.parametrize("table", [Embedding(9, 5), tf.keras.layers.Embedding(9, 5)])
+def test_a_table_of_classes_has_u_on_the_side_of_the_classes(table):
+    layer = SpectralNorm(table)
+    layer(tf.constant([0]))
+    w = np.array(table.embeddings if hasattr(table, "embeddings") else table.kernel)
+    u = u_of(layer)
+    assert u.shape == (9,)
+    v = w.T @ u / np.linalg.norm(w.T @ u)
+    layer(tf.constant([0]), training=True)
+    np.testing.assert_allclose(u_of(layer), w @ v / np.linalg.norm(w @ v), rtol=1e-5)
+
+
 def test_a_perturbed_kernel_is_normalized_again_after_updates():
     layer = SpectralNorm(Dense(6))
     x = tf.ones([1, 5])
