@@ -47,7 +47,8 @@ def test_the_code_form_pools_keys_and_values_after_their_convolutions():
     scores = flat @ q @ pooled[0].T
     weights = np.exp(scores - scores.max(1, keepdims=True))
     weights /= weights.sum(1, keepdims=True)
-    np.testing.assert_allclose(layer.attention(x)[0][0], (weights @ pooled[1] @ o).reshape(4, 4, 8), rtol=1e-4, atol=1e-5)
+    expected = (weights @ pooled[1] @ o).reshape(4, 4, 8)
+    np.testing.assert_allclose(layer.attention(x)[0][0], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("channels", "code", "paper"), [(512, 327681, 131073), (128, 20481, 8193), (64, 5121, 2049)])
