@@ -41,11 +41,12 @@ def lay_out(table: PaperTable, runs: dict[str, list[list[dict]]]) -> str:
     found = {(row, column): _latest(runs.get(row, []), column) for row in table.rows for column in table.columns}
     used = [record for records in found.values() for record in records]
     _refuse_mixed([record["protocol"] for record in used])
-    heading = _line(["", *(_heading(column) for column in table.columns), "steps"])
+    has_paper = any(value is not None for values in table.rows.values() for value in values)
+    heading = _line(["", *(_heading(column, has_paper) for column in table.columns), "steps"])
     lines = [f"{table.title}{' (published values, unconfirmed)' if table.unconfirmed else ''}", "",
              heading, "|" + "---|" * (len(table.columns) + 2)]
     for row, values in table.rows.items():
-        cells = [_cell(paper, [record[column.metric] for record in found[row, column]])
+        cells = [_cell(table, paper, column, found[row, column])
                  for column, paper in zip(table.columns, values, strict=True)]
         steps = sorted({record["protocol"]["step"] or 0 for column in table.columns for record in found[row, column]})
         lines.append(_line([row, *cells, ", ".join(f"{step:,}" for step in steps) or "-"]))
@@ -90,16 +91,20 @@ def _refuse_mixed(protocols: Sequence[dict]) -> None:
                                  f"{protocols[0][key]!r} and {other[key]!r}. Evaluate these runs alike.")
 
 
-def _heading(column: Column) -> str:
-    return column.metric + (f" at {column.step:,}" if column.step else "") + ", measured (paper)"
+def _heading(column: Column, has_paper: bool) -> str:
+    return column.metric + (f" at {column.step:,}" if column.step else "") + (", measured (paper)" if has_paper else "")
 
 
-def _cell(paper: float | None, values: Sequence[float]) -> str:
-    if not values:
-        measured = "missing"
-    else:
-        measured = f"{np.mean(values):.4g}" + (f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else "")
-    return measured + (f" ({paper:g})" if paper is not None else "")
+def _cell(table: PaperTable, paper: float | None, column: Column, records: Sequence[dict]) -> str:
+    values = [record[column.metric] for record in records]
+    measured = f"{np.mean(values):.4g}" if values else "missing"
+    deviation = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else ""
+    mark = " †" if any(_differences(table, record) for record in records) else ""
+    return measured + deviation + mark + (f" ({paper:g})" if paper is not None else "")
+
+
+def _differences(table: PaperTable, record: dict) -> list[str]:
+    return [key for key, value in table.protocol.items() if record["protocol"][key] != value]
 
 
 def _notes(table: PaperTable, used: Sequence[dict]) -> list[str]:
@@ -108,10 +113,10 @@ def _notes(table: PaperTable, used: Sequence[dict]) -> list[str]:
     protocol = used[0]["protocol"]
     notes = [f"Measured with {protocol['extractor']} ({protocol['extractor_hash']}), {protocol['n_generated']:,} "
              f"images against {protocol['reference']}. ± is the deviation over runs."]
-    for key, value in table.protocol.items():
-        ours = sorted({record["protocol"][key] for record in used} - {value}, key=str)
-        if ours:
-            notes.append(f"NOT THE PAPER'S PROTOCOL: {key} is {', '.join(map(str, ours))}, in the paper {value}.")
+    for key in dict.fromkeys(key for record in used for key in _differences(table, record)):
+        ours = sorted({record["protocol"][key] for record in used} - {table.protocol[key]}, key=str)
+        notes.append(f"† NOT THE PAPER'S PROTOCOL: {key} is {', '.join(map(str, ours))}, in the paper "
+                     f"{table.protocol[key]}.")
     return notes
 
 

@@ -46,7 +46,7 @@ def test_measured_stands_beside_the_papers_and_missing_is_said(run):
 def test_the_last_record_counts_and_differences_to_the_paper_are_marked(run):
     folder = run("a", (500, {"fid": 90.0}), (900, {"fid": 80.0}), (900, {"is_one_split": 3.0}), n_generated=1000)
     text = paper_table("sagan_table1", [f"residual_feat_8={folder}"])
-    assert row(text, "residual_feat_8") == ["80 (42.13)", "3 (23.17)", "900"]
+    assert row(text, "residual_feat_8") == ["80 † (42.13)", "3 † (23.17)", "900"]
     assert "NOT THE PAPER'S PROTOCOL: n_generated is 1000, in the paper 50000." in text
     assert "NOT THE PAPER'S PROTOCOL: step is 900, in the paper 1000000." in text
 
