@@ -23,7 +23,8 @@ class Examples:
       stream: `stream(seed=, start=0, stride=1)` is an endless data set of (uint8 image (h, w, 3), int32 label ()).
         Every epoch is a permutation of its own, drawn from (seed, epoch). Element i of the stream is example
         `start + i * stride` of the endless order, so that a run restarts anywhere without replaying the epoch, and
-        each of H hosts reads only its own part (start=host, stride=H).
+        each of H hosts reads only its own part (start=host, stride=H). Record files are dealt out to the hosts, so that
+        their order depends on the stride as well.
       ordered: `ordered()` is one pass over all examples in a fixed order, elements as in `stream`.
       agreement: for the procedural set alone: `agreement(images (N, H, W, 3) in [-1, 1], labels (N,))` scores in
         [0, 1] how well the far-apart parts of each image agree, NaN for classes without such parts.
