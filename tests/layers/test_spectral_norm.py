@@ -14,7 +14,7 @@ def normalized(layer):
 
 
 def u_of(layer):
-    return named_variables(layer)["u"].numpy()
+    return tf.convert_to_tensor(layer.u).numpy()
 
 
 def test_sigma_of_a_diagonal_matrix_is_its_largest_entry():
