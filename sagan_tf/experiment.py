@@ -12,6 +12,7 @@ from pathlib import Path
 from sagan_tf import config, latents
 from sagan_tf.data.from_flag import source_from_flag
 from sagan_tf.data.image_folder import ImageFolder
+from sagan_tf.data.prepared_shards import PreparedShards
 from sagan_tf.data.procedural import ProceduralSource
 from sagan_tf.data.source import Source
 from sagan_tf.data.tfds import TfdsSource
@@ -92,7 +93,7 @@ class Experiment:
         return self.spec.with_classes(len(self.data.class_names()))
 
 
-SOURCES = {"ProceduralSource": ProceduralSource, "ImageFolder": ImageFolder, "TfdsSource": TfdsSource}
+SOURCES = {source.__name__: source for source in (ProceduralSource, ImageFolder, PreparedShards, TfdsSource)}
 CONFIGURABLES = {
     "train": Experiment,
     "families.sagan": families.sagan,
@@ -146,6 +147,8 @@ def load(
         raise config.ConfigError(
             "a configuration must be named; received no --gin_file. Try --gin_file=gin/quickstart.gin"
         )
+    if data and Path(data).expanduser().is_dir():
+        data = str(Path(data).expanduser().resolve())  # the run must find it from any working directory
     extra = _bindings_of(source_from_flag(data, data_dir)) if data else []
     extra += [f"TfdsSource.data_dir = {data_dir!r}"] if data_dir and not data else []
     return config.load(CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra])
