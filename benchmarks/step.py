@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from sagan_tf import experiment, train
 from sagan_tf.models.generator import Generator
-from sagan_tf.sampling.sampler import Sampler
+from sagan_tf.run_directory import sampler_of
 from sagan_tf.training import loop
 
 
@@ -50,8 +50,7 @@ def training(settings: experiment.Experiment, rounds: int) -> tuple[list[float],
 
 def sampling(settings: experiment.Experiment, rounds: int) -> tuple[list[float], int]:
     spec = settings.sized()
-    generator = Generator(spec, numerics=settings.numerics)
-    sampler = Sampler(generator, z_dim=spec.z_dim, n_classes=spec.n_classes, resolution=spec.resolution)
+    sampler = sampler_of(Generator(spec, numerics=settings.numerics), n_classes=spec.n_classes, latent=settings.latent)
     labels = np.arange(sampler.batch_size) % spec.n_classes
     return seconds(lambda: sampler.images(labels), rounds), sampler.batch_size
 

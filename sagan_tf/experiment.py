@@ -38,6 +38,8 @@ class Experiment:
     procedure: order and details of one step, where the papers' codes differ.
     numerics: precision and form of the computation.
     latent: the prior of z by name.
+    table_size: rows of the class tables (None: the data's classes). More than the data has classes builds a network of
+      another data set's size, such as ImageNet's 1000; the surplus rows are never drawn.
     batch_size: real images of one D update, over all replicas together; fakes as many.
     discriminator_steps: D updates before each G update.
     total_steps: G updates of the whole run.
@@ -59,6 +61,7 @@ class Experiment:
     procedure: Procedure = field(default_factory=Procedure)
     numerics: Numerics = field(default_factory=Numerics)
     latent: str = "normal"
+    table_size: int | None = None
     batch_size: int = 64
     discriminator_steps: int = 1
     total_steps: int = 1_000_000
@@ -78,7 +81,9 @@ class Experiment:
                     f"Bind it to a call, such as train.spec = @families.sagan()."
                 )
         latents.prior(self.latent)
-        for name in ("batch_size", "discriminator_steps", "total_steps", "steps_per_call", "keep_checkpoints"):
+        optional = ("table_size",) if self.table_size is not None else ()
+        positive = ("batch_size", "discriminator_steps", "total_steps", "steps_per_call", "keep_checkpoints")
+        for name in (*positive, *optional):
             self._check_integer(name, least=1)
         for name in ("checkpoint_every", "log_every", "sample_every", "seed"):
             self._check_integer(name, least=0)
@@ -88,9 +93,19 @@ class Experiment:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"train.{name} must be an integer of at least {least}; received train.{name}={value!r}.")
 
-    def sized(self) -> GANSpec:
-        """The networks for this data's classes."""
-        return self.spec.with_classes(len(self.data.class_names()))
+    def sized(self, n_classes: int | None = None) -> GANSpec:
+        """The networks for a data set of `n_classes` (None: this one's), with class tables of `table_size` at least.
+
+        Raises:
+          ValueError: if the data set has more classes than `table_size`.
+        """
+        n_classes = n_classes or len(self.data.class_names())
+        if self.table_size is not None and self.table_size < n_classes:
+            raise ValueError(
+                f"train.table_size must be at least the data set's {n_classes} classes; received "
+                f"train.table_size={self.table_size}. Leave it out: the data set says how many there are."
+            )
+        return self.spec.with_classes(self.table_size or n_classes)
 
 
 SOURCES = {source.__name__: source for source in (ProceduralSource, ImageFolder, PreparedShards, TfdsSource)}

@@ -68,7 +68,7 @@ class RunDirectory:
             self._refuse_foreign()
             self.path.mkdir(parents=True, exist_ok=True)
             config.save(self.path, loaded)
-            spec = loaded.value.spec.with_classes(len(examples.class_names))
+            spec = loaded.value.sized(len(examples.class_names))
             (self.path / "architecture.txt").write_text(describe.table(spec) + "\n", encoding="utf-8")
             self._write({"data": _facts(examples), "commands": []})
         elif not allow_change:
@@ -117,7 +117,13 @@ class RunDirectory:
         return tuple(self.facts()["data"]["class_names"])
 
     def spec(self) -> GANSpec:
-        return self.experiment().spec.with_classes(len(self.class_names))
+        return self.experiment().sized(len(self.class_names))
+
+    def is_evaluated(self, step: int) -> bool:
+        """Whether metrics.jsonl has a result of this step."""
+        path = self.path / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return any(json.loads(line)["protocol"]["step"] == step for line in lines)
 
     def checkpoints(self, keep: int = 3, say: Callable[[str], None] = print) -> CheckpointStore:
         return CheckpointStore(self.path / "checkpoints", keep=keep, say=say)
@@ -147,12 +153,14 @@ class RunDirectory:
     def sampler(self, *, average: bool | None = None, step: int | None = None) -> tuple[Sampler, int, bool]:
         """The same, ready to draw images."""
         generator, found, averaged = self.generator(average=average, step=step)
-        latent = self.experiment().latent
-        spec = generator.spec
-        made = Sampler(
-            generator, z_dim=spec.z_dim, n_classes=spec.n_classes, resolution=spec.resolution, latent=latent
-        )
+        made = sampler_of(generator, n_classes=len(self.class_names), latent=self.experiment().latent)
         return made, found, averaged
+
+
+def sampler_of(generator: Generator, *, n_classes: int, latent: str) -> Sampler:
+    """A sampler of a built generator for a data set's classes."""
+    spec = generator.spec
+    return Sampler(generator, z_dim=spec.z_dim, n_classes=n_classes, resolution=spec.resolution, latent=latent)
 
 
 def _facts(examples: Examples) -> dict:

@@ -14,13 +14,13 @@ from sagan_tf import config, experiment
 from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluate import evaluate_run
+from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.run_directory import RunDirectory, RunError, sampler_of
 from sagan_tf.sampling import grids
-from sagan_tf.sampling.sampler import Sampler
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
 from sagan_tf.training.draw import Draw
@@ -47,7 +47,7 @@ def build(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy
     """The run's state with fresh weights, on the strategy's devices."""
     with strategy.scope():
         return GAN(
-            settings.spec.with_classes(n_classes),
+            settings.sized(n_classes),
             optimizer=settings.optimizer,
             average=settings.average,
             numerics=settings.numerics,
@@ -74,9 +74,7 @@ def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writ
     names = run.class_names[:_SHEET_ROWS]
     labels = np.repeat(np.arange(len(names)), _SHEET_COLUMNS)
     generator = gan.generator if gan.average is None else Generator(spec, numerics=settings.numerics)
-    sampler = Sampler(
-        generator, z_dim=spec.z_dim, n_classes=spec.n_classes, resolution=spec.resolution, latent=settings.latent
-    )
+    sampler = sampler_of(generator, n_classes=len(run.class_names), latent=settings.latent)
 
     def draw_sheet(step: int, logs: dict[str, float]) -> None:
         if gan.average is not None:
@@ -172,6 +170,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return flags
 
 
+def check_evaluation(settings: Experiment, examples: Examples) -> None:
+    """What the evaluation at the end would refuse is refused before the run starts."""
+    try:
+        if settings.evaluation is not None:
+            check_options(settings.evaluation, examples, resolution=settings.spec.resolution)
+    except ValueError as error:
+        raise config.ConfigError(f"{error} Or train without it: --gin_bindings='train.evaluation=None'") from error
+
+
 def run_training(flags: argparse.Namespace) -> int:
     loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
     settings: Experiment = loaded.value
@@ -180,13 +187,14 @@ def run_training(flags: argparse.Namespace) -> int:
     examples = settings.data.open(settings.spec.resolution)
     for note in examples.notes:
         print(note)
+    check_evaluation(settings, examples)
     run = RunDirectory(flags.run_dir)
     run.prepare(loaded, examples, allow_change=flags.allow_config_change)
     if not train_run(run, settings, examples, strategy=strategy, flags=flags):
         report(run, settings, finished=False)
         return loop.INTERRUPTED
     finished = run.checkpoints().steps()[-1] >= settings.total_steps
-    if finished and settings.evaluation is not None:
+    if finished and settings.evaluation is not None and not run.is_evaluated(settings.total_steps):
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
     report(run, settings, finished)
     return 0

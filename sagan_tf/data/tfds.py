@@ -13,7 +13,7 @@ from sagan_tf.data.source import DataError, Examples, check_types
 
 _WITHOUT_IT = """To try the same network without it, on the embedded data set:
   python -m sagan_tf.train --gin_file=gin/sagan_128.gin --gin_file=gin/data/procedural.gin \\
-    --gin_bindings='train.batch_size=2' --run_dir=RUN"""
+    --gin_bindings='train.table_size=1000' --gin_bindings='train.batch_size=2' --run_dir=RUN"""
 
 _BY_HAND = """What to download (an account at https://image-net.org/download-images is needed, about 144 GB):
   ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar

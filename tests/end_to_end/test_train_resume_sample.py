@@ -236,3 +236,13 @@ def test_imagenet_that_is_not_there_says_what_to_do(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "ILSVRC2012_img_train.tar" in error and "gin/data/procedural.gin" in error
     assert error.count("\n") < 24 and not (tmp_path / "run").exists()
+
+
+def test_the_embedded_data_trains_a_network_of_imagenets_size(capsys):
+    """The command that the screen above offers: SAGAN-128 whole, on the data set of ten classes."""
+    offered = ["--gin_file=gin/sagan_128.gin", "--gin_file=gin/data/procedural.gin"]
+    bindings = ["--gin_bindings=train.table_size=1000", "--gin_bindings=train.batch_size=2"]
+    assert describe.main([*offered, *bindings, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["total_parameters"] == 81_465_670
+    assert describe.main([*offered, "--gin_bindings=train.table_size=9"]) == 2
+    assert "table_size must be at least the data set's 10 classes" in capsys.readouterr().err
