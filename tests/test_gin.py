@@ -1,0 +1,104 @@
+"""Every gin file parses, says what it reproduces, and trains one step at a reduced size."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf import experiment
+from sagan_tf.models.families import biggan, sagan
+from sagan_tf.training.draw import Draw
+from sagan_tf.training.state import GAN
+from sagan_tf.training.step import gan_step
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("data", "evaluation", "hardware")  # included by runs, not runs themselves
+RUNS = sorted(
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "gin").rglob("*.gin")
+    if path.relative_to(ROOT / "gin").parts[0] not in PARTS
+)
+QUICK = {
+    "gin/sagan_128.gin",
+    "gin/acgan_128.gin",
+    "gin/biggan_256.gin",
+    "gin/released/sagan_128.gin",
+    "gin/ablations/sagan_table1/residual_feat_8.gin",
+    "gin/ablations/biggan_table1/row_5.gin",
+    "gin/ablations/biggan_stability/r1_10.gin",
+    "gin/ablations/biggan_stability/dropout_keep_0.8.gin",
+    "gin/ablations/biggan_stability/sigma_clamped_to_ratio.gin",
+    "gin/ablations/biggan_stability/sigma_regularized.gin",
+    "gin/ablations/biggan_latents/annealed_normal.gin",
+}
+CLASSES, BATCH = 3, 2
+
+
+@functools.cache
+def settings_of(file):
+    return experiment.load([file], []).value
+
+
+def test_the_tree_has_every_row():
+    folders = {folder: len(list((ROOT / "gin/ablations" / folder).glob("*.gin"))) for folder in (
+        "sagan_figure3", "sagan_table1", "biggan_table1", "biggan_table3", "biggan_latents")}  # fmt: skip
+    assert list(folders.values()) == [3, 9, 9, 4, 10]
+    assert set(RUNS) >= QUICK
+
+
+@pytest.mark.parametrize("file", RUNS)
+def test_each_file_parses_and_says_what_it_is_and_how_it_is_run(file):
+    assert settings_of(file).spec.with_classes(CLASSES).generator_parameters > 0
+    head = (ROOT / file).read_text().split("include")[0].splitlines()
+    assert all(line.startswith("#") for line in head)
+    assert f"#   python -m sagan_tf.train --gin_file={file} --run_dir=RUN" in head
+
+
+def test_rows_are_what_the_papers_say():
+    row_1, row_8 = (settings_of(f"gin/ablations/biggan_table1/row_{row}.gin") for row in (1, 8))
+    assert row_1.spec == biggan(width=64, shared=False, hierarchical=False) and row_1.batch_size == 256
+    assert row_8.spec == biggan() and (row_8.objective.orthogonal, row_1.objective.orthogonal) == (1e-4, 0)
+    assert settings_of("gin/ablations/sagan_table1/residual_feat_16.gin").spec == sagan(
+        attention=(16,), long_range="residual"
+    )
+    released = settings_of("gin/released/sagan_128.gin")
+    assert (released.optimizer.beta_2, released.spec.attention_g, released.procedure.generator_first) == (
+        0.999, (32,), True)  # fmt: skip
+    paper = settings_of("gin/sagan_128.gin")
+    assert (paper.optimizer.beta_2, paper.spec.attention_g, paper.procedure.generator_first) == (0.9, (64,), False)
+
+
+@pytest.mark.parametrize(
+    "file", [f if f in QUICK else pytest.param(f, marks=pytest.mark.slow) for f in RUNS]
+)
+def test_each_file_trains_a_step_at_reduced_width(file):
+    settings = settings_of(file)
+    before, after, logs = stepped(
+        dataclasses.replace(settings.spec, width=8, discriminator_width=8, n_classes=CLASSES),
+        settings.objective,
+        settings.procedure,
+        settings.optimizer,
+        settings.latent,
+    )
+    assert all(np.isfinite(value) for value in logs.values())
+    names = [n for n in after if n.startswith(("generator.dense", "discriminator.head")) and n.endswith("kernel")]
+    assert len(names) >= 2 and all(np.abs(after[n] - before[n]).max() > 0 for n in names)
+    assert all(np.isfinite(value).all() for value in after.values())
+
+
+@functools.cache
+def stepped(spec, objective, procedure, optimizer, latent):
+    """All weights before and after one step, and its logs."""
+    gan = GAN(spec, optimizer=optimizer, average=None, numerics=None, seed=0)
+    draw = Draw(latent=latent, z_dim=spec.z_dim, n_classes=CLASSES, batch_size=BATCH, draws_per_step=2, seed=0)
+    x = np.random.default_rng(0).uniform(-1, 1, (BATCH, spec.resolution, spec.resolution, 3)).astype(np.float32)
+    before = values(gan)
+    logs = gan_step(gan, objective, draw, [(tf.constant(x), tf.constant([0, 2]))], tf.constant(0, tf.int64), procedure)
+    return before, values(gan), {name: float(value) for name, value in logs.items()}
+
+
+def values(gan):
+    return {name: v.numpy() for name, v in gan.variables().items() if name.startswith(("generator", "discriminator"))}
