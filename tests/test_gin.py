@@ -77,7 +77,10 @@ def test_rows_are_what_the_papers_say():
 def test_each_file_trains_a_step_at_reduced_width(file):
     settings = settings_of(file)
     before, after, logs = stepped(
-        dataclasses.replace(settings.spec, width=8, discriminator_width=8, n_classes=CLASSES),
+        # orthogonal kernels take long on a busy machine and are tested with the networks
+        dataclasses.replace(
+            settings.spec, width=8, discriminator_width=8, n_classes=CLASSES, initializer="glorot_uniform"
+        ),
         settings.objective,
         settings.procedure,
         settings.optimizer,

@@ -35,6 +35,9 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         self.epsilon = epsilon
         self.statistics = BatchStatistics(decay=decay, cross_replica=cross_replica)
 
+    def build(self, input_shape):
+        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
+
     def call(self, x, condition, training=False):
         mean, variance = self.statistics(x, training=training)
         gain = self.gain(condition, training=training)

@@ -29,6 +29,9 @@ class GBlock(Layer):
         self.conv_2 = conv(channels)
         self.shortcut = conv(channels, size=1)
 
+    def build(self, input_shape):
+        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
+
     def call(self, x, condition, training=False):
         h = self.conv_1(tf.nn.relu(self.norm_1(x, condition, training=training)), training=training)
         h = self.conv_2(tf.nn.relu(self.norm_2(h, condition, training=training)), training=training)
@@ -61,6 +64,9 @@ class DBlock(Layer):
         self.conv_1 = conv(hidden)
         self.conv_2 = conv(channels, resample="down" if pools else None)
         self.shortcut = conv(channels, size=1) if pools or inputs != channels else None
+
+    def build(self, input_shape):
+        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
 
     def call(self, x, training=False):
         h = self.conv_1(x if self.first else tf.nn.relu(x), training=training)

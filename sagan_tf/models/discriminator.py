@@ -32,6 +32,9 @@ class Discriminator(tf.keras.Model):
         self.head = make_head(spec, parts)
         self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
 
+    def build(self, input_shape):
+        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
+
     def call(self, x, y, training=False, keep=None):
         h = tf.cast(x, self.numerics.dtype)
         for block, long_range in zip(self.blocks, self.long_range, strict=True):

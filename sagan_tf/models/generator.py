@@ -38,6 +38,9 @@ class Generator(tf.keras.Model):
         self.to_rgb = parts.to_rgb()
         self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
 
+    def build(self, input_shape):
+        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
+
     def call(self, z, y, training=False):
         chunks = tf.split(z, len(self.blocks) + 1, axis=-1) if self.spec.hierarchical else [z]
         conditions = self.conditions(y, chunks[1:], training)

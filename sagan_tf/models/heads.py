@@ -23,6 +23,9 @@ class ProjectionHead(Layer):
         self.dense = dense(1)
         self.embedding = embedding(channels)
 
+    def build(self, input_shape):
+        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
+
     def call(self, h, y, training=False):
         logits = tf.squeeze(self.dense(h, training=training), -1)
         return Verdict(logits + tf.reduce_sum(h * self.embedding(y, training=training), -1))
@@ -36,6 +39,9 @@ class AuxiliaryHead(Layer):
         self.dense = dense(1)
         self.classifier = dense(n_classes, use_bias=class_bias)
 
+    def build(self, input_shape):
+        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
+
     def call(self, h, y, training=False):
         logits = tf.squeeze(self.dense(h, training=training), -1)
         return Verdict(logits, self.classifier(h, training=training))
@@ -47,6 +53,9 @@ class PlainHead(Layer):
     def __init__(self, *, dense: Callable[..., Layer], **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.dense = dense(1)
+
+    def build(self, input_shape):
+        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
 
     def call(self, h, y, training=False):
         return Verdict(tf.squeeze(self.dense(h, training=training), -1))
