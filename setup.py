@@ -26,6 +26,7 @@ setup(
     package_data={"sagan_tf.shipped.gin": ["*.gin", "**/*.gin"]},
     install_requires=[
         "gin-config==0.5.0",
+        "importlib-resources>=5",  # TFDS uses it undeclared
         "numpy>=1.26",
         "pillow>=10.0",
         "tensorboard>=2.19",

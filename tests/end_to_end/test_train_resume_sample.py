@@ -31,6 +31,7 @@ TINY = [
             "train.sample_every=0",
             "train.checkpoint_every=2",
             "train.evaluation=None",
+            "train.average=None",
         )
     ),
 ]
@@ -149,7 +150,7 @@ def test_sample_needs_the_run_directory_alone(straight, tmp_path):
     [
         (["--classes=stripe"], "Did you mean stripes?"),
         (["--classes=10"], "0 stripes"),
-        (["--average"], "keeps no moving average"),
+        (["--average"], "keeps no moving average of G"),
         (["--step=3"], "no usable checkpoint"),
     ],
 )
@@ -165,9 +166,8 @@ def test_verbs_refuse_a_folder_without_a_run(tmp_path, capsys):
 
 def test_the_average_is_kept_and_sampled_by_default(tmp_path):
     run = tmp_path / "run"
-    average = ["--gin_bindings=train.average=@MovingAverage()", "--gin_bindings=MovingAverage.decay=0.5"]
-    plain = [flag for flag in TINY if "MovingAverage" not in flag]
-    assert train.main([*plain, *average, "--gin_bindings=MovingAverage.start=1", f"--run_dir={run}"]) == 0
+    average = ["train.average=@MovingAverage()", "MovingAverage.decay=0.5", "MovingAverage.start=1"]
+    assert train.main([*TINY, *("--gin_bindings=" + binding for binding in average), f"--run_dir={run}"]) == 0
     generator, step, averaged = RunDirectory(run).generator()
     raw, _, raw_averaged = RunDirectory(run).generator(average=False)
     assert (step, averaged, raw_averaged) == (4, True, False)
