@@ -1,0 +1,110 @@
+"""`python -m sagan_tf.import_weights`: published weights as a run, which the other verbs then treat as one of ours.
+
+    --format=biggan_pytorch --generator=G_ema.pth [--discriminator=D.pth]    .npz or .safetensors with its names as well
+    --format=tfhub_biggan --generator=FOLDER                                 DeepMind's SavedModel, 128, 256 or 512 px
+
+The gin file says which network it is. A tensor that is missing, extra or misshapen is named, and nothing is written.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf import config, experiment
+from sagan_tf.data.source import DataError, Examples
+from sagan_tf.interop import biggan_pytorch, tfhub_biggan
+from sagan_tf.interop.tensor_files import WeightsError
+from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.training.checkpoints import CheckpointError
+from sagan_tf.training.state import GAN
+
+FORMATS = {"biggan_pytorch": biggan_pytorch.load, "tfhub_biggan": tfhub_biggan.load}
+
+
+def import_weights(flags: argparse.Namespace) -> Path:
+    """Reads, checks, and only then writes the run with a checkpoint of step 0; its path.
+
+    Where the run keeps a moving average of G, the imported weights are both the average and the raw weights. Without
+    `--discriminator`, D has fresh weights.
+    """
+    loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
+    settings = loaded.value
+    run = RunDirectory(flags.run_dir)
+    if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        raise RunError(f"--run_dir must be new or empty; received --run_dir={run.path}. Name another directory.")
+    names = settings.data.class_names()
+    gan = GAN(
+        settings.spec.with_classes(len(names)),
+        optimizer=settings.optimizer,
+        average=settings.average,
+        numerics=settings.numerics,
+        seed=settings.seed,
+    )
+    read = FORMATS[flags.format]
+    generator = read(Path(flags.generator), gan.spec, shapes(gan.g_variables))
+    discriminator = read(Path(flags.discriminator), gan.spec, shapes(gan.d_variables)) if flags.discriminator else {}
+    assign(gan.g_variables, generator)
+    assign(gan.shadow, generator if gan.shadow else {})
+    assign(gan.d_variables, discriminator)
+    run.prepare(loaded, examples_of(settings, names, flags.generator))
+    return run.checkpoints().save(gan.variables(), 0)
+
+
+def shapes(variables: Mapping[str, tf.Variable]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(variable.shape) for name, variable in variables.items()}
+
+
+def assign(variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray]) -> None:
+    for name, value in values.items():
+        variables[name].assign(value)
+
+
+def examples_of(settings: experiment.Experiment, names: Sequence[str], source: str) -> Examples:
+    """The configured data if they are at hand, so that training may go on; else their class names alone."""
+    try:
+        return settings.data.open(settings.spec.resolution)
+    except DataError:
+        print("The data set is not on this machine; its class names are kept with the run.")
+
+    def absent(**_):
+        raise DataError(f"the run holds weights imported from {source}; give its data set with --data to train on.")
+
+    return Examples(
+        name=f"imported from {source}",
+        class_names=tuple(names),
+        n_examples=1,
+        fingerprint=f"imported {Path(source).name}",
+        stream=absent,
+        ordered=absent,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m sagan_tf.import_weights",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    experiment.add_flags(parser)
+    parser.add_argument("--format", required=True, choices=list(FORMATS))
+    parser.add_argument("--generator", required=True, metavar="PATH", help="G's file, or the SavedModel's folder")
+    parser.add_argument("--discriminator", metavar="PATH", help="D's file (biggan_pytorch)")
+    parser.add_argument("--run_dir", required=True, metavar="RUN", help="new or empty")
+    flags = parser.parse_args(arguments)
+    if flags.discriminator and flags.format == "tfhub_biggan":
+        parser.error("--discriminator must be left out with --format=tfhub_biggan, which publishes generators only")
+    try:
+        print(f"Imported: {import_weights(flags)}")
+    except (config.ConfigError, DataError, RunError, CheckpointError, WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"To see images: python -m sagan_tf.sample --run_dir={flags.run_dir} --num=80 --out=sheet.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

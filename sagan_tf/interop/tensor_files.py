@@ -1,0 +1,73 @@
+"""Named arrays from files that can't run code (.npz without pickles, .safetensors), and their fit to our variables."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
+_SHOWN = 8
+
+
+class WeightsError(ValueError):
+    """Weights can't be read, or don't fit the networks. The message names every tensor that is wrong."""
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an .npz; pickled ones are refused."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, OSError) as error:
+        raise WeightsError(f"{path} must be an .npz of plain arrays; received {error}.") from error
+
+
+def read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a .safetensors file: eight bytes of header length, a JSON header, the raw values."""
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    try:
+        header = json.loads(raw[8 : 8 + length])
+        header.pop("__metadata__", None)
+        return {name: _tensor(raw[8 + length :], entry) for name, entry in header.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{path} must be a whole .safetensors file of floats; received {error!r}.") from error
+
+
+def _tensor(data: bytes, entry: dict) -> np.ndarray:
+    start, end = entry["data_offsets"]
+    dtype = np.dtype(_TYPES[entry["dtype"]])
+    if end - start != dtype.itemsize * math.prod(entry["shape"]) or not 0 <= start <= end <= len(data):
+        raise ValueError(f"offsets {start} to {end} of {len(data)} bytes for shape {entry['shape']}")
+    return np.frombuffer(data[start:end], dtype).reshape(entry["shape"])
+
+
+def check_fit(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, np.ndarray], source: str) -> None:
+    """Every expected tensor must be found with its shape, and nothing else.
+
+    Raises:
+      WeightsError: naming the missing, extra and misshapen ones, with both shapes.
+    """
+    wrong = [f"{n}: missing, {tuple(shape)} is needed" for n, shape in expected.items() if n not in found]
+    wrong += [f"{n}: extra, {found[n].shape}" for n in found if n not in expected]
+    wrong += [
+        f"{n}: has shape {found[n].shape}, {tuple(shape)} is needed"
+        for n, shape in expected.items()
+        if n in found and found[n].shape != tuple(shape)
+    ]
+    if wrong:
+        more = [f"and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
+        raise WeightsError(
+            f"the tensors of {source} must be those of the configured network; received\n  "
+            + "\n  ".join(wrong[:_SHOWN] + more)
+            + "\nChoose the gin file (resolution, width, z_dim, attention, classes) that they were trained with."
+        )
+
+
+def check_finite(arrays: Mapping[str, np.ndarray], source: str) -> None:
+    """Raises WeightsError if a value is NaN or infinite."""
+    bad = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if bad:
+        raise WeightsError(f"the values of {source} must be finite; received NaN or infinity in {', '.join(bad[:8])}.")

@@ -1,0 +1,166 @@
+"""Published formats become runs from which the other verbs work; what doesn't fit leaves nothing behind."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf import import_weights
+from sagan_tf.interop import tfhub_biggan
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.families import biggan
+from sagan_tf.models.generator import Generator
+from sagan_tf.run_directory import RunDirectory
+
+GOLDEN = Path(__file__).parents[1] / "parity" / "biggan32_ch8.npz"
+GIN = """
+include "gin/data/procedural.gin"
+train.spec = @families.biggan()
+families.biggan.resolution = 32
+families.biggan.width = 8
+families.biggan.discriminator_width = 16
+families.biggan.z_dim = 32
+families.biggan.shared_dim = 16
+families.biggan.attention_d = ()
+families.biggan.initializer = "normal"
+families.biggan.final_norm_epsilon = 1e-5
+families.biggan.spectral_norm_epsilon = 1e-6
+train.average = @MovingAverage()
+"""
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(GOLDEN) as file:
+        return {name: file[name] for name in file.files}
+
+
+@pytest.fixture
+def run(tmp_path, golden):
+    """Imports G and D from .npz files, after `change` to G's arrays; returns the exit code and the run's folder."""
+
+    def call(change=lambda arrays: None, bindings=()):
+        (tmp_path / "run.gin").write_text(GIN)
+        for net in "GD":
+            arrays = {n.removeprefix(f"{net}0/"): a for n, a in golden.items() if n.startswith(f"{net}0/")}
+            if net == "G":
+                change(arrays)
+            np.savez(tmp_path / f"{net}.npz", **arrays)
+        flags = [f"--{k}={v}" for k, v in {
+            "format": "biggan_pytorch", "generator": tmp_path / "G.npz", "discriminator": tmp_path / "D.npz",
+            "gin_file": tmp_path / "run.gin", "run_dir": tmp_path / "run"}.items()]  # fmt: skip
+        return import_weights.main([*flags, *(f"--gin_bindings={b}" for b in bindings)]), tmp_path / "run"
+
+    return call
+
+
+def test_biggan_pytorch_becomes_a_run_that_draws_the_same_images(run, golden):
+    code, path = run()
+    assert code == 0
+    generator, step, averaged = RunDirectory.open(path).generator()
+    assert (step, averaged) == (0, True)
+    images = generator(golden["z"], golden["y"].astype(np.int32)).numpy()
+    np.testing.assert_allclose(images.transpose(0, 3, 1, 2), golden["eval/G(z,y)"], atol=1e-5)
+    raw, _, _ = RunDirectory.open(path).generator(average=False)
+    np.testing.assert_array_equal(raw(golden["z"], golden["y"].astype(np.int32)), images)
+
+
+def cut_one(arrays):
+    arrays["blocks.1.0.conv1.weight"] = arrays["blocks.1.0.conv1.weight"][:8]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (cut_one, "blocks.1.0.conv1.weight: has shape (8, 32, 3, 3), (32, 32, 3, 3) is needed"),
+        (lambda a: a.pop("shared.weight"), "shared.weight: missing, (10, 16) is needed"),
+        (lambda a: a.update(new=np.zeros(3)), "new: extra, (3,)"),
+        (lambda a: a.update({"linear.bias": np.full(512, np.nan, np.float32)}), "NaN or infinity in linear.bias"),
+    ],
+)
+def test_what_does_not_fit_is_named_and_nothing_is_written(run, capsys, change, message):
+    code, path = run(change)
+    assert code == 2 and message in capsys.readouterr().err and not path.exists()
+
+
+def test_a_pth_file_is_read_without_running_its_pickle(tmp_path, golden):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "G.pth"
+    state = {n.removeprefix("G0/"): torch.from_numpy(a) for n, a in golden.items() if n.startswith("G0/")}
+    torch.save(state, path)
+    found = import_weights.biggan_pytorch.read(path)
+    np.testing.assert_array_equal(found["linear.weight"], golden["G0/linear.weight"])
+    torch.save({"x": Path}, path)
+    with pytest.raises(import_weights.WeightsError, match="state dict of plain tensors"):
+        import_weights.biggan_pytorch.read(path)
+
+
+SPEC = biggan(128, width=8, initializer="normal").with_classes(5)
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    """A folder with the variables of DeepMind's 128 px module at a smaller width, random; and the arrays."""
+    folder = tmp_path_factory.mktemp("biggan-128")
+    rng = np.random.default_rng(0)
+    shapes = {name: tuple(v.shape) for name, v in named_variables(Generator(SPEC)).items()}
+    arrays = {}
+    for name, shape in shapes.items():
+        stored = (1, 1, 1, *shape) if len(shape) == 1 else shape
+        arrays[tfhub_biggan.name_there(name)] = rng.uniform(0.1, 1, stored).astype(np.float32)
+    for name in [n for n in arrays if n.endswith("accumulated_mean")]:
+        arrays[name.replace("accumulated_mean", "accumulation_counter")] = np.float32(4.0)
+    arrays["Generator/conv_2d/w"] = np.zeros((3, 3, 8, 3), np.float32)  # not the moving average
+    save(folder, {f"module/{name}": array for name, array in arrays.items()})
+    return folder, shapes, arrays
+
+
+def save(folder, arrays):
+    variables = {name: tf.Variable(array) for name, array in arrays.items()}
+    names = tf.constant(list(variables))
+    (folder / "variables").mkdir(exist_ok=True)
+    tf.raw_ops.SaveV2(
+        prefix=str(folder / "variables" / "variables"),
+        tensor_names=names,
+        shape_and_slices=[""] * len(variables),
+        tensors=[tf.convert_to_tensor(v) for v in variables.values()],
+    )
+
+
+def test_tfhub_names_are_deepminds(module):
+    _, _, arrays = module
+    for name in (
+        "linear/w/ema_b999900",
+        "Generator/G_Z/G_linear/w/ema_b999900",
+        "Generator/GBlock/conv0/u0",
+        "Generator/GBlock_4/conv_sc/b/ema_b999900",
+        "Generator/GBlock_2/HyperBN_1/gamma/w/ema_b999900",
+        "Generator/GBlock_2/CrossReplicaBN/accumulated_var",
+        "Generator/attention/o_conv/w/ema_b999900",
+        "Generator/attention/gamma/ema_b999900",
+        "Generator/ScaledCrossReplicaBN/gamma/ema_b999900",
+        "Generator/ScaledCrossReplicaBNbn/accumulated_mean",
+    ):
+        assert name in arrays
+
+
+def test_tfhub_values_are_reordered_and_divided(module):
+    folder, shapes, arrays = module
+    values = tfhub_biggan.load(folder, SPEC, shapes)
+    assert {name: value.shape for name, value in values.items()} == shapes
+    there = arrays["Generator/GBlock_1/HyperBN/beta/w/ema_b999900"]
+    ours = values["blocks.1.norm_1.bias.layer.kernel"]
+    np.testing.assert_array_equal(ours[:128], there[20:])
+    np.testing.assert_array_equal(ours[128:], there[:20])
+    mean = arrays["Generator/ScaledCrossReplicaBNbn/accumulated_mean"].reshape(-1)
+    np.testing.assert_allclose(values["final_norm.statistics.moving_mean"], mean / 4)
+    assert values["to_rgb.layer.kernel"].min() > 0, "the moving average is read, not the raw weights"
+
+
+def test_a_tfhub_module_of_another_size_is_named(module):
+    folder, shapes, _ = module
+    with pytest.raises(tfhub_biggan.WeightsError, match=r"linear/w/ema_b999900: has shape \(5, 128\), \(7, 128\)"):
+        tfhub_biggan.load(folder, SPEC, {**shapes, "shared.kernel": (7, 128)})
+    with pytest.raises(tfhub_biggan.WeightsError, match=r"variables/variables\.index"):
+        tfhub_biggan.load(folder / "nothing", SPEC, shapes)

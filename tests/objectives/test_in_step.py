@@ -1,0 +1,114 @@
+"""What the objective and the procedure do inside a training step."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.models.generator import filters
+from sagan_tf.models.parts import Numerics
+from sagan_tf.models.spec import GANSpec
+from sagan_tf.objectives.objective import Objective
+from sagan_tf.objectives.penalties import orthogonal
+from sagan_tf.objectives.singular_values import SigmaControl
+from sagan_tf.training.draw import Draw
+from sagan_tf.training.optimizers import TwoTimescaleAdam
+from sagan_tf.training.procedure import Procedure
+from sagan_tf.training.state import GAN
+from sagan_tf.training.step import gan_step
+
+SPEC = GANSpec(
+    resolution=8, generator_ladder=(1, 1), discriminator_ladder=(1, 1), pools=1, width=8, n_classes=3, z_dim=4
+)
+X = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32)
+Y = np.array([0, 1, 2, 1], np.int32)
+DRAW = Draw(latent="normal", z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3)
+STEP = tf.constant(0, tf.int64)
+
+
+def make(spec=SPEC):
+    return GAN(spec, optimizer=TwoTimescaleAdam(), average=None, numerics=Numerics(), seed=0)
+
+
+def run(objective=None, procedure=None, gan=None, draw=DRAW):
+    gan = gan or make()
+    logs = gan_step(
+        gan, objective or Objective(), draw, [(tf.constant(X), tf.constant(Y))], STEP, procedure or Procedure()
+    )
+    return gan, {name: float(value) for name, value in logs.items()}
+
+
+def test_r1_adds_gamma_halves_of_the_mean_squared_gradient_and_its_own_gradient():
+    gan = make()
+    x = tf.constant(X)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        logits = gan.discriminator(x, Y).logits
+    expected = 0.5 * (tape.gradient(logits, x).numpy() ** 2).sum((1, 2, 3)).mean()
+    plain, with_r1 = run(), run(Objective(r1=2.0))
+    np.testing.assert_allclose(with_r1[1]["d_loss"] - plain[1]["d_loss"], 2.0 * expected, rtol=1e-3)
+    kernels = [g.d_variables["blocks.0.conv_1.layer.kernel"].numpy() for g, _ in (plain, with_r1)]
+    assert np.abs(kernels[0] - kernels[1]).max() > 1e-5
+
+
+def test_orthogonal_regularization_is_in_the_generators_loss():
+    penalty = orthogonal([tf.convert_to_tensor(v) for v in filters(make().generator).values()])
+    plain, with_it = run()[1], run(Objective(orthogonal=0.1))[1]
+    np.testing.assert_allclose(with_it["g_loss"] - plain["g_loss"], 0.1 * penalty, rtol=1e-3)
+
+
+@pytest.mark.parametrize("conditioning", ["tables", "shared"])
+def test_filters_are_all_kernels_but_the_tables_of_classes(conditioning):
+    spec = GANSpec(
+        resolution=8, generator_ladder=(1, 1), discriminator_ladder=(1, 1), pools=1, width=8, n_classes=3, z_dim=4,
+        conditioning=conditioning, attention_g=(8,), hierarchical=conditioning == "shared",
+    )  # fmt: skip
+    names = set(filters(make(spec).generator))
+    owners = {name.removesuffix(".kernel").removesuffix(".layer") for name in names}
+    block = {f"blocks.0.{part}" for part in ("conv_1", "conv_2", "shortcut")}
+    maps = {f"blocks.0.norm_{i}.{part}" for i in (1, 2) for part in ("gain", "bias")}
+    attention = {f"long_range.0.{part}" for part in ("query", "key", "value", "out")}
+    expected = {"dense", "to_rgb", *block, *attention} | (maps if conditioning == "shared" else set())
+    assert owners == expected
+
+
+def test_clamping_follows_the_update_of_every_kernel_of_the_generator():
+    control = SigmaControl(value=0.5)
+    free, held = (filters(run(Objective(sigma=sigma))[0].generator) for sigma in (None, control))
+    for name, kernel in free.items():
+        expected = control.clamped(tf.convert_to_tensor(kernel)).numpy()
+        np.testing.assert_allclose(held[name].numpy(), expected, atol=1e-5, err_msg=name)
+        assert np.abs(expected - kernel.numpy()).max() > 1e-3
+
+
+def test_dropout_drops_its_share_and_changes_both_losses():
+    kept = DRAW.keep(STEP, 0, 5000, 0.2).numpy()
+    assert set(np.unique(kept)) == {np.float32(0), np.float32(1.25)} and abs((kept == 0).mean() - 0.2) < 0.01
+    assert DRAW.keep(STEP, 0, 5, 0.0) is None
+    plain, dropped = run()[1], run(Objective(dropout=0.5))[1]
+    assert abs(plain["d_loss"] - dropped["d_loss"]) > 1e-4 and abs(plain["g_loss"] - dropped["g_loss"]) > 1e-4
+
+
+def test_generator_first_sees_the_discriminator_before_its_update():
+    gan = make()
+    z, y = DRAW(STEP, 1)
+    expected = -float(tf.reduce_mean(gan.discriminator(gan.generator(z, y, training=True), y).logits))
+    first, after = run(procedure=Procedure(generator_first=True))[1], run()[1]
+    np.testing.assert_allclose(first["g_loss"], expected, rtol=1e-4)
+    assert abs(after["g_loss"] - expected) > 1e-5
+
+
+def test_fake_labels_of_the_data_are_the_real_batchs():
+    class RealLabels(Draw):
+        def __call__(self, step, number):
+            return super().__call__(step, number)[0], tf.constant(Y)
+
+    draw = RealLabels(latent="normal", z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3)
+    assert run(procedure=Procedure(fake_labels="data"))[1] == run(draw=draw)[1] != run()[1]
+    with pytest.raises(ValueError, match="fake_labels must be"):
+        Procedure(fake_labels="real")
+
+
+def test_u_of_the_discriminator_moves_in_the_generators_step_if_asked():
+    once, twice = (run(procedure=Procedure(store_u_in_generator_step=s))[0] for s in (False, True))
+    u = [gan.d_variables["blocks.0.conv_2.u"].numpy() for gan in (once, twice)]
+    assert np.abs(u[0] - u[1]).max() > 1e-4
