@@ -9,7 +9,12 @@ ROOT = pathlib.Path(__file__).parent
 # TensorFlow comes by extra, because the wheels of CPU/GPU and TPU are different distributions that overwrite
 # each other. TF-GAN, TF-Hub and tf-keras depend on the one named `tensorflow`, so that a TPU VM installs them
 # with `--no-deps` beside the [tpu] extra (README, "TPU").
-AROUND_TENSORFLOW = ["tensorflow-gan>=2.1,<3", "tensorflow-hub>=0.16", "tensorflow-probability>=0.24", "tf-keras>=2.19,<2.22"]
+AROUND_TENSORFLOW = [
+    "tensorflow-gan>=2.1,<3",
+    "tensorflow-hub>=0.16",
+    "tensorflow-probability>=0.24",
+    "tf-keras>=2.19,<2.22",
+]
 CPU = ["tensorflow>=2.19,<2.22", *AROUND_TENSORFLOW]
 
 setup(

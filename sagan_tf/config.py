@@ -186,8 +186,15 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def save(folder: Path, loaded: Loaded) -> None:
     """Writes config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
-    (folder / "config.gin").write_text(loaded.text + "\n", encoding="utf-8")
-    (folder / "config.json").write_text(json.dumps(flatten(loaded.value), indent=1) + "\n", encoding="utf-8")
+    write(folder / "config.gin", loaded.text)
+    write(folder / "config.json", json.dumps(flatten(loaded.value), indent=1))
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a text file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:

@@ -69,7 +69,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             config.save(self.path, loaded)
             spec = loaded.value.sized(len(examples.class_names))
-            (self.path / "architecture.txt").write_text(describe.table(spec) + "\n", encoding="utf-8")
+            config.write(self.path / "architecture.txt", describe.table(spec))
             self._write({"data": _facts(examples), "commands": []})
         elif not allow_change:
             self._refuse_drift(loaded, examples)
@@ -80,7 +80,10 @@ class RunDirectory:
         self._write(facts)
 
     def _refuse_foreign(self) -> None:
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        """What a kill during the first second left behind is ours; anything else is not touched."""
+        own = {"config.gin", "config.json", "architecture.txt", "run.json"}
+        foreign = self.path.is_dir() and {p.name.removesuffix(".partial") for p in self.path.iterdir()} - own
+        if foreign or (self.path.exists() and not self.path.is_dir()):
             raise RunError(
                 f"--run_dir must be new, empty or a run of sagan_tf; received --run_dir={self.path}, which holds other "
                 "files. Name another directory."
@@ -104,9 +107,7 @@ class RunDirectory:
         return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
 
     def _write(self, facts: dict) -> None:
-        temporary = self.path / ".run.json"
-        temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(self.path / "run.json")
+        config.write(self.path / "run.json", json.dumps(facts, indent=1, ensure_ascii=False))
 
     def experiment(self) -> experiment.Experiment:
         """What the run was started with."""

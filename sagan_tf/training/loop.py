@@ -2,6 +2,7 @@
 
 import math
 import signal
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -146,7 +147,7 @@ def _progress(step: int, stop_at: int, total_steps: int) -> tqdm:
         desc="train" if stop_at == total_steps else f"train to {stop_at} of {total_steps}",
         unit="step",
         dynamic_ncols=True,
-        mininterval=0.5,
+        mininterval=0.5 if sys.stderr.isatty() else 10,
         smoothing=0.1,
     )
 
