@@ -1,0 +1,76 @@
+"""Standing statistics against the moments of the same batches, and their effect."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf import latents
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.generator import Generator
+from sagan_tf.models.spec import GANSpec
+from sagan_tf.sampling.standing_statistics import StandingStatistics
+
+SPEC = GANSpec(
+    resolution=8, generator_ladder=(1, 1), discriminator_ladder=(1, 1), pools=1, width=8, n_classes=3, z_dim=4
+)
+
+
+@pytest.fixture
+def generator():
+    return Generator(SPEC, seed=3)
+
+
+def moments_of_first_norm(generator, options):
+    """Mean over batches of each batch's mean and variance of the dense layer's map."""
+    found = []
+    for number in range(options.passes):
+        z = options._z([options.batch_size, SPEC.z_dim], number)
+        h = generator.dense(z).numpy().reshape(-1, 8)
+        found.append((h.mean(0), h.var(0)))
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_they_are_the_average_moments_of_the_passes_and_nothing_else_moves(generator, threshold):
+    variables = named_variables(generator)
+    before = {n: v.numpy() for n, v in variables.items()}
+    options = StandingStatistics(passes=5, batch_size=6, threshold=threshold)
+    mean, variance = moments_of_first_norm(generator, options)
+    options.gather(generator)
+    np.testing.assert_allclose(variables["blocks.0.norm_1.statistics.moving_mean"], mean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(variables["blocks.0.norm_1.statistics.moving_variance"], variance, rtol=1e-4)
+    for name, variable in variables.items():
+        same = np.array_equal(before[name], variable.numpy())
+        assert same == (".statistics." not in name), name
+
+
+def test_with_one_pass_inference_is_the_training_pass(generator):
+    options = StandingStatistics(passes=1, batch_size=6)
+    options.gather(generator)
+    z, y = options._z([6, 4], 0), latents.labels([6], latents.key(0, 5, 0), 3)
+    inference = generator(z, y, training=False)
+    np.testing.assert_allclose(inference, generator(z, y, training=True), rtol=1e-3, atol=1e-5)
+
+
+def test_a_tighter_truncation_has_a_smaller_variance(generator):
+    variance = named_variables(generator)["blocks.0.norm_1.statistics.moving_variance"]
+    found = []
+    for threshold in (2.0, 0.5, 0.04):
+        StandingStatistics(passes=3, batch_size=8, threshold=threshold).gather(generator)
+        found.append(float(tf.reduce_sum(tf.convert_to_tensor(variance))))
+    assert found[0] > 2 * found[1] > 4 * found[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"passes": 0}, "passes must be at least 1"),
+        ({"latent": "gauss"}, "latent must be one of"),
+        ({"latent": "uniform", "threshold": 0.5}, "truncation must be of latent='normal'"),
+        ({"threshold": -1.0}, "threshold must be positive"),
+        ({"truncation": "cut", "threshold": 1.0}, "truncation must be one of"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        StandingStatistics(**options)
