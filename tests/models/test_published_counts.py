@@ -63,9 +63,6 @@ def total(shapes):
     return sum(math.prod(shape) for shape in shapes.values())
 
 
-QUICK = {"biggan128_ch96_shared_hier_row7-8", "biggan256_ch96", "biggan512_ch96_z160", "cifar10_biggan_pytorch"}
-
-
 def quick(names, chosen):
     """The chosen of the names, and the others when slow tests are asked for."""
     return [name if name in chosen else pytest.param(name, marks=pytest.mark.slow) for name in names]
@@ -82,7 +79,7 @@ def test_the_arithmetic_has_the_published_totals(name):
     assert counts == PUBLISHED[name]["counts"] and counts[:2] == [total(PUBLISHED[name][net]) for net in "GD"]
 
 
-@pytest.mark.parametrize("name", quick(SPECS, QUICK))
+@pytest.mark.parametrize("name", SPECS)
 def test_every_built_tensor_has_its_published_shape(name):
     spec = published_spec(name)
     assert there(spec, built_shapes(Generator, spec)) == PUBLISHED[name]["G"]
