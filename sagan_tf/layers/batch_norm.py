@@ -1,6 +1,10 @@
 """Batch normalization whose constants, statistics and reach over replicas are the papers' own."""
 
+from typing import Literal
+
 import tensorflow as tf
+
+Inference = Literal["moving", "batch"]
 
 
 def local_moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -38,13 +42,19 @@ class BatchStatistics(tf.keras.layers.Layer):
     they are equal on all replicas; `cross_replica` decides whether training normalizes by them too (BigGAN) or by
     each replica's own (SAGAN, SNGAN).
 
+    inference: "moving", or "batch" to normalize by the batch's own moments in inference too, so that an image depends
+    on its batch. Standing statistics (BigGAN) are moving ones that were gathered anew: sampling/standing_statistics.py.
+
     Shapes: x (B,H,W,C) -> mean (C,), variance (C,), float32.
     """
 
-    def __init__(self, *, decay: float, cross_replica: bool = False, **kwargs):
+    def __init__(self, *, decay: float, cross_replica: bool = False, inference: Inference = "moving", **kwargs):
         super().__init__(autocast=False, **kwargs)
+        if inference not in ("moving", "batch"):
+            raise ValueError(f"inference must be 'moving' or 'batch'; received inference={inference!r}.")
         self.decay = decay
         self.cross_replica = cross_replica
+        self.inference = inference
 
     def build(self, input_shape):
         shape = (input_shape[-1],)
@@ -52,6 +62,8 @@ class BatchStatistics(tf.keras.layers.Layer):
         self.moving_variance = self.add_weight(name="moving_variance", shape=shape, initializer="ones", trainable=False)
 
     def call(self, x, training=False):
+        if not training and self.inference == "batch":
+            return local_moments(x)
         if not training:
             return tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
         local = local_moments(x)
@@ -68,10 +80,18 @@ class BatchNorm(tf.keras.layers.Layer):
     Shapes: x (B,H,W,C) -> (B,H,W,C); `condition` is ignored, so that it fits wherever a conditional norm does.
     """
 
-    def __init__(self, *, decay: float = 0.9999, epsilon: float = 1e-5, cross_replica: bool = False, **kwargs):
+    def __init__(
+        self,
+        *,
+        decay: float = 0.9999,
+        epsilon: float = 1e-5,
+        cross_replica: bool = False,
+        inference: Inference = "moving",
+        **kwargs,
+    ):
         super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
-        self.statistics = BatchStatistics(decay=decay, cross_replica=cross_replica)
+        self.statistics = BatchStatistics(decay=decay, cross_replica=cross_replica, inference=inference)
 
     def build(self, input_shape):
         self.gain = self.add_weight(name="gain", shape=(input_shape[-1],), initializer="ones")

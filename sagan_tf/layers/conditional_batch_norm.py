@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from sagan_tf.layers.batch_norm import BatchStatistics, affine_norm
+from sagan_tf.layers.batch_norm import BatchStatistics, Inference, affine_norm
 
 
 class ConditionalBatchNorm(tf.keras.layers.Layer):
@@ -26,6 +26,7 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         decay: float = 0.999,
         epsilon: float = 1e-5,
         cross_replica: bool = False,
+        inference: Inference = "moving",
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -33,7 +34,7 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         self.bias = bias
         self.one_centered = one_centered
         self.epsilon = epsilon
-        self.statistics = BatchStatistics(decay=decay, cross_replica=cross_replica)
+        self.statistics = BatchStatistics(decay=decay, cross_replica=cross_replica, inference=inference)
 
     def build(self, input_shape):
         """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from sagan_tf.models.spec import Conditioning, GANSpec, InitializerName, LongRange
+from sagan_tf.models.spec import Conditioning, GANSpec, InitializerName, LongRange, Statistics
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def sagan(
     spectral_norm_g: bool = True,
     norm_decay: float = 0.999,
     final_norm_decay: float = 0.9999,
+    inference_statistics: Statistics = "moving",
 ) -> GANSpec:
     """SAGAN (Zhang et al. 2019): SN in both nets, per-class conditional norms, projection head, attention.
 
@@ -86,6 +87,7 @@ def sagan(
         spectral_norm_g=spectral_norm_g,
         norm_decay=norm_decay,
         final_norm_decay=final_norm_decay,
+        inference_statistics=inference_statistics,
     )
 
 
@@ -186,6 +188,7 @@ def biggan(
     final_norm_epsilon: float = 1e-4,
     spectral_norm_epsilon: float = 1e-4,
     cross_replica_norm: bool = True,
+    inference_statistics: Statistics = "moving",
 ) -> GANSpec:
     """BigGAN (Brock et al. 2018). Every row of its Table 1 is a setting of width, `shared` and `hierarchical`.
 
@@ -220,4 +223,5 @@ def biggan(
         final_norm_epsilon=final_norm_epsilon,
         spectral_norm_epsilon=spectral_norm_epsilon,
         cross_replica_norm=cross_replica_norm,
+        inference_statistics=inference_statistics,
     )

@@ -91,6 +91,7 @@ class Parts:
             "decay": spec.norm_decay,
             "epsilon": spec.norm_epsilon,
             "cross_replica": spec.cross_replica_norm,
+            "inference": spec.inference_statistics,
         }
         if spec.conditioning == "none":
             return BatchNorm(**constants)
@@ -105,7 +106,10 @@ class Parts:
         """The unconditional norm before G's last convolution."""
         spec = self._spec
         return BatchNorm(
-            decay=spec.final_norm_decay, epsilon=spec.final_norm_epsilon, cross_replica=spec.cross_replica_norm
+            decay=spec.final_norm_decay,
+            epsilon=spec.final_norm_epsilon,
+            cross_replica=spec.cross_replica_norm,
+            inference=spec.inference_statistics,
         )
 
     def long_range(self, channels: int) -> Layer:

@@ -15,6 +15,7 @@ ATTENTION_FORMS = ("code", "paper", "v1")
 Conditioning = Literal["tables", "shared", "none"]
 Head = Literal["projection", "auxiliary", "plain"]
 LongRange = Literal["attention", "residual"]
+Statistics = Literal["moving", "batch"]
 InitializerName = Literal["glorot_uniform", "orthogonal", "normal"]
 
 
@@ -44,6 +45,7 @@ class GANSpec:
     norm_decay, final_norm_decay: share of the moving statistics that each step keeps.
     norm_epsilon, final_norm_epsilon, spectral_norm_epsilon: the constants below the roots and norms.
     cross_replica_norm: whether training normalizes by the moments of all replicas together.
+    inference_statistics: what the norms of G divide by in inference: "moving" (or standing) statistics, or the "batch".
 
     Raises:
       ValueError: if the parts don't fit together; the message says which and what to do.
@@ -78,6 +80,7 @@ class GANSpec:
     final_norm_epsilon: float = 1e-5
     spectral_norm_epsilon: float = 1e-12
     cross_replica_norm: bool = False
+    inference_statistics: Statistics = "moving"
 
     def __post_init__(self):
         self._check_choices()
@@ -87,7 +90,13 @@ class GANSpec:
         self._check_constants()
 
     def _check_choices(self) -> None:
-        kinds = {"conditioning": Conditioning, "head": Head, "long_range": LongRange, "initializer": InitializerName}
+        kinds = {
+            "conditioning": Conditioning,
+            "head": Head,
+            "long_range": LongRange,
+            "initializer": InitializerName,
+            "inference_statistics": Statistics,
+        }
         for name, kind in kinds.items():
             value = getattr(self, name)
             if value not in get_args(kind):

@@ -33,6 +33,15 @@ def test_moving_statistics_keep_their_share_and_inference_uses_them():
     np.testing.assert_allclose(norm.statistics.moving_mean, mean, rtol=1e-5)
 
 
+def test_batch_statistics_in_inference_are_the_batchs_own_and_nothing_moves():
+    norm = BatchNorm(inference="batch")
+    norm(X)
+    np.testing.assert_allclose(norm(X), (X - MEAN) / np.sqrt(VARIANCE + 1e-5), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(norm.statistics.moving_mean, np.zeros(3))
+    with pytest.raises(ValueError, match="inference must be 'moving' or 'batch'"):
+        BatchNorm(inference="standing")
+
+
 def tables(n_classes=4, channels=3):
     gain = Embedding(n_classes, channels, kernel_initializer="ones")
     return ConditionalBatchNorm(gain=gain, bias=Embedding(n_classes, channels, kernel_initializer="zeros"))

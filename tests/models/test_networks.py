@@ -137,6 +137,13 @@ def test_labels_and_latents_matter():
     assert abs(logits[0] - logits[1]) > 1e-4
 
 
+def test_batch_statistics_make_inference_the_training_pass():
+    spec = dataclasses.replace(TINY, inference_statistics="batch")
+    z, y = tf.random.stateless_normal([3, spec.z_dim], [1, 2]), tf.constant([0, 4, 2])
+    generator = Generator(spec)
+    np.testing.assert_allclose(generator(z, y), generator(z, y, training=True), atol=1e-6)
+
+
 def test_bad_numerics_are_refused():
     with pytest.raises(ValueError, match="precision must be"):
         Numerics(precision="float16")

@@ -112,3 +112,12 @@ def test_u_of_the_discriminator_moves_in_the_generators_step_if_asked():
     once, twice = (run(procedure=Procedure(store_u_in_generator_step=s))[0] for s in (False, True))
     u = [gan.d_variables["blocks.0.conv_2.u"].numpy() for gan in (once, twice)]
     assert np.abs(u[0] - u[1]).max() > 1e-4
+
+
+def test_an_annealed_prior_narrows_over_the_run():
+    def draw(latent, step):
+        made = Draw(latent=latent, z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3, total_steps=100)
+        return made(tf.constant(step, tf.int64), 0)[0]
+
+    for step, factor in ((0, 2.0), (25, 1.75), (100, 1.0)):
+        np.testing.assert_allclose(draw("annealed_normal", step), factor * draw("normal", step), rtol=1e-6)
