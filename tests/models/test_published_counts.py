@@ -162,3 +162,21 @@ def test_the_residual_networks_are_built_so(side):
     attention = sagan(attention=(side,)).with_classes(10)
     assert total(built_shapes(Generator, residual)) == attention.generator_parameters
     assert total(built_shapes(Discriminator, residual)) == attention.discriminator_parameters
+
+
+# C of the map in G and in D, with the paper's form and the code's (and v1's): C^2/2 + 1 and 5C^2/4 + 1.
+ATTENTION = {
+    8: ((1024, 524_289, 1_310_721), (512, 131_073, 327_681)),
+    16: ((512, 131_073, 327_681), (256, 32_769, 81_921)),
+    32: ((256, 32_769, 81_921), (128, 8_193, 20_481)),
+    64: ((128, 8_193, 20_481), (64, 2_049, 5_121)),
+}
+
+
+@pytest.mark.parametrize("side", ATTENTION)
+def test_the_forms_of_attention_have_the_counted_parameters(side):
+    for form, column in (("paper", 1), ("code", 2), ("v1", 2)):
+        spec = sagan(attention=(side,), attention_form=form).with_classes(10)
+        for table, expected in zip((spec.generator_table, spec.discriminator_table), ATTENTION[side], strict=True):
+            stage = next(stage for stage in table if stage.kind == "attention")
+            assert (stage.out_channels, stage.parameters) == (expected[0], expected[column])
