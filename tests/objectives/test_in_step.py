@@ -1,5 +1,7 @@
 """What the objective and the procedure do inside a training step."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -121,3 +123,25 @@ def test_an_annealed_prior_narrows_over_the_run():
 
     for step, factor in ((0, 2.0), (25, 1.75), (100, 1.0)):
         np.testing.assert_allclose(draw("annealed_normal", step), factor * draw("normal", step), rtol=1e-6)
+
+
+def test_two_replicas_with_every_penalty_are_one_with_the_whole_batch(mirrored):
+    """Adam's epsilon is far above the gradients, so that it is linear and rounding is not blown up."""
+    objective = Objective(orthogonal=1e-2, r1=1.0, dropout=0.3, sigma=SigmaControl(value=0.5))
+    spec = dataclasses.replace(SPEC, cross_replica_norm=True)
+    found = []
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        with strategy.scope():
+            optimizer = TwoTimescaleAdam(g_learning_rate=10.0, d_learning_rate=10.0, epsilon=1e3)
+            gan = GAN(spec, optimizer=optimizer, average=None, numerics=Numerics(), seed=0)
+        replicas = strategy.num_replicas_in_sync
+
+        def replica_step(gan=gan, replicas=replicas):
+            first = tf.distribute.get_replica_context().replica_id_in_sync_group * (4 // replicas)
+            x, y = (tf.slice(a, [first] + [0] * (a.ndim - 1), [4 // replicas, *a.shape[1:]]) for a in (X, Y))
+            gan_step(gan, objective, DRAW, [(x, y)], STEP)
+
+        strategy.run(tf.function(replica_step, autograph=False))
+        found.append({name: v.numpy() for name, v in gan.variables().items()})
+    for name, value in found[0].items():
+        np.testing.assert_allclose(found[1][name], value, rtol=1e-3, atol=3e-5, err_msg=name)
