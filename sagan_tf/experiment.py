@@ -46,6 +46,7 @@ class Experiment:
     seed: of initial weights, order of the data, z and labels.
     steps_per_call: steps of one compiled call; progress, logs and signals wait for a call's end.
     checkpoint_every, log_every, sample_every: in steps; 0 never. keep_checkpoints: how many of the last are kept.
+    cache_mb: resized images are kept in memory if all of them fit into this many MB; 0 never.
     evaluation: what is measured when the run ends (None: nothing).
 
     Raises:
@@ -71,6 +72,7 @@ class Experiment:
     keep_checkpoints: int = 3
     log_every: int = 100
     sample_every: int = 1000
+    cache_mb: int = 1024
     evaluation: EvaluationOptions | None = None
 
     def __post_init__(self):
@@ -85,7 +87,7 @@ class Experiment:
         positive = ("batch_size", "discriminator_steps", "total_steps", "steps_per_call", "keep_checkpoints")
         for name in (*positive, *optional):
             self._check_integer(name, least=1)
-        for name in ("checkpoint_every", "log_every", "sample_every", "seed"):
+        for name in ("checkpoint_every", "log_every", "sample_every", "cache_mb", "seed"):
             self._check_integer(name, least=0)
 
     def _check_integer(self, name: str, least: int) -> None:
@@ -134,6 +136,7 @@ FREE_ON_RESUME = (
     "keep_checkpoints",
     "log_every",
     "sample_every",
+    "cache_mb",
     "evaluation.",
 )
 

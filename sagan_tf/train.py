@@ -40,6 +40,7 @@ def batches_from(settings: Experiment, examples: Examples, step: int) -> tf.data
         seed=settings.seed,
         start_batch=step * settings.discriminator_steps,
         transform=settings.transform,
+        cache_bytes=settings.cache_mb << 20,
     )
 
 
