@@ -108,7 +108,8 @@ def module(tmp_path_factory):
     arrays = {}
     for name, shape in shapes.items():
         stored = (1, 1, 1, *shape) if len(shape) == 1 else shape
-        arrays[tfhub_biggan.name_there(name)] = rng.uniform(0.1 if "moving" in name else -1, 1, stored).astype(np.float32)
+        lowest = 0.1 if "moving" in name else -1.0
+        arrays[tfhub_biggan.name_there(name)] = rng.uniform(lowest, 1, stored).astype(np.float32)
     for name in [n for n in arrays if n.endswith("accumulated_mean")]:
         arrays[name.replace("accumulated_mean", "accumulation_counter")] = np.float32(4.0)
     arrays["Generator/conv_2d/w"] = np.zeros((3, 3, 8, 3), np.float32)  # not the moving average
