@@ -128,9 +128,8 @@ CONFIGURABLES = {
     **SOURCES,
 }
 
-# What may differ when a run goes on: how often it speaks and saves, and how long it lasts, not what it computes.
-FREE_ON_RESUME = (
-    "total_steps",
+# What may differ when a run goes on: how often it speaks and saves, not what it computes.
+HOUSEKEEPING = (
     "steps_per_call",
     "checkpoint_every",
     "keep_checkpoints",
@@ -139,6 +138,11 @@ FREE_ON_RESUME = (
     "cache_mb",
     "evaluation.",
 )
+
+
+def free_on_resume(settings: Experiment) -> tuple[str, ...]:
+    """What may differ when this run goes on: the housekeeping, and how long it lasts unless its prior narrows by it."""
+    return HOUSEKEEPING if settings.latent == "annealed_normal" else ("total_steps", *HOUSEKEEPING)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

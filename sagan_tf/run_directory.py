@@ -90,7 +90,7 @@ class RunDirectory:
             )
 
     def _refuse_drift(self, loaded: config.Loaded, examples: Examples) -> None:
-        lines = config.difference(self.path, loaded.value, experiment.FREE_ON_RESUME)
+        lines = config.difference(self.path, loaded.value, experiment.free_on_resume(loaded.value))
         before, after = self.facts()["data"], _facts(examples)
         if not lines and before != after:
             lines = [f"data {key}: {_short(before[key])} in the run, {_short(after[key])} now"

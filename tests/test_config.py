@@ -82,11 +82,15 @@ def test_drift_is_told_line_by_line_and_housekeeping_is_free(tmp_path):
     config.save(tmp_path, loaded)
     optimizer = dataclasses.replace(loaded.value.optimizer, beta_1=0.5)
     changed = dataclasses.replace(loaded.value, batch_size=1, checkpoint_every=3, optimizer=optimizer)
-    lines = config.difference(tmp_path, changed, experiment.FREE_ON_RESUME)
+    lines = config.difference(tmp_path, changed, experiment.free_on_resume(changed))
     assert lines == [
         "optimizer.beta_1: 0.0 in the run, 0.5 now",
         f"batch_size: {loaded.value.batch_size} in the run, 1 now",
     ]
     assert not config.difference(tmp_path, loaded.value, ())
     other = dataclasses.replace(loaded.value, evaluation=None)
-    assert not config.difference(tmp_path, other, experiment.FREE_ON_RESUME)
+    assert not config.difference(tmp_path, other, experiment.free_on_resume(other))
+    longer = dataclasses.replace(loaded.value, total_steps=9)
+    assert not config.difference(tmp_path, longer, experiment.free_on_resume(longer))
+    annealed = dataclasses.replace(longer, latent="annealed_normal")
+    assert len(config.difference(tmp_path, annealed, experiment.free_on_resume(annealed))) == 2
