@@ -25,7 +25,8 @@ from sagan_tf.data.source import Examples
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
-from sagan_tf.sampling.sampler import Sampler
+from sagan_tf.sampling.sampler import Sampler, Truncation
+from sagan_tf.sampling.standing_statistics import StandingStatistics
 from sagan_tf.training.checkpoints import CheckpointStore
 
 
@@ -151,17 +152,36 @@ class RunDirectory:
             )
         return generator, found, averaged
 
-    def sampler(self, *, average: bool | None = None, step: int | None = None) -> tuple[Sampler, int, bool]:
-        """The same, ready to draw images."""
+    def sampler(
+        self,
+        *,
+        average: bool | None = None,
+        step: int | None = None,
+        truncation: Truncation | None = None,
+        standing: bool = False,
+    ) -> tuple[Sampler, int, bool]:
+        """The same, ready to draw images; `standing` gathers standing statistics at this very truncation first."""
         generator, found, averaged = self.generator(average=average, step=step)
-        made = sampler_of(generator, n_classes=len(self.class_names), latent=self.experiment().latent)
+        latent = self.experiment().latent
+        if standing:
+            cut = {"truncation": truncation.mode, "threshold": truncation.threshold} if truncation else {}
+            StandingStatistics(latent=latent, **cut).gather(generator)
+        made = sampler_of(generator, n_classes=len(self.class_names), latent=latent, truncation=truncation)
         return made, found, averaged
 
 
-def sampler_of(generator: Generator, *, n_classes: int, latent: str) -> Sampler:
+def sampler_of(
+    generator: Generator, *, n_classes: int, latent: str, truncation: Truncation | None = None
+) -> Sampler:
     """A sampler of a built generator for a data set's classes."""
-    spec = generator.spec
-    return Sampler(generator, z_dim=spec.z_dim, n_classes=n_classes, resolution=spec.resolution, latent=latent)
+    return Sampler(
+        generator,
+        z_dim=generator.spec.z_dim,
+        n_classes=n_classes,
+        resolution=generator.spec.resolution,
+        latent=latent,
+        truncation=truncation,
+    )
 
 
 def _facts(examples: Examples) -> dict:

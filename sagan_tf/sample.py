@@ -11,8 +11,10 @@ from tqdm import tqdm
 
 from sagan_tf.config import ConfigError, nearest
 from sagan_tf.data.source import DataError
+from sagan_tf.latents import TRUNCATIONS
 from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.sampling import grids
+from sagan_tf.sampling.sampler import Truncation
 from sagan_tf.training.checkpoints import CheckpointError
 
 
@@ -87,9 +89,12 @@ def sample(flags: argparse.Namespace) -> None:
     names = run.class_names
     classes = parse_classes(flags.classes, names)
     labels = labels_for(classes, flags.num)
-    sampler, step, averaged = run.sampler(average=flags.average, step=flags.step)
-    weights = "averaged" if averaged else "raw"
-    print(f"Step {step}, {weights} weights, moving statistics, seed {flags.seed}, {flags.num} images", file=sys.stderr)
+    cut = Truncation(threshold=flags.truncation, mode=flags.truncation_mode) if flags.truncation is not None else None
+    standing = flags.statistics == "standing"
+    sampler, step, averaged = run.sampler(average=flags.average, step=flags.step, truncation=cut, standing=standing)
+    said = [f"Step {step}", "averaged weights" if averaged else "raw weights", f"{flags.statistics} statistics"]
+    said += [f"truncation {cut.threshold} ({cut.mode})" if cut else "no truncation", f"seed {flags.seed}"]
+    print(", ".join(said), file=sys.stderr)
     batches = with_progress(sampler.batches(labels, seed=flags.seed), flags.num)
     out = Path(flags.out) if flags.out else run.path / "samples" / f"sample-step-{step:08d}-seed-{flags.seed}.png"
     if flags.npz is None and out.suffix.lower() != ".png":
@@ -117,6 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--average", action=argparse.BooleanOptionalAction, default=None,
         help="the moving average of G, or its raw weights; the average by default if there is one",
+    )  # fmt: skip
+    parser.add_argument("--truncation", type=float, metavar="THRESHOLD", help="cut z; BigGAN's are 0.04 to 2")
+    parser.add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
+    parser.add_argument(
+        "--statistics", choices=["moving", "standing"], default="moving",
+        help="what the batch norms divide by: training's moving averages, or those of 100 fresh batches (BigGAN)",
     )  # fmt: skip
     flags = parser.parse_args(arguments)
     if flags.num < 1:

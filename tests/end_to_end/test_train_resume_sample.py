@@ -152,6 +152,19 @@ def test_sample_needs_the_run_directory_alone(straight, tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == ["00000_dots.png", "00001_dots.png", "00002_dots.png"]
 
 
+def test_standing_statistics_and_truncation_are_chosen_and_said(straight, tmp_path, capsys):
+    images = []
+    for name, options in {"moving": [], "standing": ["--statistics=standing", "--truncation=0.5"]}.items():
+        npz = tmp_path / f"{name}.npz"
+        assert sample.main([f"--run_dir={straight}", "--num=2", f"--npz={npz}", *options]) == 0
+        with np.load(npz) as file:
+            images.append(file["arr_0"])
+    said = capsys.readouterr().err
+    assert "moving statistics, no truncation" in said
+    assert "standing statistics, truncation 0.5 (resampled)" in said
+    assert np.abs(images[0].astype(int) - images[1]).max() > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sagan_tf.models.families import sagan
 from sagan_tf.models.generator import Generator
-from sagan_tf.sampling.sampler import Sampler, default_batch_size
+from sagan_tf.sampling.sampler import Sampler, Truncation, default_batch_size
 
 SPEC = sagan(32, width=4, attention=(), z_dim=8).with_classes(3)
 
@@ -36,6 +36,30 @@ def test_pixels_are_rounded_from_minus_one_to_one():
     for value, expected in ((-1.0, 0), (1.0, 255), (0.0, 128), (-0.5, 64), (0.00391, 128)):
         sampler = Sampler(constant(value), z_dim=2, n_classes=1, resolution=2, batch_size=1)
         assert (sampler.images([0]) == expected).all(), value
+
+
+def test_truncation_cuts_z_and_nothing_else():
+    """A generator that shows the largest |z| of each image: 64 entries of N(0, 1) hardly ever stay below 1."""
+
+    def largest(z, y, training):
+        return tf.broadcast_to((tf.reduce_max(tf.abs(z), 1) / 2 - 1)[:, None, None, None], [tf.shape(y)[0], 1, 1, 3])
+
+    def shown(truncation):
+        sampler = Sampler(largest, z_dim=64, n_classes=1, resolution=1, batch_size=8, truncation=truncation)
+        return sampler.images([0] * 8)[:, 0, 0, 0] / 127.5 * 2
+
+    assert shown(None).min() > 1.5
+    resampled = shown(Truncation(threshold=0.5))
+    assert resampled.min() > 0.4 and resampled.max() < 0.52
+    assert shown(Truncation(threshold=0.5, mode="scaled_truncated")).max() < 1.02
+    np.testing.assert_allclose(shown(Truncation(threshold=0.5, mode="scaled")), shown(None) / 2, atol=0.02)
+    for bad in ({"threshold": 0.0}, {"threshold": 1.0, "mode": "cut"}):
+        with pytest.raises(ValueError, match=r"threshold must be positive|truncation must be one of"):
+            Truncation(**bad)
+    with pytest.raises(ValueError, match="must be of a normal prior"):
+        Sampler(
+            largest, z_dim=2, n_classes=1, resolution=1, latent="bernoulli", truncation=Truncation(threshold=1.0)
+        )
 
 
 @pytest.mark.parametrize("label", [-1, 3, 10**6])
