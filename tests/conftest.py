@@ -1,5 +1,6 @@
 """Two logical CPU devices for the tests of replicas, and one place that says so."""
 
+import itertools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -33,3 +34,15 @@ def mirrored():
     from sagan_tf.training.strategy import create_strategy
 
     return create_strategy("mirrored")
+
+
+@pytest.fixture(scope="module")
+def unallocated():
+    """Networks built inside a tf.Graph hold no memory, since their initial values are operations."""
+    from sagan_tf.layers import initializers
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(initializers, "seeded", lambda name, seed: itertools.repeat("zeros"))
+    patch.setattr(initializers, "scaled", lambda initializer, gain: initializer)
+    yield
+    patch.undo()

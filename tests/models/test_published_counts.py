@@ -1,7 +1,6 @@
 """The arithmetic = the built networks = what others published, tensor by tensor."""
 
 import functools
-import itertools
 import json
 import math
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.interop import biggan_pytorch
-from sagan_tf.layers import initializers
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import acgan, biggan, sagan, sngan_projection
@@ -36,14 +34,7 @@ SPECS = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def unallocated():
-    """Networks built inside a graph hold no memory if their initial values are operations."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(initializers, "seeded", lambda name, seed: itertools.repeat("zeros"))
-    patch.setattr(initializers, "scaled", lambda initializer, gain: initializer)
-    yield
-    patch.undo()
+pytestmark = pytest.mark.usefixtures("unallocated")
 
 
 @functools.cache
