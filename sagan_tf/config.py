@@ -11,6 +11,7 @@ import difflib
 import importlib.util  # noqa: F401  gin 0.5.0 uses it without importing it
 import inspect
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -117,6 +118,8 @@ def _register(configurables: Mapping[str, Callable]) -> None:
 
 
 def _search() -> None:
+    """Plain files only: gin's other reader looks into Python packages and logs an error for every place without it."""
+    gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
     for path in SEARCH_PATHS:
         if str(path) not in gin.config._LOCATION_PREFIXES:
             gin.add_config_file_search_path(str(path))

@@ -48,9 +48,10 @@ def test_a_missing_file_offers_the_nearest_and_those_that_come_with_the_package(
         experiment.load([], [])
 
 
-def test_files_are_found_from_any_working_directory(tmp_path, monkeypatch):
+def test_files_are_found_from_any_working_directory_without_a_word(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     assert experiment.load(QUICKSTART, []).value.spec.resolution == 32
+    assert not caplog.records
 
 
 def test_later_bindings_win_and_defaults_can_be_bound_without_being_named():
