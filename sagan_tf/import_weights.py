@@ -19,8 +19,8 @@ from sagan_tf.data.source import DataError, Examples
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
 from sagan_tf.interop.tensor_files import WeightsError
 from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.train import build
 from sagan_tf.training.checkpoints import CheckpointError
-from sagan_tf.training.state import GAN
 
 FORMATS = {"biggan_pytorch": biggan_pytorch.load, "tfhub_biggan": tfhub_biggan.load}
 
@@ -37,13 +37,7 @@ def import_weights(flags: argparse.Namespace) -> Path:
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise RunError(f"--run_dir must be new or empty; received --run_dir={run.path}. Name another directory.")
     names = settings.data.class_names()
-    gan = GAN(
-        settings.spec.with_classes(len(names)),
-        optimizer=settings.optimizer,
-        average=settings.average,
-        numerics=settings.numerics,
-        seed=settings.seed,
-    )
+    gan = build(settings, len(names), tf.distribute.get_strategy())
     read = FORMATS[flags.format]
     generator = read(Path(flags.generator), gan.spec, shapes(gan.g_variables))
     discriminator = read(Path(flags.discriminator), gan.spec, shapes(gan.d_variables)) if flags.discriminator else {}

@@ -15,13 +15,13 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 import tensorflow as tf
 
 from sagan_tf import config, describe, experiment
 from sagan_tf.data.source import Examples
+from sagan_tf.evaluation.protocol import versions
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
@@ -142,15 +142,22 @@ class RunDirectory:
         averaged = settings.average is not None if average is None else average
         if averaged and settings.average is None:
             raise RunError(f"the run in {self.path} keeps no moving average of G. Leave --average out.")
-        generator = Generator(self.spec(), numerics=settings.numerics)
-        prefix = "average." if averaged else "generator."
-        variables = {prefix + name: v for name, v in named_variables(generator).items()}
+        generator = Generator(settings.sized(len(self.class_names)), numerics=settings.numerics)
+        return generator, self.restore(generator, "average" if averaged else "generator", step), averaged
+
+    def restore(self, network: tf.keras.Model, group: str, step: int | None = None) -> int:
+        """Reads a network's weights of a group ("generator", "average", "discriminator"), and returns their step.
+
+        Raises:
+          RunError: if there is no checkpoint.
+        """
+        variables = {f"{group}.{name}": v for name, v in named_variables(network).items()}
         found = self.checkpoints(say=lambda line: print(line, file=sys.stderr)).restore(variables, step)
         if found is None:
             raise RunError(
                 f"the run in {self.path} has no checkpoint yet. Train it first: repeat its command (run.json has it)."
             )
-        return generator, found, averaged
+        return found
 
     def sampler(
         self,
@@ -202,14 +209,5 @@ def _command() -> dict:
     return {
         "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "command": shlex.join(["python", "-m", "sagan_tf." + Path(sys.argv[0]).stem, *sys.argv[1:]]),
-        "versions": {
-            "sagan_tf": metadata.version("sagan_tf") if _installed("sagan_tf") else "checkout",
-            "tensorflow": tf.__version__,
-            "keras": tf.keras.layers.Layer.__module__.partition(".")[0],
-            "python": platform.python_version(),
-        },
+        "versions": {**versions(), "python": platform.python_version()},
     }
-
-
-def _installed(name: str) -> bool:
-    return any(True for _ in metadata.distributions(name=name))

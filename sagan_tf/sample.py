@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from sagan_tf.config import ConfigError, nearest
 from sagan_tf.data.source import DataError
+from sagan_tf.evaluation.cache import write_arrays
 from sagan_tf.latents import TRUNCATIONS
 from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.sampling import grids
@@ -70,11 +71,7 @@ def write_sheet(images: np.ndarray, labels: np.ndarray, names: Sequence[str], pa
 
 def write_npz(images: np.ndarray, labels: np.ndarray, path: Path) -> None:
     """`arr_0` uint8 (N,H,W,3) and `labels` int32 (N,), as the evaluation suites read them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        np.savez(file, arr_0=images, labels=labels)
-    temporary.replace(path)
+    write_arrays(path, {"arr_0": images, "labels": labels})
 
 
 def with_progress(batches: Iterable[np.ndarray], total: int) -> Iterator[np.ndarray]:

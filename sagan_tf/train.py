@@ -126,7 +126,7 @@ def train_run(
         store=store,
         actions=[
             loop.Action(every=settings.log_every, run=writer.scalars),
-            sheet_action(settings, gan, run, writer),
+            *([sheet_action(settings, gan, run, writer)] if settings.sample_every else []),
         ],
     )
 

@@ -17,9 +17,8 @@ from sagan_tf.evaluation.image_sets import ImageSet, example_images, generated_i
 from sagan_tf.evaluation.memorization import share_called_real
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts
 from sagan_tf.evaluation.real_side import KnownMoments
-from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.run_directory import RunDirectory
 
 SPLITS = ("train", "validation")
 
@@ -108,11 +107,7 @@ def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step:
 
 def _discriminator(run: RunDirectory, step: int | None) -> tuple[Discriminator, int]:
     discriminator = Discriminator(run.spec(), numerics=run.experiment().numerics)
-    variables = {f"discriminator.{name}": variable for name, variable in named_variables(discriminator).items()}
-    found = run.checkpoints().restore(variables, step)
-    if found is None:
-        raise RunError(f"the run in {run.path} has no checkpoint yet. Train it first: repeat its command.")
-    return discriminator, found
+    return discriminator, run.restore(discriminator, "discriminator", step)
 
 
 def _weights_hash(run: RunDirectory, step: int) -> str:

@@ -28,11 +28,6 @@ def named_variables(layer: tf.keras.layers.Layer) -> dict[str, tf.Variable]:
     return found
 
 
-def trainable_names(layer: tf.keras.layers.Layer) -> tuple[str, ...]:
-    """The names of `named_variables` that the optimizer moves, in their order."""
-    return tuple(name for name, variable in named_variables(layer).items() if variable.trainable)
-
-
 def _walk(value, path: str) -> Iterator[tuple[str, tf.Variable]]:
     if isinstance(value, tf.keras.layers.Layer):
         for name in sorted(vars(value)):
