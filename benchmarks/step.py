@@ -18,10 +18,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import experiment, train
+from sagan_tf import assembly, experiment
 from sagan_tf.models.generator import Generator
 from sagan_tf.run_directory import sampler_of
-from sagan_tf.training import loop
 
 
 def seconds(call: Callable[[], object], rounds: int) -> list[float]:
@@ -37,14 +36,13 @@ def seconds(call: Callable[[], object], rounds: int) -> list[float]:
 def training(settings: experiment.Experiment, rounds: int) -> tuple[list[float], int]:
     n_classes = len(settings.data.class_names())
     strategy = tf.distribute.get_strategy()
-    gan = train.build(settings, n_classes, strategy)
+    gan = assembly.build(settings, n_classes, strategy)
     resolution, batch = settings.spec.resolution, settings.batch_size
     rng = np.random.default_rng(0)
     images = tf.constant(rng.uniform(-1, 1, (batch, resolution, resolution, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, n_classes, batch), tf.int32)
     data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    draw = train.draw_of(settings, n_classes)
-    steps = loop.compile_steps(gan, settings.objective, draw, strategy, settings.discriminator_steps)
+    steps = assembly.steps_of(settings, gan, n_classes, strategy)
     return seconds(lambda: steps(data, tf.constant(1))["d_loss"].numpy(), rounds), batch
 
 

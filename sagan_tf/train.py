@@ -7,85 +7,21 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
-from sagan_tf import config, experiment
-from sagan_tf.data.pipeline import training_batches
+from sagan_tf import assembly, config, experiment, watching
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluate import evaluate_run
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
-from sagan_tf.layers.naming import named_variables
-from sagan_tf.models.generator import Generator
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.run_directory import RunDirectory, RunError, sampler_of
-from sagan_tf.sampling import grids
+from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
-from sagan_tf.training.draw import Draw
 from sagan_tf.training.state import GAN
 from sagan_tf.training.strategy import StrategyError, StrategyName, check_batch_size, create_strategy
 
 REFUSALS = (config.ConfigError, DataError, RunError, StrategyError, CheckpointError, loop.NonFiniteError)
-_SHEET_ROWS, _SHEET_COLUMNS = 10, 10
-
-
-def batches_from(settings: Experiment, examples: Examples, step: int) -> tf.data.Dataset:
-    """The training batches from a step on: exactly those that an uninterrupted run would get."""
-    return training_batches(
-        examples,
-        resolution=settings.spec.resolution,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        start_batch=step * settings.discriminator_steps,
-        transform=settings.transform,
-        cache_bytes=settings.cache_mb << 20,
-    )
-
-
-def build(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy) -> GAN:
-    """The run's state with fresh weights, on the strategy's devices."""
-    with strategy.scope():
-        return GAN(
-            settings.sized(n_classes),
-            optimizer=settings.optimizer,
-            average=settings.average,
-            numerics=settings.numerics,
-            seed=settings.seed,
-        )
-
-
-def draw_of(settings: Experiment, n_classes: int) -> Draw:
-    """The run's fakes."""
-    return Draw(
-        latent=settings.latent,
-        z_dim=settings.spec.z_dim,
-        n_classes=n_classes,
-        batch_size=settings.batch_size,
-        draws_per_step=settings.discriminator_steps + 1,
-        seed=settings.seed,
-        total_steps=settings.total_steps,
-    )
-
-
-def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer) -> loop.Action:
-    """A sheet of the same latents every `sample_every` steps: a row a class, ten at most; averaged weights if kept."""
-    spec = gan.spec
-    names = run.class_names[:_SHEET_ROWS]
-    labels = np.repeat(np.arange(len(names)), _SHEET_COLUMNS)
-    generator = gan.generator if gan.average is None else Generator(spec, numerics=settings.numerics)
-    sampler = sampler_of(generator, n_classes=len(run.class_names), latent=settings.latent)
-
-    def draw_sheet(step: int, logs: dict[str, float]) -> None:
-        if gan.average is not None:
-            for name, variable in named_variables(generator).items():
-                variable.assign(gan.shadow[name].read_value())
-        image = grids.sheet(sampler.images(labels), names)
-        grids.save(image, run.path / "samples" / f"step-{step:08d}.png")
-        writer.picture(step, "samples", np.asarray(image))
-
-    return loop.Action(every=settings.sample_every, run=draw_sheet)
 
 
 def stop_step(step: int, total: int, stop_after: int | None, stop_at: int | None) -> int:
@@ -98,7 +34,7 @@ def train_run(
 ) -> bool:
     """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it."""
     n_classes = len(examples.class_names)
-    gan = build(settings, n_classes, strategy)
+    gan = assembly.build(settings, n_classes, strategy)
     store = run.checkpoints(keep=settings.keep_checkpoints)
     step = resume(gan, store)
     stop_at = stop_step(step, settings.total_steps, flags.stop_after, flags.stop_at)
@@ -106,17 +42,10 @@ def train_run(
         print(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train.")
         return True
     writer = Writer(run.path, step=step)
-    batches = strategy.experimental_distribute_dataset(batches_from(settings, examples, step))
+    batches = strategy.experimental_distribute_dataset(assembly.batches_from(settings, examples, step))
     return loop.train(
         gan,
-        loop.compile_steps(
-            gan,
-            settings.objective,
-            draw_of(settings, n_classes),
-            strategy,
-            settings.discriminator_steps,
-            settings.procedure,
-        ),
+        assembly.steps_of(settings, gan, n_classes, strategy),
         batches,
         stop_at=stop_at,
         total_steps=settings.total_steps,
@@ -124,10 +53,7 @@ def train_run(
         batch_size=settings.batch_size,
         checkpoint_every=settings.checkpoint_every,
         store=store,
-        actions=[
-            loop.Action(every=settings.log_every, run=writer.scalars),
-            *([sheet_action(settings, gan, run, writer)] if settings.sample_every else []),
-        ],
+        actions=watching.actions(settings, gan, run, writer),
     )
 
 

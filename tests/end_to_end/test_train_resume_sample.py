@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from sagan_tf import describe, evaluate, sample, train
+from sagan_tf import assembly, describe, evaluate, sample, train
 from sagan_tf.run_directory import RunDirectory
 from sagan_tf.training import loop
 
@@ -79,7 +79,7 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights_bit_for_bit(stra
 
 def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_path, monkeypatch):
     run = tmp_path / "run"
-    compiled = loop.compile_steps
+    compiled = assembly.compile_steps
 
     def interrupted(*arguments):
         steps = compiled(*arguments)
@@ -90,7 +90,7 @@ def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_p
 
         return call
 
-    monkeypatch.setattr(loop, "compile_steps", interrupted)
+    monkeypatch.setattr(assembly, "compile_steps", interrupted)
     assert train.main([*TINY, f"--run_dir={run}", "--gin_bindings=train.steps_per_call=1"]) == loop.INTERRUPTED == 75
     assert RunDirectory(run).checkpoints().steps() == [1]
     monkeypatch.undo()

@@ -9,7 +9,7 @@ import tensorflow as tf
 from sagan_tf.models.families import sagan
 from sagan_tf.models.parts import Numerics
 from sagan_tf.objectives.objective import Objective
-from sagan_tf.training import loop
+from sagan_tf.training.compiled import compile_steps
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
@@ -43,7 +43,7 @@ def batches():
 def trained(steps_of_calls, strategy=None, gan=None, start=0, discriminator_steps=1, **options):
     strategy = strategy or tf.distribute.get_strategy()
     gan = gan or make(strategy=strategy, **options)
-    run = loop.compile_steps(gan, Objective(), draw(discriminator_steps + 1), strategy, discriminator_steps)
+    run = compile_steps(gan, Objective(), draw(discriminator_steps + 1), strategy, discriminator_steps)
     data = iter(strategy.experimental_distribute_dataset(batches().skip(start)))
     for n in steps_of_calls:
         logs = run(data, tf.constant(n))

@@ -1,0 +1,62 @@
+"""From an experiment to the objects that it describes: the state, its fakes, its batches, the compiled steps."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from sagan_tf.data.pipeline import training_batches
+from sagan_tf.data.source import Examples
+from sagan_tf.experiment import Experiment
+from sagan_tf.training.compiled import compile_steps
+from sagan_tf.training.draw import Draw
+from sagan_tf.training.state import GAN
+
+
+def batches_from(settings: Experiment, examples: Examples, step: int) -> tf.data.Dataset:
+    """The training batches from a step on: exactly those that an uninterrupted run would get."""
+    return training_batches(
+        examples,
+        resolution=settings.spec.resolution,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        start_batch=step * settings.discriminator_steps,
+        transform=settings.transform,
+        cache_bytes=settings.cache_mb << 20,
+    )
+
+
+def build(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy) -> GAN:
+    """The run's state with fresh weights, on the strategy's devices."""
+    with strategy.scope():
+        return GAN(
+            settings.sized(n_classes),
+            optimizer=settings.optimizer,
+            average=settings.average,
+            numerics=settings.numerics,
+            seed=settings.seed,
+        )
+
+
+def draw_of(settings: Experiment, n_classes: int) -> Draw:
+    """The run's fakes."""
+    return Draw(
+        latent=settings.latent,
+        z_dim=settings.spec.z_dim,
+        n_classes=n_classes,
+        batch_size=settings.batch_size,
+        draws_per_step=settings.discriminator_steps + 1,
+        seed=settings.seed,
+        total_steps=settings.total_steps,
+    )
+
+
+def steps_of(settings: Experiment, gan: GAN, n_classes: int, strategy: tf.distribute.Strategy) -> Callable:
+    """The run's compiled call of several steps; see `compile_steps`."""
+    return compile_steps(
+        gan,
+        settings.objective,
+        draw_of(settings, n_classes),
+        strategy,
+        settings.discriminator_steps,
+        settings.procedure,
+    )
