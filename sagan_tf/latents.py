@@ -30,9 +30,10 @@ def normal(shape: Shape, key: tf.Tensor) -> tf.Tensor:
     return math.sqrt(2.0) * tf.math.erfinv(2.0 * uniform(shape, key) - 1.0)
 
 
-def truncated_normal(shape: Shape, key: tf.Tensor, threshold: float) -> tf.Tensor:
+def truncated_normal(shape: Shape, key: tf.Tensor, threshold: tf.Tensor | float) -> tf.Tensor:
     """N(0, 1) given that every entry's absolute value is at most `threshold`, by the inverse distribution function."""
-    return math.sqrt(2.0) * tf.math.erfinv((2.0 * uniform(shape, key) - 1.0) * math.erf(threshold / math.sqrt(2.0)))
+    inside = tf.math.erf(tf.cast(threshold, tf.float32) / math.sqrt(2.0))
+    return math.sqrt(2.0) * tf.math.erfinv((2.0 * uniform(shape, key) - 1.0) * inside)
 
 
 def symmetric_uniform(shape: Shape, key: tf.Tensor) -> tf.Tensor:
@@ -112,7 +113,7 @@ def prior(name: str) -> Prior:
     return LATENTS[name]
 
 
-TRUNCATIONS: dict[str, Callable[[Shape, tf.Tensor, float], tf.Tensor]] = {
+TRUNCATIONS: dict[str, Callable[[Shape, tf.Tensor, tf.Tensor | float], tf.Tensor]] = {
     # BigGAN's text: entries beyond the threshold are drawn again until they are inside, which is this distribution.
     "resampled": truncated_normal,
     # DeepMind's published modules: threshold * N(0, 1) cut at 2.

@@ -1,19 +1,23 @@
-"""Images from a generator, each a function of (seed, its number, its label) and of nothing else."""
+"""Images from a generator, each a function of its seed, its label and the truncation, and of nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from sagan_tf import latents
-
-_PURPOSE = 2
+from sagan_tf.sampling.seeds import SeededLatents, image_seeds
 
 
 def default_batch_size(resolution: int) -> int:
     """Images a forward pass: 64 up to 64 px, a quarter as many for each doubling, so that memory stays level."""
     return max(1, 64 * 64**2 // max(64, resolution) ** 2)
+
+
+def to_pixels(images: tf.Tensor) -> tf.Tensor:
+    """[-1,1] to the nearest of 0..255, uint8."""
+    return tf.cast(tf.round(tf.clip_by_value((images + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +35,18 @@ class Truncation:
     mode: str = "resampled"
 
     def __post_init__(self):
-        self([1], latents.key(0, 0, 0))
-
-    def __call__(self, shape: list[int], key: tf.Tensor) -> tf.Tensor:
-        return latents.truncated(self.mode, shape, key, self.threshold)
+        latents.truncated(self.mode, [1], latents.key(0, 0, 0), self.threshold)
 
 
 class Sampler:
     """Draws uint8 images from a generator in inference mode.
 
-    z of image i comes from the key (seed, i) alone, and every forward pass has the same batch size, the last one
-    padded, so that image i doesn't depend on how many were asked for or in which order they are batched.
+    z of an image comes from its own seed alone, and every forward pass on every replica has the same batch size, the
+    last one padded, so that an image doesn't depend on how many were asked for, in which order they are batched, or
+    on how many devices.
+    generator: (z (B,z_dim), y (B,), training=False) -> images (B,R,R,3) in [-1,1].
     truncation: of a normal prior; None draws from the whole prior.
+    batch_size: of one replica's pass. strategy: whose replicas share the work; the current one by default.
 
     Raises:
       ValueError: for an unknown latent, or truncation of one that is not normal.
@@ -50,7 +54,7 @@ class Sampler:
 
     def __init__(
         self,
-        generator: tf.keras.Model,
+        generator: Callable,
         *,
         z_dim: int,
         n_classes: int,
@@ -58,39 +62,56 @@ class Sampler:
         latent: str = "normal",
         truncation: Truncation | None = None,
         batch_size: int | None = None,
+        strategy: tf.distribute.Strategy | None = None,
     ):
         self.z_dim = z_dim
         self.n_classes = n_classes
         self.resolution = resolution
-        self.batch_size = batch_size or default_batch_size(resolution)
-        if truncation is not None and latent not in ("normal", "annealed_normal"):
-            raise ValueError(f"truncation must be of a normal prior; this run's is latent={latent!r}. Leave it out.")
-        draw = truncation or latents.prior(latent)
+        self.truncation = truncation
+        strategy = strategy or tf.distribute.get_strategy()
+        per_replica = batch_size or default_batch_size(resolution)
+        self.batch_size = per_replica * strategy.num_replicas_in_sync
+        z_of = SeededLatents(z_dim=z_dim, latent=latent, mode=truncation.mode if truncation else None)
 
-        def z_of(key):
-            return draw([z_dim], key)
+        def forward(seeds, labels, thresholds):
+            def on_replica():
+                first = tf.distribute.get_replica_context().replica_id_in_sync_group * per_replica
+                own = [tf.reshape(x[first : first + per_replica], [per_replica]) for x in (seeds, labels, thresholds)]
+                return to_pixels(generator(z_of(own[0], own[2]), own[1], training=False))
 
-        @tf.function
-        def forward(keys, labels):
-            z = tf.map_fn(z_of, keys, fn_output_signature=tf.TensorSpec([z_dim], tf.float32))
-            images = generator(z, labels, training=False)
-            return tf.cast(tf.round(tf.clip_by_value((images + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)
+            return tf.concat(strategy.experimental_local_results(strategy.run(on_replica)), 0)
 
-        self._forward = forward
+        shape = [self.batch_size]
+        signature = [tf.TensorSpec(shape, kind) for kind in (tf.int64, tf.int32, tf.float32)]
+        self._forward = tf.function(forward, input_signature=signature).get_concrete_function()
 
-    def batches(self, labels: Sequence[int], *, seed: int = 0) -> Iterator[np.ndarray]:
-        """uint8 images (b,R,R,3) in the order of `labels` (N,), the last batch partial.
+    def batches(self, labels: Sequence[int], *, seed: int = 0, start: int = 0) -> Iterator[np.ndarray]:
+        """uint8 images (b,R,R,3) of the set `seed` in the order of `labels` (N,), from image `start` on.
+
+        The last batch is partial. Image i is that of the seed `image_seeds(seed, N)[i]`.
 
         Raises:
-          ValueError: if a label is out of range.
+          ValueError: if a label or the seed is out of range.
         """
-        labels = check_labels(labels, self.n_classes)
+        return self.of_seeds(image_seeds(seed, len(labels))[start:], labels[start:])
+
+    def of_seeds(self, seeds: Sequence[int], labels: Sequence[int]) -> Iterator[np.ndarray]:
+        """The same for one seed (int64) an image: seeds (N,), labels (N,).
+
+        Raises:
+          ValueError: if a label is out of range, or there are more or fewer of them than seeds.
+        """
+        labels, seeds = check_labels(labels, self.n_classes), np.asarray(seeds, np.int64)
+        if seeds.shape != labels.shape:
+            raise ValueError(f"seeds must be as many as labels; received {len(seeds)} seeds for {len(labels)} labels.")
+        return self._padded(seeds, labels)
+
+    def _padded(self, seeds: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
+        thresholds = np.full(self.batch_size, self.truncation.threshold if self.truncation else 1.0, np.float32)
         for start in range(0, len(labels), self.batch_size):
-            part = labels[start : start + self.batch_size]
-            padding = self.batch_size - len(part)
-            numbers = np.arange(start, start + self.batch_size, dtype=np.int64)
-            keys = np.stack([np.full_like(numbers, 256 * seed + _PURPOSE), numbers], axis=1)
-            yield self._forward(tf.constant(keys), tf.constant(np.pad(part, (0, padding)))).numpy()[: len(part)]
+            parts = [x[start : start + self.batch_size] for x in (seeds, labels)]
+            filled = [tf.constant(np.pad(x, (0, self.batch_size - len(x)))) for x in parts]
+            yield self._forward(*filled, tf.constant(thresholds)).numpy()[: len(parts[0])]
 
     def images(self, labels: Sequence[int], *, seed: int = 0) -> np.ndarray:
         """All images at once: (N,R,R,3) uint8."""

@@ -29,6 +29,29 @@ def test_an_image_does_not_depend_on_how_many_are_asked_for(sampler):
     assert sampler.images([]).shape == (0, 32, 32, 3)
 
 
+def test_an_image_does_not_depend_on_what_stands_beside_it(sampler):
+    labels, seeds = [2, 0, 1, 1, 2, 0, 0], [50, 6, 7, 0, 2**40, 3, 9]
+    together = np.concatenate(list(sampler.of_seeds(seeds, labels)))
+    for i in range(7):
+        (alone,) = sampler.of_seeds(seeds[i : i + 1], labels[i : i + 1])
+        np.testing.assert_array_equal(alone[0], together[i])
+    many = sampler.images([0, 1, 2, 0, 1], seed=5)
+    np.testing.assert_array_equal(np.concatenate(list(sampler.batches([0, 1, 2, 0, 1], seed=5, start=3))), many[3:])
+    (fourth,) = sampler.of_seeds([5 * 2**32 + 3], [0])
+    np.testing.assert_array_equal(fourth[0], many[3])
+    with pytest.raises(ValueError, match="received 2 seeds for 1 labels"):
+        sampler.of_seeds([1, 2], [0])
+
+
+def test_two_replicas_draw_the_same_images(sampler, mirrored):
+    labels = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1]
+    with mirrored.scope():
+        generator = Generator(SPEC)
+    two = Sampler(generator, z_dim=8, n_classes=3, resolution=32, batch_size=4, strategy=mirrored)
+    assert [len(batch) for batch in two.batches(labels)] == [8, 3]
+    np.testing.assert_array_equal(two.images(labels, seed=5), sampler.images(labels, seed=5))
+
+
 def test_pixels_are_rounded_from_minus_one_to_one():
     def constant(value):
         return lambda z, y, training: tf.fill([tf.shape(y)[0], 2, 2, 3], value)

@@ -1,0 +1,59 @@
+"""The seed of an image, and the z that it stands for: the one definition that sampling and serving share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf import latents
+
+_PURPOSE = 2
+_IMAGES_PER_SEED = 1 << 32
+
+
+def image_seeds(seed: int, count: int) -> np.ndarray:
+    """The seeds (count,) int64 of the images 0, 1, ... of a whole set: seed * 2^32 + i, so that sets never overlap.
+
+    Raises:
+      ValueError: if seed is not in [0, 2^31).
+    """
+    if not 0 <= seed < 1 << 31:
+        raise ValueError(f"seed must be in [0, 2^31); received seed={seed!r}.")
+    return seed * _IMAGES_PER_SEED + np.arange(count, dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeededLatents:
+    """z of images, each from its own seed alone, whatever stands beside it.
+
+    latent: the prior by name. mode: of truncation ("resampled", "scaled_truncated", "scaled"); None: the whole prior.
+
+    Raises:
+      ValueError: for an unknown latent or mode, or truncation of a prior that is not normal.
+    """
+
+    z_dim: int
+    latent: str = "normal"
+    mode: str | None = None
+
+    def __post_init__(self):
+        latents.prior(self.latent)
+        if self.mode is None:
+            return
+        if self.latent not in ("normal", "annealed_normal"):
+            raise ValueError(
+                f"truncation must be of a normal prior; this run's is latent={self.latent!r}. Leave it out."
+            )
+        latents.truncated(self.mode, [1], latents.key(0, 0, 0), 1.0)
+
+    def __call__(self, seeds: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
+        """Shapes: seeds (B,) int64, thresholds (B,) float32, positive (of no account without a mode) -> z (B,z_dim)."""
+
+        def one(arguments):
+            seed, threshold = arguments
+            key = tf.stack([tf.constant(_PURPOSE, tf.int64), seed])
+            if self.mode is None:
+                return latents.prior(self.latent)([self.z_dim], key)
+            return latents.TRUNCATIONS[self.mode]([self.z_dim], key, threshold)
+
+        return tf.map_fn(one, (seeds, thresholds), fn_output_signature=tf.TensorSpec([self.z_dim], tf.float32))
