@@ -39,6 +39,7 @@ class SelfAttention(tf.keras.layers.Layer):
     and its pooled keys need a quarter of the memory.
 
     Shapes: x (B,H,W,C) -> (B,H,W,C). C must be a multiple of 8; in the `code` form H and W must be even.
+    `observer`, if set, is called with the x of every pass: who wants its map then asks `attention(x)`.
 
     Raises:
       ValueError: at build, if C or H, W do not divide so.
@@ -49,6 +50,7 @@ class SelfAttention(tf.keras.layers.Layer):
         if form not in ("code", "paper", "v1"):
             raise ValueError(f"form must be 'code', 'paper' or 'v1'; received form={form!r}. SAGAN's code uses 'code'.")
         self.form = form
+        self.observer: Callable[[tf.Tensor], None] | None = None
         self._make_conv = conv
 
     def build(self, input_shape):
@@ -58,6 +60,7 @@ class SelfAttention(tf.keras.layers.Layer):
                 "self-attention must have a multiple of 8 channels and, in the 'code' form, even sides; received "
                 f"(H,W,C)=({height},{width},{channels}). Choose another width, feature map or form."
             )
+        self.side = height
         make = self._make_conv
         self.query, self.key = make(channels // 8), make(channels // 8)
         self.value = make({"code": channels // 2, "paper": channels // 8, "v1": channels}[self.form])
@@ -65,6 +68,8 @@ class SelfAttention(tf.keras.layers.Layer):
         self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros")
 
     def call(self, x, training=False):
+        if self.observer is not None:
+            self.observer(x)
         out, _ = self.attention(x, training=training)
         return tf.cast(tf.convert_to_tensor(self.gamma), x.dtype) * out + x
 
