@@ -37,8 +37,8 @@ def build(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy
         )
 
 
-def draw_of(settings: Experiment, n_classes: int) -> Draw:
-    """The run's fakes."""
+def draw_of(settings: Experiment, n_classes: int, noise: int = 0) -> Draw:
+    """The run's fakes; with another `noise`, others for the same steps."""
     return Draw(
         latent=settings.latent,
         z_dim=settings.spec.z_dim,
@@ -47,15 +47,18 @@ def draw_of(settings: Experiment, n_classes: int) -> Draw:
         draws_per_step=settings.discriminator_steps + 1,
         seed=settings.seed,
         total_steps=settings.total_steps,
+        noise=noise,
     )
 
 
-def steps_of(settings: Experiment, gan: GAN, n_classes: int, strategy: tf.distribute.Strategy) -> Callable:
+def steps_of(
+    settings: Experiment, gan: GAN, n_classes: int, strategy: tf.distribute.Strategy, noise: int = 0
+) -> Callable:
     """The run's compiled call of several steps; see `compile_steps`."""
     return compile_steps(
         gan,
         settings.objective,
-        draw_of(settings, n_classes),
+        draw_of(settings, n_classes, noise),
         strategy,
         settings.discriminator_steps,
         settings.procedure,

@@ -22,20 +22,22 @@ Layer = tf.keras.layers.Layer
 class Numerics:
     """How the networks are computed; the same networks and checkpoints whatever is chosen.
 
-    precision: "float32", or "bfloat16" activations and products with float32 weights, spectral norms, statistics,
-      softmax, heads and losses.
+    precision: "float32"; or "bfloat16" or "float16" activations and products with float32 weights, spectral norms,
+      statistics, softmax, heads and losses. Training in float16 scales its losses (training/loss_scale.py).
     resampling: form of the convolutions beside up- and downsampling: "fused", "plain", or "auto", by size.
 
     Raises:
       ValueError: for any other name.
     """
 
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     resampling: Literal["auto", "plain", "fused"] = "auto"
 
     def __post_init__(self):
-        if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision must be 'float32' or 'bfloat16'; received precision={self.precision!r}.")
+        if self.precision not in ("float32", "bfloat16", "float16"):
+            raise ValueError(
+                f"precision must be 'float32', 'bfloat16' or 'float16'; received precision={self.precision!r}."
+            )
         if self.resampling not in ("auto", "plain", "fused"):
             raise ValueError(f"resampling must be 'auto', 'plain' or 'fused'; received resampling={self.resampling!r}.")
 

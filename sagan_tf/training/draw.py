@@ -9,6 +9,7 @@ from sagan_tf import latents
 Batch = tuple[tf.Tensor, tf.Tensor]
 
 _PURPOSE_Z, _PURPOSE_Y, _PURPOSE_KEEP = 0, 1, 3
+_NOISE_STRIDE = 1 << 32  # seeds of one noise lie this far from those of the next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,11 @@ class Draw:
     """Random numbers as a function of (seed, step, number of the draw within the step).
 
     The batch of all replicas is drawn everywhere and each replica takes its slice, so that the numbers don't depend
-    on how many replicas there are. total_steps: over how many steps an annealed prior narrows.
+    on how many replicas there are. total_steps: over how many steps an annealed prior narrows. noise: other numbers for
+    the same steps, to go on after a roll-back; 0 is the run's own.
+
+    Raises:
+      ValueError: for a negative noise, or a seed that would run into it.
     """
 
     latent: str
@@ -26,6 +31,14 @@ class Draw:
     draws_per_step: int
     seed: int
     total_steps: int = 1_000_000
+    noise: int = 0
+
+    def __post_init__(self):
+        if self.noise < 0 or (self.noise and self.seed >= _NOISE_STRIDE):
+            raise ValueError(
+                f"noise must not be negative, and seed must stay below {_NOISE_STRIDE} where there is any; received "
+                f"noise={self.noise}, seed={self.seed}. Use another seed."
+            )
 
     def __call__(self, step: tf.Tensor, number: int) -> Batch:
         """z (b,z_dim) float32 and y (b,) int32 of this replica, b = batch_size / replicas."""
@@ -42,7 +55,7 @@ class Draw:
         return self._share(tf.cast(noise >= rate, tf.float32) / (1.0 - rate))
 
     def _key(self, purpose: int, step: tf.Tensor, number: int) -> tf.Tensor:
-        return latents.key(self.seed, purpose, step * self.draws_per_step + number)
+        return latents.key(self.seed + _NOISE_STRIDE * self.noise, purpose, step * self.draws_per_step + number)
 
     def _share(self, whole: tf.Tensor) -> tf.Tensor:
         """This replica's rows of the batch of all replicas."""
