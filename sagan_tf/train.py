@@ -14,6 +14,7 @@ from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluate import evaluate_run
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
+from sagan_tf.interruption import INTERRUPTED
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.training import loop
@@ -122,7 +123,7 @@ def run_training(flags: argparse.Namespace) -> int:
     run.prepare(loaded, examples, allow_change=flags.allow_config_change)
     if not train_run(run, settings, examples, strategy=strategy, flags=flags):
         report(run, settings, finished=False)
-        return loop.INTERRUPTED
+        return INTERRUPTED
     finished = run.checkpoints().steps()[-1] >= settings.total_steps
     if finished and evaluation and not run.is_evaluated(settings.total_steps):
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
@@ -137,6 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except REFUSALS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # during the evaluation at the end, which keeps what it has measured so far
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

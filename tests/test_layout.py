@@ -15,11 +15,12 @@ ALLOWED = {
     "objectives": set(),
     "data": set(),
     "config": set(),
+    "interruption": set(),
     "models": {"layers"},
     "monitoring": {"layers"},
     "sampling": {"layers", "latents"},
-    "evaluation": {"sampling", "data"},
-    "training": {"models", "objectives", "latents", "data", "layers"},
+    "evaluation": {"sampling", "data", "interruption"},
+    "training": {"models", "objectives", "latents", "data", "layers", "interruption"},
     "interop": {"models", "sampling", "layers"},
 }
 ONLY_IN = {

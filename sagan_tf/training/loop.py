@@ -1,7 +1,6 @@
 """The loop: calls of several compiled steps, and between them progress, logs, samples, checkpoints and signals."""
 
 import math
-import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,10 +8,9 @@ from dataclasses import dataclass
 import tensorflow as tf
 from tqdm import tqdm
 
+from sagan_tf.interruption import Interruption
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.state import GAN
-
-INTERRUPTED = 75  # exit code: saved after SIGTERM or SIGINT, run the same command again
 
 
 class NonFiniteError(RuntimeError):
@@ -25,26 +23,6 @@ class Action:
 
     every: int
     run: Callable[[int, dict[str, float]], None]
-
-
-class Interruption:
-    """Remembers SIGTERM and SIGINT while the loop runs; the second one acts as it would without us."""
-
-    def __enter__(self) -> "Interruption":
-        self.received: int | None = None
-        self._before = {s: signal.signal(s, self._remember) for s in (signal.SIGTERM, signal.SIGINT)}
-        return self
-
-    def _remember(self, number, frame) -> None:
-        self.received = number
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def __exit__(self, *_) -> None:
-        self._restore()
 
 
 def train(
