@@ -8,6 +8,13 @@ from pathlib import Path
 __version__ = "0.1.0"
 
 
+def load(run, *, average=None, step=None, statistics=None):
+    """A trained run, ready to draw images: `sagan_tf.load("RUN").images([3, "cat"], seed=7)`; see TrainedModel."""
+    from sagan_tf.trained import TrainedModel  # here, so that importing the package stays light
+
+    return TrainedModel(run, average=average, step=step, statistics=statistics)
+
+
 def _import_tensorflow() -> None:
     """Imports TensorFlow without its start-up notes; they are shown if the import or a GPU that is there fails.
 

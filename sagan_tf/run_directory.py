@@ -9,6 +9,7 @@
     tensorboard/                the same for TensorBoard
 """
 
+import dataclasses
 import datetime
 import json
 import platform
@@ -26,7 +27,7 @@ from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.sampling.sampler import Sampler, Truncation
-from sagan_tf.sampling.standing_statistics import StandingStatistics
+from sagan_tf.sampling.standing_statistics import StandingStatistics, Statistics
 from sagan_tf.training.checkpoints import CheckpointStore
 
 
@@ -130,19 +131,24 @@ class RunDirectory:
     def checkpoints(self, keep: int = 3, say: Callable[[str], None] = print) -> CheckpointStore:
         return CheckpointStore(self.path / "checkpoints", keep=keep, say=say)
 
-    def generator(self, *, average: bool | None = None, step: int | None = None) -> tuple[Generator, int, bool]:
+    def generator(
+        self, *, average: bool | None = None, step: int | None = None, statistics: Statistics | None = None
+    ) -> tuple[Generator, int, bool]:
         """G with the weights of the newest good checkpoint (or of `step`), that step, and whether they are averaged.
 
         average: the moving average or the raw weights; None: the average if the run keeps one.
+        statistics: what its norms divide by in inference; None: what the run's description says.
 
         Raises:
           RunError: if there is no checkpoint, or an average is asked for and the run keeps none.
         """
-        settings = self.experiment()
+        settings, spec = self.experiment(), self.spec()
         averaged = settings.average is not None if average is None else average
         if averaged and settings.average is None:
             raise RunError(f"the run in {self.path} keeps no moving average of G. Leave --average out.")
-        generator = Generator(settings.sized(len(self.class_names)), numerics=settings.numerics)
+        if statistics is not None:
+            spec = dataclasses.replace(spec, inference_statistics="batch" if statistics == "batch" else "moving")
+        generator = Generator(spec, numerics=settings.numerics)
         return generator, self.restore(generator, "average" if averaged else "generator", step), averaged
 
     def restore(self, network: tf.keras.Model, group: str, step: int | None = None) -> int:
@@ -165,12 +171,16 @@ class RunDirectory:
         average: bool | None = None,
         step: int | None = None,
         truncation: Truncation | None = None,
-        standing: bool = False,
+        statistics: Statistics | None = None,
     ) -> tuple[Sampler, int, bool]:
-        """The same, ready to draw images; `standing` gathers standing statistics at this very truncation first."""
-        generator, found, averaged = self.generator(average=average, step=step)
+        """The same, ready to draw images; "standing" statistics are gathered at this very truncation first.
+
+        statistics: None: standing for a truncated z, as BigGAN's, otherwise what the run's description says.
+        """
+        statistics = statistics or ("standing" if truncation else None)
+        generator, found, averaged = self.generator(average=average, step=step, statistics=statistics)
         latent = self.experiment().latent
-        if standing:
+        if statistics == "standing":
             cut = {"truncation": truncation.mode, "threshold": truncation.threshold} if truncation else {}
             StandingStatistics(latent=latent, **cut).gather(generator)
         made = sampler_of(generator, n_classes=len(self.class_names), latent=latent, truncation=truncation)

@@ -87,8 +87,9 @@ def sample(flags: argparse.Namespace) -> None:
     classes = parse_classes(flags.classes, names)
     labels = labels_for(classes, flags.num)
     cut = Truncation(threshold=flags.truncation, mode=flags.truncation_mode) if flags.truncation is not None else None
-    standing = flags.statistics == "standing"
-    sampler, step, averaged = run.sampler(average=flags.average, step=flags.step, truncation=cut, standing=standing)
+    sampler, step, averaged = run.sampler(
+        average=flags.average, step=flags.step, truncation=cut, statistics=flags.statistics
+    )
     said = [f"Step {step}", "averaged weights" if averaged else "raw weights", f"{flags.statistics} statistics"]
     said += [f"truncation {cut.threshold} ({cut.mode})" if cut else "no truncation", f"seed {flags.seed}"]
     print(", ".join(said), file=sys.stderr)

@@ -1,5 +1,6 @@
 """Images from a generator, each a function of its seed, its label and the truncation, and of nothing else."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -68,22 +69,44 @@ class Sampler:
         self.n_classes = n_classes
         self.resolution = resolution
         self.truncation = truncation
-        strategy = strategy or tf.distribute.get_strategy()
-        per_replica = batch_size or default_batch_size(resolution)
-        self.batch_size = per_replica * strategy.num_replicas_in_sync
-        z_of = SeededLatents(z_dim=z_dim, latent=latent, mode=truncation.mode if truncation else None)
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.per_replica = batch_size or default_batch_size(resolution)
+        self.batch_size = self.per_replica * self.strategy.num_replicas_in_sync
+        self._generator = generator
+        self._z_of = SeededLatents(z_dim=z_dim, latent=latent, mode=truncation.mode if truncation else None)
 
-        def forward(seeds, labels, thresholds):
+    @functools.cached_property
+    def _from_seeds(self) -> Callable:
+        """(seeds, labels, thresholds), a whole batch -> uint8 images."""
+
+        def draw(seeds, labels, thresholds):
+            return to_pixels(self._generator(self._z_of(seeds, thresholds), labels, training=False))
+
+        return self._compiled(draw, tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int32), tf.TensorSpec([]))
+
+    @functools.cached_property
+    def _from_latents(self) -> Callable:
+        """(z, labels), a whole batch -> images in [-1,1]."""
+
+        def draw(z, labels):
+            return self._generator(z, labels, training=False)
+
+        return self._compiled(draw, tf.TensorSpec([self.z_dim]), tf.TensorSpec([], tf.int32))
+
+    def _compiled(self, draw: Callable, *rows: tf.TensorSpec) -> Callable:
+        """`draw`, of one replica's rows, as one graph for the whole batch. A concrete function, since TensorFlow
+        takes many samplers' graphs for one function that is traced too often."""
+
+        def whole(*inputs):
             def on_replica():
-                first = tf.distribute.get_replica_context().replica_id_in_sync_group * per_replica
-                own = [tf.reshape(x[first : first + per_replica], [per_replica]) for x in (seeds, labels, thresholds)]
-                return to_pixels(generator(z_of(own[0], own[2]), own[1], training=False))
+                first = tf.distribute.get_replica_context().replica_id_in_sync_group * self.per_replica
+                own = [x[first : first + self.per_replica] for x in inputs]
+                return draw(*(tf.ensure_shape(x, [self.per_replica, *x.shape[1:]]) for x in own))
 
-            return tf.concat(strategy.experimental_local_results(strategy.run(on_replica)), 0)
+            return tf.concat(self.strategy.experimental_local_results(self.strategy.run(on_replica)), 0)
 
-        shape = [self.batch_size]
-        signature = [tf.TensorSpec(shape, kind) for kind in (tf.int64, tf.int32, tf.float32)]
-        self._forward = tf.function(forward, input_signature=signature).get_concrete_function()
+        signature = [tf.TensorSpec([self.batch_size, *row.shape], row.dtype) for row in rows]
+        return tf.function(whole, input_signature=signature).get_concrete_function()
 
     def batches(self, labels: Sequence[int], *, seed: int = 0, start: int = 0) -> Iterator[np.ndarray]:
         """uint8 images (b,R,R,3) of the set `seed` in the order of `labels` (N,), from image `start` on.
@@ -104,14 +127,27 @@ class Sampler:
         labels, seeds = check_labels(labels, self.n_classes), np.asarray(seeds, np.int64)
         if seeds.shape != labels.shape:
             raise ValueError(f"seeds must be as many as labels; received {len(seeds)} seeds for {len(labels)} labels.")
-        return self._padded(seeds, labels)
+        thresholds = np.full(len(labels), self.truncation.threshold if self.truncation else 1.0, np.float32)
+        return self._padded(lambda: self._from_seeds, seeds, labels, thresholds)
 
-    def _padded(self, seeds: np.ndarray, labels: np.ndarray) -> Iterator[np.ndarray]:
-        thresholds = np.full(self.batch_size, self.truncation.threshold if self.truncation else 1.0, np.float32)
-        for start in range(0, len(labels), self.batch_size):
-            parts = [x[start : start + self.batch_size] for x in (seeds, labels)]
-            filled = [tf.constant(np.pad(x, (0, self.batch_size - len(x)))) for x in parts]
-            yield self._forward(*filled, tf.constant(thresholds)).numpy()[: len(parts[0])]
+    def of_latents(self, z: np.ndarray, labels: Sequence[int]) -> Iterator[np.ndarray]:
+        """Images (b,R,R,3) float32 in [-1,1] of given z (N,z_dim) and labels (N,), in their order.
+
+        Raises:
+          ValueError: if a label is out of range, or z has another shape.
+        """
+        labels, z = check_labels(labels, self.n_classes), np.asarray(z, np.float32)
+        if z.shape != (len(labels), self.z_dim):
+            raise ValueError(f"z must have the shape ({len(labels)}, {self.z_dim}); received shape {z.shape}.")
+        return self._padded(lambda: self._from_latents, z, labels)
+
+    def _padded(self, forward: Callable[[], Callable], *inputs: np.ndarray) -> Iterator[np.ndarray]:
+        """Batch after batch, the last one filled up with zeros; without inputs nothing is compiled."""
+        for start in range(0, len(inputs[0]), self.batch_size):
+            parts = [x[start : start + self.batch_size] for x in inputs]
+            count = len(parts[0])
+            filled = [np.concatenate([x, np.zeros([self.batch_size - count, *x.shape[1:]], x.dtype)]) for x in parts]
+            yield forward()(*map(tf.constant, filled)).numpy()[:count]
 
     def images(self, labels: Sequence[int], *, seed: int = 0) -> np.ndarray:
         """All images at once: (N,R,R,3) uint8."""

@@ -1,6 +1,7 @@
 """Standing statistics: the batch norms' moments averaged over many batches of samples (Brock et al. 2018, C.1)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow as tf
 from sagan_tf import latents
 from sagan_tf.layers.naming import named_variables
 
+Statistics = Literal["moving", "batch", "standing"]
 _PURPOSE_Z, _PURPOSE_Y = 4, 5
 
 
@@ -39,8 +41,8 @@ class StandingStatistics:
                 raise ValueError(f"{name} must be at least 1; received {name}={getattr(self, name)!r}.")
         latents.prior(self.latent)
         if self.threshold is not None:
-            if self.latent != "normal":
-                raise ValueError(f"truncation must be of latent='normal'; received latent={self.latent!r}.")
+            if self.latent not in ("normal", "annealed_normal"):
+                raise ValueError(f"truncation must be of a normal prior; received latent={self.latent!r}.")
             self._z([1, 1], 0)
 
     def _z(self, shape: list[int], number: tf.Tensor | int) -> tf.Tensor:

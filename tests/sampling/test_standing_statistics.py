@@ -66,7 +66,7 @@ def test_a_tighter_truncation_has_a_smaller_variance(generator):
     [
         ({"passes": 0}, "passes must be at least 1"),
         ({"latent": "gauss"}, "latent must be one of"),
-        ({"latent": "uniform", "threshold": 0.5}, "truncation must be of latent='normal'"),
+        ({"latent": "uniform", "threshold": 0.5}, "truncation must be of a normal prior"),
         ({"threshold": -1.0}, "threshold must be positive"),
         ({"truncation": "cut", "threshold": 1.0}, "truncation must be one of"),
     ],

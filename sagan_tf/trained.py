@@ -1,0 +1,132 @@
+"""A trained run as one object: classes, seeds and truncation in, images out."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.config import nearest
+from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.sampling.attention_maps import attention_maps
+from sagan_tf.sampling.sampler import Sampler, Truncation
+from sagan_tf.sampling.seeds import SeededLatents, image_seeds
+from sagan_tf.sampling.standing_statistics import Statistics
+
+Class = int | str
+
+
+class TrainedModel:
+    """The generator of a run's newest checkpoint.
+
+    ```
+    model = sagan_tf.load("RUN")
+    images = model.images([3, "cat"], seed=7, truncation=0.5)        # uint8 (2,R,R,3)
+    ```
+
+    average: the moving average of G or its raw weights; None: the average if the run keeps one.
+    step: a checkpoint's; None: the newest.
+    statistics: what the norms divide by: training's "moving" averages, the "batch"'s own moments (an image then depends
+      on its batch), or "standing" ones, gathered anew for every truncation; None: standing for a truncated z, as
+      BigGAN's, otherwise what the run's description says.
+
+    Raises:
+      RunError: if there is no run or no checkpoint, or an average is asked for and the run keeps none.
+    """
+
+    def __init__(
+        self,
+        run: Path | str,
+        *,
+        average: bool | None = None,
+        step: int | None = None,
+        statistics: Statistics | None = None,
+    ):
+        self.run = RunDirectory.open(run)
+        self.class_names = self.run.class_names
+        self.latent = self.run.experiment().latent
+        self.generator, self.step, self.averaged = self.run.generator(average=average, step=step)
+        self.spec = self.generator.spec
+        self._asked_statistics = statistics
+        self._samplers: dict[Truncation | None, Sampler] = {}
+
+    def statistics(self, truncation: Truncation | None) -> Statistics:
+        """What the norms divide by at this truncation."""
+        return self._asked_statistics or ("standing" if truncation else self.spec.inference_statistics)
+
+    def labels(self, classes: Iterable[Class]) -> np.ndarray:
+        """Classes by index or name to labels (N,) int32.
+
+        Raises:
+          RunError: for a class that isn't there, with the nearest name.
+        """
+        return np.asarray([class_index(c, self.class_names) for c in classes], np.int32)
+
+    def sampler(self, truncation: Truncation | None = None) -> Sampler:
+        """What draws the images, with its statistics; made once for each truncation."""
+        if truncation not in self._samplers:
+            self._samplers[truncation], _, _ = self.run.sampler(
+                average=self.averaged, step=self.step, truncation=truncation, statistics=self.statistics(truncation)
+            )
+        return self._samplers[truncation]
+
+    def images(
+        self,
+        classes: Iterable[Class],
+        *,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        truncation: Truncation | float | None = None,
+    ) -> np.ndarray:
+        """An image for each class, uint8 (N,R,R,3).
+
+        seed: of the whole set; image i has the seed `image_seeds(seed, N)[i]`. seeds: one int64 an image instead.
+        truncation: a threshold, resampled, or a Truncation that names its mode.
+
+        Raises:
+          RunError: for a class that isn't there. ValueError: for a wrong seed or truncation.
+        """
+        labels = self.labels(classes)
+        chosen = image_seeds(seed, len(labels)) if seeds is None else seeds
+        empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.uint8)
+        return np.concatenate([empty, *self.sampler(as_truncation(truncation)).of_seeds(chosen, labels)])
+
+    def z(self, seeds: Sequence[int], *, truncation: Truncation | float | None = None) -> np.ndarray:
+        """The z (N,z_dim) that images of these seeds are made from."""
+        cut = as_truncation(truncation)
+        z_of = SeededLatents(z_dim=self.spec.z_dim, latent=self.latent, mode=cut.mode if cut else None)
+        thresholds = tf.fill([len(seeds)], cut.threshold if cut else 1.0)
+        return z_of(tf.constant(np.asarray(seeds, np.int64)), thresholds).numpy()
+
+    def generate(
+        self, z: np.ndarray, classes: Iterable[Class], *, truncation: Truncation | float | None = None
+    ) -> np.ndarray:
+        """Images (N,R,R,3) float32 in [-1,1] of given z (N,z_dim), as they are; `truncation` chooses the statistics."""
+        return np.concatenate(list(self.sampler(as_truncation(truncation)).of_latents(z, self.labels(classes))))
+
+    def attention(self, z: np.ndarray, classes: Iterable[Class]) -> dict[str, np.ndarray]:
+        """What each location of these images attends to, by layer: (N,H,W,h,w); see sampling/attention_maps.py."""
+        _, maps = attention_maps(self.generator, tf.constant(z, tf.float32), tf.constant(self.labels(classes)))
+        return {name: values.numpy() for name, values in maps.items()}
+
+
+def as_truncation(truncation: Truncation | float | None) -> Truncation | None:
+    """A bare threshold is BigGAN's: entries beyond it are drawn again."""
+    return truncation if isinstance(truncation, Truncation | None) else Truncation(threshold=float(truncation))
+
+
+def class_index(word: Class, names: Sequence[str]) -> int:
+    """A class by index or name.
+
+    Raises:
+      RunError: for one that isn't there, with the nearest name.
+    """
+    if isinstance(word, str) and word in names:
+        return list(names).index(word)
+    if str(word).isdigit() and int(word) < len(names):
+        return int(word)
+    raise RunError(
+        f"classes must be names or indices of this run's {len(names)} classes; received {word!r}. "
+        f"{nearest(str(word), names)}Classes: {', '.join(f'{i} {name}' for i, name in enumerate(names[:30]))}"
+        + (", ..." if len(names) > 30 else ".")
+    )
