@@ -1,4 +1,10 @@
-"""Scalars and pictures of training, as JSON lines and TensorBoard events."""
+"""What is watched, written down: JSON lines for programs, TensorBoard events for eyes.
+
+    train.jsonl   every `log_every` steps: {"step": 25, "d_loss": ..., "g_loss": ..., "logits_real": ...,
+                  "gamma/generator.long_range.3": ..., "images_per_second": ..., "seconds_per_step": ..., ...}
+    looks.jsonl   every `Watching.every` steps: spectra, distances of samples, signs of collapse; see looks.py
+    tensorboard/  the same numbers, and the sheets of samples
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,34 +13,51 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.monitoring.looks import Look
+
 
 class Writer:
-    """Writes to FOLDER/train.jsonl and FOLDER/tensorboard from `step` on.
+    """Writes below `folder` from `step` on.
 
     Lines of steps after `step` belong to a past that was lost (the run goes on from an older checkpoint): they are
     cut off, so that every step stands once.
     """
 
     def __init__(self, folder: Path, *, step: int = 0):
-        self._path = Path(folder) / "train.jsonl"
-        if self._path.exists():
-            _cut_after(self._path, step)
+        self._train, self._looks = Path(folder) / "train.jsonl", Path(folder) / "looks.jsonl"
+        for path in (self._train, self._looks):
+            if path.exists():
+                _cut_after(path, step)
         self._events = tf.summary.create_file_writer(str(Path(folder) / "tensorboard"))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """One line and one event a value, at a step."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
-        with self._events.as_default(step):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
-        self._events.flush()
+        _append(self._train, json.dumps({"step": step, **values}))
+        self._event(step, values)
+
+    def look(self, look: Look) -> None:
+        """One line, and its numbers as "distance/KIND" and "sigma_I/KERNEL"."""
+        _append(self._looks, look.to_json())
+        distances = {f"distance/{kind}": value for kind, value in vars(look.distances).items()}
+        spectra = {f"sigma_{i}/{name}": value for name, top in look.spectra.items() for i, value in enumerate(top)}
+        self._event(look.step, distances | spectra)
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
         """A picture (H,W,3) uint8 for TensorBoard."""
         with self._events.as_default(step):
             tf.summary.image(name, image[None])
         self._events.flush()
+
+    def _event(self, step: int, values: Mapping[str, float]) -> None:
+        with self._events.as_default(step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self._events.flush()
+
+
+def _append(path: Path, line: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
 
 
 def _cut_after(path: Path, step: int) -> None:

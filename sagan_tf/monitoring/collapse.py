@@ -1,0 +1,100 @@
+"""The signs of training collapse (Brock et al. 2018, section 4 and appendix F)."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sagan_tf.monitoring.looks import Look
+
+# Looks that make up "lately"; how few of them say nothing yet; how many in a row must show two signs.
+RECENT, FEWEST, PATIENCE = 10, 5, 3
+_GROWTH = 2.0
+_JUMP, _SPREADS = 0.5, 6.0
+_SHRUNK, _EQUAL = 0.25, 0.02
+_ZERO = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """How closely a run is watched.
+
+    every: steps between looks (spectra of all kernels, distances of samples, signs of collapse); 0 never.
+    collapse: what happens when they say that training has collapsed: "warn", "stop", or "off" (nothing is judged).
+
+    Raises:
+      ValueError: for another word, or an interval that is no integer of at least 0.
+    """
+
+    every: int = 100
+    collapse: Literal["warn", "stop", "off"] = "warn"
+
+    def __post_init__(self):
+        if self.collapse not in ("warn", "stop", "off"):
+            raise ValueError(f"collapse must be 'warn', 'stop' or 'off'; received collapse={self.collapse!r}.")
+        if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 0:
+            raise ValueError(f"every must be an integer of at least 0; received every={self.every!r}.")
+
+
+def signs(look: Look, before: Sequence[Look]) -> tuple[str, ...]:
+    """What speaks for collapse, in words; at most one each of G's spectra, D's loss and the samples.
+
+    spectra: sigma_0 of a kernel of G is twice its recent median. The paper saw it grow, then explode, in a few layers,
+      mostly the first; D's spectra, noisy and jumping, are not judged.
+    D's loss: it jumps up (the paper's sign), or is zero (G has nothing left to learn from).
+    samples: they are equal, or their distance, overall or within classes, is a quarter of its recent median.
+
+    The paper gives no thresholds; these are ours. Any one of them occurs in healthy runs.
+    """
+    recent = before[-RECENT:] if len(before) >= FEWEST else ()
+    return tuple(sign for judge in (_spectra, _d_loss, _samples) for sign in judge(look, recent))
+
+
+def has_collapsed(found: tuple[str, ...], before: Sequence[Look]) -> bool:
+    """Whether two signs have now stood in PATIENCE looks in a row; True once for each such row."""
+    return len(found) >= 2 and len(_row(before)) == PATIENCE - 1
+
+
+def last_healthy_step(before: Sequence[Look]) -> int:
+    """The step of the look ahead of the row of suspicious ones; 0 if there is none."""
+    healthy = before[: len(before) - len(_row(before))]
+    return healthy[-1].step if healthy else 0
+
+
+def _row(before: Sequence[Look]) -> Sequence[Look]:
+    """The last looks, as far back as all have two signs."""
+    start = next((i + 1 for i in range(len(before) - 1, -1, -1) if len(before[i].signs) < 2), 0)
+    return before[start:]
+
+
+def _spectra(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+    growth = {}
+    for name, values in look.spectra.items() if recent else ():
+        usual = statistics.median(past.spectra[name][0] for past in recent)
+        if name.startswith("generator.") and values[0] > _GROWTH * usual > 0:
+            growth[name] = values[0] / usual
+    if growth:
+        worst = max(growth, key=growth.__getitem__)
+        yield f"sigma_0 of {worst} is {growth[worst]:.1f} times what it was lately ({look.spectra[worst][0]:.3g})"
+
+
+def _d_loss(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+    usual = statistics.median(past.d_loss for past in recent) if recent else look.d_loss
+    spread = statistics.median(abs(past.d_loss - usual) for past in recent) if recent else 0.0
+    if abs(look.d_loss) < _ZERO:
+        yield f"D's loss is zero ({look.d_loss:.3g})"
+    elif look.d_loss - usual > max(_JUMP, _SPREADS * spread):
+        yield f"D's loss jumped from {usual:.3g} to {look.d_loss:.3g}"
+
+
+def _samples(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+    if look.distances.overall < _EQUAL:
+        yield f"the samples are equal (distance {look.distances.overall:.3g})"
+        return
+    for kind in ("overall", "within_class"):
+        distance = getattr(look.distances, kind)
+        usual = statistics.median(getattr(past.distances, kind) for past in recent) if recent else distance
+        if distance < _SHRUNK * usual:
+            where = "" if kind == "overall" else " within a class"
+            yield f"the distance of samples{where} fell from {usual:.3g} to {distance:.3g}"
+            return
