@@ -9,7 +9,7 @@ from sagan_tf.layers.self_attention import SelfAttention
 
 
 def attention_layers(network: tf.keras.Model) -> dict[str, SelfAttention]:
-    """The network's self-attention layers in the order of its pass, by the side of their feature map: "attention_64"."""
+    """Self-attention layers in the order of the pass, named by the side of their feature map: "attention_64"."""
     return {f"attention_{layer.side}": layer for layer in network.long_range if isinstance(layer, SelfAttention)}
 
 

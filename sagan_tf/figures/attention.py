@@ -1,0 +1,87 @@
+"""Where chosen points of an image look (Zhang et al. 2019, Figures 1 and 5)."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from sagan_tf.figures import canvas
+from sagan_tf.figures.query_points import location, spread_points
+
+SHARE = 0.5  # of a map's weight lies inside its contour
+_FINE = 8  # a map is drawn on a grid that many times finer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Looked:
+    """An image (R,R,3) uint8, the maps of one attention layer on it (H,W,h,w), and a caption."""
+
+    image: np.ndarray
+    maps: np.ndarray
+    caption: str
+
+
+def attention_figure(looked: Sequence[Looked], *, title: str, points: Sequence[tuple[int, int]] | None = None,
+                     count: int = 4):
+    """A row an image: the image with its query points, then each point's map over the image.
+
+    points: pixels (x, y), the same in every image; None: `count` an image, chosen by `spread_points`. The contour holds
+    the locations with the most weight, together half of the map; below it stands the part of the image that they take.
+
+    Raises:
+      ValueError: for more points than colors.
+    """
+    count = len(points) if points else count
+    if not 1 <= count <= len(canvas.COLORS):
+        raise ValueError(f"the query points must be 1 to {len(canvas.COLORS)} an image; received {count}.")
+    height = 1.6 * len(looked) + 0.55
+    made, axes = canvas.figure(len(looked), count + 1, size=(1.45 * (count + 1), height), wspace=0.05, hspace=0.17,
+                               left=0.06, right=0.99, bottom=0.2 / height, top=1 - 0.55 / height)
+    for row, item in zip(axes, looked, strict=True):
+        _draw_row(row, item, points, count)
+    made.suptitle(title, y=1 - 0.06 / height, va="top", fontsize=10)
+    made.text(0.5, 1 - 0.3 / height, "outlined: where half of a point's attention goes, and how much of the image that is",
+              ha="center", va="top", fontsize=8, color="#555555")
+    return made
+
+
+def _draw_row(row, item: Looked, points: Sequence[tuple[int, int]] | None, count: int) -> None:
+    side, resolution = item.maps.shape[0], item.image.shape[0]
+    places = [location(p, resolution, side) for p in points] if points else spread_points(item.maps, count)
+    row[0].imshow(item.image, extent=(0, side, side, 0), interpolation="nearest")
+    row[0].set_ylabel(item.caption, fontsize=8)
+    for axis in row:
+        axis.set(xticks=[], yticks=[], xlim=(0, side), ylim=(side, 0))
+        axis.spines[:].set_visible(False)
+    for axis, place, color in zip(row[1:], places, canvas.COLORS, strict=False):
+        _draw_map(axis, item, place, color)
+        for dotted in (row[0], axis):
+            dotted.plot(place[1] + 0.5, place[0] + 0.5, "o", ms=6.5, mfc=color, mec="white", mew=1.2, clip_on=False)
+
+
+def _draw_map(axis, item: Looked, place: tuple[int, int], color: str) -> None:
+    side = item.maps.shape[0]
+    fine = _finer(item.maps[place], side * _FINE)
+    level, area = contour_level(fine)
+    faded = 255 - 0.45 * (255 - item.image.mean(-1, keepdims=True).repeat(3, -1))
+    axis.imshow(faded.astype(np.uint8), extent=(0, side, side, 0), interpolation="nearest")
+    shade = np.empty((*fine.shape, 4))
+    shade[..., :3] = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    shade[..., 3] = 0.85 * fine / fine.max()
+    axis.imshow(shade, extent=(0, side, side, 0), interpolation="nearest")
+    ends = np.concatenate([[0], (np.arange(side * _FINE) + 0.5) / _FINE, [side]])
+    axis.contour(ends, ends, np.pad(fine, 1), [level], colors=[color], linewidths=1.4)  # padded: closed at the border
+    axis.set_xlabel(f"{area:.0%}", fontsize=8, labelpad=2)
+
+
+def contour_level(weights: np.ndarray, share: float = SHARE) -> tuple[float, float]:
+    """The least weight among the heaviest locations that together hold `share`, and the part of all they are."""
+    falling = np.sort(weights.reshape(-1).astype(np.float64))[::-1]
+    kept = int(np.searchsorted(np.cumsum(falling), share * falling.sum() * (1 - 1e-9))) + 1
+    return float(falling[kept - 1]), kept / falling.size
+
+
+def _finer(weights: np.ndarray, side: int) -> np.ndarray:
+    """A map (h,w), interpolated bilinearly to (side,side)."""
+    return np.asarray(Image.fromarray(weights.astype(np.float32)).resize((side, side), Image.Resampling.BILINEAR))

@@ -1,0 +1,88 @@
+"""Images in rows and columns, with a title, heads, row names and captions."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_INK, _FAINT = (34, 34, 34), (110, 110, 110)
+_GAP, _PAD = 3, 14
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageTable:
+    """images (rows,columns,R,R,3) uint8; heads: over groups of equally many columns; captions: below each image.
+
+    Small images are enlarged by whole factors, pixel by pixel, large ones shown as they are, to about `side` pixels.
+    """
+
+    images: np.ndarray
+    title: str = ""
+    heads: Sequence[str] = ()
+    rows: Sequence[str] = ()
+    captions: Sequence[Sequence[str]] = ()
+    side: int = 96
+
+    def draw(self) -> Image.Image:
+        n_rows, n_columns = self.images.shape[:2]
+        font, small = ImageFont.load_default(size=14), ImageFont.load_default(size=12)
+        cell = self._factor * self.images.shape[2]
+        left = _PAD + max((int(font.getlength(name)) + 10 for name in self.rows), default=0)
+        top = _PAD + 24 * bool(self.title) + 20 * bool(self.heads)
+        below = 17 if self.captions else 0
+        group = n_columns // len(self.heads) if self.heads else n_columns
+
+        def corner(row: int, column: int) -> tuple[int, int]:
+            return left + column * (cell + _GAP) + column // group * 9, top + row * (cell + _GAP + below)
+
+        right, bottom = corner(n_rows, n_columns - 1)
+        width = max(right + cell + _PAD, int(font.getlength(self.title)) + 2 * _PAD)
+        canvas = Image.new("RGB", (width, bottom + _PAD - _GAP), "white")
+        pen = ImageDraw.Draw(canvas)
+        pen.text((_PAD, _PAD), self.title, fill=_INK, font=font)
+        for i, head in enumerate(self.heads):
+            x, _ = corner(0, i * group)
+            pen.text((x + (group * (cell + _GAP) - _GAP) / 2, top - 5), head, fill=_INK, font=small, anchor="ms")
+        for row in range(n_rows):
+            if self.rows:
+                pen.text((left - 8, corner(row, 0)[1] + cell / 2), self.rows[row], fill=_INK, font=font, anchor="rm")
+            for column in range(n_columns):
+                x, y = corner(row, column)
+                canvas.paste(self._cell(row, column), (x, y))
+                if self.captions:
+                    caption = self.captions[row][column]
+                    pen.text((x + cell / 2, y + cell + 3), caption, fill=_FAINT, font=small, anchor="ma")
+        return canvas
+
+    @property
+    def _factor(self) -> int:
+        return max(1, self.side // self.images.shape[2])
+
+    def _cell(self, row: int, column: int) -> Image.Image:
+        picture = Image.fromarray(self.images[row, column])
+        return picture.resize([self._factor * n for n in picture.size], Image.Resampling.NEAREST)
+
+
+def to_pixels(images: np.ndarray) -> np.ndarray:
+    """[-1,1] to uint8, rounded."""
+    return np.clip(np.round((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def save_animation(frames: Sequence[Image.Image], path: Path, *, seconds: float = 4.0) -> Path:
+    """A looping .gif or .webp of the frames there and back, whole or not at all.
+
+    Raises:
+      ValueError: for another suffix.
+    """
+    kind = path.suffix.lower()[1:]
+    if kind not in ("gif", "webp"):
+        raise ValueError(f"an animation must be a .gif or .webp file; received {path}. Rename it.")
+    there_and_back = [*frames, *frames[-2:0:-1]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    there_and_back[0].save(temporary, format=kind, save_all=True, append_images=there_and_back[1:], loop=0,
+                           duration=max(20, round(1000 * seconds / len(there_and_back))))
+    temporary.replace(path)
+    return path

@@ -1,0 +1,50 @@
+"""Paths between images: from z to z, from class to class, or both at once."""
+
+from typing import Literal
+
+import numpy as np
+
+Path = Literal["linear", "spherical"]
+
+
+def linear(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """(1 - t) a + t b. Shapes: a, b (D,), t (N,) in [0,1] -> (N,D). Half-way, a normal z is shorter than either end."""
+    return (1.0 - t)[:, None] * a + t[:, None] * b
+
+
+def spherical(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """sin((1-t) w)/sin w a + sin(t w)/sin w b, w the angle between a and b (White 2016, "Sampling Generative Networks").
+
+    Keeps the length that a normal z has. Shapes as `linear`, which it becomes for parallel or opposite ends.
+    """
+    cosine = np.dot(a, b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    if np.sin(angle) < 1e-4:
+        return linear(a, b, t)
+    return (np.sin((1.0 - t) * angle)[:, None] * a + np.sin(t * angle)[:, None] * b) / np.sin(angle)
+
+
+PATHS = {"linear": linear, "spherical": spherical}
+
+
+def between(a: np.ndarray, b: np.ndarray, steps: int, path: Path = "spherical") -> np.ndarray:
+    """`steps` points from a to b, both ends included: (steps,D) float32.
+
+    Raises:
+      ValueError: for an unknown path, or fewer than two steps.
+    """
+    if path not in PATHS:
+        raise ValueError(f"path must be one of {', '.join(PATHS)}; received path={path!r}.")
+    if steps < 2:
+        raise ValueError(f"steps must be at least 2, the two ends; received steps={steps}.")
+    return PATHS[path](np.asarray(a, np.float64), np.asarray(b, np.float64), np.linspace(0, 1, steps)).astype(np.float32)
+
+
+def class_shares(a: int, b: int, steps: int, n_classes: int) -> np.ndarray:
+    """Labels from class a to class b as shares of the classes (steps,n_classes) float32, for a generator's y.
+
+    A conditional generator's class table is then read as that mixture of two rows: gains and biases (SAGAN) or the
+    shared embedding (BigGAN, whose Figure 9 interpolates so).
+    """
+    ends = np.eye(n_classes, dtype=np.float32)
+    return between(ends[a], ends[b], steps, "linear")
