@@ -2,20 +2,24 @@
 
 A checkpoint is the folder `step-00001000` with TensorFlow's own checkpoint files and `manifest.json` (the step, the
 name, shape and type of every variable, size and SHA-256 of every file). It is written beside its place, flushed to
-disk, and renamed; a crash leaves at most a `.tmp-*` folder, which the next save removes.
+disk, and renamed; a crash leaves at most a `.tmp-*` folder, which the next save removes. What must not be pruned, such
+as the best one, lies in a folder of its own, `best/step-00001000`, with `kept.json`, which says why.
 """
 
-import hashlib
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
-_MANIFEST = "manifest.json"
+from sagan_tf.training import durable
+from sagan_tf.training.soundness import first_non_finite
+
+_MANIFEST, _KEPT = "manifest.json", "kept.json"
 _NAME = re.compile(r"step-(\d{8})")
 # Everything that TensorFlow raises on damaged files.
 _DAMAGE = (tf.errors.OpError, IndexError, ValueError, AssertionError, OSError, KeyError)
@@ -23,6 +27,15 @@ _DAMAGE = (tf.errors.OpError, IndexError, ValueError, AssertionError, OSError, K
 
 class CheckpointError(RuntimeError):
     """A checkpoint can't be written, or there are some and none can be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What is known of a checkpoint that is kept apart."""
+
+    step: int
+    why: str
+    score: float | None
 
 
 class CheckpointStore:
@@ -59,8 +72,7 @@ class CheckpointStore:
         temporary = self.folder / f".tmp-step-{step:08d}-{os.getpid()}"
         try:
             self._write(temporary, variables, step)
-            os.rename(temporary, self.path(step))
-            _flush(self.folder)
+            durable.move(temporary, self.path(step))
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(temporary, ignore_errors=True)
             free = shutil.disk_usage(self.folder).free >> 20
@@ -84,12 +96,37 @@ class CheckpointStore:
         files = sorted(p for p in folder.iterdir() if p.is_file())
         manifest = {
             "step": step,
-            "files": {p.name: {"size": p.stat().st_size, "sha256": _sha256(p)} for p in files},
+            "files": {p.name: {"size": p.stat().st_size, "sha256": durable.sha256(p)} for p in files},
             "variables": [[name, list(v.shape), v.dtype.name] for name, v in sorted(variables.items())],
         }
         (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
         for p in (*files, folder / _MANIFEST, folder):
-            _flush(p)
+            durable.flush(p)
+
+    def keep_apart(self, step: int, name: str, *, why: str, score: float | None = None) -> Path:
+        """Keeps the checkpoint of a step in the folder `name`, where it isn't pruned, in place of the one kept there.
+
+        why, score: for `kept.json`; `kept` reads them.
+        """
+        target = self.apart(name).path(step)
+        if not target.exists():
+            temporary = self.folder / f".tmp-{name}-{os.getpid()}"
+            durable.share(self.path(step), temporary)
+            target.parent.mkdir(exist_ok=True)
+            durable.move(temporary, target)
+        durable.write_text(target.parent / _KEPT, json.dumps({"step": step, "why": why, "score": score}))
+        for old in set(self.apart(name).steps()) - {step}:
+            shutil.rmtree(self.apart(name).path(old))
+        return target
+
+    def apart(self, name: str) -> "CheckpointStore":
+        """What `keep_apart` keeps under this name, to be read as any other."""
+        return CheckpointStore(self.folder / name, say=self.say)
+
+    def kept(self, name: str) -> Kept | None:
+        """Why which step is kept apart; None if there is none."""
+        path = self.folder / name / _KEPT
+        return Kept(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def restore(
         self, variables: Mapping[str, tf.Variable], step: int | None = None, *, quarantine: bool = False
@@ -128,12 +165,15 @@ class CheckpointStore:
     def _read(folder: Path, variables: Mapping[str, tf.Variable]) -> None:
         manifest = json.loads((folder / _MANIFEST).read_text())
         for name, expected in manifest["files"].items():
-            if (folder / name).stat().st_size != expected["size"] or _sha256(folder / name) != expected["sha256"]:
+            file = folder / name
+            if file.stat().st_size != expected["size"] or durable.sha256(file) != expected["sha256"]:
                 raise ValueError(f"{name} does not match its checksum")
         _check_fit(folder, {name: tuple(shape) for name, shape, _ in manifest["variables"]}, variables)
         status = tf.train.Checkpoint(variables=dict(variables)).read(str(folder / "state"))
         status.assert_existing_objects_matched()
         status.expect_partial()
+        if bad := first_non_finite(variables):
+            raise ValueError(f"{bad} holds numbers that are not finite")
 
 
 def _check_fit(folder: Path, saved: dict[str, tuple], variables: Mapping[str, tf.Variable]) -> None:
@@ -146,18 +186,3 @@ def _check_fit(folder: Path, saved: dict[str, tuple], variables: Mapping[str, tf
                 f"{tuple(variable.shape)} here. Use the configuration that the run was started with."
             )
 
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
