@@ -179,12 +179,17 @@ class RunDirectory:
         """
         statistics = statistics or ("standing" if truncation else None)
         generator, found, averaged = self.generator(average=average, step=step, statistics=statistics)
+        return self.sampler_with(generator, truncation=truncation, statistics=statistics), found, averaged
+
+    def sampler_with(
+        self, generator: Generator, *, truncation: Truncation | None, statistics: Statistics | None, passes: int = 100
+    ) -> Sampler:
+        """A sampler of this run's G at hand; "standing" statistics are gathered first, in so many forward passes."""
         latent = self.experiment().latent
         if statistics == "standing":
             cut = {"truncation": truncation.mode, "threshold": truncation.threshold} if truncation else {}
-            StandingStatistics(latent=latent, **cut).gather(generator)
-        made = sampler_of(generator, n_classes=len(self.class_names), latent=latent, truncation=truncation)
-        return made, found, averaged
+            StandingStatistics(passes=passes, latent=latent, **cut).gather(generator)
+        return sampler_of(generator, n_classes=len(self.class_names), latent=latent, truncation=truncation)
 
 
 def sampler_of(
