@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# What tpu_vm.sh and tpu_pod.sh run on the TPU VM itself, in the checkout that they copied there:
+#
+#   launch/on_tpu_vm.sh set_up                               the pinned packages
+#   launch/on_tpu_vm.sh verify                               the TPU is seen and adds up
+#   launch/on_tpu_vm.sh start BUCKET EVERY -- ARGUMENTS      training, detached; its run is kept in BUCKET/RUN_DIR
+#   launch/on_tpu_vm.sh status                               "running LAST LINE", or "exit CODE"
+#   launch/on_tpu_vm.sh stop                                 asks training to save and leave, and waits for it
+#
+# BUCKET may be empty. TPU_NAME names the pod that this VM belongs to; it is unset where the TPU is this VM's own.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=launch/running.sh
+. launch/running.sh
+
+STATE=.launch
+ACTION=$1
+shift
+mkdir -p "$STATE"
+
+environment() {
+  export TF_USE_LEGACY_KERAS=1
+  if [[ -n ${TPU_NAME-} ]]; then
+    export TPU_LOAD_LIBRARY=0 # the pod's servers hold the TPU; this process only tells them what to do
+  else
+    export NEXT_PLUGGABLE_DEVICE_USE_C_API=true
+    TF_PLUGGABLE_DEVICE_LIBRARY_PATH=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/libtpu/libtpu.so
+    export TF_PLUGGABLE_DEVICE_LIBRARY_PATH
+  fi
+}
+
+copy() { # FROM TO: the run's directory, without what the other side has too many of
+  gcloud storage rsync --recursive --delete-unmatched-destination-objects "$1" "$2"
+}
+
+train() { # BUCKET EVERY -- ARGUMENTS...
+  local bucket=$1 every=$2 run code=0 copier=
+  shift 3
+  run=$(run_directory "$@")
+  if [[ -n $bucket ]]; then
+    if [[ ! -d $run ]] && gcloud storage ls "$bucket/$run/" >/dev/null 2>&1; then
+      mkdir -p "$run"
+      copy "$bucket/$run" "$run"
+    fi
+    while sleep "$every"; do [[ ! -d $run ]] || copy "$run" "$bucket/$run" || true; done &
+    copier=$!
+  fi
+  attempt "$PYTHON" -m sagan_tf.train --strategy=tpu "$@" || code=$?
+  if [[ -n $bucket ]]; then
+    kill "$copier"
+    [[ ! -d $run ]] || copy "$run" "$bucket/$run" || say "The run could not be copied to $bucket/$run."
+  fi
+  echo "$code" >"$STATE/exit_code.new"
+  mv "$STATE/exit_code.new" "$STATE/exit_code"
+}
+
+running() { [[ -f $STATE/pid ]] && kill -0 "$(<"$STATE/pid")" 2>/dev/null; }
+
+case $ACTION in
+  set_up)
+    python3 -c 'import ensurepip' 2>/dev/null || sudo apt-get install --yes python3-venv
+    launch/set_up.sh tpu
+    ;;
+  verify)
+    environment
+    PYTHONPATH=. "$PYTHON" launch/devices.py TPU
+    ;;
+  start)
+    running && fail "one training at a time may run here; found process $(<"$STATE/pid"). Use --attach to follow it."
+    rm -f "$STATE/exit_code"
+    nohup setsid launch/on_tpu_vm.sh train "$@" >"$STATE/train.log" 2>&1 </dev/null &
+    echo $! >"$STATE/pid"
+    ;;
+  train)
+    environment
+    train "$@"
+    ;;
+  status)
+    if [[ -f $STATE/exit_code ]]; then
+      echo "exit $(<"$STATE/exit_code")"
+    elif running; then
+      echo "running $(tr '\r' '\n' <"$STATE/train.log" | tail -n 1)"
+    else
+      echo "exit $INTERRUPTED" # the machine was restarted under it
+    fi
+    ;;
+  stop)
+    running && kill -TERM "$(<"$STATE/pid")"
+    for ((i = 0; i < 300; i++)); do
+      running || exit 0
+      sleep 1
+    done
+    fail "training must leave within 300 s of being asked to; it still runs."
+    ;;
+  *) fail "the action must be set_up, verify, start, status or stop; received $ACTION." ;;
+esac

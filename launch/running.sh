@@ -1,0 +1,111 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by the launch scripts. A command is run or, with --dry_run, printed; training is started again for as long as
+# it leaves with INTERRUPTED, the code of a run that was asked to stop and has saved.
+
+INTERRUPTED=75
+LONG=600 # seconds: the longest pause; an attempt that lasted longer than this starts the pauses from the first again
+DRY_RUN=false
+RESTARTS=100
+WAIT=10
+PYTHON=.venv/bin/python
+STOPPING=false
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+  say "error: $*"
+  exit 2
+}
+
+# The comment at the head of a script is its help.
+usage() { sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$1"; }
+
+# A command line that a shell reads back as the same words.
+quoted() {
+  local words
+  printf -v words '%q ' "$@"
+  printf '%s' "${words% }"
+}
+
+# A sleep that a signal's trap can end.
+pause() { # SECONDS
+  sleep "$1" >/dev/null 2>&1 &
+  wait $!
+}
+
+run() {
+  if $DRY_RUN; then
+    quoted "$@"
+    echo
+  else
+    "$@"
+  fi
+}
+
+# The options that all scripts have: common_option SCRIPT OPTION.
+common_option() {
+  case $2 in
+    --help | -h)
+      usage "$1"
+      exit 0
+      ;;
+    --dry_run) DRY_RUN=true ;;
+    --restarts=*) RESTARTS=$(whole_number restarts "${2#*=}") ;;
+    --wait=*) WAIT=$(whole_number wait "${2#*=}") ;;
+    --python=*) PYTHON=${2#*=} ;;
+    *) fail "options must be those of $1 --help, and training's own follow '--'; received $2." ;;
+  esac
+}
+
+whole_number() { # NAME VALUE
+  [[ $2 =~ ^[0-9]+$ ]] || fail "--$1 must be a whole number; received --$1=$2."
+  echo "$2"
+}
+
+# Training needs to know where its run lies; so do the scripts that say or copy it.
+run_directory() { # TRAIN_ARGUMENTS...
+  local word previous=""
+  for word in "$@"; do
+    [[ $word == --run_dir=* ]] && echo "${word#*=}" && return
+    [[ $previous == --run_dir ]] && echo "$word" && return
+    previous=$word
+  done
+  fail "training's arguments must name the run's directory; received no --run_dir after '--'. Add --run_dir=RUN."
+}
+
+# Runs one command in a session of its own, so that Ctrl-C reaches it once, through us: every signal is passed on as
+# TERM. The first makes training save and leave with 75, the second makes it leave at once.
+attempt() { # COMMAND...
+  local child code
+  setsid "$@" &
+  child=$!
+  trap 'STOPPING=true; kill -TERM "$child" 2>/dev/null' TERM INT HUP
+  while true; do
+    code=0
+    wait "$child" || code=$?
+    kill -0 "$child" 2>/dev/null || break
+  done
+  $STOPPING && { wait "$child" || code=$?; } # a signal that came with the end hides its code from the first wait
+  trap - TERM INT HUP
+  return "$code"
+}
+
+# Runs `pass COMMAND...` again and again while its code is INTERRUPTED, with growing pauses. Returns the last code.
+restart_while_interrupted() { # COMMAND...
+  local restarts=0 pause=$WAIT started code
+  while true; do
+    started=$SECONDS
+    code=0
+    "$@" || code=$?
+    if ((code != INTERRUPTED)) || $STOPPING; then return "$code"; fi
+    if ((restarts == RESTARTS)); then
+      say "Interrupted again after $RESTARTS restarts; giving up. Repeat the command to go on (--restarts=N for more)."
+      return "$code"
+    fi
+    ((SECONDS - started > LONG)) && pause=$WAIT
+    restarts=$((restarts + 1))
+    say "Interrupted (code $INTERRUPTED); starting again in $pause s (restart $restarts of $RESTARTS)."
+    pause "$pause"
+    pause=$((pause * 2 > LONG ? LONG : pause * 2))
+  done
+}
