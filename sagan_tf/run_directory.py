@@ -24,6 +24,7 @@ from sagan_tf import config, describe, experiment
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.protocol import versions
 from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.sampling.sampler import Sampler, Truncation
@@ -150,6 +151,15 @@ class RunDirectory:
             spec = dataclasses.replace(spec, inference_statistics="batch" if statistics == "batch" else "moving")
         generator = Generator(spec, numerics=settings.numerics)
         return generator, self.restore(generator, "average" if averaged else "generator", step), averaged
+
+    def discriminator(self, *, step: int | None = None) -> tuple[Discriminator, int]:
+        """D with the weights of the newest good checkpoint (or of `step`), and that step.
+
+        Raises:
+          RunError: if there is no checkpoint.
+        """
+        discriminator = Discriminator(self.spec(), numerics=self.experiment().numerics)
+        return discriminator, self.restore(discriminator, "discriminator", step)
 
     def restore(self, network: tf.keras.Model, group: str, step: int | None = None) -> int:
         """Reads a network's weights of a group ("generator", "average", "discriminator"), and returns their step.

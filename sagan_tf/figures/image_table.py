@@ -65,11 +65,6 @@ class ImageTable:
         return picture.resize([self._factor * n for n in picture.size], Image.Resampling.NEAREST)
 
 
-def to_pixels(images: np.ndarray) -> np.ndarray:
-    """[-1,1] to uint8, rounded."""
-    return np.clip(np.round((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
-
-
 def save_animation(frames: Sequence[Image.Image], path: Path, *, seconds: float = 4.0) -> Path:
     """A looping .gif or .webp of the frames there and back, whole or not at all.
 
