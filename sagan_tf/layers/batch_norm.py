@@ -27,7 +27,11 @@ def affine_norm(x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, gain, bias, 
     Shapes: x (B,H,W,C); mean, variance (C,); gain, bias (C,) or (B,C). Computed in float32 up to the map itself.
     """
     scale = gain * tf.math.rsqrt(variance + epsilon)
-    shift = bias - mean * scale
+    return affine(x, scale, bias - mean * scale)
+
+
+def affine(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """x * scale + shift. Shapes: x (B,H,W,C); scale, shift (C,) or (B,C)."""
     if scale.shape.rank == 2:
         scale, shift = scale[:, None, None, :], shift[:, None, None, :]  # (B,1,1,C)
     return x * tf.cast(scale, x.dtype) + tf.cast(shift, x.dtype)
@@ -65,13 +69,16 @@ class BatchStatistics(tf.keras.layers.Layer):
         if not training and self.inference == "batch":
             return local_moments(x)
         if not training:
-            return tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
+            return self.moving()
         local = local_moments(x)
         together = mean_over_replicas(*local)
         for moving, value in zip((self.moving_mean, self.moving_variance), together, strict=True):
             old = tf.convert_to_tensor(moving)
             moving.assign(old * self.decay + tf.stop_gradient(value) * (1.0 - self.decay))
         return together if self.cross_replica else local
+
+    def moving(self) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
 
 
 class BatchNorm(tf.keras.layers.Layer):

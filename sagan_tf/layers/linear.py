@@ -1,8 +1,9 @@
-"""Layers that are linear in their kernel: each computes `linear(inputs, kernel) + bias`.
+"""Layers that are linear in their kernel: each computes `product(inputs, applied(kernel)) + bias`.
 
 Handing the kernel in as an argument is what lets a wrapper (spectral normalization) or another algebraic form (the
-fused resampling convolutions) stand between the stored kernel and its use. The activations' type decides the type
-of the arithmetic: kernels are stored in float32 and cast to it.
+fused resampling convolutions) stand between the stored kernel and its use; and what depends on the kernel alone
+(`applied`) can be computed once where the kernel stays (inference). The activations' type decides the type of the
+arithmetic: kernels are stored in float32 and cast to it.
 """
 
 from typing import Any
@@ -23,12 +24,17 @@ class KernelLayer(tf.keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=shape[-1:], initializer="zeros")
 
-    def linear(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    def applied(self, kernel: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+        """A kernel of the stored one's shape as `product` takes it."""
+        return tf.cast(kernel, dtype)
+
+    @staticmethod
+    def product(inputs: tf.Tensor, applied: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
 
     def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """`linear(inputs, kernel) + bias` with any kernel of the stored one's shape."""
-        outputs = self.linear(inputs, kernel)
+        """The layer's output with any kernel of the stored one's shape."""
+        outputs = self.product(inputs, self.applied(kernel, inputs.dtype))
         return outputs + tf.cast(tf.convert_to_tensor(self.bias), outputs.dtype) if self.use_bias else outputs
 
     def call(self, inputs, training=False):
@@ -45,8 +51,9 @@ class Dense(KernelLayer):
     def build(self, input_shape):
         self.add_kernel((input_shape[-1], self.units))
 
-    def linear(self, inputs, kernel):
-        return tf.matmul(inputs, tf.cast(kernel, inputs.dtype))
+    @staticmethod
+    def product(inputs, applied):
+        return tf.matmul(inputs, applied)
 
 
 class Conv2D(KernelLayer):
@@ -68,12 +75,14 @@ class Conv2D(KernelLayer):
     def build(self, input_shape):
         self.add_kernel((self.size, self.size, input_shape[-1], self.channels))
 
-    def linear(self, inputs, kernel):
-        return tf.nn.conv2d(inputs, tf.cast(kernel, inputs.dtype), 1, "SAME")
+    @staticmethod
+    def product(inputs, applied):
+        return tf.nn.conv2d(inputs, applied, 1, "SAME")
 
 
 class Embedding(KernelLayer):
     """Row y of a table. Shapes: y integers (B,), kernel (n_classes,units) -> (B,units).
+    A float y (B,n_classes) is shares of the classes, and gives their mixture of rows.
 
     Labels outside [0, n_classes) are refused where they enter (data, sampling), because XLA clamps them in silence.
     """
@@ -86,5 +95,9 @@ class Embedding(KernelLayer):
     def build(self, input_shape):
         self.add_kernel((self.n_classes, self.units))
 
-    def linear(self, inputs, kernel):
-        return tf.gather(kernel, inputs)
+    def applied(self, kernel, dtype):
+        return kernel
+
+    @staticmethod
+    def product(inputs, applied):
+        return tf.matmul(inputs, applied) if inputs.dtype.is_floating else tf.gather(applied, inputs)

@@ -36,11 +36,11 @@ def _walk(value, path: str) -> Iterator[tuple[str, tf.Variable]]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _walk(item, f"{path}.{index}")
-    elif (variable := _as_variable(value)) is not None:
+    elif (variable := as_variable(value)) is not None:
         yield path, variable
 
 
-def _as_variable(value) -> tf.Variable | None:
+def as_variable(value) -> tf.Variable | None:
     """The tf.Variable itself; Keras 3 wraps it in an object of its own."""
     inner = getattr(value, "value", None)
     if isinstance(value, tf.Variable):

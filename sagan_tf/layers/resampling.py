@@ -41,39 +41,50 @@ def spread(kernel: tf.Tensor, matrix: tuple[tuple[float, ...], ...]) -> tf.Tenso
     return tf.einsum("ha,wb,abio->hwio", m, m, kernel)
 
 
-def fused_upsample_conv(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Equals conv3x3(upsample(x)): (B,H,W,I), kernel (3,3,I,O) -> (B,2H,2W,O)."""
-    _, height, width, _ = x.shape
-    wide = tf.cast(tf.transpose(spread(kernel, _UP), [0, 1, 3, 2]), x.dtype)
-    return tf.nn.conv2d_transpose(x, wide, [tf.shape(x)[0], 2 * height, 2 * width, kernel.shape[-1]], 2, "SAME")
+class ResamplingConv2D(Conv2D):
+    """A 3x3 convolution beside a resampling. `form` chooses how it is computed, not what: "auto" by the map's size.
 
+    The applied kernel is the 3x3 itself or, fused, 4x4; `product` tells them apart by that.
+    """
 
-def fused_conv_downsample(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Equals downsample(conv3x3(x)): (B,2H,2W,I), kernel (3,3,I,O) -> (B,H,W,O)."""
-    return tf.nn.conv2d(x, tf.cast(spread(kernel, _DOWN), x.dtype), 2, "SAME")
-
-
-class UpsampleConv2D(Conv2D):
-    """Nearest x2, then 3x3: (B,H,W,I) -> (B,2H,2W,channels). `form` chooses how it is computed, not what."""
+    fused_sides: tuple[int, ...] = ()
 
     def __init__(self, channels: int, *, form: Form = "auto", **kwargs):
         super().__init__(channels, 3, **kwargs)
         self.form = form
 
-    def linear(self, inputs, kernel):
-        if self.form == "fused" or (self.form == "auto" and inputs.shape[1] in FUSED_UP_SIDES):
-            return fused_upsample_conv(inputs, kernel)
-        return super().linear(upsample(inputs), kernel)
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.fused = self.form == "fused" or (self.form == "auto" and input_shape[1] in self.fused_sides)
 
 
-class ConvDownsample2D(Conv2D):
-    """3x3, then 2x2 average: (B,2H,2W,I) -> (B,H,W,channels). `form` chooses how it is computed, not what."""
+class UpsampleConv2D(ResamplingConv2D):
+    """Nearest x2, then 3x3: (B,H,W,I) -> (B,2H,2W,channels)."""
 
-    def __init__(self, channels: int, *, form: Form = "auto", **kwargs):
-        super().__init__(channels, 3, **kwargs)
-        self.form = form
+    fused_sides = FUSED_UP_SIDES
 
-    def linear(self, inputs, kernel):
-        if self.form == "fused" or (self.form == "auto" and inputs.shape[1] // 2 in FUSED_DOWN_SIDES):
-            return fused_conv_downsample(inputs, kernel)
-        return downsample(super().linear(inputs, kernel))
+    def applied(self, kernel, dtype):
+        return tf.cast(tf.transpose(spread(kernel, _UP), [0, 1, 3, 2]) if self.fused else kernel, dtype)
+
+    @staticmethod
+    def product(inputs, applied):
+        if applied.shape[0] == 3:
+            return Conv2D.product(upsample(inputs), applied)
+        _, height, width, _ = inputs.shape
+        shape = [tf.shape(inputs)[0], 2 * height, 2 * width, applied.shape[2]]
+        return tf.nn.conv2d_transpose(inputs, applied, shape, 2, "SAME")
+
+
+class ConvDownsample2D(ResamplingConv2D):
+    """3x3, then 2x2 average: (B,2H,2W,I) -> (B,H,W,channels)."""
+
+    fused_sides = tuple(2 * side for side in FUSED_DOWN_SIDES)
+
+    def applied(self, kernel, dtype):
+        return tf.cast(spread(kernel, _DOWN) if self.fused else kernel, dtype)
+
+    @staticmethod
+    def product(inputs, applied):
+        if applied.shape[0] == 3:
+            return downsample(Conv2D.product(inputs, applied))
+        return tf.nn.conv2d(inputs, applied, 2, "SAME")

@@ -1,0 +1,105 @@
+"""What inference computes once, not per call: kernels divided by sigma, spread and cast; norms as one affine map.
+
+A folded layer takes the place of the trained one it was made from, with the same inputs, and can't be trained.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from sagan_tf.layers.batch_norm import BatchNorm, affine
+from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
+from sagan_tf.layers.linear import KernelLayer
+from sagan_tf.layers.spectral_norm import SpectralNorm
+
+
+def constant(layer: tf.keras.layers.Layer, name: str, value: tf.Tensor) -> tf.Variable:
+    """A weight that is never trained. (A saved graph of tf.constants is limited to 2 GB.)"""
+    return layer.add_weight(
+        name=name,
+        shape=tuple(value.shape),
+        dtype=value.dtype.name,
+        initializer=lambda shape, dtype=None: value,
+        trainable=False,
+    )
+
+
+class FoldedLinear(tf.keras.layers.Layer):
+    """`product(inputs, kernel) + bias` with the kernel as it is applied. Made by `fold_linear` and `fold_norm`."""
+
+    def __init__(self, product: Callable, kernel: tf.Tensor, bias: tf.Tensor | None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.product = product
+        self.kernel = constant(self, "kernel", kernel)
+        self.bias = None if bias is None else constant(self, "bias", bias)
+
+    def build(self, input_shape):
+        """Nothing: it is made whole."""
+
+    def call(self, inputs, training=False):
+        refuse_training(training)
+        outputs = self.product(inputs, tf.convert_to_tensor(self.kernel))
+        return outputs if self.bias is None else outputs + tf.convert_to_tensor(self.bias)
+
+
+class FoldedNorm(tf.keras.layers.Layer):
+    """x * scale(condition) + shift(condition). Shapes: x (B,H,W,C), condition as the norm's -> (B,H,W,C)."""
+
+    def __init__(self, scale: FoldedLinear, shift: FoldedLinear, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.scale = scale
+        self.shift = shift
+
+    def build(self, input_shape):
+        """Nothing: it is made whole."""
+
+    def call(self, x, condition=None, training=False):
+        refuse_training(training)
+        return affine(x, self.scale(condition), self.shift(condition))
+
+
+def refuse_training(training: bool) -> None:
+    if training:
+        raise ValueError("a folded network must be called for inference; received training=True. Train the original.")
+
+
+def fold_linear(layer: SpectralNorm | KernelLayer, dtype: tf.DType) -> FoldedLinear:
+    """W / sigma (one fresh iteration on the stored u, as inference has it), in the applied form.
+
+    dtype: of the maps, and so of convolutions; dense layers and tables are given float32 and integers.
+    """
+    kernel, inner = applied_kernel(layer)
+    dtype = dtype if kernel.shape.rank == 4 else tf.float32
+    bias = tf.cast(tf.convert_to_tensor(inner.bias), dtype) if inner.use_bias else None
+    return FoldedLinear(type(inner).product, inner.applied(kernel, dtype), bias)
+
+
+def fold_norm(norm: BatchNorm | ConditionalBatchNorm) -> FoldedNorm:
+    """gain(c) * (x - mean) * r + bias(c), r = 1 / sqrt(variance + epsilon), with mean and variance the moving ones.
+
+    gain and bias being affine in the condition c (or constant, or a row of a table), so are
+    scale(c) = gain(c) * r and shift(c) = bias(c) - mean * scale(c): their kernels and constants are folded alike.
+    """
+    mean, variance = norm.statistics.moving()
+    r = tf.math.rsqrt(variance + norm.epsilon)
+
+    def folded(product: Callable, gain: tf.Tensor, bias: tf.Tensor, constants: tuple | None) -> FoldedNorm:
+        offsets = (None, None) if constants is None else (constants[0] * r, constants[1] - mean * (constants[0] * r))
+        scale = FoldedLinear(product, gain * r, offsets[0])
+        return FoldedNorm(scale, FoldedLinear(product, bias - mean * (gain * r), offsets[1]))
+
+    if isinstance(norm, BatchNorm):
+        return folded(_unconditional, tf.convert_to_tensor(norm.gain), tf.convert_to_tensor(norm.bias), None)
+    (gain, layer), (bias, _) = applied_kernel(norm.gain), applied_kernel(norm.bias)
+    return folded(type(layer).product, gain, bias, (1.0, 0.0) if norm.one_centered else None)
+
+
+def _unconditional(condition, values: tf.Tensor) -> tf.Tensor:
+    return values
+
+
+def applied_kernel(layer: SpectralNorm | KernelLayer) -> tuple[tf.Tensor, KernelLayer]:
+    """W / sigma, or W where there is no spectral normalization, in the stored shape; and the linear layer itself."""
+    if isinstance(layer, SpectralNorm):
+        return layer.normalized_kernel()[0], layer.layer
+    return tf.convert_to_tensor(layer.kernel), layer
