@@ -46,6 +46,11 @@ def least_squares_generator(fake: tf.Tensor) -> tf.Tensor:
     return 0.5 * tf.reduce_mean(tf.square(fake - 1.0))
 
 
+def hinge_saturated(real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Shares of real and of fake images that no longer teach D: those with 1 - D(x) <= 0, and with 1 + D(G(z)) <= 0."""
+    return tuple(tf.reduce_mean(tf.cast(logits >= 1.0, tf.float32)) for logits in (real, -fake))
+
+
 class Loss(NamedTuple):
     """What D and G minimize: discriminator(real (B,), fake (B,)) and generator(fake (B,)), scalars."""
 

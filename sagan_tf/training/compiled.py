@@ -5,10 +5,13 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from sagan_tf.objectives.objective import Objective
+from sagan_tf.training import logs
 from sagan_tf.training.draw import Draw
+from sagan_tf.training.guard import tensor_names
 from sagan_tf.training.procedure import DEFAULT, Procedure
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
+from sagan_tf.training.xla import Xla, compiles
 
 
 def compile_steps(
@@ -18,28 +21,34 @@ def compile_steps(
     strategy: tf.distribute.Strategy,
     discriminator_steps: int,
     procedure: Procedure = DEFAULT,
+    *,
+    microbatches: int = 1,
+    xla: Xla = "auto",
 ) -> Callable:
-    """n steps in one call: (iterator, n) -> the logs' means over the n steps and all replicas. n is a tensor."""
+    """n steps in one call: (iterator, n) -> the logs of training/logs.py over the n steps and all replicas.
+
+    n is a tensor: one compilation serves all n. `tensor_names` of the result names what `bad_tensor` counts.
+    With XLA a step is one program; the loop around it, which fetches the batches, is TensorFlow's, as on TPUs.
+    """
+    names = logs.names(gan, objective)
 
     @tf.autograph.experimental.do_not_convert
     def replica_step(batches, step):
-        return gan_step(gan, objective, draw, batches, step, procedure)
+        found = gan_step(gan, objective, draw, batches, step, procedure, microbatches)
+        return tf.stack([found[name] for name in (*names, *logs.GUARD)])
 
-    @tf.autograph.experimental.do_not_convert
-    def one_step(iterator):
-        batches = [iterator.get_next() for _ in range(discriminator_steps)]
-        logs = strategy.run(replica_step, args=(batches, gan.step.read_value()))
-        gan.step.assign_add(1)
-        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+    program = tf.function(replica_step, autograph=False, jit_compile=True) if compiles(xla, strategy) else replica_step
 
-    names = ("d_loss", "g_loss", "logits_real", "logits_fake")
-
-    @tf.function
+    @tf.function(autograph=False)
     def steps(iterator, n):
-        sums = {name: tf.zeros([]) for name in names}
-        for _ in tf.range(n):
-            logs = one_step(iterator)
-            sums = {name: sums[name] + logs[name] for name in names}
-        return {name: sums[name] / tf.cast(n, tf.float32) for name in names}
+        def one_step() -> logs.Logs:
+            batches = [iterator.get_next() for _ in range(discriminator_steps)]
+            found = strategy.run(lambda *args: program(*args), args=(batches, gan.step.read_value()))
+            gan.step.assign_add(1)
+            found = tf.unstack(strategy.reduce("MEAN", found, axis=None))
+            return dict(zip((*names, *logs.GUARD), found, strict=True))
 
+        return logs.over_steps(one_step, n, names)
+
+    steps.tensor_names = tensor_names(gan.d_trainable, gan.g_trainable)
     return steps

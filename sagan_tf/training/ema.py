@@ -26,9 +26,15 @@ class MovingAverage:
         if self.start < 0:
             raise ValueError(f"start must not be negative; received start={self.start!r}. BigGAN-PyTorch uses 20000.")
 
-    def update(self, shadow: dict[str, tf.Variable], weights: dict[str, tf.Variable], step: tf.Tensor) -> None:
-        """Moves every shadow after G's update number `step` (from 0)."""
-        decay = tf.where(step < self.start, 0.0, self.decay)
+    def update(
+        self,
+        shadow: dict[str, tf.Variable],
+        weights: dict[str, tf.Variable],
+        step: tf.Tensor,
+        ok: tf.Tensor | bool = True,
+    ) -> None:
+        """Moves every shadow after G's update number `step` (from 0), unless that was skipped (`ok` is false)."""
+        decay = tf.where(ok, tf.where(step < self.start, 0.0, self.decay), 1.0)
         for name, variable in shadow.items():
             new = tf.convert_to_tensor(weights[name])
             variable.assign(decay * tf.convert_to_tensor(variable) + (1.0 - decay) * new)

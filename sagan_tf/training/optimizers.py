@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from sagan_tf.training.loss_scale import LossScale
+
 
 @dataclass(frozen=True, kw_only=True)
 class TwoTimescaleAdam:
@@ -30,11 +32,11 @@ class TwoTimescaleAdam:
         for name in ("beta_1", "beta_2"):
             _check_number(name, getattr(self, name), below=1.0)
 
-    def generator(self, variables: dict[str, tf.Variable]) -> "Adam":
-        return Adam(variables, learning_rate=self.g_learning_rate, options=self)
+    def generator(self, variables: dict[str, tf.Variable], loss_scale: LossScale | None = None) -> "Adam":
+        return Adam(variables, learning_rate=self.g_learning_rate, options=self, loss_scale=loss_scale)
 
-    def discriminator(self, variables: dict[str, tf.Variable]) -> "Adam":
-        return Adam(variables, learning_rate=self.d_learning_rate, options=self)
+    def discriminator(self, variables: dict[str, tf.Variable], loss_scale: LossScale | None = None) -> "Adam":
+        return Adam(variables, learning_rate=self.d_learning_rate, options=self, loss_scale=loss_scale)
 
 
 def _check_number(name: str, value: float, *, above: float | None = None, below: float | None = None) -> None:
@@ -48,14 +50,22 @@ class Adam(tf.Module):
     """Adam (Kingma & Ba 2015, Algorithm 1) whose slots are kept by their variables' names.
 
     lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t); m, v moving averages of g, g^2; w <- w - lr_t m / (sqrt(v) + eps).
-    `apply` runs in a replica's context and sums the gradients over the replicas in one all-reduce.
+    loss_scale: what float16 training multiplies the loss by; its state is the optimizer's.
     """
 
-    def __init__(self, variables: dict[str, tf.Variable], *, learning_rate: float, options: TwoTimescaleAdam):
+    def __init__(
+        self,
+        variables: dict[str, tf.Variable],
+        *,
+        learning_rate: float,
+        options: TwoTimescaleAdam,
+        loss_scale: LossScale | None = None,
+    ):
         super().__init__()
         self.variables_by_name = dict(variables)
         self.learning_rate = learning_rate
         self.options = options
+        self.loss_scale = loss_scale
         self.m = {name: self._slot(name, v) for name, v in variables.items()}
         self.v = {name: self._slot(name, v) for name, v in variables.items()}
 
@@ -64,15 +74,14 @@ class Adam(tf.Module):
         return tf.Variable(tf.zeros(variable.shape, variable.dtype), trainable=False, name=name.replace(".", "_"))
 
     def slots(self) -> dict[str, tf.Variable]:
-        """The state to be checkpointed, as "m.NAME" and "v.NAME"."""
-        return {f"{kind}.{name}": v for kind in ("m", "v") for name, v in getattr(self, kind).items()}
+        """The state to be checkpointed, as "m.NAME", "v.NAME" and "loss_scale.NAME"."""
+        groups = {"m": self.m, "v": self.v, "loss_scale": self.loss_scale.variables() if self.loss_scale else {}}
+        return {f"{group}.{name}": v for group, variables in groups.items() for name, v in variables.items()}
 
     def apply(self, gradients: dict[str, tf.Tensor], t: tf.Tensor) -> None:
-        """One update, the t-th (from 1), from each replica's share of the gradient."""
-        names = list(gradients)
-        total = tf.distribute.get_replica_context().all_reduce("SUM", [gradients[name] for name in names])
+        """One update, the t-th (from 1), by gradients that are the same on all replicas."""
         o, t = self.options, tf.cast(t, tf.float32)
-        for name, gradient in zip(names, total, strict=True):
+        for name, gradient in gradients.items():
             tf.raw_ops.ResourceApplyAdam(
                 var=self.variables_by_name[name].handle,
                 m=self.m[name].handle,

@@ -8,6 +8,7 @@ from sagan_tf.models.generator import Generator
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.training.ema import MovingAverage
+from sagan_tf.training.loss_scale import LossScale
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 
 
@@ -15,7 +16,8 @@ class GAN:
     """Both networks, both optimizers, the average of G and the step, made inside the strategy's scope.
 
     `step` counts generator updates. The optimizers' own counts follow from it, so that there is nothing else to
-    keep: the data's position and all randomness are functions of (seed, step).
+    keep: the data's position and all randomness are functions of (seed, step). In float16 each optimizer has a loss
+    scale beside its slots. `g_moved` and `d_moved` are what passes move and no optimizer does: u, moving statistics.
     """
 
     def __init__(
@@ -35,8 +37,11 @@ class GAN:
         self.d_variables = named_variables(self.discriminator)
         self.g_trainable = {n: v for n, v in self.g_variables.items() if v.trainable}
         self.d_trainable = {n: v for n, v in self.d_variables.items() if v.trainable}
-        self.g_optimizer = optimizer.generator(self.g_trainable)
-        self.d_optimizer = optimizer.discriminator(self.d_trainable)
+        self.g_moved = {n: v for n, v in self.g_variables.items() if not v.trainable}
+        self.d_moved = {n: v for n, v in self.d_variables.items() if not v.trainable}
+        scales = [LossScale() if numerics and numerics.precision == "float16" else None for _ in range(2)]
+        self.g_optimizer = optimizer.generator(self.g_trainable, scales[0])
+        self.d_optimizer = optimizer.discriminator(self.d_trainable, scales[1])
         self.shadow = {n: self._copy(n, v) for n, v in self.g_variables.items()} if average else {}
         self.step = tf.Variable(
             0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA, name="step"

@@ -1,18 +1,19 @@
 """One training step: n_D updates of the discriminator, one of the generator. The mathematics, and nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from sagan_tf.models.generator import filters
 from sagan_tf.models.heads import Verdict
+from sagan_tf.objectives.losses import hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import r1
+from sagan_tf.training import snapshot
 from sagan_tf.training.draw import Batch, Draw
 from sagan_tf.training.procedure import DEFAULT, Procedure
 from sagan_tf.training.state import GAN
-
-Logs = dict[str, tf.Tensor]
+from sagan_tf.training.update import Logs, Update, minimize
 
 
 def gan_step(
@@ -22,11 +23,14 @@ def gan_step(
     real_batches: Sequence[Batch],
     step: tf.Tensor,
     procedure: Procedure = DEFAULT,
+    microbatches: int = 1,
 ) -> Logs:
     """One step of one replica on its share of the batch.
 
-    real_batches: n_D pairs of x_real (b,R,R,3) in [-1,1] and y_real (b,). step: scalar int64, from 0.
-    Returns the last D loss and the G loss, and the mean logits on real and fake images.
+    real_batches: n_D pairs of x_real (b,R,R,3) in [-1,1] and y_real (b,). step: scalar int64, from 0. microbatches: in
+    how many parts, one after the other, each update goes through its batch (gradient accumulation).
+    Returns the logs that training/logs.py names, float32 scalars, D's of its last update. An update whose loss or
+    gradients are not finite changes nothing, which `skipped` (0 or 1) and `bad_tensor` tell.
     """
     n_d = len(real_batches)
 
@@ -34,44 +38,52 @@ def gan_step(
         z, y = draw(step, number)
         return z, (y if procedure.fake_labels == "uniform" else real_batches[min(number, n_d - 1)][1])
 
-    def generator() -> Logs:
+    def generator() -> Update:
         keep = draw.keep(step, n_d, gan.spec.discriminator_channels[-1], objective.dropout)
-        return update_generator(
-            gan, objective, fakes(n_d), step + 1, keep=keep, store_u=procedure.store_u_in_generator_step
-        )
+        store_u = procedure.store_u_in_generator_step
+        return update_generator(gan, objective, fakes(n_d), step + 1, keep, store_u=store_u, microbatches=microbatches)
 
-    g_logs = generator() if procedure.generator_first else {}
-    for number, (x_real, y_real) in enumerate(real_batches):
+    g = generator() if procedure.generator_first else None
+    d = []
+    for number, real in enumerate(real_batches):
         keep = draw.keep(step, number, 2 * gan.spec.discriminator_channels[-1], objective.dropout)
         t = step * n_d + number + 1
-        d_logs = update_discriminator(gan, objective, x_real, y_real, fakes(number), t, keep=keep)
-    g_logs = g_logs or generator()
+        d.append(update_discriminator(gan, objective, real, fakes(number), t, keep, microbatches=microbatches))
+    g = g or generator()
     if gan.average is not None:
-        gan.average.update(gan.shadow, gan.g_variables, step)
-    return d_logs | g_logs
+        gan.average.update(gan.shadow, gan.g_variables, step, g.health.ok)
+    return _logs(gan, d, g)
 
 
 def update_discriminator(
-    gan: GAN, objective: Objective, x_real, y_real, fakes: Batch, t: tf.Tensor, *, keep: tf.Tensor | None = None
-) -> Logs:
+    gan: GAN,
+    objective: Objective,
+    real: Batch,
+    fakes: Batch,
+    t: tf.Tensor,
+    keep: tf.Tensor | None = None,
+    *,
+    microbatches: int = 1,
+) -> Update:
     """D's t-th update. Real and fake pass D together, so that u moves once. keep: (b,2C) for real and for fake."""
-    z, y_fake = fakes
-    x_fake = tf.stop_gradient(gan.generator(z, y_fake, training=True))
-    y = tf.concat([y_real, y_fake], 0)
-    keep = None if keep is None else tf.concat(tf.split(keep, 2, axis=1), 0)  # (2b,C)
 
-    def loss() -> tuple[tf.Tensor, Logs]:
+    def loss(x_real, y_real, z, y_fake, keep) -> tuple[tf.Tensor, Logs]:
+        x_fake = tf.stop_gradient(gan.generator(z, y_fake, training=True))
+        keep = None if keep is None else tf.concat(tf.split(keep, 2, axis=1), 0)  # (2b,C)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x_real)
-            images = tf.concat([x_real, x_fake], 0)
+            images, y = tf.concat([x_real, x_fake], 0), tf.concat([y_real, y_fake], 0)
             real, fake = halves(gan.discriminator(images, y, training=True, keep=keep))
         value = objective.discriminator(real, fake, y_real, y_fake)
         if objective.r1:
             value += objective.r1 * r1(tape.gradient(real.logits, x_real))
-        means = {"logits_real": tf.reduce_mean(real.logits), "logits_fake": tf.reduce_mean(fake.logits)}
-        return value, {"d_loss": value, **means}
+        logs = {"logits_real": tf.reduce_mean(real.logits), "logits_fake": tf.reduce_mean(fake.logits)}
+        if objective.loss == "hinge":
+            logs["saturated_real"], logs["saturated_fake"] = hinge_saturated(real.logits, fake.logits)
+        return value, logs
 
-    return minimize(loss, gan.d_trainable, gan.d_optimizer, t)
+    moved = {f"generator.{n}": v for n, v in gan.g_moved.items()} | gan.d_moved
+    return minimize(loss, (*real, *fakes, keep), gan.d_optimizer, t, moved=moved, microbatches=microbatches)
 
 
 def update_generator(
@@ -79,25 +91,31 @@ def update_generator(
     objective: Objective,
     fakes: Batch,
     t: tf.Tensor,
-    *,
     keep: tf.Tensor | None = None,
+    *,
     store_u: bool = False,
-) -> Logs:
+    microbatches: int = 1,
+) -> Update:
     """G's t-th update. D is in inference mode: its u is not moved, unless `store_u`. keep: (b,C)."""
-    z, y = fakes
     kernels = filters(gan.generator)
 
-    def loss() -> tuple[tf.Tensor, Logs]:
+    def loss(z, y, keep) -> tuple[tf.Tensor, Logs]:
         verdict = gan.discriminator(gan.generator(z, y, training=True), y, training=store_u, keep=keep)
-        value = objective.generator(verdict, y) + objective.on_kernels(kernels.values())
-        return value, {"g_loss": value}
+        return objective.generator(verdict, y), {}
 
-    logs = minimize(loss, gan.g_trainable, gan.g_optimizer, t)
-    for kernel in kernels.values() if objective.clamps else ():
-        value = tf.convert_to_tensor(kernel)
-        # as the optimizer's own update: every replica writes its copy, all copies alike
-        tf.raw_ops.AssignVariableOp(resource=kernel.handle, value=objective.sigma.clamped(value))
-    return logs
+    def clamp() -> None:
+        snapshot.put(kernels, {n: objective.sigma.clamped(w) for n, w in snapshot.take(kernels).items()})
+
+    return minimize(
+        loss,
+        (*fakes, keep),
+        gan.g_optimizer,
+        t,
+        moved=gan.g_moved | ({f"discriminator.{n}": v for n, v in gan.d_moved.items()} if store_u else {}),
+        microbatches=microbatches,
+        penalty=lambda: objective.on_kernels(kernels.values()),
+        then=clamp if objective.clamps else None,
+    )
 
 
 def halves(verdict: Verdict) -> tuple[Verdict, Verdict]:
@@ -106,17 +124,16 @@ def halves(verdict: Verdict) -> tuple[Verdict, Verdict]:
     return Verdict(*real), Verdict(*fake)
 
 
-def minimize(loss: Callable[[], tuple[tf.Tensor, Logs]], variables: dict[str, tf.Variable], optimizer, t) -> Logs:
-    """One optimizer update of the mean over all replicas' batches.
-
-    The loss is a mean over this replica's share; it is divided by the replica count inside the tape because the
-    optimizer sums over replicas.
-    """
-    replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(list(variables.values()))
-        value, logs = loss()
-        value = value / replicas
-    gradients = tape.gradient(value, variables)
-    optimizer.apply({name: tf.convert_to_tensor(g) for name, g in gradients.items()}, t)
+def _logs(gan: GAN, d: Sequence[Update], g: Update) -> Logs:
+    """The step's logs from its updates; what the guard says counts over all of them."""
+    healths = [update.health for update in d]
+    skipped = tf.logical_not(tf.reduce_all([h.ok for h in (*healths, g.health)]))
+    bad_d = tf.reduce_max([h.bad for h in healths])
+    bad_g = tf.where(g.health.bad < 0, -1, g.health.bad + 1 + len(gan.d_trainable))
+    logs = {"skipped": tf.cast(skipped, tf.float32), "bad_tensor": tf.cast(tf.maximum(bad_d, bad_g), tf.float32)}
+    for name, update, optimizer in (("d", d[-1], gan.d_optimizer), ("g", g, gan.g_optimizer)):
+        logs |= {f"{name}_loss": update.loss, f"{name}_gradient_norm": update.health.norm, **update.logs}
+        logs[f"{name}_learning_rate"] = tf.constant(optimizer.learning_rate)
+        if optimizer.loss_scale is not None:
+            logs[f"{name}_loss_scale"] = tf.convert_to_tensor(optimizer.loss_scale.scale)
     return logs
