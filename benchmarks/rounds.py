@@ -1,0 +1,129 @@
+"""Interleaved rounds of several programs: A B C A B C ..., each alive all the time and stopped while not its turn.
+
+A program calls `serve` with what is to be timed; `interleave` runs the rounds. Other processes' CPU time is measured
+beside each round, and a round in which it was not small is dropped and repeated. Linux only (reads /proc).
+"""
+
+import json
+import os
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+def serve(call: Callable[[], object], **facts) -> None:
+    """In the timed program: calls once to compile and warm up, then once a line that comes in, and says how long."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    for _ in range(2):
+        call()
+    print(json.dumps(facts), file=answers, flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        call()
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        print(json.dumps({"seconds": seconds, "peak_mb": peak}), file=answers, flush=True)
+
+
+@dataclass
+class Program:
+    """A program and its rounds. `load` is other processes' share of the machine during a round, 0 to 1."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    facts: dict = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)
+    dropped: int = 0
+    peak_mb: int = 0
+
+    def start(self) -> None:
+        """Starts it, waits until it has warmed up, and stops it."""
+        self._process = subprocess.Popen(
+            self.command, env={**os.environ, **self.environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.facts = self._answer()
+        self._process.send_signal(signal.SIGSTOP)
+
+    def round(self, *, quiet: float) -> bool:
+        """One timed call. False if others used more than the share `quiet` of the machine: then it doesn't count."""
+        self._process.send_signal(signal.SIGCONT)
+        others, began = _busy_seconds() - self._own_seconds(), time.perf_counter()
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        answer = self._answer()
+        passed = time.perf_counter() - began
+        load = max(0.0, _busy_seconds() - self._own_seconds() - others) / (passed * (os.cpu_count() or 1))
+        self._process.send_signal(signal.SIGSTOP)
+        self.loads.append(load)
+        self.peak_mb = max(self.peak_mb, answer["peak_mb"])
+        if load > quiet:
+            self.dropped += 1
+            return False
+        self.seconds.append(answer["seconds"])
+        return True
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _answer(self) -> dict:
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended: {self._process.stderr.read()[-2000:]}")
+        return json.loads(line)
+
+    def _own_seconds(self) -> float:
+        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as file:
+            user, system = file.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def result(self) -> dict:
+        """Minimum and median seconds of the rounds that count, and what is known of the program."""
+        return {
+            "name": self.name,
+            **self.facts,
+            "rounds": len(self.seconds),
+            "dropped": self.dropped,
+            "seconds_min": min(self.seconds, default=None),
+            "seconds_median": statistics.median(self.seconds) if self.seconds else None,
+            "seconds": self.seconds,
+            "peak_mb": self.peak_mb,
+            "load_of_others_max": max(self.loads, default=0.0),
+        }
+
+
+def _busy_seconds() -> float:
+    """CPU time of all processes since boot, over all cores."""
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _, _, irq, softirq, *_ = map(int, file.readline().split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def interleave(programs: Sequence[Program], *, rounds: int, quiet: float, say: Callable[[str], None]) -> list[dict]:
+    """Runs the programs in turn until each has `rounds` rounds that count, or three times as many tries."""
+    try:
+        for program in programs:
+            say(f"warming up {program.name}")
+            program.start()
+        for number in range(3 * rounds):
+            waiting = [p for p in programs if len(p.seconds) < rounds]
+            if not waiting:
+                break
+            for program in waiting:
+                counted = program.round(quiet=quiet)
+                last = f"{program.seconds[-1]:.3f} s" if counted else f"dropped, others {program.loads[-1]:.0%}"
+                say(f"round {number + 1}: {program.name}: {last}")
+    finally:
+        for program in programs:
+            if hasattr(program, "_process"):
+                program.end()
+    return [program.result() for program in programs]

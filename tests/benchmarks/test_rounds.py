@@ -1,0 +1,52 @@
+"""Interleaved rounds: every program has its own, and rounds beside a busy machine don't count."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROUNDS = Path(__file__).parents[2] / "benchmarks" / "rounds.py"
+PROGRAM = """
+import sys, time
+sys.path.insert(0, {folder!r})
+from rounds import serve
+print("a library's greeting")
+serve(lambda: time.sleep({seconds}), images=4)
+"""
+
+
+@pytest.fixture(scope="module")
+def rounds():
+    spec = importlib.util.spec_from_file_location("rounds", ROUNDS)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["rounds"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["rounds"]
+
+
+def program(rounds, name, seconds):
+    text = PROGRAM.format(folder=str(ROUNDS.parent), seconds=seconds)
+    return rounds.Program(name, [sys.executable, "-c", text])
+
+
+def test_programs_take_turns_and_are_timed(rounds):
+    said = []
+    programs = [program(rounds, "short", 0.01), program(rounds, "long", 0.1)]
+    short, long = rounds.interleave(programs, rounds=3, quiet=1.0, say=said.append)
+    turns = [line.split(": ")[1] for line in said if line.startswith("round")]
+    assert turns == ["short", "long"] * 3
+    assert short["images"] == 4 and short["rounds"] == long["rounds"] == 3
+    assert 0.01 <= short["seconds_min"] <= short["seconds_median"] < 0.1 <= long["seconds_min"]
+
+
+def test_disturbed_rounds_are_dropped_and_tried_again_three_times_as_often_at_most(rounds):
+    (result,) = rounds.interleave([program(rounds, "a", 0.01)], rounds=2, quiet=-1.0, say=lambda line: None)
+    assert (result["rounds"], result["dropped"], result["seconds_min"]) == (0, 6, None)
+
+
+def test_a_program_that_fails_is_named_with_its_error(rounds):
+    broken = rounds.Program("broken", [sys.executable, "-c", "raise ValueError('no such batch')"])
+    with pytest.raises(RuntimeError, match=r"broken ended: [\s\S]*no such batch"):
+        rounds.interleave([broken], rounds=1, quiet=1.0, say=lambda line: None)
