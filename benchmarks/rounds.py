@@ -76,10 +76,10 @@ class Program:
         self._process.wait()
 
     def _answer(self) -> dict:
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended: {self._process.stderr.read()[-2000:]}")
-        return json.loads(line)
+        for line in self._process.stdout:
+            if line.startswith("{"):  # anything else was printed before `serve`
+                return json.loads(line)
+        raise RuntimeError(f"{self.name} ended: {self._process.stderr.read()[-2000:]}")
 
     def _own_seconds(self) -> float:
         with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as file:
