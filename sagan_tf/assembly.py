@@ -62,4 +62,6 @@ def steps_of(
         strategy,
         settings.discriminator_steps,
         settings.procedure,
+        microbatches=settings.accumulation,
+        xla=settings.xla,
     )

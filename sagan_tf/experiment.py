@@ -21,11 +21,13 @@ from sagan_tf.evaluation.evaluator import EvaluationOptions
 from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
+from sagan_tf.monitoring.collapse import Watching
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.singular_values import SigmaControl
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.procedure import Procedure
+from sagan_tf.training.xla import Xla, check_xla
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +44,14 @@ class Experiment:
       another data set's size, such as ImageNet's 1000; the surplus rows are never drawn.
     batch_size: real images of one D update, over all replicas together; fakes as many.
     discriminator_steps: D updates before each G update.
+    accumulation: microbatches, one after the other, that each replica's share of a batch is cut into, so that it fits
+      the memory (training/microbatches.py says what then differs).
     total_steps: G updates of the whole run.
     seed: of initial weights, order of the data, z and labels.
+    xla: whether the steps are compiled by XLA: True, False, or "auto", on one GPU and on TPUs.
     steps_per_call: steps of one compiled call; progress, logs and signals wait for a call's end.
     checkpoint_every, log_every, sample_every: in steps; 0 never. keep_checkpoints: how many of the last are kept.
+    watching: how closely the run is watched for collapse.
     cache_mb: resized images are kept in memory if all of them fit into this many MB; 0 never.
     evaluation: what is measured when the run ends (None: nothing).
 
@@ -65,13 +71,16 @@ class Experiment:
     table_size: int | None = None
     batch_size: int = 64
     discriminator_steps: int = 1
+    accumulation: int = 1
     total_steps: int = 1_000_000
     seed: int = 0
+    xla: Xla = "auto"
     steps_per_call: int = 10
     checkpoint_every: int = 1000
     keep_checkpoints: int = 3
     log_every: int = 100
     sample_every: int = 1000
+    watching: Watching = field(default_factory=Watching)
     cache_mb: int = 1024
     evaluation: EvaluationOptions | None = None
 
@@ -83,9 +92,10 @@ class Experiment:
                     f"Bind it to a call, such as train.spec = @families.sagan()."
                 )
         latents.prior(self.latent)
+        check_xla(self.xla)
         optional = ("table_size",) if self.table_size is not None else ()
-        positive = ("batch_size", "discriminator_steps", "total_steps", "steps_per_call", "keep_checkpoints")
-        for name in (*positive, *optional):
+        counts = ("batch_size", "discriminator_steps", "accumulation", "total_steps")
+        for name in (*counts, "steps_per_call", "keep_checkpoints", *optional):
             self._check_integer(name, least=1)
         for name in ("checkpoint_every", "log_every", "sample_every", "cache_mb", "seed"):
             self._check_integer(name, least=0)
@@ -124,17 +134,20 @@ CONFIGURABLES = {
     "MovingAverage": MovingAverage,
     "Numerics": Numerics,
     "Transform": Transform,
+    "Watching": Watching,
     "EvaluationOptions": EvaluationOptions,
     **SOURCES,
 }
 
 # What may differ when a run goes on: how often it speaks and saves, not what it computes.
 HOUSEKEEPING = (
+    "xla",
     "steps_per_call",
     "checkpoint_every",
     "keep_checkpoints",
     "log_every",
     "sample_every",
+    "watching.",
     "cache_mb",
     "evaluation.",
 )

@@ -1,4 +1,4 @@
-"""One update of one network: the gradient of its loss over the whole batch, and the optimizer if all of it is finite."""
+"""One update of one network: the gradient over the whole batch, and the optimizer if all of it is finite."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -38,7 +38,8 @@ def minimize(
     batch. moved: what the passes move beside (u, moving statistics). then: what follows the optimizer.
 
     If the loss or a gradient is not finite on any replica, nothing changes: weights, slots and `moved` stay as they
-    were. (Adam's t goes on, but in float16, where skipping is how the loss scale is found.) Each replica's loss is divided by the replica count before its gradient is taken and the gradients are summed.
+    were. Adam's t goes on, but in float16, where skipping is how the loss scale is found.
+    Each replica's loss is divided by the replica count before its gradient is taken, and the gradients are summed.
     """
     variables, scale = optimizer.variables_by_name, optimizer.loss_scale
     context = tf.distribute.get_replica_context()
