@@ -149,7 +149,7 @@ class RunDirectory:
             raise RunError(f"the run in {self.path} keeps no moving average of G. Leave --average out.")
         if statistics is not None:
             spec = dataclasses.replace(spec, inference_statistics="batch" if statistics == "batch" else "moving")
-        generator = Generator(spec, numerics=settings.numerics)
+        generator = Generator(spec, numerics=settings.numerics, seed=None)
         return generator, self.restore(generator, "average" if averaged else "generator", step), averaged
 
     def discriminator(self, *, step: int | None = None) -> tuple[Discriminator, int]:
@@ -158,7 +158,7 @@ class RunDirectory:
         Raises:
           RunError: if there is no checkpoint.
         """
-        discriminator = Discriminator(self.spec(), numerics=self.experiment().numerics)
+        discriminator = Discriminator(self.spec(), numerics=self.experiment().numerics, seed=None)
         return discriminator, self.restore(discriminator, "discriminator", step)
 
     def restore(self, network: tf.keras.Model, group: str, step: int | None = None) -> int:

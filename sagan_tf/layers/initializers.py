@@ -1,5 +1,6 @@
 """Seeded initial weights that are the same under both Keras flavours and on every device."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -43,11 +44,14 @@ def standard_normal(shape: Sequence[int], dtype=None) -> np.ndarray:
 INITIALIZERS = {"glorot_uniform": glorot_uniform, "orthogonal": orthogonal, "normal": normal}
 
 
-def seeded(name: InitializerName, seed: int) -> Iterator[Initializer]:
+def seeded(name: InitializerName, seed: int | None) -> Iterator[Initializer]:
     """Endless initializers for the kernels of one network, in the order of their construction.
 
-    Each is a Keras initializer, called with (shape, dtype). The n-th kernel's values depend on (seed, n) alone.
+    Each is a Keras initializer, called with (shape, dtype). The n-th kernel's values depend on (seed, n) alone; without
+    a seed they are zeros, for a network whose weights are read from elsewhere (orthogonal ones take long to draw).
     """
+    if seed is None:
+        yield from itertools.repeat(zeros)
     draw = INITIALIZERS[name]
     number = 0
     while True:
@@ -55,9 +59,13 @@ def seeded(name: InitializerName, seed: int) -> Iterator[Initializer]:
         number += 1
 
 
+def zeros(shape: Sequence[int], dtype=None) -> np.ndarray:
+    return np.zeros(tuple(shape), np.float32)
+
+
 def scaled(initializer: Initializer, gain: float) -> Initializer:
     """The same values times a factor, such as SNGAN's sqrt(2) on 3x3 kernels."""
-    return lambda shape, dtype=None: np.float32(gain) * initializer(shape)
+    return initializer if gain == 1 else lambda shape, dtype=None: np.float32(gain) * initializer(shape)
 
 
 def _bind(draw: Callable, seed: int, number: int) -> Initializer:

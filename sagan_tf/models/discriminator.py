@@ -17,7 +17,9 @@ class Discriminator(tf.keras.Model):
     `training=True` stores u; the D update does so once, on real and fake together, the G update never.
     """
 
-    def __init__(self, spec: GANSpec, *, numerics: Numerics | None = None, seed: int = 0, name: str = "discriminator"):
+    def __init__(
+        self, spec: GANSpec, *, numerics: Numerics | None = None, seed: int | None = 0, name: str = "discriminator"
+    ):
         super().__init__(name=name)
         self.spec = spec
         self.numerics = numerics or Numerics()

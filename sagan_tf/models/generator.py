@@ -15,13 +15,16 @@ class Generator(tf.keras.Model):
     """dense -> 4x4 -> up blocks, attention after the sizes that the description names -> norm, ReLU, conv3x3, tanh.
 
     Shapes: z (B,z_dim) float32, y (B,) int32 -> images (B,R,R,3) float32 in [-1,1].
-    All variables exist after construction, their initial values depending on (spec, seed) alone.
+    All variables exist after construction, their initial values depending on (spec, seed) alone; with seed=None kernels
+    are zeros, to be read from a checkpoint.
 
     Hierarchical z (BigGAN, Fig. 15a): the first chunk feeds the dense layer, chunk i+1 feeds block i, joined behind
     the shared embedding as [embedding, chunk] (BigGAN-PyTorch's order; TF-Hub's is [chunk, embedding]).
     """
 
-    def __init__(self, spec: GANSpec, *, numerics: Numerics | None = None, seed: int = 0, name: str = "generator"):
+    def __init__(
+        self, spec: GANSpec, *, numerics: Numerics | None = None, seed: int | None = 0, name: str = "generator"
+    ):
         super().__init__(name=name)
         self.spec = spec
         self.numerics = numerics or Numerics()

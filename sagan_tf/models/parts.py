@@ -49,7 +49,7 @@ class Numerics:
 class Parts:
     """Makes the layers of one network: seeded initial kernels, spectrally normalized if the network is."""
 
-    def __init__(self, spec: GANSpec, numerics: Numerics, *, spectral_norm: bool, seed: int):
+    def __init__(self, spec: GANSpec, numerics: Numerics, *, spectral_norm: bool, seed: int | None):
         self._spec = spec
         self._numerics = numerics
         self._spectral_norm = spectral_norm

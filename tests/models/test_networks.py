@@ -146,6 +146,13 @@ def test_batch_statistics_make_inference_the_training_pass():
 
 def test_bad_numerics_are_refused():
     with pytest.raises(ValueError, match="precision must be"):
-        Numerics(precision="float16")
+        Numerics(precision="float8")
     with pytest.raises(ValueError, match="resampling must be"):
         Numerics(resampling="fast")
+
+
+def test_without_a_seed_kernels_are_zeros_to_be_read_from_elsewhere():
+    spec = VARIANTS["biggan"]
+    made, blank = named_variables(Generator(spec)), named_variables(Generator(spec, seed=None))
+    assert {n: v.shape for n, v in blank.items()} == {n: v.shape for n, v in made.items()}
+    assert not any(v.numpy().any() for n, v in blank.items() if n.endswith(".kernel"))
