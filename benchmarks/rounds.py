@@ -11,6 +11,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,9 +47,10 @@ class Program:
 
     def start(self) -> None:
         """Starts it, waits until it has warmed up, and stops it."""
+        self._notes = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
             self.command, env={**os.environ, **self.environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True,
+            stderr=self._notes, text=True,
         )  # fmt: skip
         self.facts = self._answer()
         self._process.send_signal(signal.SIGSTOP)
@@ -73,13 +75,16 @@ class Program:
 
     def end(self) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
+        self._notes.close()
 
     def _answer(self) -> dict:
         for line in self._process.stdout:
             if line.startswith("{"):  # anything else was printed before `serve`
                 return json.loads(line)
-        raise RuntimeError(f"{self.name} ended: {self._process.stderr.read()[-2000:]}")
+        self._process.wait()
+        self._notes.seek(0)
+        raise RuntimeError(f"{self.name} ended: {self._notes.read()[-2000:]}")
 
     def _own_seconds(self) -> float:
         with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as file:

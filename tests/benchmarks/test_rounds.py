@@ -34,7 +34,7 @@ def program(rounds, name, seconds):
 def test_programs_take_turns_and_are_timed(rounds):
     said = []
     programs = [program(rounds, "short", 0.01), program(rounds, "long", 0.1)]
-    short, long = rounds.interleave(programs, rounds=3, quiet=1.0, say=said.append)
+    short, long = rounds.interleave(programs, rounds=3, quiet=100.0, say=said.append)
     turns = [line.split(": ")[1] for line in said if line.startswith("round")]
     assert turns == ["short", "long"] * 3
     assert short["images"] == 4 and short["rounds"] == long["rounds"] == 3
@@ -49,4 +49,4 @@ def test_disturbed_rounds_are_dropped_and_tried_again_three_times_as_often_at_mo
 def test_a_program_that_fails_is_named_with_its_error(rounds):
     broken = rounds.Program("broken", [sys.executable, "-c", "raise ValueError('no such batch')"])
     with pytest.raises(RuntimeError, match=r"broken ended: [\s\S]*no such batch"):
-        rounds.interleave([broken], rounds=1, quiet=1.0, say=lambda line: None)
+        rounds.interleave([broken], rounds=1, quiet=100.0, say=lambda line: None)
