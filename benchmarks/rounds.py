@@ -47,7 +47,7 @@ class Program:
 
     def start(self) -> None:
         """Starts it, waits until it has warmed up, and stops it."""
-        self._notes = tempfile.TemporaryFile("w+")
+        self._notes = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `end`)
         self._process = subprocess.Popen(
             self.command, env={**os.environ, **self.environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._notes, text=True,
