@@ -15,6 +15,7 @@ from sagan_tf.evaluate import evaluate_run
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
 from sagan_tf.interruption import INTERRUPTED
+from sagan_tf.monitoring import collapse
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.training import loop
@@ -22,7 +23,15 @@ from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
 from sagan_tf.training.state import GAN
 from sagan_tf.training.strategy import StrategyError, StrategyName, check_batch_size, create_strategy
 
-REFUSALS = (config.ConfigError, DataError, RunError, StrategyError, CheckpointError, loop.NonFiniteError)
+REFUSALS = (
+    config.ConfigError,
+    DataError,
+    RunError,
+    StrategyError,
+    CheckpointError,
+    loop.NonFiniteError,
+    collapse.CollapseError,
+)
 
 
 def stop_step(step: int, total: int, stop_after: int | None, stop_at: int | None) -> int:
@@ -54,7 +63,7 @@ def train_run(
         batch_size=settings.batch_size,
         checkpoint_every=settings.checkpoint_every,
         store=store,
-        actions=watching.actions(settings, gan, run, writer),
+        actions=watching.actions(settings, gan, run, writer, store),
     )
 
 

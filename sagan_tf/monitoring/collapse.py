@@ -9,10 +9,15 @@ from sagan_tf.monitoring.looks import Look
 
 # Looks that make up "lately"; how few of them say nothing yet; how many in a row must show two signs.
 RECENT, FEWEST, PATIENCE = 10, 5, 3
+REMEMBERED = RECENT + PATIENCE
 _GROWTH = 2.0
 _JUMP, _SPREADS = 0.5, 6.0
 _SHRUNK, _EQUAL = 0.25, 0.02
 _ZERO = 0.01
+
+
+class CollapseError(RuntimeError):
+    """Training has collapsed, and the run asks to stop then."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,9 +30,8 @@ def top_singular_values(w: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.T
     return sigmas[:COUNT], tf.matmul(basis, right[:, :_WIDTH])
 
 
-def all_singular_values(w: tf.Tensor) -> tf.Tensor:
-    """The singular values of a small w: (I,O) -> (min(I,O),)."""
-    return tf.linalg.svd(w, compute_uv=False)
+_MATRIX = tf.TensorSpec([None, None], tf.float32)  # one graph for the kernels of all shapes
+_lanczos = tf.function(top_singular_values, input_signature=[_MATRIX, _MATRIX], autograph=False)
 
 
 class Spectra:
@@ -46,9 +45,6 @@ class Spectra:
 
     def __init__(self, kernels: Mapping[str, tf.Variable]):
         self._kernels = dict(kernels)
-        matrix = tf.TensorSpec([None, None], tf.float32)
-        self._lanczos = tf.function(top_singular_values, input_signature=[matrix, matrix], autograph=False)
-        self._small = tf.function(all_singular_values, input_signature=[matrix], autograph=False)
         self._starts: dict[str, tf.Tensor] = {}
 
     def __call__(self) -> dict[str, list[float]]:
@@ -58,11 +54,11 @@ class Spectra:
     def _top(self, name: str, kernel: tf.Variable) -> np.ndarray:
         w = tf.reshape(tf.convert_to_tensor(kernel), [-1, kernel.shape[-1]])
         if min(w.shape) <= _WIDTH * (_DEPTH + 1):
-            return self._small(w).numpy()[:COUNT]
+            return tf.linalg.svd(w, compute_uv=False).numpy()[:COUNT]
         rounds = 1 if name in self._starts else _FIRST_ROUNDS
         start = self._starts[name] if name in self._starts else _orthonormal(w.shape[1])
         for _ in range(rounds):
-            sigmas, start = self._lanczos(w, start)
+            sigmas, start = _lanczos(w, start)
         self._starts[name] = start
         return sigmas.numpy()
 

@@ -1,0 +1,113 @@
+"""The alarm: scripted runs that collapse raise it in time, healthy and noisy ones never."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sagan_tf.monitoring.collapse import PATIENCE, Watching, has_collapsed, last_healthy_step, signs
+from sagan_tf.monitoring.distances import Distances
+from sagan_tf.monitoring.looks import Look
+
+
+def look(step, d_loss=1.5, sigma=2.0, overall=0.6, within=0.4):
+    return Look(
+        step=step,
+        d_loss=d_loss,
+        g_loss=0.0,
+        distances=Distances(overall=overall, within_class=within, nearest=0.1, duplicates=0.0),
+        spectra={"generator.dense": [sigma, 1.0, 0.5], "discriminator.blocks.0.conv_1": [sigma, 1.0, 0.5]},
+    )
+
+
+def watch(looks):
+    """The looks with their signs, as a run makes them."""
+    seen = []
+    for one in looks:
+        found = signs(one, seen)
+        seen.append(replace(one, signs=found, collapsed=has_collapsed(found, seen)))
+    return seen
+
+
+def alarms(looks):
+    return [one.step for one in watch(looks) if one.collapsed]
+
+
+HEALTHY = [look(100 * i) for i in range(1, 13)]
+
+
+def test_a_constant_generator_and_a_loss_of_zero_raise_it_in_three_looks():
+    constant = [look(1200 + 100 * i, d_loss=0.0, overall=0.0, within=0.0) for i in range(1, 9)]
+    assert alarms(HEALTHY + constant) == [1200 + 100 * PATIENCE]
+    assert alarms(constant) == [1200 + 100 * PATIENCE], "from the first look on as well"
+
+
+def test_the_papers_signs_raise_it():
+    exploding = [look(1200 + 100 * i, d_loss=3.0, sigma=2.0 * 3**i) for i in range(1, 5)]
+    seen = watch(HEALTHY + exploding)
+    assert [one.step for one in seen if one.collapsed] == [1500]
+    assert "generator.dense" in seen[-1].signs[0] and "jumped from 1.5 to 3" in seen[-1].signs[1]
+
+
+def test_collapse_within_classes_is_seen():
+    alike = [look(1200 + 100 * i, d_loss=4.0, within=0.05) for i in range(1, 4)]
+    assert alarms(HEALTHY + alike) == [1500]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"sigma": 9.0}, {"d_loss": 0.0}, {"d_loss": 5.0}, {"overall": 0.0, "within": 0.0}],
+    ids=["spectrum", "zero loss", "jump", "samples"],
+)
+def test_one_sign_alone_never_does(change):
+    changed = [look(1200 + 100 * i, **change) for i in range(1, 9)]
+    assert alarms(HEALTHY + changed) == []
+    assert any(one.signs for one in watch(HEALTHY + changed))
+
+
+def test_two_looks_of_two_signs_never_do():
+    bad = {"d_loss": 0.0, "overall": 0.0}
+    looks = [*HEALTHY, look(1300, **bad), look(1400, **bad), look(1500), look(1600, **bad), look(1700, **bad)]
+    assert alarms(looks) == []
+
+
+def test_growth_and_noise_of_healthy_training_never_do():
+    rng = np.random.default_rng(0)
+    looks = [
+        look(
+            100 * i,
+            d_loss=float(np.clip(2.0 - 0.01 * i + 0.25 * rng.standard_normal(), 0.1, None)),
+            sigma=float(1.02**i * (1 + 0.1 * rng.random())),
+            overall=float(0.02 + 0.6 * (1 - np.exp(-i / 10)) * (0.8 + 0.2 * rng.random())),
+            within=float(0.01 + 0.4 * (1 - np.exp(-i / 10)) * (0.6 + 0.4 * rng.random())),
+        )
+        for i in range(1, 200)
+    ]
+    assert alarms(looks) == []
+
+
+def test_spectra_of_the_discriminator_are_not_judged():
+    jump = replace(look(1300), spectra={"generator.dense": [2.0], "discriminator.blocks.0.conv_1": [99.0]})
+    assert signs(jump, HEALTHY) == ()
+
+
+def test_a_second_row_raises_it_again():
+    bad = {"d_loss": 0.0, "overall": 0.0}
+    first = [look(1200 + 100 * i, **bad) for i in range(1, 6)]
+    recovered = [look(1700 + 100 * i) for i in range(1, 13)]
+    second = [look(2900 + 100 * i, **bad) for i in range(1, 6)]
+    assert alarms(HEALTHY + first + recovered + second) == [1500, 3200]
+
+
+def test_the_last_healthy_step_is_ahead_of_the_row():
+    bad = {"d_loss": 0.0, "overall": 0.0}
+    seen = watch([*HEALTHY, look(1300, **bad), look(1400, **bad)])
+    assert last_healthy_step(seen) == 1200
+    assert last_healthy_step(seen[:5]) == 500
+    assert last_healthy_step(seen[-2:]) == 0
+
+
+@pytest.mark.parametrize("wrong", [{"collapse": "halt"}, {"every": -1}, {"every": 1.5}, {"every": True}])
+def test_options_are_checked(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+        Watching(**wrong)
