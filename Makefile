@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN_DIR ?= runs/quickstart
 VENV := .venv/bin/python
 
-.PHONY: quickstart test test-legacy-keras lint
+.PHONY: quickstart test test-legacy-keras test-tpu-stack lint
 
 .venv/.cpu: setup.py
 	test -x $(VENV) || $(PYTHON) -m venv .venv
@@ -24,6 +24,15 @@ test: .venv/.test
 
 test-legacy-keras: .venv/.test
 	TF_USE_LEGACY_KERAS=1 $(VENV) -m pytest --numprocesses=2
+
+# TensorFlow's last pair of versions with TPU wheels, by their CPU wheels, in an environment of its own.
+.venv-tpu/.test: setup.py
+	test -x .venv-tpu/bin/python || $(PYTHON) -m venv .venv-tpu
+	.venv-tpu/bin/python -m pip install --quiet --editable '.[test]' 'tensorflow==2.19.*' 'tf-keras==2.19.*'
+	touch $@
+
+test-tpu-stack: .venv-tpu/.test
+	TF_USE_LEGACY_KERAS=1 .venv-tpu/bin/python -m pytest --numprocesses=2
 
 lint: .venv/.test
 	$(VENV) -m ruff check .

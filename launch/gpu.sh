@@ -43,5 +43,5 @@ run "$PYTHON" launch/devices.py GPU $((${#numbers} + 1))
 if $DRY_RUN; then
   run "$PYTHON" -m sagan_tf.train "$@"
 else
-  restart_while_interrupted attempt "$PYTHON" -m sagan_tf.train "$@"
+  restart_while_interrupted attempt setsid "$PYTHON" -m sagan_tf.train "$@"
 fi

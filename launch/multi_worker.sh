@@ -98,7 +98,7 @@ worker() { # INDEX TRAIN_ARGUMENTS...
   local i=$1 hidden=()
   shift
   [[ $DEVICE == cpu ]] && hidden=(env CUDA_VISIBLE_DEVICES=-1)
-  on_member "$i" ${hidden[@]+"${hidden[@]}"} launch/worker.sh "$PYTHON" "$CLUSTER" "$i" -- "$@"
+  on_member "$i" ${hidden[@]+"${hidden[@]}"} launch/worker.sh "$PYTHON" "$CLUSTER" "$i" "$GRACE" -- "$@"
 }
 
 # All workers once. They are alive for as long as the pipe on their standard input is held open; to end them, it is
@@ -108,13 +108,14 @@ together() { # TRAIN_ARGUMENTS...
   pipe=$(mktemp -d)/alive
   mkfifo "$pipe"
   exec 8<>"$pipe"
+  exec 9<"$pipe"
+  rm -r "${pipe%/*}"
   trap 'STOPPING=true' TERM INT HUP
   for i in "${!MEMBERS[@]}"; do
     worker "$i" "$@"
-    setsid "${COMMAND[@]}" <"$pipe" 8>&- &
+    setsid "${COMMAND[@]}" <&9 8>&- 9<&- &
     pids[i]=$!
   done
-  rm -r "${pipe%/*}"
   while ((${#codes[@]} < ${#pids[@]})); do
     for i in "${!pids[@]}"; do
       [[ -z ${codes[i]-} ]] || continue
@@ -125,13 +126,13 @@ together() { # TRAIN_ARGUMENTS...
     done
     if [[ -z $deadline ]] && { $STOPPING || [[ ${codes[*]-} =~ [1-9] ]]; }; then
       exec 8>&- # the others save and leave
-      deadline=$((SECONDS + GRACE))
+      deadline=$((SECONDS + GRACE + 10)) # only an ssh that hangs takes longer
     elif [[ -n $deadline ]] && ((SECONDS > deadline)); then
       for i in "${!pids[@]}"; do [[ -n ${codes[i]-} ]] || kill -KILL -- "-${pids[i]}" 2>/dev/null || true; done
     fi
     sleep 0.2 || true
   done
-  exec 8>&-
+  exec 8>&- 9<&-
   trap - TERM INT HUP
   verdict "${codes[@]}"
 }

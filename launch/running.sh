@@ -73,11 +73,11 @@ run_directory() { # TRAIN_ARGUMENTS...
   fail "training's arguments must name the run's directory; received no --run_dir after '--'. Add --run_dir=RUN."
 }
 
-# Runs one command in a session of its own, so that Ctrl-C reaches it once, through us: every signal is passed on as
-# TERM. The first makes training save and leave with 75, the second makes it leave at once.
+# Runs one command and passes every signal on as TERM. The first makes training save and leave with 75, the second makes
+# it leave at once; therefore Ctrl-C must reach it through us alone, in a session of its own (setsid).
 attempt() { # COMMAND...
   local child code
-  setsid "$@" &
+  "$@" &
   child=$!
   trap 'STOPPING=true; kill -TERM "$child" 2>/dev/null' TERM INT HUP
   while true; do

@@ -132,10 +132,10 @@ train() { # ARGUMENTS...
 fetch() {
   if ! $DRY_RUN && ! on_vm 0 test -d "$RUN"; then
     say "There is no $RUN on $NAME to fetch."
-    return
+    return 0
   fi
   run mkdir -p "$(dirname "$RUN")"
-  run gcloud compute tpus tpu-vm scp --recurse "$NAME:sagan_tf/$RUN" "$(dirname "$RUN")" "${PLACE[@]}" --worker=0 && return
+  run gcloud compute tpus tpu-vm scp --recurse "$NAME:sagan_tf/$RUN" "$(dirname "$RUN")" "${PLACE[@]}" --worker=0 && return 0
   say "The run could not be fetched from $NAME."
   [[ -n $BUCKET ]] || KEEP=true
 }

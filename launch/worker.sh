@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# One worker of several: launch/worker.sh PYTHON CLUSTER INDEX -- TRAIN_ARGUMENTS, started by multi_worker.sh.
+# One worker of several: launch/worker.sh PYTHON CLUSTER INDEX GRACE -- TRAIN_ARGUMENTS, started by multi_worker.sh.
 #
-# CLUSTER lists host:port of all workers, with commas between. Training is told to save and leave when standard input
-# ends, so that a lost connection or launcher never leaves a worker behind.
+# CLUSTER lists host:port of all workers, with commas between. When standard input ends, training is told to save and
+# leave, and is killed GRACE seconds later, so that a lost connection or launcher never leaves a worker behind.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,11 +14,14 @@ python=$1
 printf -v TF_CONFIG '{"cluster":{"worker":["%s"]},"task":{"type":"worker","index":%d}}' "${2//,/\",\"}" "$3"
 # shellcheck disable=SC2090
 export TF_CONFIG
-shift 4
+grace=$4
+shift 5
 exec 3<&0
 {
   while read -r -u 3 _; do :; done
   kill -TERM $$
+  sleep "$grace"
+  kill -KILL 0 # this session: the launcher or ssh gave it to us alone
 } >/dev/null 2>&1 &
 watcher=$!
 code=0
