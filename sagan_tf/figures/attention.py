@@ -41,8 +41,8 @@ def attention_figure(looked: Sequence[Looked], *, title: str, points: Sequence[t
     for row, item in zip(axes, looked, strict=True):
         _draw_row(row, item, points, count)
     made.suptitle(title, y=1 - 0.06 / height, va="top", fontsize=10)
-    made.text(0.5, 1 - 0.3 / height, "outlined: where half of a point's attention goes, and how much of the image that is",
-              ha="center", va="top", fontsize=8, color="#555555")
+    said = "outlined: where half of a point's attention goes, and the part of the image that is"
+    made.text(0.5, 1 - 0.3 / height, said, ha="center", va="top", fontsize=8, color="#555555")
     return made
 
 

@@ -56,6 +56,11 @@ class ImageTable:
                     pen.text((x + cell / 2, y + cell + 3), caption, fill=_FAINT, font=small, anchor="ma")
         return canvas
 
+    def frame(self, column: int) -> Image.Image:
+        """One column, laid side by side under the rows' names: a frame of an animation."""
+        one = dataclasses.replace(self, images=self.images[None, :, column], rows=(), heads=self.rows, captions=())
+        return one.draw()
+
     @property
     def _factor(self) -> int:
         return max(1, self.side // self.images.shape[2])

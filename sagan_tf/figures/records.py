@@ -1,0 +1,37 @@
+"""What a run wrote while it trained and was evaluated, as lists of lines."""
+
+import fnmatch
+import json
+from pathlib import Path
+
+
+def read_lines(path: Path) -> list[dict]:
+    """The records of a JSON lines file, none if it isn't there; a last line that is being written is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    records = []
+    for number, line in enumerate(lines):
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            if number + 1 < len(lines):
+                raise ValueError(f"{path} must hold a JSON record a line; received line {number + 1}: {line[:80]!r}. "
+                                 "Mend or remove that line.") from None
+    return records
+
+
+def series(records: list[dict], name: str) -> tuple[list[int], list[float]]:
+    """Steps and values of one scalar, where it was written."""
+    found = [(record["step"], record[name]) for record in records if record.get(name) is not None]
+    return [step for step, _ in found], [value for _, value in found]
+
+
+def names_of(records: list[dict], pattern: str) -> list[str]:
+    """The scalars whose names match, such as "gamma/*", in order of appearance."""
+    return list(dict.fromkeys(name for record in records for name in fnmatch.filter(record, pattern)))
+
+
+def spectra_of(looks: list[dict], network: str) -> dict[str, tuple[list[int], list[float]]]:
+    """The first singular value of each kernel of "generator" or "discriminator" over the steps, in order of depth."""
+    names = dict.fromkeys(name for look in looks for name in look["spectra"] if name.startswith(network + "."))
+    return {name: ([look["step"] for look in looks if name in look["spectra"]],
+                   [look["spectra"][name][0] for look in looks if name in look["spectra"]]) for name in names}

@@ -1,0 +1,94 @@
+"""Line charts as SVG text that takes its colors from the page around it."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+Line = tuple[Sequence[float], Sequence[float]]
+
+_WIDTH, _HEIGHT = 460, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 26
+
+
+def line_chart(lines: Mapping[str, Line], *, title: str, logarithmic: bool = False, legend: bool = True,
+               by_depth: bool = False) -> str:
+    """One chart with its legend: lines by name, (steps, values) each; what isn't finite is left out.
+
+    by_depth: colors in an order from first to last line (classes d0..d9), else colors apart (c0..c5).
+    """
+    drawn = {name: _finite(*line, positive=logarithmic) for name, line in lines.items()}
+    drawn = {name: points for name, points in drawn.items() if points}
+    if not drawn:
+        return ""
+    xs = [x for points in drawn.values() for x, _ in points]
+    ys = [y for points in drawn.values() for _, y in points]
+    x_ticks = nice_ticks(min(xs), max(xs), 5)
+    y_ticks = decades(min(ys), max(ys)) if logarithmic else nice_ticks(min(ys), max(ys), 4)
+    x_range, y_range = (min(xs), max(max(xs), min(xs) + 1)), (y_ticks[0], y_ticks[-1])
+    kinds = [f"d{min(9, 10 * i // len(drawn))}" if by_depth else f"c{i % 6}" for i in range(len(drawn))]
+    parts = [_grid(x_ticks, y_ticks, x_range, y_range, logarithmic)]
+    for kind, (name, points) in zip(kinds, drawn.items(), strict=True):
+        path = " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, logarithmic):.1f}" for x, y in points)
+        parts.append(f'<polyline class="{kind}" points="{path}"><title>{html.escape(name)}: {points[-1][1]:.4g} '
+                     f"at step {points[-1][0]:,.0f}</title></polyline>")
+    keys = "".join(f'<span class="{kind}">{html.escape(name)} <b>{points[-1][1]:.3g}</b></span>'
+                   for kind, (name, points) in zip(kinds, drawn.items(), strict=True)) if legend else ""
+    return (f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
+            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)} over steps">'
+            f'{"".join(parts)}</svg><div class="keys">{keys}</div></figure>')
+
+
+def nice_ticks(low: float, high: float, count: int) -> list[float]:
+    """About `count` steps of 1, 2 or 5 times a power of ten that enclose [low, high]."""
+    if high <= low:
+        low, high = low - max(abs(low), 1.0) * 0.1, high + max(abs(high), 1.0) * 0.1
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def decades(low: float, high: float) -> list[float]:
+    """Powers of ten that enclose [low, high], with 2 and 5 times where those are few."""
+    first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
+    if last - first > 2:
+        return [10.0**i for i in range(first, last + 1)]
+    fine = [m * 10.0**i for i in range(first, last + 1) for m in (1, 2, 5)]
+    below, above = [t for t in fine if t <= low * (1 + 1e-9)], [t for t in fine if t >= high * (1 - 1e-9)]
+    return [t for t in fine if below[-1] <= t <= above[0]] if below[-1] < above[0] else [below[-1], 10 * below[-1]]
+
+
+def _finite(xs: Sequence[float], ys: Sequence[float], positive: bool) -> list[tuple[float, float]]:
+    return [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y) and (y > 0 or not positive)]
+
+
+def _x(x: float, ends: tuple[float, float]) -> float:
+    return _LEFT + (x - ends[0]) / (ends[1] - ends[0]) * (_WIDTH - _LEFT - _RIGHT)
+
+
+def _y(y: float, ends: tuple[float, float], logarithmic: bool) -> float:
+    low, high, y = (math.log10(v) for v in (*ends, y)) if logarithmic else (*ends, y)
+    return _HEIGHT - _BOTTOM - (y - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _grid(x_ticks, y_ticks, x_range, y_range, logarithmic: bool) -> str:
+    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+    parts = []
+    for tick in y_ticks:
+        y = _y(tick, y_range, logarithmic)
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+                     f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{_short(tick)}</text>')
+    for tick in (t for t in x_ticks if x_range[0] <= t <= x_range[1]):
+        x = _x(tick, x_range)
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_short(tick)}</text>'
+                     f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
+    return "".join(parts) + f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>'
+
+
+def _short(value: float) -> str:
+    """12000 as 12k, 2000000 as 2M; small numbers without trailing zeros."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:.3g}"

@@ -1,0 +1,143 @@
+"""A run's report: one HTML page with everything that its directory tells."""
+
+import datetime
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from sagan_tf import pictures
+from sagan_tf.config import write
+from sagan_tf.figures import canvas, page
+from sagan_tf.figures.records import names_of, read_lines, series, spectra_of
+from sagan_tf.figures.svg_chart import line_chart
+from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.trained import TrainedModel
+
+_MOST_SHEETS = 12
+_MOST_ROWS = 6
+_CHARTS = {
+    "Losses": "?_loss",
+    "Mean logits": "logits_*",
+    "Share of saturated hinge terms": "saturated_*",
+    "Gradient norms": "*_gradient_norm",
+    "Gain gamma of attention": "gamma/*",
+    "Learning rates": "*_learning_rate",
+    "Images a second": "images_per_second",
+}
+
+
+def write_report(run: RunDirectory, out: Path) -> Path:
+    """Writes the page, whole or not at all; everything that it shows lies in it.
+
+    Raises:
+      RunError: if the run has no checkpoint yet.
+    """
+    model = TrainedModel(run.path)
+    train, looks = read_lines(run.path / "train.jsonl"), read_lines(run.path / "looks.jsonl")
+    metrics = read_lines(run.path / "metrics.jsonl")
+    made = page.page(f"Run {run.path.resolve().name}", _lead(model, metrics), {
+        "Samples over time": _samples(run),
+        "Attention": _attention(model),
+        "Metrics": _metrics(metrics),
+        "Curves": _curves(train, metrics),
+        "Singular values": _spectra(looks),
+        "Architecture": page.preformatted((run.path / "architecture.txt").read_text(encoding="utf-8")),
+        "Configuration": _configuration(run),
+        "Commands": _commands(run),
+    })
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write(out, made)
+    return out
+
+
+def _lead(model: TrainedModel, metrics: list[dict]) -> str:
+    facts, spec = model.run.facts()["data"], model.spec
+    weights = "averaged" if model.averaged else "raw"
+    numbers = {"of steps " + f"{model.run.experiment().total_steps:,}": f"{model.step:,}",
+               "parameters of G": f"{spec.generator_parameters:,}", "parameters of D":
+               f"{spec.discriminator_parameters:,}"}
+    if metrics:
+        protocol = metrics[-1]["protocol"]
+        said = f"by {protocol['extractor']}" + (f", step {protocol['step']:,}" if protocol.get("step") else "")
+        numbers |= {f"{name.replace('_', ' ').upper()} {said}": f"{metrics[-1][name]:.4g}" for name in ("fid", "is")
+                    if metrics[-1].get(name) is not None}
+    today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    return page.text(f"{spec.resolution}x{spec.resolution} images of {len(model.class_names)} classes, trained on "
+                     f"{facts['name']} ({facts['n_examples']:,} images). Pictures are of {weights} weights at step "
+                     f"{model.step:,}. Written {today}.") + page.tiles(numbers)
+
+
+def _samples(run: RunDirectory) -> str:
+    sheets = sorted((run.path / "samples").glob("step-????????.png"))
+    if not sheets:
+        return page.text("The run has drawn no sheets (train.sample_every).")
+    chosen = sorted({round(i) for i in np.linspace(0, len(sheets) - 1, min(len(sheets), _MOST_SHEETS))})
+    return page.text("The same latents at each step, a row a class.") + page.frames(
+        {f"step {int(sheets[i].stem[5:]):,}": sheets[i] for i in chosen})
+
+
+def _attention(model: TrainedModel) -> str:
+    """A figure for every layer; a run without attention says so."""
+    try:
+        layers = pictures.layers_of(model)
+    except RunError:
+        return page.text("The networks have no self-attention.")
+    labels = np.resize(np.arange(len(model.class_names)), min(_MOST_ROWS, len(model.class_names)))
+    parts = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, layer in layers.items():
+            drawn = canvas.save(pictures.attention(model, labels, layer=name), Path(folder) / "attention.png")
+            parts.append(page.folded(layer.title.capitalize(), page.picture(drawn, layer.title)))
+    return parts[0].replace("<details>", "<details open>") + "".join(parts[1:])
+
+
+def _metrics(metrics: list[dict]) -> str:
+    if not metrics:
+        return page.text("Not evaluated yet: python -m sagan_tf.evaluate --run_dir=RUN")
+    rows = []
+    for record in metrics:
+        protocol = record["protocol"]
+        step = "" if protocol.get("step") is None else f"{protocol['step']:,}"
+        rows += [(step, name, "not finite" if value is None else f"{value:.5g}", protocol["extractor"],
+                  f"{protocol['n_generated']:,}", str(protocol["reference"]))
+                 for name, value in record.items() if not isinstance(value, dict | list)]
+    head = ("step", "metric", "value", "extractor", "images", "against")
+    full = page.preformatted("\n".join(json.dumps(record["protocol"], indent=1) for record in metrics))
+    return page.table(head, rows) + page.folded("The whole protocol of each", full)
+
+
+def _curves(train: list[dict], metrics: list[dict]) -> str:
+    charts = []
+    for title, pattern in _CHARTS.items():
+        lines = {name.removeprefix("gamma/"): series(train, name) for name in names_of(train, pattern)}
+        charts.append(line_chart(lines, title=title))
+    for name in ("fid", "is"):
+        measured = [{"step": r["protocol"]["step"], name: r[name]} for r in metrics
+                    if r.get(name) is not None and r["protocol"].get("step") is not None]
+        if len(measured) > 1:
+            charts.append(line_chart({name: series(measured, name)}, title=f"{name.upper()} of each evaluation"))
+    return f'<div class="charts">{"".join(charts)}</div>' if any(charts) else ""
+
+
+def _spectra(looks: list[dict]) -> str:
+    charts = [line_chart(spectra_of(looks, network), title=f"{network.capitalize()}: largest singular value of each "
+                         "kernel", logarithmic=True, legend=False, by_depth=True)
+              for network in ("generator", "discriminator")]
+    if not any(charts):
+        return ""
+    return page.text("From dark to bright with depth; point at a line for its name.") + (
+        f'<div class="charts">{"".join(charts)}</div>')
+
+
+def _configuration(run: RunDirectory) -> str:
+    full = (run.path / "config.json").read_text(encoding="utf-8")
+    asked = (run.path / "config.gin").read_text(encoding="utf-8")
+    return page.preformatted(asked) + page.folded("Every value, defaults too", page.preformatted(full))
+
+
+def _commands(run: RunDirectory) -> str:
+    return page.table(("time (UTC)", "command", "versions"), [
+        (c["time"][:16].replace("T", " "), c["command"], ", ".join(f"{k} {v}" for k, v in c["versions"].items()))
+        for c in run.facts()["commands"]])

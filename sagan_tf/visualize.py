@@ -1,0 +1,166 @@
+"""`python -m sagan_tf.visualize WHAT --run_dir=RUN`: pictures of a trained run."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from sagan_tf import pictures
+from sagan_tf.config import ConfigError
+from sagan_tf.data.source import DataError
+from sagan_tf.figures import canvas
+from sagan_tf.figures.image_table import ImageTable, save_animation
+from sagan_tf.figures.query_points import parse_points
+from sagan_tf.figures.records import read_lines
+from sagan_tf.figures.spectra import spectra_figure
+from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.run_report import write_report
+from sagan_tf.sampling import grids
+from sagan_tf.sampling.interpolation import PATHS
+from sagan_tf.sampling.standing_statistics import Statistics
+from sagan_tf.trained import TrainedModel
+from sagan_tf.training.checkpoints import CheckpointError
+
+
+def attention(flags: argparse.Namespace) -> list[Path]:
+    model = _model(flags)
+    points = parse_points(flags.points, model.spec.resolution) if flags.points else None
+    made = pictures.attention(model, _labels(flags, model), seed=flags.seed, layer=flags.layer, points=points,
+                              count=flags.count, real=flags.real)
+    return [canvas.save(made, _out(flags))]
+
+
+def interpolate(flags: argparse.Namespace) -> list[Path]:
+    model = _model(flags)
+    labels = _labels(flags, model)
+
+    def table(steps: int) -> ImageTable:
+        return pictures.interpolation(model, labels, seed=flags.seed, kind=flags.kind, steps=steps, path=flags.path)
+
+    sheet = grids.save(table(flags.steps).draw(), _out(flags))
+    frames = table(flags.frames)
+    moving = [frames.frame(i) for i in range(flags.frames)]
+    return [sheet, save_animation(moving, Path(flags.animation or sheet.with_suffix(".gif")))]
+
+
+def neighbors(flags: argparse.Namespace) -> list[Path]:
+    model = _model(flags)
+    table = pictures.nearest_images(model, _labels(flags, model), seed=flags.seed, count=flags.count)
+    return [grids.save(table.draw(), _out(flags))]
+
+
+def truncation(flags: argparse.Namespace) -> list[Path]:
+    model = _model(flags)
+    table = pictures.truncation(model, _labels(flags, model), thresholds=flags.thresholds, mode=flags.truncation_mode,
+                                seed=flags.seed)
+    return [grids.save(table.draw(), _out(flags))]
+
+
+def classes(flags: argparse.Namespace) -> list[Path]:
+    model, folder = _model(flags), _out(flags, suffix="")
+    made = []
+    for label in _labels(flags, model):
+        name = "".join(c if c.isalnum() or c in "-_" else "_" for c in model.class_names[label])
+        table = pictures.class_sheet(model, label, seed=flags.seed, count=flags.count)
+        made.append(grids.save(table.draw(), folder / f"{label:04d}_{name}.png"))
+    compared = pictures.easy_and_difficult(model, seed=flags.seed)
+    if compared is None:
+        print("No intra-FID of this run yet, so easy and difficult classes are not told apart: "
+              "python -m sagan_tf.evaluate --metrics=intra_fid --run_dir=" + flags.run_dir, file=sys.stderr)
+        return made
+    return [*made, grids.save(compared.draw(), folder / "easy_and_difficult.png")]
+
+
+def spectra(flags: argparse.Namespace) -> list[Path]:
+    run = RunDirectory.open(flags.run_dir).path
+    return [canvas.save(spectra_figure(read_lines(run / "train.jsonl"), read_lines(run / "looks.jsonl")), _out(flags))]
+
+
+def report(flags: argparse.Namespace) -> list[Path]:
+    return [write_report(RunDirectory.open(flags.run_dir), _out(flags, suffix=".html"))]
+
+
+WHAT: dict[str, tuple[Callable[[argparse.Namespace], list[Path]], str]] = {
+    "attention": (attention, "where points of an image look (SAGAN, Figures 1 and 5)"),
+    "interpolate": (interpolate, "from one z or class to another: a sheet and an animation"),
+    "neighbors": (neighbors, "the training images nearest to samples, in pixels and in features"),
+    "truncation": (truncation, "the same seeds over truncation thresholds (BigGAN, Figure 2)"),
+    "classes": (classes, "a sheet a class; the easy and the difficult ones, where intra-FID is known"),
+    "spectra": (spectra, "singular values over training (BigGAN, Figure 3), losses and gamma"),
+    "report": (report, "one self-contained HTML page of the run"),
+}
+
+
+def _model(flags: argparse.Namespace) -> TrainedModel:
+    return TrainedModel(flags.run_dir, average=flags.average, step=flags.step,
+                        statistics=getattr(flags, "statistics", None))
+
+
+def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
+    """`--num` labels, the chosen classes in turn; without --num one a class, eight at most."""
+    text, names = flags.classes, model.class_names
+    chosen = model.labels(range(len(names)) if text is None else [text] if text in names else text.split(","))
+    return np.resize(chosen, flags.num or min(8, len(chosen)))
+
+
+def _out(flags: argparse.Namespace, suffix: str = ".png") -> Path:
+    return Path(flags.out or Path(flags.run_dir) / "pictures" / f"{flags.what}{suffix}")
+
+
+def _thresholds(text: str) -> list[float]:
+    return [float(number) for number in text.split(",")]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sagan_tf.visualize", description=__doc__)
+    chosen = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    verbs = {name: chosen.add_parser(name, help=text, description=text) for name, (_, text) in WHAT.items()}
+    for name, verb in verbs.items():
+        verb.add_argument("--run_dir", required=True, metavar="RUN")
+        verb.add_argument("--out", help="the file, for `classes` the folder; by default in RUN/pictures")
+        if name not in ("spectra", "report"):
+            _add_choice(verb)
+    verbs["attention"].add_argument("--layer", help="such as generator.attention_64; by default G's last")
+    verbs["attention"].add_argument("--points", metavar="X,Y;X,Y", help="pixels; by default where maps differ most")
+    verbs["attention"].add_argument("--count", type=int, default=4, help="points an image, without --points")
+    verbs["attention"].add_argument("--real", action="store_true", help="training images instead of samples, for D")
+    verbs["interpolate"].add_argument("--kind", choices=pictures.KINDS, default="both", help="what changes")
+    verbs["interpolate"].add_argument("--path", choices=list(PATHS), default="spherical", help="of z")
+    verbs["interpolate"].add_argument("--steps", type=int, default=9, help="images a row of the sheet")
+    verbs["interpolate"].add_argument("--frames", type=int, default=25, help="of the animation, one way")
+    verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".gif or .webp; by default beside the sheet")
+    verbs["neighbors"].add_argument("--count", type=int, default=4, help="neighbors a sample")
+    verbs["truncation"].add_argument("--thresholds", type=_thresholds, default=[2.0, 1.5, 1.0, 0.5, 0.04],
+                                     metavar="2,1,0.5")
+    verbs["truncation"].add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
+    verbs["truncation"].add_argument("--statistics", choices=get_args(Statistics), help="of the norms")
+    verbs["classes"].add_argument("--count", type=int, default=64, help="images a sheet")
+    return parser
+
+
+def _add_choice(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--classes", help="indices or names, separated by commas")
+    verb.add_argument("--num", type=int, help="rows, the classes in turn; by default one a class, eight at most")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
+    verb.add_argument("--average", action=argparse.BooleanOptionalAction, default=None,
+                      help="the moving average of G, or its raw weights; the average by default if there is one")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    flags = _parser().parse_args(arguments)
+    try:
+        for path in WHAT[flags.what][0](flags):
+            print(path)
+    except (ConfigError, DataError, RunError, CheckpointError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
