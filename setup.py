@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).parent
 # each other. TF-GAN, TF-Hub and tf-keras depend on the one named `tensorflow`, so that a TPU VM installs them
 # with `--no-deps` beside the [tpu] extra (README, "TPU").
 AROUND_TENSORFLOW = [
+    "setuptools<81",  # TensorFlow Hub 0.16 imports its pkg_resources, gone since
     "tensorflow-gan>=2.1,<3",
     "tensorflow-hub>=0.16",
     "tensorflow-probability>=0.24",
