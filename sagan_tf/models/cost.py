@@ -1,0 +1,144 @@
+"""What a network costs: floating-point operations and kept activations, stage by stage, from the description alone.
+
+An operation is a multiplication or an addition of a convolution, dense layer or attention's products; norms,
+activations, spectral norms and the optimizer are left out (a few percent together). Rows match the architecture table.
+"""
+
+from dataclasses import dataclass
+
+from sagan_tf.models.spec import GANSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forms:
+    """How the convolutions beside up- and downsampling are computed; see layers/resampling.py.
+
+    fused_up, fused_down: sides of the low-resolution map at which the 3x3 and the resampling are one 4x4 convolution.
+    low_shortcuts: whether a block's 1x1 shortcut stands on the low-resolution side.
+    """
+
+    fused_up: tuple[int, ...] = ()
+    fused_down: tuple[int, ...] = ()
+    low_shortcuts: bool = True
+
+
+PLAIN = Forms(low_shortcuts=False)  # operation by operation as the papers draw the blocks
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A stage's cost for one image.
+
+    flops: of the forward pass. kept: values that the gradient needs, in the precision of the activations.
+    kept_float32: those that are float32 whatever the precision.
+    """
+
+    flops: int
+    kept: int = 0
+    kept_float32: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.flops + other.flops, self.kept + other.kept, self.kept_float32 + other.kept_float32)
+
+
+def convolution(size: int, inputs: int, outputs: int, side: int) -> int:
+    """Operations of a size x size convolution whose output is side x side."""
+    return 2 * size * size * inputs * outputs * side * side
+
+
+def resampled(inputs: int, outputs: int, high: int, fused: bool) -> int:
+    """A 3x3 on the high-resolution side, or the 4x4 of stride 2 that equals it: 4 products a high-resolution pixel."""
+    return convolution(2 if fused else 3, inputs, outputs, high)
+
+
+def attention(spec: GANSpec, channels: int, side: int) -> Cost:
+    """The 1x1 convolutions, and N x M scores and averages; the softmax is kept in float32."""
+    keys = side * side // (4 if spec.attention_form == "code" else 1)
+    value = {"code": channels // 2, "paper": channels // 8, "v1": channels}[spec.attention_form]
+    out = 0 if spec.attention_form == "v1" else convolution(1, value, channels, side)
+    maps = convolution(1, channels, 2 * (channels // 8) + value, side) + out
+    products = 2 * side * side * keys * (channels // 8 + value)
+    kept = side * side * (2 * channels + 2 * (channels // 8) + 2 * value)
+    return Cost(maps + products, kept, side * side * keys)
+
+
+def matched_residual(channels: int, side: int) -> Cost:
+    hidden = channels // 8
+    flops = convolution(3, channels, hidden, side) + convolution(1, hidden, channels, side)
+    return Cost(flops, side * side * (2 * channels + hidden))
+
+
+def long_range(spec: GANSpec, channels: int, side: int) -> Cost:
+    residual = spec.long_range == "residual"
+    return matched_residual(channels, side) if residual else attention(spec, channels, side)
+
+
+def generator_block(inputs: int, outputs: int, high: int, forms: Forms) -> Cost:
+    """An up block to high x high. Its two norms keep their inputs, once more in float32 for the moments."""
+    low = high // 2
+    first = resampled(inputs, outputs, high, low in forms.fused_up)
+    shortcut = convolution(1, inputs, outputs, low if forms.low_shortcuts else high)
+    normalized = inputs * low * low + outputs * high * high
+    flops = first + convolution(3, outputs, outputs, high) + shortcut
+    return Cost(flops, 2 * normalized, normalized)
+
+
+def discriminator_block(inputs: int, hidden: int, outputs: int, high: int, pools: bool, forms: Forms) -> Cost:
+    """A block of D from high x high. The ReLUs' outputs are kept, and what the shortcut pooled."""
+    low = high // 2 if pools else high
+    second = resampled(hidden, outputs, high, pools and low in forms.fused_down)
+    side = low if forms.low_shortcuts else high
+    shortcut = convolution(1, inputs, outputs, side) if pools or inputs != outputs else 0
+    kept = (inputs + hidden) * high * high + inputs * low * low
+    return Cost(convolution(3, inputs, hidden, high) + second + shortcut, kept)
+
+
+def generator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
+    """One for each row of `spec.generator_table`."""
+    channels, rows = spec.generator_channels, []
+    for stage in spec.generator_table:
+        if stage.kind == "shared embedding":
+            rows.append(Cost(0))
+        elif stage.kind == "dense":
+            rows.append(Cost(2 * spec.z_chunk * 16 * channels[0]))
+        elif stage.kind == "up block":
+            condition = spec.condition_dim if spec.conditioning == "shared" else 0
+            maps = Cost(2 * condition * 2 * (stage.in_channels + stage.out_channels))
+            rows.append(maps + generator_block(stage.in_channels, stage.out_channels, stage.size, forms))
+        elif stage.kind == spec.long_range:
+            rows.append(long_range(spec, stage.out_channels, stage.size))
+        else:
+            kept = stage.in_channels * stage.size**2
+            rows.append(Cost(convolution(3, stage.in_channels, 3, stage.size), 2 * kept, kept))
+    return tuple(rows)
+
+
+def discriminator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
+    """One for each row of `spec.discriminator_table`."""
+    rows, block, high = [], 0, spec.resolution
+    for stage in spec.discriminator_table:
+        if stage.kind == spec.long_range:
+            rows.append(long_range(spec, stage.out_channels, stage.size))
+        elif stage.kind.endswith("head"):
+            logits = 1 + {"projection": 1, "auxiliary": spec.n_classes, "plain": 0}[spec.head]
+            rows.append(Cost(2 * stage.in_channels * logits, stage.in_channels * high * high))
+        else:
+            hidden, pools = spec.hidden_channels(block), block < spec.pools
+            rows.append(discriminator_block(stage.in_channels, hidden, stage.out_channels, high, pools, forms))
+            block, high = block + 1, stage.size
+    return tuple(rows)
+
+
+def total(costs: tuple[Cost, ...]) -> Cost:
+    return sum(costs, Cost(0))
+
+
+def step_flops(spec: GANSpec, forms: Forms, *, batch_size: int, discriminator_steps: int = 1) -> int:
+    """Operations of one training step: n_D updates of D and one of G.
+
+    A gradient costs twice its forward pass: once for the weights, once for the inputs. D's update: G forward, D forward
+    and gradient on 2B images. G's: G forward and gradient, D forward and its gradient for the inputs alone, on B.
+    Recomputed activations and the R1 penalty are not in it.
+    """
+    g, d = total(generator_costs(spec, forms)).flops, total(discriminator_costs(spec, forms)).flops
+    return batch_size * (discriminator_steps * (g + 6 * d) + 3 * g + 2 * d)

@@ -1,0 +1,87 @@
+"""Operations and kept activations: small cases by hand, the graph's own operations, and the known work of SAGAN-128."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers.resampling import FUSED_DOWN_SIDES, FUSED_UP_SIDES
+from sagan_tf.models import cost, families
+from sagan_tf.models.cost import PLAIN, Cost, Forms
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.generator import Generator
+
+AUTO = Forms(fused_up=FUSED_UP_SIDES, fused_down=FUSED_DOWN_SIDES)
+
+
+def test_layers_by_hand():
+    assert cost.convolution(3, 2, 5, 4) == 2 * 9 * 2 * 5 * 16
+    assert cost.resampled(2, 5, 8, fused=True) * 9 == cost.resampled(2, 5, 8, fused=False) * 4
+    spec = families.sagan(32, attention=(16,))
+    # queries, keys C/8 and values C/2 of C=8 on 4x4, out C/2 -> C; 16 queries x 4 pooled keys
+    maps = 2 * 16 * (8 * 1 + 8 * 1 + 8 * 4 + 4 * 8)
+    assert cost.attention(spec, 8, 4) == Cost(maps + 2 * 16 * 4 * (1 + 4), 16 * (16 + 2 + 8), 16 * 4)
+
+
+def test_an_up_block_by_hand():
+    plain = cost.generator_block(2, 3, 8, PLAIN).flops
+    assert plain == 2 * 64 * (9 * 2 * 3 + 9 * 3 * 3 + 2 * 3)
+    ours = cost.generator_block(2, 3, 8, Forms(fused_up=(4,))).flops
+    assert ours == 2 * 64 * (4 * 2 * 3 + 9 * 3 * 3) + 2 * 16 * 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("forms", "gflop"), [(PLAIN, 616.9), (Forms(fused_up=(16, 32, 64), fused_down=(16, 32, 64)), 467.0)]
+)
+def test_the_known_work_of_sagan_128(forms, gflop):
+    spec = families.sagan().with_classes(1000)
+    assert cost.step_flops(spec, forms, batch_size=4) / 1e9 == pytest.approx(gflop, abs=0.05)
+    assert cost.step_flops(spec, forms, batch_size=8) == 2 * cost.step_flops(spec, forms, batch_size=4)
+
+
+def test_a_second_update_of_d_costs_one_generation_and_three_passes_of_two_batches():
+    spec = families.biggan(128).with_classes(1000)
+    g, d = (cost.total(f(spec, AUTO)).flops for f in (cost.generator_costs, cost.discriminator_costs))
+    one, two = (cost.step_flops(spec, AUTO, batch_size=3, discriminator_steps=n) for n in (1, 2))
+    assert two - one == 3 * (g + 6 * d)
+
+
+def operations(function) -> int:
+    """Operations of all convolutions and matrix products in a graph, from its own shapes."""
+    found = 0
+    for op in function.graph.get_operations():
+        out = np.prod(op.outputs[0].shape.as_list()) if op.outputs and op.outputs[0].shape.rank is not None else 0
+        if op.type == "Conv2D":
+            found += 2 * out * np.prod(op.inputs[1].shape.as_list()[:3])
+        elif op.type == "Conv2DBackpropInput":  # a transposed convolution
+            height, width = op.inputs[1].shape[:2]
+            found += 2 * np.prod(op.inputs[2].shape.as_list()) * height * width * op.inputs[1].shape[2]
+        elif op.type in ("MatMul", "BatchMatMulV2"):
+            transposed = op.get_attr("transpose_a" if op.type == "MatMul" else "adj_x")
+            found += 2 * out * op.inputs[0].shape[-2 if transposed else -1]
+    return int(found)
+
+
+SPECS = {
+    "sagan": families.sagan(32, width=8, attention=(16,)),
+    "residual": families.sagan(32, width=8, attention=(16,), long_range="residual"),
+    "biggan": families.biggan(32, width=8),
+    "acgan": families.acgan(32, width=8),
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_graph_does_as_many_operations(name, unallocated):
+    # without spectral norms, whose products are not counted
+    spec = dataclasses.replace(SPECS[name].with_classes(3), spectral_norm_g=False, spectral_norm_d=False)
+    with tf.Graph().as_default():
+        generator, discriminator = Generator(spec), Discriminator(spec)
+        z, y = tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32)
+        images = tf.zeros([1, 32, 32, 3])
+        g = tf.function(generator).get_concrete_function(z, y)
+        d = tf.function(discriminator).get_concrete_function(images, y)
+    assert operations(g) == cost.total(cost.generator_costs(spec, AUTO)).flops
+    # the projection on the class's row is a sum of elementwise products in the graph
+    projection = 2 * spec.discriminator_channels[-1] if spec.head == "projection" else 0
+    assert operations(d) == cost.total(cost.discriminator_costs(spec, AUTO)).flops - projection
