@@ -24,7 +24,9 @@ from sagan_tf import config, describe, experiment
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.protocol import versions
 from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.baked import BakedGenerator, bake
 from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.folded import fold
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.sampling.sampler import Sampler, Truncation
@@ -81,6 +83,19 @@ class RunDirectory:
         facts = self.facts()
         facts["commands"].append(_command())
         self._write(facts)
+
+    def join(self, loaded: config.Loaded, examples: Examples) -> None:
+        """For the workers beside the chief, which prepares the run: that it is there, and is the same run.
+
+        Raises:
+          RunError: if not.
+        """
+        if not self.exists:
+            raise RunError(
+                f"--run_dir must lie on a file system that all workers share; received --run_dir={self.path}, where "
+                "the chief's run is not to be found. Name another directory."
+            )
+        self._refuse_drift(loaded, examples)
 
     def _refuse_foreign(self) -> None:
         """What a kill during the first second left behind is ours; anything else is not touched."""
@@ -199,11 +214,12 @@ class RunDirectory:
         if statistics == "standing":
             cut = {"truncation": truncation.mode, "threshold": truncation.threshold} if truncation else {}
             StandingStatistics(passes=passes, latent=latent, **cut).gather(generator)
-        return sampler_of(generator, n_classes=len(self.class_names), latent=latent, truncation=truncation)
+        inference = fold(generator) if generator.spec.inference_statistics == "batch" else bake(generator)
+        return sampler_of(inference, n_classes=len(self.class_names), latent=latent, truncation=truncation)
 
 
 def sampler_of(
-    generator: Generator, *, n_classes: int, latent: str, truncation: Truncation | None = None
+    generator: Generator | BakedGenerator, *, n_classes: int, latent: str, truncation: Truncation | None = None
 ) -> Sampler:
     """A sampler of a built generator for a data set's classes."""
     return Sampler(

@@ -1,5 +1,7 @@
 """Standing statistics: the batch norms' moments averaged over many batches of samples (Brock et al. 2018, C.1)."""
 
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,13 +45,13 @@ class StandingStatistics:
         if self.threshold is not None:
             if self.latent not in ("normal", "annealed_normal"):
                 raise ValueError(f"truncation must be of a normal prior; received latent={self.latent!r}.")
-            self._z([1, 1], 0)
+            latents.truncated(self.truncation, [1], latents.key(0, 0, 0), self.threshold)
 
-    def _z(self, shape: list[int], number: tf.Tensor | int) -> tf.Tensor:
+    def _z(self, shape: list[int], number: tf.Tensor | int, threshold: tf.Tensor | float | None = None) -> tf.Tensor:
         key = latents.key(self.seed, _PURPOSE_Z, number)
         if self.threshold is None:
             return latents.prior(self.latent)(shape, key)
-        return latents.truncated(self.truncation, shape, key, self.threshold)
+        return latents.TRUNCATIONS[self.truncation](shape, key, self.threshold if threshold is None else threshold)
 
     def gather(self, generator: tf.keras.Model) -> None:
         """Replaces the generator's moving statistics by standing ones; its weights and u stay as they are.
@@ -57,27 +59,51 @@ class StandingStatistics:
         A pass is one in training mode, as in BigGAN-PyTorch and TF-Hub's accumulation. A batch's own moments are read
         off the moving averages' update, moving <- decay * moving + (1 - decay) * batch, from zero.
         """
-        spec, variables = generator.spec, named_variables(generator)
-        kept = {n: v.numpy() for n, v in variables.items() if n.endswith(".u")}
-        decays = {
-            n: spec.final_norm_decay if n.startswith("final_norm.") else spec.norm_decay
-            for n in variables
-            if ".statistics." in n
-        }
-        sums = {n: np.zeros(variables[n].shape, np.float64) for n in decays}
+        (found,) = self.gathered(generator, [self.threshold])
+        variables = named_variables(generator)
+        for name, value in found.items():
+            variables[name].assign(value)
 
-        @tf.function
-        def one_pass(number):
-            for n in decays:
-                variables[n].assign(tf.zeros(variables[n].shape))
-            y = latents.labels([self.batch_size], latents.key(self.seed, _PURPOSE_Y, number), spec.n_classes)
-            generator(self._z([self.batch_size, spec.z_dim], number), y, training=True)
+    def gathered(
+        self, generator: tf.keras.Model, thresholds: Sequence[float | None], say: Callable[[int], None] = lambda n: None
+    ) -> list[dict[str, np.ndarray]]:
+        """The standing statistics at each of several thresholds, by their names; the generator stays as it is.
 
-        for number in range(self.passes):
-            one_pass(tf.constant(number, tf.int64))
-            for n, decay in decays.items():
-                sums[n] += variables[n].numpy().astype(np.float64) / (1.0 - decay)
-            for n, value in kept.items():
-                variables[n].assign(value)
-        for n, total in sums.items():
-            variables[n].assign((total / self.passes).astype(np.float32))
+        say: is told after each pass how many there have been.
+
+        Raises:
+          ValueError: for a threshold that is not positive.
+        """
+        options = [dataclasses.replace(self, threshold=threshold) for threshold in thresholds]
+        variables = {n: v for n, v in named_variables(generator).items() if ".statistics." in n or n.endswith(".u")}
+        kept = {n: v.numpy() for n, v in variables.items()}
+        one_pass = options[0]._compiled_pass(generator, {n: v for n, v in variables.items() if ".statistics." in n})
+        found = []
+        for index, chosen in enumerate(options):
+            sums = {n: np.zeros(kept[n].shape, np.float64) for n in kept if ".statistics." in n}
+            for number in range(self.passes):
+                one_pass(tf.constant(number, tf.int64), tf.constant(chosen.threshold or 1.0, tf.float32))
+                for n, total in sums.items():
+                    total += variables[n].numpy().astype(np.float64) / (1.0 - _decay(generator, n))
+                for n, value in kept.items():
+                    variables[n].assign(value)
+                say(index * self.passes + number + 1)
+            found.append({n: (total / self.passes).astype(np.float32) for n, total in sums.items()})
+        return found
+
+    def _compiled_pass(self, generator: tf.keras.Model, statistics: dict[str, tf.Variable]) -> Callable:
+        """(number, threshold): one pass in training mode that leaves (1 - decay) * its moments in the statistics."""
+
+        def one_pass(number, threshold):
+            for variable in statistics.values():
+                variable.assign(tf.zeros(variable.shape))
+            y = latents.labels([self.batch_size], latents.key(self.seed, _PURPOSE_Y, number), generator.spec.n_classes)
+            generator(self._z([self.batch_size, generator.spec.z_dim], number, threshold), y, training=True)
+
+        signature = [tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)]
+        return tf.function(one_pass, input_signature=signature).get_concrete_function()
+
+
+def _decay(generator: tf.keras.Model, name: str) -> float:
+    spec = generator.spec
+    return spec.final_norm_decay if name.startswith("final_norm.") else spec.norm_decay
