@@ -7,104 +7,90 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from sagan_tf.config import ConfigError
 from sagan_tf.data.source import DataError, Examples
-from sagan_tf.evaluation.evaluator import EvaluationOptions, compare
+from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.moments import write_moments
+from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.evaluation.passes import Passes
 from sagan_tf.evaluation.protocol import EvaluationResult
 from sagan_tf.evaluation.real_side import real_side
 from sagan_tf.evaluation.several_seeds import over_seeds
 from sagan_tf.evaluation.table_layout import paper_table, read_records, runs_table
+from sagan_tf.evaluation.truncation_curve import THRESHOLDS
+from sagan_tf.interruption import INTERRUPTED, sigterm_as_keyboard_interrupt
+from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.measuring import Chosen, measure_generator, measure_memorization, measure_split
 from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.sampling.standing_statistics import Statistics
 from sagan_tf.training.checkpoints import CheckpointError
-from sagan_tf.yardstick import (
-    SPLITS,
-    Yardstick,
-    file_images,
-    file_yardstick,
-    measure_generator,
-    measure_memorization,
-    run_yardstick,
-    split_images,
-)
+from sagan_tf.training.strategy import StrategyError, create_strategy
+from sagan_tf.truncation_curve import measure_curve
+from sagan_tf.yardstick import SPLITS, Yardstick, file_images, file_yardstick, run_yardstick
 
 WATCH_SECONDS = 10
 
 
 def evaluate_run(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
-                 average: bool | None = None, step: int | None = None) -> EvaluationResult:
+                 chosen: Chosen | None = None) -> EvaluationResult:
     """Measures a run's generator against the run's own data, and keeps the result with the run.
 
-    examples: the data, if it is open already. average, step: which weights; see RunDirectory.generator.
+    examples: the data, if it is open already. chosen: which weights, on which devices.
     """
-    result = measure_generator(run, options, run_yardstick(run, options, examples=examples), average=average, step=step)
-    keep(run, result)
-    return result
+    return measure_generator(run, options, run_yardstick(run, options, examples=examples), chosen)
 
 
-def keep(run: RunDirectory, result: EvaluationResult) -> None:
-    """Appends the result to RUN/metrics.jsonl, and its numbers at its step to the run's TensorBoard events."""
-    result.append_to(run.path / "metrics.jsonl")
-    if result.protocol["step"] is not None:
-        result.write_events(run.path / "tensorboard")
-
-
-def watch(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, *,
-          average: bool | None = None) -> EvaluationResult | None:
+def watch(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick,
+          chosen: Chosen) -> EvaluationResult | None:
     """Measures each checkpoint that isn't yet, now and as training writes more, up to the run's last step."""
-    last, result = _measured_up_to(run, yardstick), None
+    last, result = _measured_up_to(run, options, yardstick), None
     total = run.experiment().total_steps
     while last < total:
         for step in [step for step in run.checkpoints().steps() if step > last]:
             last = step
             try:
-                result = measure_generator(run, options, yardstick, average=average, step=step)
+                result = measure_generator(run, options, yardstick, dataclasses.replace(chosen, step=step))
             except (RunError, CheckpointError, OSError):
                 if step in run.checkpoints().steps():
                     raise
                 print(f"step {step} was removed before it was measured", file=sys.stderr)
                 continue
-            keep(run, result)
             print(f"step {step}\n{result.summary()}", file=sys.stderr)
         if last < total:
             time.sleep(WATCH_SECONDS)
     return result
 
 
-def _measured_up_to(run: RunDirectory, yardstick: Yardstick) -> int:
+def _measured_up_to(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick) -> int:
     path = run.path / "metrics.jsonl"
     protocols = [record["protocol"] for record in read_records(path)] if path.exists() else []
-    return max((p["step"] for p in protocols
-                if p["step"] is not None and p["extractor_hash"] == yardstick.extractor.hash), default=-1)
+    return max((p["step"] for p in protocols if p["step"] is not None and p.get("truncation") == options.truncation
+                and p["extractor_hash"] == yardstick.extractor.hash), default=-1)
 
 
 def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """What the command line asks for: one result, or one a seed; kept as it comes."""
+    """What the command line asks for: one result, or one a seed; a run's are kept with it as they come."""
     if not flags.run_dir:
         return [_measure_files(flags)]
     run = RunDirectory.open(flags.run_dir)
     options = _options(flags, run.experiment().evaluation or EvaluationOptions())
     if flags.memorization:
-        result = measure_memorization(run, options, step=flags.step)
-        keep(run, result)
-        return [result]
+        return [measure_memorization(run, options, step=flags.step)]
     yardstick = run_yardstick(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
-    _write_reference(flags, yardstick)
+    _write_reference(flags, options, yardstick)
+    chosen = Chosen(average=flags.average, step=flags.step, strategy=_strategy(flags))
+    seeds = flags.seeds or [options.seed]
+    if flags.truncation_curve:
+        return [measure_curve(run, options, yardstick, chosen, thresholds=flags.truncation_curve, seeds=seeds)]
     if flags.watch:
-        last = watch(run, options, yardstick, average=flags.average)
+        last = watch(run, options, yardstick, chosen)
         return [last] if last else []
-    results = []
-    for seed in flags.seeds or [options.seed]:
-        seeded = dataclasses.replace(options, seed=seed)
-        if flags.images:
-            result = compare(split_images(run, options, flags.images), yardstick.real, extractor=yardstick.extractor,
-                             options=seeded)
-        else:
-            result = measure_generator(run, seeded, yardstick, average=flags.average, step=flags.step)
-        keep(run, result)
-        results.append(result)
-    return results
+    if flags.images:
+        return [measure_split(run, options, yardstick, flags.images)]
+    return [measure_generator(run, dataclasses.replace(options, seed=seed), yardstick, chosen, again=len(seeds) == 1)
+            for seed in seeds]
 
 
 def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
@@ -114,23 +100,29 @@ def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
     options = _options(flags, EvaluationOptions())
     images = file_images(flags.images, options, resolution=flags.resolution, data_dir=flags.data_dir)
     yardstick = file_yardstick(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
-    _write_reference(flags, yardstick)
-    return compare(images, yardstick.real, extractor=yardstick.extractor, options=options)
+    _write_reference(flags, options, yardstick)
+    return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, strategy=_strategy(flags))
+
+
+def _strategy(flags: argparse.Namespace):
+    return create_strategy(flags.strategy, say=lambda line: print(line, file=sys.stderr))
 
 
 def _options(flags: argparse.Namespace, options: EvaluationOptions) -> EvaluationOptions:
     """The run's options, or the defaults, with what the flags say instead."""
     given = {"extractor": flags.extractor, "inception_location": flags.inception, "n_samples": flags.num,
              "metrics": tuple(flags.metrics.split(",")) if flags.metrics else None, "batch_size": flags.batch_size,
-             "allow_few_samples": flags.allow_few_samples or None}
+             "allow_few_samples": flags.allow_few_samples or None, "statistics": flags.statistics,
+             "truncation": flags.truncation, "truncation_mode": flags.truncation_mode}
     return dataclasses.replace(options, **{name: value for name, value in given.items() if value is not None})
 
 
-def _write_reference(flags: argparse.Namespace, yardstick: Yardstick) -> None:
+def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, yardstick: Yardstick) -> None:
     if not flags.write_reference:
         return
     extractor = yardstick.extractor
-    moments = real_side(yardstick.real, extractor, frozenset({"moments"})).moments
+    passes = Passes(extractor, batch_size=options.batch_size)
+    moments = real_side(yardstick.real, passes, frozenset({"moments"})).moments
     write_moments(Path(flags.write_reference), moments, protocol={
         "images": yardstick.real.name, "extractor": extractor.name, "extractor_hash": extractor.hash,
         "resize": extractor.resize})
@@ -148,13 +140,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--metrics", help="is, fid, kid, pr, ... separated by commas")
     parser.add_argument("--num", type=int, help="generated images")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], metavar="0,1,2",
-                        help="measure with each seed; their mean and deviation are reported too")
+                        help="measure with each seed that isn't yet; their mean and deviation are reported too")
     parser.add_argument("--watch", action="store_true", help="measure each new checkpoint until training ends")
     parser.add_argument("--memorization", action="store_true",
                         help="the shares of training and validation images that D calls real, instead")
     parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
     parser.add_argument("--average", action=argparse.BooleanOptionalAction, default=None,
                         help="the moving average of G, or its raw weights; the average by default if there is one")
+    parser.add_argument("--statistics", choices=get_args(Statistics), help="of the generator's batch norms; standing "
+                        "by default for truncated samples, else what the run says")
+    parser.add_argument("--truncation", type=float, metavar="THRESHOLD", help="cut z; BigGAN's are 0.04 to 2")
+    parser.add_argument("--truncation_mode", choices=list(TRUNCATIONS), help="resampled, the paper's, by default")
+    parser.add_argument("--truncation_curve", nargs="?", type=_thresholds, const=THRESHOLDS, metavar="2,1,0.5",
+                        help="IS against FID at these thresholds (by default "
+                        f"{', '.join(map(str, THRESHOLDS))}), as numbers, CSV and plot")
+    parser.add_argument("--strategy", default="auto", help="whose replicas share the work; as in training")
     parser.add_argument("--resolution", type=int, help="crop and resize images of files to this side")
     parser.add_argument("--batch_size", type=int, help="images a pass through the extractor")
     parser.add_argument("--allow_few_samples", action="store_true", help="FID of too few images, for debugging only")
@@ -177,11 +177,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if flags.run_dir and flags.images and flags.images not in SPLITS:
         parser.error("--images with --run_dir must be train or validation; to measure files leave --run_dir out")
     try:
-        print(_table(flags) if flags.table else _report(flags))
-    except (ConfigError, DataError, RunError, CheckpointError, ValueError) as error:
+        with sigterm_as_keyboard_interrupt():
+            print(_table(flags) if flags.table else _report(flags))
+    except (ConfigError, DataError, RunError, CheckpointError, StrategyError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stop:
+        print(f"interrupted: {stop or 'nothing was measured yet'}. Repeat the command to go on.", file=sys.stderr)
+        return INTERRUPTED
     return 0
+
+
+def _thresholds(text: str) -> tuple[float, ...]:
+    return tuple(float(threshold) for threshold in text.split(","))
 
 
 def _table(flags: argparse.Namespace) -> str:

@@ -1,23 +1,17 @@
-"""What images are measured by: a run's own data, or files; and a run's generator measured so."""
+"""What images are measured by: a run's own data, or files."""
 
 import dataclasses
-import hashlib
 from pathlib import Path
-
-import tensorflow as tf
 
 from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.source import DataError, Examples, Source
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.evaluator import EvaluationOptions, compare
 from sagan_tf.evaluation.extractor_choice import choose_extractor
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_files import open_images, read_moments
-from sagan_tf.evaluation.image_sets import ImageSet, example_images, generated_images
-from sagan_tf.evaluation.memorization import share_called_real
-from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts
+from sagan_tf.evaluation.image_sets import ImageSet, example_images
+from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.real_side import KnownMoments
-from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.run_directory import RunDirectory
 
 SPLITS = ("train", "validation")
@@ -71,48 +65,6 @@ def file_images(path: str, options: EvaluationOptions, *, resolution: int | None
     """Anybody's images: an .npz, a folder, or `tfds:NAME:SPLIT`, as images to be measured."""
     examples, side = open_images(path, resolution=resolution, data_dir=data_dir)
     return _images(examples, side, Transform(), options)
-
-
-def measure_generator(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, *,
-                      average: bool | None = None, step: int | None = None) -> EvaluationResult:
-    """Samples of a run's checkpoint by a yardstick; interrupted, the same call goes on where it was."""
-    sampler, found, averaged = run.sampler(average=average, step=step)
-    facts = GeneratorFacts(step=found, weights="ema" if averaged else "raw", statistics="moving")
-    identity = f"{facts.weights} {_weights_hash(run, found)}"
-    images = generated_images(sampler, count=options.n_samples, class_names=run.class_names,
-                              resolution=sampler.resolution, seed=options.seed, identity=identity,
-                              agreement=yardstick.real.agreement)
-    return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts)
-
-
-def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step: int | None = None) -> EvaluationResult:
-    """The shares of a run's training and validation images that its discriminator calls real.
-
-    Raises RunError where the run has no checkpoint (of that step).
-    """
-    discriminator, found = _discriminator(run, step)
-
-    @tf.function(reduce_retracing=True)
-    def logits(images, labels):
-        return discriminator(images, labels, training=False).logits
-
-    sets = {split: split_images(run, options, split) for split in SPLITS}
-    shares = {f"{split}_called_real": share_called_real(lambda x, y: logits(x, y).numpy(), images)
-              for split, images in sets.items()}
-    protocol = {"extractor": "discriminator", "extractor_hash": _weights_hash(run, found), "extractor_note": "",
-                "images": sets["validation"].name, "n_generated": sets["validation"].count,
-                "reference": sets["train"].name, "n_real": sets["train"].count, "seed": None, "step": found}
-    return EvaluationResult(metrics=shares, protocol=protocol)
-
-
-def _discriminator(run: RunDirectory, step: int | None) -> tuple[Discriminator, int]:
-    discriminator = Discriminator(run.spec(), numerics=run.experiment().numerics)
-    return discriminator, run.restore(discriminator, "discriminator", step)
-
-
-def _weights_hash(run: RunDirectory, step: int) -> str:
-    """The hash of a checkpoint's manifest, which holds the hash of every file of weights."""
-    return hashlib.sha256((run.checkpoints().path(step) / "manifest.json").read_bytes()).hexdigest()[:16]
 
 
 def _files(path: str, options: EvaluationOptions, side: int,

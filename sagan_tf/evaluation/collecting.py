@@ -4,36 +4,39 @@ import pathlib
 import time
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from sagan_tf.evaluation.cache import cache_folder, content_key, read_arrays, write_arrays
 from sagan_tf.evaluation.collected import Collected, Collector, Part
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
+from sagan_tf.evaluation.passes import Passes, in_passes
+from sagan_tf.interruption import Interruption
 
 
-def collect(images: ImageSet, extractor: Extractor, needs: frozenset[Part], *, title: str,
-            save_every_seconds: float = 60, progress: bool = True) -> Collected:
+def collect(images: ImageSet, passes: Passes, needs: frozenset[Part], *, title: str, save_every_seconds: float = 60,
+            progress: bool = True) -> Collected:
     """Runs all images through the extractor once and keeps `needs`.
 
-    What was kept so far is saved now and then, for images that can be told: the same call after an interruption goes
-    on there, and ends with the same bits. Raises ValueError where the set delivers another number of images than it
-    declares: a moved or cut source.
+    What was kept so far is saved now and then and on SIGTERM or SIGINT (then KeyboardInterrupt is raised), for images
+    that can be told: the same call after an interruption goes on there, and ends with the same bits. Raises ValueError
+    where the set delivers another number of images than it declares: a moved or cut source.
     """
     collector = Collector(needs)
-    partial = _partial(images, extractor, needs)
+    partial = _partial(images, passes.extractor, needs)
     if partial and (state := read_arrays(partial)):
         collector.restore(state)
     saved = time.monotonic()
-    with tqdm(total=images.count, initial=collector.count, desc=title, unit="image", unit_scale=True,
-              disable=None if progress else True) as bar:
-        for batch, labels in images.batches(collector.count):
-            collector.add(batch_parts(images, extractor, needs, batch, labels))
+    with Interruption() as interruption, tqdm(total=images.count, initial=collector.count, desc=title, unit="image",
+                                              unit_scale=True, disable=None if progress else True) as bar:
+        for batch, labels in in_passes(images.batches(collector.count), passes.size):
+            collector.add(batch_parts(images, passes, needs, batch, labels))
             bar.update(len(batch))
-            if partial and time.monotonic() - saved >= save_every_seconds:
+            if partial and (interruption.received or time.monotonic() - saved >= save_every_seconds):
                 write_arrays(partial, collector.state())
                 saved = time.monotonic()
+            if interruption.received:
+                raise KeyboardInterrupt(f"stopped after {collector.count} of {images.count} {title}")
     if collector.count != images.count:
         raise ValueError(f"{images.name} must deliver its {images.count} images; received count={collector.count}. "
                          "Check the source: it changed while it was read.")
@@ -42,13 +45,12 @@ def collect(images: ImageSet, extractor: Extractor, needs: frozenset[Part], *, t
     return collector.result()
 
 
-def batch_parts(images: ImageSet, extractor: Extractor, needs: frozenset[Part], batch: np.ndarray,
+def batch_parts(images: ImageSet, passes: Passes, needs: frozenset[Part], batch: np.ndarray,
                 labels: np.ndarray) -> dict[Part, np.ndarray]:
     """The needed parts of one batch (B,R,R,3), each with B rows; features stand for the moments too."""
     parts: dict[Part, np.ndarray] = {}
     if needs & {"moments", "features", "logits"}:
-        features, logits = extractor(tf.convert_to_tensor(batch, tf.float32))
-        parts |= {"features": features.numpy(), "logits": logits.numpy()}
+        parts["features"], parts["logits"] = passes(batch)
     if "agreement" in needs:
         parts["agreement"] = np.asarray(images.agreement(batch, labels))
     if "labels" in needs:

@@ -1,69 +1,19 @@
 """One evaluation: images, real images, an extractor and metrics in; numbers with their whole protocol out."""
 
 import dataclasses
-import difflib
+
+import tensorflow as tf
 
 from sagan_tf.data.source import Examples
-from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.extractor_choice import Traits, extractor_traits
 from sagan_tf.evaluation.features import Extractor
-from sagan_tf.evaluation.image_sets import ImageSet, Samples, example_images, generated_images
+from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.metrics import METRICS, Metric
+from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.evaluation.passes import Passes
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.evaluation.real_side import KnownMoments, real_side
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluationOptions:
-    """What is measured, and how.
-
-    `extractor`: "auto", "inception", "dataset" or a SavedModel's folder (extractor_choice.py says what each is).
-    `inception_location`: where Inception lies, if not in `$TFHUB_CACHE_DIR`. `metrics`: names from METRICS; None
-    takes IS and FID, and where the extractor and the data set allow them class accuracy and long-range agreement.
-    `n_samples`: generated images, 50,000 in the papers. `batch_size`: images a pass through the extractor.
-    `seed`: of the samples. `allow_few_samples`: lets FID be computed of fewer images than features have dimensions.
-    """
-
-    extractor: str = "auto"
-    inception_location: str | None = None
-    metrics: tuple[str, ...] | None = None
-    n_samples: int = 50_000
-    batch_size: int = 64
-    seed: int = 0
-    allow_few_samples: bool = False
-
-    def __post_init__(self):
-        for name in ("n_samples", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"EvaluationOptions.{name} must be an integer of at least 1; "
-                                 f"received {name}={value!r}. Give a positive count.")
-        if isinstance(self.metrics, str):
-            raise ValueError(f"EvaluationOptions.metrics must be a tuple of names; received metrics={self.metrics!r}. "
-                             f"Write ({self.metrics!r},).")
-        for name in self.metrics or ():
-            if name not in METRICS:
-                near = difflib.get_close_matches(name, METRICS, n=1) or list(METRICS)
-                raise ValueError(f"EvaluationOptions.metrics must be among {', '.join(METRICS)}; "
-                                 f"received metric={name!r}. Did you mean {near[0]!r}?")
-
-
-def evaluate(sampler: Samples, examples: Examples, *, extractor: Extractor, resolution: int, transform: Transform,
-             options: EvaluationOptions, facts: GeneratorFacts, identity: str | None = None,
-             progress: bool = True) -> EvaluationResult:
-    """Measures a generator's samples against its data set.
-
-    `sampler.batches(labels, seed=)` yields uint8 images (b,R,R,3); classes come in turn. `facts` (step, weights,
-    statistics, truncation) go into the protocol. With the `identity` of the generator's weights (a hash), an
-    interrupted evaluation goes on where it was. The caller appends the result where it keeps its records.
-    Raises ValueError for metrics that these sides can't give, before any image is made.
-    """
-    generated = generated_images(sampler, count=options.n_samples, class_names=examples.class_names,
-                                 resolution=resolution, seed=options.seed, identity=identity,
-                                 agreement=examples.agreement)
-    real = example_images(examples, resolution=resolution, transform=transform, batch_size=options.batch_size)
-    return compare(generated, real, extractor=extractor, options=options, facts=facts, progress=progress)
 
 
 def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> None:
@@ -79,16 +29,19 @@ def check_options(options: EvaluationOptions, examples: Examples, *, resolution:
 
 
 def compare(generated: ImageSet, real: ImageSet | KnownMoments, *, extractor: Extractor, options: EvaluationOptions,
-            facts: GeneratorFacts | None = None, progress: bool = True) -> EvaluationResult:
+            facts: GeneratorFacts | None = None, strategy: tf.distribute.Strategy | None = None,
+            progress: bool = True) -> EvaluationResult:
     """Measures any set of images against another: one pass over each side (the real one cached), then the metrics.
 
-    `real` may be the moments of a file instead, which are enough for FID alone.
+    `real` may be the moments of a file instead, which are enough for FID alone. The strategy's replicas share the
+    passes, and give the same numbers as one device.
 
     Raises ValueError for metrics that these sides can't give, before any image is read.
     """
     metrics = _chosen(generated, real, extractor, options)
-    on_real = real_side(real, extractor, _union(metric.real for metric in metrics), progress=progress)
-    on_generated = collect(generated, extractor, _union(metric.generated for metric in metrics),
+    passes = Passes(extractor, batch_size=options.batch_size, strategy=strategy)
+    on_real = real_side(real, passes, _union(metric.real for metric in metrics), progress=progress)
+    on_generated = collect(generated, passes, _union(metric.generated for metric in metrics),
                            title="generated images", progress=progress)
     values: dict[str, float | list[float]] = {}
     for metric in metrics:

@@ -1,6 +1,7 @@
 """Images to be measured, in a fixed order: a sampler's, a data set's, or anybody's."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -37,29 +38,30 @@ class ImageSet:
 
 
 class Samples(Protocol):
-    """What is asked of a sampler: uint8 batches (b,H,W,3) for labels (N,); image i depends on (seed, i, labels[i])."""
+    """What is asked of a sampler: uint8 batches (b,H,W,3) for labels (N,) from image `start` on.
 
-    def batches(self, labels: np.ndarray, *, seed: int) -> Iterator[np.ndarray]: ...
+    Image i depends on (seed, i, labels[i]).
+    """
+
+    def batches(self, labels: np.ndarray, *, seed: int, start: int) -> Iterator[np.ndarray]: ...
 
 
-def generated_images(sampler: Samples, *, count: int, class_names: tuple[str, ...], resolution: int, seed: int,
-                     name: str = "samples", identity: str | None = None,
+def generated_images(make_sampler: Callable[[], Samples], *, count: int, class_names: tuple[str, ...], resolution: int,
+                     seed: int, name: str = "samples", identity: str | None = None,
                      agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None) -> ImageSet:
     """`count` samples with the classes in turn (uniform to within one image), as they would be stored: in uint8.
 
     SAGAN's released evaluation feeds the generator's floats unquantized; most later tools, and this one, round to
-    uint8 first, so that images on disk give the same numbers. `identity` tells the generator's very weights, where
-    they can be told.
+    uint8 first, so that images on disk give the same numbers. The sampler is made when its first image is asked for.
+    `identity` tells the generator's very weights and how they are sampled, where that can be told.
     """
     labels = np.arange(count, dtype=np.int32) % len(class_names)
+    sampler = functools.cache(make_sampler)
 
     def batches(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        done = 0
-        for images in sampler.batches(labels, seed=seed):
-            rows = slice(max(start - done, 0), len(images))
-            if rows.start < rows.stop:
-                yield images[rows].astype(np.float32) / 127.5 - 1, labels[done + rows.start : done + rows.stop]
-            done += len(images)
+        for images in sampler().batches(labels, seed=seed, start=start):
+            yield images.astype(np.float32) / 127.5 - 1, labels[start : start + len(images)]
+            start += len(images)
 
     fingerprint = None if identity is None else f"{identity} seed {seed} resolution {resolution}"
     return ImageSet(name=name, fingerprint=fingerprint, count=count, resolution=resolution, class_names=class_names,

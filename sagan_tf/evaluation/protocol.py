@@ -18,14 +18,18 @@ from sagan_tf.evaluation.real_side import KnownMoments
 class GeneratorFacts:
     """Which generator made the images: None where that isn't known, or doesn't apply.
 
-    `weights` is "raw" or "ema"; `statistics` the batch norms' ("moving", "batch", "standing"); `truncation` the
-    threshold beyond which latents are drawn again.
+    `weights` is "raw" or "ema", `weights_hash` over their files; `statistics` the batch norms' ("moving", "batch",
+    "standing", the latter of `standing_passes` forward passes); `truncation` the threshold of the latents, cut as
+    `truncation_mode` says.
     """
 
     step: int | None = None
     weights: str | None = None
+    weights_hash: str | None = None
     statistics: str | None = None
+    standing_passes: int | None = None
     truncation: float | None = None
+    truncation_mode: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,11 +53,16 @@ class EvaluationResult:
             os.fsync(file.fileno())
 
     def write_events(self, folder: pathlib.Path) -> None:
-        """Writes the numbers as TensorBoard scalars `evaluation/NAME` at their step."""
+        """Writes the numbers as TensorBoard scalars `evaluation/NAME` at their step.
+
+        Those of truncated samples have tags of their own, so that a curve over training is of one truncation.
+        """
+        cut = self.protocol.get("truncation")
+        group = "evaluation" if cut is None else f"evaluation_at_truncation_{cut}"
         writer = tf.summary.create_file_writer(str(folder), filename_suffix=".evaluation")
         with writer.as_default(self.protocol["step"]):
             for name, value in self._single().items():
-                tf.summary.scalar(f"evaluation/{name}", value)
+                tf.summary.scalar(f"{group}/{name}", value)
         writer.close()
 
     def summary(self) -> str:
@@ -62,8 +71,14 @@ class EvaluationResult:
         lines = [f"{name:<27}{value:>12.6g}   [{p['extractor']}]" for name, value in self._single().items()]
         n_real = "an unknown number" if p["n_real"] is None else f"{p['n_real']:,}"
         counts = f"{p['n_generated']:,} of {p['images']} against {n_real} of {p['reference']}"
+        counts += "".join(f", {said}" for said in self._generator())
         notes = f"extractor {p['extractor']}: " + ", ".join(filter(None, [p["extractor_hash"], p["extractor_note"]]))
         return "\n".join([*lines, counts, notes])
+
+    def _generator(self) -> list[str]:
+        p = self.protocol
+        said = [f"{p['statistics']} statistics"] if p.get("statistics") else []
+        return said + ([f"truncation {p['truncation']} ({p['truncation_mode']})"] if p.get("truncation") else [])
 
     def _single(self) -> dict[str, float]:
         return {name: value for name, value in self.metrics.items() if not isinstance(value, list)}

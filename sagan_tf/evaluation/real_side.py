@@ -10,6 +10,7 @@ from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.moments import Moments, moments_from_arrays, write_moments
+from sagan_tf.evaluation.passes import Passes
 
 VERSION = 1
 
@@ -48,12 +49,13 @@ class KnownMoments:
         return Collected(moments=self.moments)
 
 
-def real_side(images: ImageSet | KnownMoments, extractor: Extractor, needs: frozenset[Part], *,
+def real_side(images: ImageSet | KnownMoments, passes: Passes, needs: frozenset[Part], *,
               progress: bool = True) -> Collected:
     """The needed parts of the real side: from the cache where all lie there, else computed in one pass and cached.
 
     The key is over the data's fingerprint, transform, resolution, count, and the extractor's name, hash and resize.
     """
+    extractor = passes.extractor
     if isinstance(images, KnownMoments):
         return images.checked(extractor)
     if not needs:
@@ -62,7 +64,7 @@ def real_side(images: ImageSet | KnownMoments, extractor: Extractor, needs: froz
     cached = {part: read_arrays(path) for part, path in paths.items()}
     if all(arrays is not None for arrays in cached.values()):
         return Collected(**{part: _part(part, arrays) for part, arrays in cached.items()})
-    collected = collect(images, extractor, needs, title="real images", progress=progress)
+    collected = collect(images, passes, needs, title="real images", progress=progress)
     for part, path in paths.items():
         if part == "moments":
             write_moments(path, collected.moments, protocol=_protocol(images, extractor))

@@ -69,10 +69,10 @@ class Painter:
         self.shift = shift
         self.calls = 0
 
-    def batches(self, labels, *, seed):
+    def batches(self, labels, *, seed, start):
         self.calls += 1
-        for start in range(0, len(labels), 32):
-            rows = range(start, min(start + 32, len(labels)))
+        for first in range(start, len(labels), 32):
+            rows = range(first, min(first + 32, len(labels)))
             yield np.stack([self.paint(seed, i, labels[i]) for i in rows])
 
     def paint(self, seed, i, label):

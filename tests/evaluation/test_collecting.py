@@ -8,6 +8,7 @@ import pytest
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.image_sets import generated_images
+from sagan_tf.evaluation.passes import Passes
 
 NEEDS = frozenset({"moments", "features", "labels"})
 
@@ -19,7 +20,7 @@ def extractor(tmp_path, save_stand_in):
 
 
 def images_of(painter, identity="weights-1"):
-    return generated_images(painter(), count=150, class_names=("a", "b"), resolution=8, seed=0, identity=identity)
+    return generated_images(painter, count=150, class_names=("a", "b"), resolution=8, seed=0, identity=identity)
 
 
 def interrupted(images, after):
@@ -41,7 +42,7 @@ def starts_of(images, starts):
 
 
 def run(images, extractor, **options):
-    return collect(images, extractor, NEEDS, title="test", save_every_seconds=0, progress=False, **options)
+    return collect(images, Passes(extractor, batch_size=32), NEEDS, title="test", save_every_seconds=0, progress=False, **options)
 
 
 @pytest.mark.parametrize("after", [1, 3])

@@ -9,12 +9,13 @@ import tensorflow as tf
 
 from sagan_tf import experiment
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.evaluator import EvaluationOptions, check_options, compare, evaluate
+from sagan_tf.evaluation.evaluator import check_options, compare
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.image_sets import example_images, generated_images
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.metrics.inception_score import inception_score
 from sagan_tf.evaluation.moments import moments_of
+from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts
 
 
@@ -24,10 +25,13 @@ def extractor(tmp_path, save_stand_in):
     return SavedModelExtractor(str(tmp_path / "net"))
 
 
-def run(sampler, examples, extractor, **options):
-    return evaluate(sampler, examples, extractor=extractor, resolution=8, transform=Transform(),
-                    options=EvaluationOptions(**{"n_samples": 101, "batch_size": 32} | options),
-                    facts=GeneratorFacts(step=7, weights="ema"), progress=False)
+def run(sampler, examples, extractor, strategy=None, **options):
+    options = EvaluationOptions(**{"n_samples": 101, "batch_size": 32} | options)
+    generated = generated_images(lambda: sampler, count=options.n_samples, class_names=examples.class_names,
+                                 resolution=8, seed=options.seed, agreement=examples.agreement)
+    real = example_images(examples, resolution=8, transform=Transform(), batch_size=32)
+    return compare(generated, real, extractor=extractor, options=options,
+                   facts=GeneratorFacts(step=7, weights="ema"), strategy=strategy, progress=False)
 
 
 def test_numbers_are_those_of_all_features_at_once(examples, extractor, painter):
@@ -119,7 +123,7 @@ def test_a_source_that_delivers_fewer_images_is_refused(examples, extractor):
 
 def test_both_kinds_of_set_can_start_anywhere(examples, painter):
     sets = (example_images(examples, resolution=8, transform=Transform(), batch_size=32),
-            generated_images(painter(), count=75, class_names=("a", "b"), resolution=8, seed=1))
+            generated_images(painter, count=75, class_names=("a", "b"), resolution=8, seed=1))
     for images in sets:
         whole = [np.concatenate(rows) for rows in zip(*images.batches(0), strict=True)]
         rest = [np.concatenate(rows) for rows in zip(*images.batches(45), strict=True)]

@@ -1,0 +1,132 @@
+"""A run's networks measured: its generator's samples by a yardstick, its discriminator's memory of the data."""
+
+import dataclasses
+import hashlib
+
+import tensorflow as tf
+
+from sagan_tf.evaluation.evaluator import compare
+from sagan_tf.evaluation.image_sets import ImageSet, generated_images
+from sagan_tf.evaluation.memorization import share_called_real
+from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
+from sagan_tf.evaluation.table_layout import read_records
+from sagan_tf.run_directory import RunDirectory
+from sagan_tf.sampling.seeds import SeededLatents
+from sagan_tf.yardstick import SPLITS, Yardstick, split_images
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Which generator of a run is measured, and on what: average or raw weights (None: the average if there is one),
+    a checkpoint's step (None: the newest), a strategy whose replicas share the work (None: one device).
+    """
+
+    average: bool | None = None
+    step: int | None = None
+    strategy: tf.distribute.Strategy | None = None
+
+
+def run_samples(run: RunDirectory, options: EvaluationOptions, chosen: Chosen) -> tuple[ImageSet, GeneratorFacts]:
+    """Samples of a run's checkpoint, drawn as the options say, and what is to be known about their generator.
+
+    Standing statistics are gathered when the first image is asked for. Raises RunError where there is no such
+    checkpoint, ValueError for a truncation of a prior that isn't normal.
+    """
+    latent, cut = run.experiment().latent, options.cut
+    SeededLatents(z_dim=1, latent=latent, mode=cut.mode if cut else None)
+    statistics = options.statistics or ("standing" if cut else run.spec().inference_statistics)
+    scope = (chosen.strategy or tf.distribute.get_strategy()).scope
+    with scope():
+        generator, step, averaged = run.generator(average=chosen.average, step=chosen.step, statistics=statistics)
+
+    def make_sampler():
+        with scope():
+            return run.sampler_with(generator, truncation=cut, statistics=statistics, passes=options.standing_passes)
+
+    facts = GeneratorFacts(
+        step=step,
+        weights="ema" if averaged else "raw",
+        weights_hash=_weights_hash(run, step),
+        statistics=statistics,
+        standing_passes=options.standing_passes if statistics == "standing" else None,
+        truncation=options.truncation,
+        truncation_mode=cut.mode if cut else None,
+    )
+    images = generated_images(make_sampler, count=options.n_samples, class_names=run.class_names,
+                              resolution=generator.spec.resolution, seed=options.seed, identity=repr(facts))
+    return images, facts
+
+
+def measure_generator(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick,
+                      chosen: Chosen | None = None, *, again: bool = True) -> EvaluationResult:
+    """Samples of a run's checkpoint by a yardstick, kept with the run; interrupted, the same call goes on where it was.
+
+    again: False takes the kept result of the very same protocol, if there is one with the options' metrics.
+    """
+    chosen = chosen or Chosen()
+    images, facts = run_samples(run, options, chosen)
+    images = dataclasses.replace(images, agreement=yardstick.real.agreement)
+    if not again and (kept := _kept(run, images, yardstick, options, facts)):
+        return kept
+    result = compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts,
+                     strategy=chosen.strategy)
+    keep(run, result)
+    return result
+
+
+def measure_split(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, split: str, *,
+                  again: bool = True) -> EvaluationResult:
+    """A split of a run's own data, "train" or "validation", in place of samples: the papers' scores of real images."""
+    images = split_images(run, options, split)
+    if not again and (kept := _kept(run, images, yardstick, options, GeneratorFacts())):
+        return kept
+    result = compare(images, yardstick.real, extractor=yardstick.extractor, options=options)
+    keep(run, result)
+    return result
+
+
+def keep(run: RunDirectory, result: EvaluationResult) -> None:
+    """Appends the result to RUN/metrics.jsonl, and its numbers at its step to the run's TensorBoard events."""
+    result.append_to(run.path / "metrics.jsonl")
+    if result.protocol["step"] is not None:
+        result.write_events(run.path / "tensorboard")
+
+
+def _kept(run: RunDirectory, images: ImageSet, yardstick: Yardstick, options: EvaluationOptions,
+          facts: GeneratorFacts) -> EvaluationResult | None:
+    """The run's last result of exactly this protocol with all of the metrics asked for."""
+    path = run.path / "metrics.jsonl"
+    protocol = describe_protocol(images, yardstick.real, yardstick.extractor, seed=options.seed, facts=facts)
+    for record in reversed(read_records(path) if options.metrics and path.exists() else []):
+        found = {name: value for name, value in record.items() if name != "protocol"}
+        if record["protocol"] == protocol and set(options.metrics) <= set(found):
+            return EvaluationResult(metrics=found, protocol=protocol)
+    return None
+
+
+def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step: int | None = None) -> EvaluationResult:
+    """The shares of a run's training and validation images that its discriminator calls real, kept with the run.
+
+    Raises RunError where the run has no checkpoint (of that step).
+    """
+    discriminator, found = run.discriminator(step=step)
+
+    @tf.function(reduce_retracing=True)
+    def logits(images, labels):
+        return discriminator(images, labels, training=False).logits
+
+    sets = {split: split_images(run, options, split) for split in SPLITS}
+    shares = {f"{split}_called_real": share_called_real(lambda x, y: logits(x, y).numpy(), images)
+              for split, images in sets.items()}
+    protocol = {"extractor": "discriminator", "extractor_hash": _weights_hash(run, found), "extractor_note": "",
+                "images": sets["validation"].name, "n_generated": sets["validation"].count,
+                "reference": sets["train"].name, "n_real": sets["train"].count, "seed": None, "step": found}
+    result = EvaluationResult(metrics=shares, protocol=protocol)
+    keep(run, result)
+    return result
+
+
+def _weights_hash(run: RunDirectory, step: int) -> str:
+    """The hash of a checkpoint's manifest, which holds the hash of every file of weights."""
+    return hashlib.sha256((run.checkpoints().path(step) / "manifest.json").read_bytes()).hexdigest()[:16]
