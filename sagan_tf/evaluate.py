@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+import tensorflow as tf
+
 from sagan_tf.config import ConfigError
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluation.evaluator import compare
@@ -34,12 +36,14 @@ WATCH_SECONDS = 10
 
 
 def evaluate_run(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
-                 chosen: Chosen | None = None) -> EvaluationResult:
+                 step: int | None = None, strategy: tf.distribute.Strategy | None = None) -> EvaluationResult:
     """Measures a run's generator against the run's own data, and keeps the result with the run.
 
-    examples: the data, if it is open already. chosen: which weights, on which devices.
+    examples: the data, if it is open already. step: a checkpoint's; None: the newest. strategy: whose replicas share
+    the work; None: one device.
     """
-    return measure_generator(run, options, run_yardstick(run, options, examples=examples), chosen)
+    yardstick = run_yardstick(run, options, examples=examples)
+    return measure_generator(run, options, yardstick, Chosen(step=step, strategy=strategy))
 
 
 def watch(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick,

@@ -1,15 +1,25 @@
 """IS against FID over truncation thresholds (Brock et al. 2018, Figure 16)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from sagan_tf.evaluation.truncation_curve import CurvePoint
 from sagan_tf.figures import canvas
 
 _MARKS = {"no_truncation": ("no truncation", "o"), "best_fid": ("best FID", "s"),
           "validation_is": ("IS of real validation images", "D"), "best_is": ("best IS", "^")}
 
 
-def truncation_figure(points: Sequence[CurvePoint], reported: Mapping[str, CurvePoint | None], *,
+class Point(Protocol):
+    """What is drawn of evaluation/truncation_curve.py's CurvePoint."""
+
+    truncation: float | None
+    fid: float
+    inception_score: float
+    fid_std: float | None
+    inception_score_std: float | None
+
+
+def truncation_figure(points: Sequence[Point], reported: Mapping[str, Point | None], *,
                       validation_score: float | None = None, caption: str = ""):
     """The curve with its thresholds, the reported points marked, and the real validation images' IS as a line."""
     made, ((axis,),) = canvas.figure(1, 1, size=(6.4, 4.6), left=0.1, right=0.97, bottom=0.17, top=0.92)
