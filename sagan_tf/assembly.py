@@ -1,6 +1,6 @@
 """From an experiment to the objects that it describes: the state, its fakes, its batches, the compiled steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
@@ -12,17 +12,36 @@ from sagan_tf.training.draw import Draw
 from sagan_tf.training.state import GAN
 
 
-def batches_from(settings: Experiment, examples: Examples, step: int) -> tf.data.Dataset:
-    """The training batches from a step on: exactly those that an uninterrupted run would get."""
+def batches_from(
+    settings: Experiment, examples: Examples, step: int, *, host: int = 0, hosts: int = 1
+) -> tf.data.Dataset:
+    """The training batches from a step on: exactly those that an uninterrupted run would get; this host's part."""
     return training_batches(
         examples,
         resolution=settings.spec.resolution,
-        batch_size=settings.batch_size,
+        batch_size=settings.batch_size // hosts,
+        host=host,
+        hosts=hosts,
         seed=settings.seed,
         start_batch=step * settings.discriminator_steps,
         transform=settings.transform,
         cache_bytes=settings.cache_mb << 20,
     )
+
+
+def distributed_batches(
+    settings: Experiment, examples: Examples, step: int, strategy: tf.distribute.Strategy
+) -> Iterable:
+    """The same on the strategy's devices, each of several hosts reading its own part alone."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy | tf.distribute.TPUStrategy):
+        return strategy.experimental_distribute_dataset(batches_from(settings, examples, step))
+
+    def on_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        host, hosts = context.input_pipeline_id, context.num_input_pipelines
+        share = context.get_per_replica_batch_size(settings.batch_size)
+        return batches_from(settings, examples, step, host=host, hosts=hosts).rebatch(share, drop_remainder=True)
+
+    return strategy.distribute_datasets_from_function(on_host)
 
 
 def build(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy) -> GAN:

@@ -17,7 +17,8 @@ from sagan_tf.data.procedural import ProceduralSource
 from sagan_tf.data.source import Source
 from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.evaluator import EvaluationOptions
+from sagan_tf.evaluation.best import check_choice
+from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
@@ -27,6 +28,7 @@ from sagan_tf.objectives.singular_values import SigmaControl
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.procedure import Procedure
+from sagan_tf.training.safeguards import Safeguards
 from sagan_tf.training.xla import Xla, check_xla
 
 
@@ -51,9 +53,12 @@ class Experiment:
     xla: whether the steps are compiled by XLA: True, False, or "auto", on one GPU and on TPUs.
     steps_per_call: steps of one compiled call; progress, logs and signals wait for a call's end.
     checkpoint_every, log_every, sample_every: in steps; 0 never. keep_checkpoints: how many of the last are kept.
+    evaluate_every: steps between evaluations while training; 0 never. The best by `best_by` is kept apart, in
+      checkpoints/best. At the run's end there is one in any case.
+    safeguards: what follows when numbers cease to be finite, or a device to answer.
     watching: how closely the run is watched for collapse.
     cache_mb: resized images are kept in memory if all of them fit into this many MB; 0 never.
-    evaluation: what is measured when the run ends (None: nothing).
+    evaluation: what is measured (None: nothing).
 
     Raises:
       ValueError: for a value out of range.
@@ -80,6 +85,9 @@ class Experiment:
     keep_checkpoints: int = 3
     log_every: int = 100
     sample_every: int = 1000
+    evaluate_every: int = 0
+    best_by: str = "fid"
+    safeguards: Safeguards = field(default_factory=Safeguards)
     watching: Watching = field(default_factory=Watching)
     cache_mb: int = 1024
     evaluation: EvaluationOptions | None = None
@@ -97,8 +105,10 @@ class Experiment:
         counts = ("batch_size", "discriminator_steps", "accumulation", "total_steps")
         for name in (*counts, "steps_per_call", "keep_checkpoints", *optional):
             self._check_integer(name, least=1)
-        for name in ("checkpoint_every", "log_every", "sample_every", "cache_mb", "seed"):
+        for name in ("checkpoint_every", "log_every", "sample_every", "evaluate_every", "cache_mb", "seed"):
             self._check_integer(name, least=0)
+        if self.evaluate_every:
+            check_choice(self.best_by, self.evaluation.metrics if self.evaluation else ())
 
     def _check_integer(self, name: str, least: int) -> None:
         value = getattr(self, name)
@@ -135,6 +145,7 @@ CONFIGURABLES = {
     "Numerics": Numerics,
     "Transform": Transform,
     "Watching": Watching,
+    "Safeguards": Safeguards,
     "EvaluationOptions": EvaluationOptions,
     **SOURCES,
 }
@@ -147,6 +158,9 @@ HOUSEKEEPING = (
     "keep_checkpoints",
     "log_every",
     "sample_every",
+    "evaluate_every",
+    "best_by",
+    "safeguards.",
     "watching.",
     "cache_mb",
     "evaluation.",

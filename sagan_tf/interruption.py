@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ INTERRUPTED = 75  # exit code: what was done is saved, run the same command agai
 
 
 class Interruption:
-    """Remembers SIGTERM and SIGINT while its block runs; the second one acts as it would without us.
+    """Remembers SIGTERM and SIGINT while its block runs; the second one ends the process at once.
 
     Signals come to a process's main thread only: in another one nothing is ever received.
     """
@@ -22,14 +23,30 @@ class Interruption:
 
     def _remember(self, number, frame) -> None:
         self.received = number
-        self._restore()
+        for each in self._before:
+            signal.signal(each, signal.SIG_DFL)
 
-    def _restore(self) -> None:
+    def __exit__(self, *_) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def __exit__(self, *_) -> None:
-        self._restore()
+
+@contextlib.contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """Within the block both signals end the process with INTERRUPTED, there being nothing to save.
+
+    Enter it after the strategy is made: MultiWorkerMirroredStrategy replaces handlers by one that ignores SIGTERM.
+    """
+
+    def leave(number, frame) -> None:
+        sys.exit(INTERRUPTED)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

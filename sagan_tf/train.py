@@ -4,33 +4,43 @@ Flags say where and how long, gin says how. Repeat the same command to resume.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import tensorflow as tf
 
-from sagan_tf import assembly, config, experiment, watching
+from sagan_tf import assembly, config, dry_run, experiment, selection, watching
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluate import evaluate_run
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
-from sagan_tf.interruption import INTERRUPTED
-from sagan_tf.monitoring import collapse
+from sagan_tf.interruption import INTERRUPTED, leaving_at_once
+from sagan_tf.monitoring.collapse import CollapseError
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
+from sagan_tf.training.cluster import ClusterError, LostPeerError
+from sagan_tf.training.durable import no_room
+from sagan_tf.training.resuming import go_back, resume
+from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
+from sagan_tf.training.soundness import UnsoundStateError
 from sagan_tf.training.state import GAN
 from sagan_tf.training.strategy import StrategyError, StrategyName, check_batch_size, create_strategy
+from sagan_tf.training.workers import Workers
 
 REFUSALS = (
     config.ConfigError,
     DataError,
     RunError,
+    ClusterError,
     StrategyError,
     CheckpointError,
-    loop.NonFiniteError,
-    collapse.CollapseError,
+    NonFiniteError,
+    UnsoundStateError,
+    CollapseError,
 )
 
 
@@ -40,48 +50,69 @@ def stop_step(step: int, total: int, stop_after: int | None, stop_at: int | None
 
 
 def train_run(
-    run: RunDirectory, settings: Experiment, examples: Examples, *, strategy: tf.distribute.Strategy, flags
+    run: RunDirectory,
+    settings: Experiment,
+    examples: Examples,
+    *,
+    strategy: tf.distribute.Strategy,
+    flags: argparse.Namespace,
+    evaluates: bool = False,
 ) -> bool:
-    """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it."""
-    n_classes = len(examples.class_names)
-    gan = assembly.build(settings, n_classes, strategy)
+    """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it.
+
+    evaluates: whether checkpoints are measured on the way, every `evaluate_every` steps.
+    """
+    gan = assembly.build(settings, len(examples.class_names), strategy)
+    workers = Workers(strategy)
     store = run.checkpoints(keep=settings.keep_checkpoints)
-    step = resume(gan, store)
+    rollbacks = Rollbacks(store.folder)
+    step = resume(gan, store, workers)
     stop_at = stop_step(step, settings.total_steps, flags.stop_after, flags.stop_at)
     if step >= stop_at:
         print(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train.")
         return True
-    writer = Writer(run.path, step=step)
-    batches = strategy.experimental_distribute_dataset(assembly.batches_from(settings, examples, step))
-    return loop.train(
-        gan,
-        assembly.steps_of(settings, gan, n_classes, strategy),
-        batches,
+    while True:
+        (noise,) = workers.from_chief(rollbacks.count)
+        try:
+            return loop.train(
+                gan,
+                assembly.steps_of(settings, gan, len(examples.class_names), strategy, noise),
+                assembly.distributed_batches(settings, examples, int(gan.step.numpy()), strategy),
+                pace=pace(settings, stop_at),
+                store=store,
+                strategy=strategy,
+                actions=actions(settings, gan, run, store, examples, evaluates) if workers.is_chief else (),
+                safeguards=settings.safeguards,
+            )
+        except NonFiniteError as error:
+            go_back(error, gan, store, workers, rollbacks, allowed=settings.safeguards.rollbacks)
+
+
+def pace(settings: Experiment, stop_at: int) -> loop.Pace:
+    return loop.Pace(
         stop_at=stop_at,
         total_steps=settings.total_steps,
         steps_per_call=settings.steps_per_call,
-        batch_size=settings.batch_size,
         checkpoint_every=settings.checkpoint_every,
-        store=store,
-        actions=watching.actions(settings, gan, run, writer, store),
+        batch_size=settings.batch_size,
     )
 
 
-def resume(gan: GAN, store: CheckpointStore) -> int:
-    """Reads the newest good checkpoint, if there is any, and returns the step to go on from."""
-    step = store.restore(gan.variables(), quarantine=True)
-    if step is None:
-        return 0
-    if int(gan.step.numpy()) != step:
-        raise CheckpointError(f"checkpoint {store.path(step)} says step {int(gan.step.numpy())}; it can't be trusted.")
-    print(f"Going on from step {step} ({store.path(step)})")
-    return step
+def actions(
+    settings: Experiment, gan: GAN, run: RunDirectory, store: CheckpointStore, examples: Examples, evaluates: bool
+) -> list[loop.Action]:
+    """What the chief does between the calls: what is watched, and evaluations."""
+    watched = watching.actions(settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store)
+    measured = [selection.evaluation_action(settings, run, store, examples)]
+    return watched + (measured if evaluates and settings.evaluate_every else [])
 
 
 def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:
     """Where everything lies, and what to type next."""
     sheets = sorted((run.path / "samples").glob("step-*.png"))
+    best = run.checkpoints().kept(selection.BEST)
     lines = [("samples", sheets[-1] if sheets else "none yet"), ("checkpoints", run.path / "checkpoints")]
+    lines += [("best", f"step {best.step}, {best.why} {best.score:.6g}: checkpoints/{selection.BEST}")] if best else []
     lines += [("metrics", run.path / "metrics.jsonl")] if (run.path / "metrics.jsonl").exists() else []
     lines += [("TensorBoard", f"tensorboard --logdir {run.path / 'tensorboard'}")]
     lines += [("more images", f"python -m sagan_tf.sample --run_dir={run.path} --num=100 --out=sheet.png")]
@@ -99,42 +130,70 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--stop_after", type=int, metavar="N", help="train N more steps, save, and end")
     parser.add_argument("--stop_at", type=int, metavar="N", help="train up to step N, save, and end")
     parser.add_argument("--strategy", default="auto", help=f"one of {', '.join(StrategyName.__args__)}")
+    parser.add_argument("--tpu", metavar="NAME", help="the TPU of --strategy=tpu; this VM's, or $TPU_NAME, by default")
+    parser.add_argument(
+        "--wait_for_workers", type=float, default=300, metavar="S", help="seconds to wait for the other workers"
+    )
+    parser.add_argument("--dry_run", action="store_true", help="do everything once, keep nothing, say what a run takes")
     parser.add_argument("--allow_config_change", action="store_true", help="go on with a changed configuration")
     flags = parser.parse_args(arguments)
-    for name in ("stop_after", "stop_at"):
+    for name in ("stop_after", "stop_at", "wait_for_workers"):
         if getattr(flags, name) is not None and getattr(flags, name) < 1:
             parser.error(f"--{name} must be at least 1; received --{name}={getattr(flags, name)}")
     return flags
 
 
-def evaluates(settings: Experiment, examples: Examples) -> bool:
-    """Whether the run ends with an evaluation; if it asks for one that can't be, that is said at its start."""
+def can_evaluate(settings: Experiment, examples: Examples) -> bool:
+    """Whether the run is evaluated; if it asks for an evaluation that can't be, that is said at its start."""
     if settings.evaluation is None:
         return False
     try:
         check_options(settings.evaluation, examples, resolution=settings.spec.resolution)
     except ValueError as error:
-        print(f"The run will end without its evaluation: {error}")
+        print(f"The run will go without its evaluation: {error}")
         return False
     return True
 
 
 def run_training(flags: argparse.Namespace) -> int:
     loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
+    strategy = create_strategy(flags.strategy, tpu=flags.tpu, wait_seconds=flags.wait_for_workers)
+    check_batch_size(loaded.value.batch_size, strategy.num_replicas_in_sync)
+    workers = Workers(strategy)
+    try:
+        with leaving_at_once():
+            code = train_and_evaluate(loaded, workers, strategy, flags)
+            workers.total(0)  # the others stay until the chief has evaluated
+            return code
+    except tf.errors.OpError as error:
+        if lost := workers.lost_peer(error):
+            raise lost from error
+        raise
+
+
+def train_and_evaluate(
+    loaded: config.Loaded, workers: Workers, strategy: tf.distribute.Strategy, flags: argparse.Namespace
+) -> int:
     settings: Experiment = loaded.value
-    strategy = create_strategy(flags.strategy)
-    check_batch_size(settings.batch_size, strategy.num_replicas_in_sync)
     examples = settings.data.open(settings.spec.resolution)
     for note in examples.notes:
         print(note)
-    evaluation = evaluates(settings, examples)
+    evaluates = can_evaluate(settings, examples)
+    if flags.dry_run:
+        tried = dry_run.try_run(settings, examples, strategy, evaluates=evaluates)
+        print(dry_run.report(tried, settings, Path(flags.run_dir)))
+        return 0
     run = RunDirectory(flags.run_dir)
-    run.prepare(loaded, examples, allow_change=flags.allow_config_change)
-    if not train_run(run, settings, examples, strategy=strategy, flags=flags):
+    if workers.is_chief:
+        run.prepare(loaded, examples, allow_change=flags.allow_config_change)
+    workers.total(0)  # the run is there
+    if not workers.is_chief:
+        run.join(loaded, examples)
+    if not train_run(run, settings, examples, strategy=strategy, flags=flags, evaluates=evaluates):
         report(run, settings, finished=False)
         return INTERRUPTED
     finished = run.checkpoints().steps()[-1] >= settings.total_steps
-    if finished and evaluation and not run.is_evaluated(settings.total_steps):
+    if workers.is_chief and finished and evaluates and not run.is_evaluated(settings.total_steps):
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
     report(run, settings, finished)
     return 0
@@ -147,8 +206,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except REFUSALS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # during the evaluation at the end, which keeps what it has measured so far
-        return INTERRUPTED
+    except LostPeerError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # TensorFlow would wait for the lost one at the end
+    except (OSError, tf.errors.OpError) as error:
+        if (message := no_room(error, flags.run_dir)) is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ def training_batches(examples: Examples, *, resolution: int, batch_size: int, se
       seed: of the order and of the transform's randomness.
       start_batch: the number of batches that the run has had already.
       transform: crop, resize, flip and scale.
-      host, hosts: this process's index among those that read, and their number.
+      host, hosts: this process's index among those that read, and their number. Together their batches n are one
+        host's batch n, noise included, unless the examples come from record files.
       cache_bytes: sets whose resized images take no more than this are decoded once and kept; 0 never caches.
 
     Raises:
@@ -46,7 +47,7 @@ def training_batches(examples: Examples, *, resolution: int, batch_size: int, se
         rows = _resized(stream, resolution, transform)
     firsts = positions(start, batch_size * hosts)
     batches = tf.data.Dataset.zip((rows.batch(batch_size, drop_remainder=True), firsts)).map(
-        lambda batch, first: (_augmented(batch[0], transform, seed, first), _checked(batch[1], examples)),
+        lambda batch, first: (_augmented(batch[0], transform, seed, first, host, hosts), _checked(batch[1], examples)),
         num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return _finished(batches)
 
@@ -78,12 +79,19 @@ def _uniform(shape, seed: int, position: tf.Tensor, use: int) -> tf.Tensor:
     return tf.random.stateless_uniform(shape, key)
 
 
-def _augmented(images: tf.Tensor, transform: Transform, seed: int, first: tf.Tensor) -> tf.Tensor:
-    """Flips and scales a batch; `first` is the place of its first row in the order."""
+def _augmented(images: tf.Tensor, transform: Transform, seed: int, first: tf.Tensor, host: int,
+               hosts: int) -> tf.Tensor:
+    """Flips and scales a batch; `first` is the place of its first row in the order.
+
+    The random numbers are those of all hosts' batch, of which this host takes its rows.
+    """
+    def uniform(shape, use: int) -> tf.Tensor:
+        return _uniform((shape[0] * hosts, *shape[1:]), seed, first - host, use)[host::hosts]
+
     if transform.flip:
-        mirrored = _uniform((images.shape[0], 1, 1, 1), seed, first, _FLIP) < 0.5
+        mirrored = uniform((images.shape[0], 1, 1, 1), _FLIP) < 0.5
         images = tf.where(mirrored, images[:, :, ::-1], images)
-    noise = _uniform(images.shape, seed, first, _DEQUANTIZE) if transform.dequantize else None
+    noise = uniform(tuple(images.shape), _DEQUANTIZE) if transform.dequantize else None
     return transform.scaled(images, noise)
 
 

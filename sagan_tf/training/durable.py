@@ -1,9 +1,12 @@
 """Files that are whole or not there, also after a power loss: written beside their place, flushed, renamed."""
 
+import errno
 import hashlib
 import os
 import shutil
 from pathlib import Path
+
+_NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
 def flush(path: Path) -> None:
@@ -49,3 +52,17 @@ def sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def no_room(error: Exception, folder: Path | str) -> str | None:
+    """What to tell the user if an error says that the disk is full or a file too large; else None."""
+    code = getattr(error, "errno", None)
+    text = str(error).splitlines()[0] if str(error) else ""
+    if code not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not any(said in text for said in _NO_ROOM):
+        return None
+    what = getattr(error, "filename", None) or folder
+    free = shutil.disk_usage(folder).free >> 20
+    return (
+        f"{what} could not be written ({text}); {free} MB are free where {folder} lies. The checkpoints are untouched: "
+        "make room and repeat the command."
+    )

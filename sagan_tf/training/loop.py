@@ -1,6 +1,8 @@
 """The loop: calls of several compiled steps, and between them progress, logs, samples, checkpoints and signals."""
 
+import contextlib
 import math
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,19 +12,42 @@ from tqdm import tqdm
 
 from sagan_tf.interruption import Interruption
 from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.finiteness import Finiteness
+from sagan_tf.training.safeguards import Safeguards
+from sagan_tf.training.soundness import Soundness
 from sagan_tf.training.state import GAN
-
-
-class NonFiniteError(RuntimeError):
-    """A loss became NaN or infinite."""
+from sagan_tf.training.watchdog import Watchdog
+from sagan_tf.training.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """What happens every `every` steps, and at the end: run(step, logs). 0 means never."""
+    """What happens every `every` steps, and at the end: run(step, logs). 0 means never.
+
+    reads_checkpoint: the state of that very step is saved before.
+    """
 
     every: int
     run: Callable[[int, dict[str, float]], None]
+    reads_checkpoint: bool = False
+
+    def until(self, step: int) -> float:
+        """Steps from here to the action's next turn."""
+        return self.every - step % self.every if self.every else math.inf
+
+    def is_due(self, step: int, stop_at: int) -> bool:
+        return bool(self.every) and (step % self.every == 0 or step == stop_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How far and in which strides: up to `stop_at` of `total_steps`, at most `steps_per_call` steps in one call."""
+
+    stop_at: int
+    total_steps: int
+    steps_per_call: int
+    checkpoint_every: int
+    batch_size: int
 
 
 def train(
@@ -30,71 +55,103 @@ def train(
     steps: Callable,
     batches: Iterable,
     *,
-    stop_at: int,
-    total_steps: int,
-    steps_per_call: int,
-    batch_size: int,
-    checkpoint_every: int,
+    pace: Pace,
     store: CheckpointStore,
+    strategy: tf.distribute.Strategy,
     actions: Sequence[Action] = (),
+    safeguards: Safeguards | None = None,
 ) -> bool:
-    """Trains from gan.step to `stop_at`, then saves. True if it came to that, False if a signal stopped it earlier.
+    """Trains from gan.step to `pace.stop_at`, then saves. True if it came to that, False if a signal stopped it before.
 
-    steps: from `compile_steps`. A call is cut so that it ends where a checkpoint or an action is due.
+    steps: from `compile_steps`. A call is cut so that it ends where a checkpoint or an action is due. Every worker of
+    the strategy calls this; the chief says how long each call is, writes, and has the actions. A signal to any of them
+    stops all at the same step.
 
     Raises:
-      NonFiniteError: with the step and the last good checkpoint; the bad state is not saved.
+      NonFiniteError: if losses or gradients are not finite and `safeguards` doesn't pass over it; nothing is saved.
+      UnsoundStateError: if a state that should be saved is not finite, or not the same on all replicas.
     """
-    iterator, step = iter(batches), int(gan.step.numpy())
-    save = Action(every=checkpoint_every, run=lambda at, _: store.save(gan.variables(), at))
-    due = (save, *actions)
-    with Interruption() as interruption, _progress(step, stop_at, total_steps) as bar:
-        while step < stop_at and interruption.received is None:
-            n = min(steps_per_call, *(_until(action, step) for action in due), stop_at - step)
-            logs = {name: float(value) for name, value in steps(iterator, tf.constant(n)).items()}
+    safeguards = safeguards or Safeguards()
+    workers, finiteness = Workers(strategy), Finiteness(safeguards.skips, steps.tensor_names)
+    watchdog = Watchdog(60 * safeguards.hang_minutes)
+    save = saver(gan, store, strategy, workers, watchdog)
+    iterator, step, saved = iter(batches), int(gan.step.numpy()), -1
+    watched = contextlib.nullcontext()  # the first call compiles
+    with Interruption() as interruption, _progress(step, pace, quiet=not workers.is_chief) as bar:
+        while step < pace.stop_at:
+            planned = _next_call(step, pace, actions) if workers.is_chief else (0, 0)
+            interrupted, n, saves = workers.total(int(interruption.received is not None), *planned)
+            if interrupted:
+                break
+            with watched:
+                logs = {name: float(value) for name, value in steps(iterator, tf.constant(n)).items()}
             step += n
+            watched = watchdog.watched(f"the call of the steps after {step}")
             if int(gan.step.numpy()) != step:
                 raise RuntimeError(f"the state must be at step {step}; it says {int(gan.step.numpy())}.")
-            _check_finite(logs, step, store)
-            _show(bar, n, logs, batch_size)
-            for action in due:
-                if _until(action, step - 1) == 1 or (step == stop_at and action.every):
-                    action.run(step, logs)
-        store.save(gan.variables(), step)
-    return interruption.received is None
+            finiteness.check(logs, n, step)
+            _show(bar, n, logs, pace.batch_size, finiteness.skipped)
+            if saves:
+                saved = save(step)
+            _act(actions, step, pace.stop_at, logs, interruption)
+        if saved != step:
+            save(step)
+    return step == pace.stop_at
 
 
-def _until(action: Action, step: int) -> float:
-    """Steps from here to the action's next turn."""
-    return action.every - step % action.every if action.every else math.inf
+def saver(
+    gan: GAN, store: CheckpointStore, strategy: tf.distribute.Strategy, workers: Workers, watchdog: Watchdog
+) -> Callable[[int], int]:
+    """Saves a sound state and returns its step: all workers check it, the chief writes it."""
+    soundness = Soundness(gan.variables(), strategy)
+
+    def save(step: int) -> int:
+        with watchdog.watched(f"the checkpoint of step {step}"):
+            soundness.check(step)
+            if workers.is_chief:
+                store.save(gan.variables(), step)
+        return step
+
+    return save
 
 
-def _check_finite(logs: dict[str, float], step: int, store: CheckpointStore) -> None:
-    bad = [name for name, value in logs.items() if not math.isfinite(value)]
-    if bad:
-        last = store.steps()[-1:]
-        kept = f"The last good checkpoint is {store.path(last[0])}" if last else "There is no checkpoint yet"
-        raise NonFiniteError(
-            f"{', '.join(bad)} became non-finite within the steps up to {step}; training stopped and nothing of it "
-            f"was saved. {kept}: repeat the command to go on from it, or lower the learning rates."
-        )
+def _next_call(step: int, pace: Pace, actions: Sequence[Action]) -> tuple[int, int]:
+    """How many steps come next, and 1 if a checkpoint follows them, else 0."""
+    save = Action(every=pace.checkpoint_every, run=lambda *_: None, reads_checkpoint=True)
+    n = min(pace.steps_per_call, pace.stop_at - step, *(action.until(step) for action in (save, *actions)))
+    due = [action for action in (save, *actions) if action.is_due(step + n, pace.stop_at)]
+    return n, int(any(action.reads_checkpoint for action in due))
 
 
-def _progress(step: int, stop_at: int, total_steps: int) -> tqdm:
+def _act(actions: Sequence[Action], step: int, stop_at: int, logs: dict[str, float], interruption) -> None:
+    """Runs what is due. One that ends early by KeyboardInterrupt has had a signal, which is ours as well."""
+    for action in actions:
+        if action.is_due(step, stop_at):
+            try:
+                action.run(step, logs)
+            except KeyboardInterrupt:
+                interruption.received = signal.SIGINT
+
+
+def _progress(step: int, pace: Pace, quiet: bool) -> tqdm:
+    whole = pace.stop_at == pace.total_steps
     return tqdm(
-        total=max(stop_at, step),
+        total=max(pace.stop_at, step),
         initial=step,
-        desc="train" if stop_at == total_steps else f"train to {stop_at} of {total_steps}",
+        desc="train" if whole else f"train to {pace.stop_at} of {pace.total_steps}",
         unit="step",
         dynamic_ncols=True,
         mininterval=0.5 if sys.stderr.isatty() else 10,
         smoothing=0.1,
+        disable=quiet,
     )
 
 
-def _show(bar: tqdm, n: int, logs: dict[str, float], batch_size: int) -> None:
-    bar.set_postfix_str(f"D {logs['d_loss']:.3f}  G {logs['g_loss']:.3f}", refresh=False)
+def _show(bar: tqdm, n: int, logs: dict[str, float], batch_size: int, skipped: int) -> None:
+    if bar.disable:
+        return
+    text = f"D {logs['d_loss']:.3f}  G {logs['g_loss']:.3f}" + (f"  {skipped} skipped" if skipped else "")
+    bar.set_postfix_str(text, refresh=False)
     bar.update(n)
-    rate = bar.format_dict["rate"]
-    if rate:
-        bar.set_postfix_str(f"D {logs['d_loss']:.3f}  G {logs['g_loss']:.3f}  {rate * batch_size:.0f} images/s")
+    if rate := bar.format_dict["rate"]:
+        bar.set_postfix_str(f"{text}  {rate * batch_size:.0f} images/s")

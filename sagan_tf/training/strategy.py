@@ -1,44 +1,132 @@
 """Devices by name: which tf.distribute strategy trains, and a proof at start that its replicas add up."""
 
+import faulthandler
+import os
 from collections.abc import Callable
 from typing import Literal, get_args
 
 import tensorflow as tf
 
-StrategyName = Literal["auto", "cpu", "gpu", "mirrored"]
+from sagan_tf.training.cluster import Cluster, cluster_from_environment, gather
+
+StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]
 
 
 class StrategyError(ValueError):
     """The devices asked for are not there, or don't fit the batch."""
 
 
-def create_strategy(name: StrategyName = "auto", say: Callable[[str], None] = print) -> tf.distribute.Strategy:
-    """The strategy by name.
+def create_strategy(
+    name: StrategyName = "auto",
+    say: Callable[[str], None] = print,
+    *,
+    tpu: str | None = None,
+    wait_seconds: float = 300,
+) -> tf.distribute.Strategy:
+    """The strategy by name; it says what it chose and why, and names each replica's device.
 
-    auto: all GPUs if there are several, else the one GPU or the CPU. cpu, gpu: one device. mirrored: every GPU, or
-    every logical CPU device where there is no GPU.
+    auto: multi_worker where TF_CONFIG or Slurm describes several workers, else the TPU, else all GPUs, else the CPU.
+    cpu, gpu: one device. mirrored: every GPU, or every logical CPU device where there is no GPU. multi_worker: every
+    GPU of the processes that TF_CONFIG or Slurm describes, which must be there within `wait_seconds`. tpu: this VM's,
+    or the one named by `tpu` or by TPU_NAME.
 
     Raises:
-      StrategyError: for an unknown name, or "gpu" without a GPU.
+      StrategyError: for an unknown name, or devices that are not there.
+      ClusterError, LostPeerError: if the environment's cluster is wrong or not complete.
     """
     if name not in get_args(StrategyName):
         raise StrategyError(f"strategy must be one of {', '.join(get_args(StrategyName))}; received strategy={name!r}.")
-    gpus = [d.name for d in tf.config.list_logical_devices("GPU")]
-    cpus = [d.name for d in tf.config.list_logical_devices("CPU")]
-    if name == "gpu" and not gpus:
-        raise StrategyError("strategy='gpu' needs a GPU that TensorFlow sees; found none. Use --strategy=cpu.")
-    if name == "cpu":
-        strategy = tf.distribute.OneDeviceStrategy(cpus[0])
-    elif name == "gpu":
-        strategy = tf.distribute.OneDeviceStrategy(gpus[0])
-    elif name == "mirrored" or len(gpus) > 1:
-        strategy = tf.distribute.MirroredStrategy(gpus or cpus)
-    else:
-        strategy = tf.distribute.get_strategy()
+    chosen, why = (name, "as asked for") if name != "auto" else _choose()
+    strategy = _MAKERS[chosen](tpu=tpu, wait_seconds=wait_seconds, say=say)
     check_all_reduce(strategy)
-    devices = strategy.extended.worker_devices if strategy.num_replicas_in_sync > 1 else (gpus or cpus)[:1]
-    say(f"Training on {strategy.num_replicas_in_sync} replica(s): {', '.join(devices)}")
+    say(f"Strategy {chosen} ({why}): training on {strategy.num_replicas_in_sync} replica(s)")
+    here = strategy.extended.worker_devices
+    first = strategy.cluster_resolver.task_id * len(here) if chosen == "multi_worker" else 0
+    for number, device in enumerate(here, start=first):
+        say(f"  replica {number}: {device}{_kind(device)}")
     return strategy
+
+
+def _choose() -> tuple[StrategyName, str]:
+    """What `auto` is here, and why. Looks at physical devices only: the choice must not start TensorFlow's runtime."""
+    cluster, gpus = cluster_from_environment(), tf.config.list_physical_devices("GPU")
+    if cluster and len(cluster.addresses) > 1:
+        return "multi_worker", f"the environment describes {len(cluster.addresses)} workers"
+    if os.environ.get("TPU_NAME") or tf.config.list_physical_devices("TPU"):
+        return "tpu", "there is a TPU"
+    if len(gpus) > 1:
+        return "mirrored", f"there are {len(gpus)} GPUs"
+    return ("gpu", "there is one GPU") if gpus else ("cpu", "there is neither GPU nor TPU")
+
+
+def _one_device(kind: str) -> Callable[..., tf.distribute.Strategy]:
+    def make(**_) -> tf.distribute.Strategy:
+        devices = tf.config.list_logical_devices(kind)
+        if not devices:
+            raise StrategyError(
+                f"strategy={kind.lower()!r} needs a {kind} that TensorFlow sees; found none. Use --strategy=cpu."
+            )
+        return tf.distribute.OneDeviceStrategy(devices[0].name)
+
+    return make
+
+
+def _mirrored(**_) -> tf.distribute.Strategy:
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _multi_worker(*, wait_seconds: float, say: Callable[[str], None], **_) -> tf.distribute.Strategy:
+    cluster = cluster_from_environment()
+    if cluster is None:
+        raise StrategyError(
+            "strategy='multi_worker' needs to know its workers; found neither TF_CONFIG nor a Slurm step of several "
+            "tasks. launch/multi_worker.sh and launch/slurm.sbatch set them."
+        )
+    if len(cluster.addresses) > 1:
+        gather(cluster, wait_seconds, say)
+    # A peer lost from here on can only be found from outside: TensorFlow waits for it without letting Python run.
+    faulthandler.dump_traceback_later(wait_seconds, exit=True)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_resolver(cluster))
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _resolver(cluster: Cluster) -> tf.distribute.cluster_resolver.ClusterResolver:
+    workers = tf.train.ClusterSpec({"worker": list(cluster.addresses)})
+    return tf.distribute.cluster_resolver.SimpleClusterResolver(
+        workers, task_type="worker", task_id=cluster.index, rpc_layer="grpc"
+    )
+
+
+def _tpu(*, tpu: str | None, **_) -> tf.distribute.Strategy:
+    name = tpu or os.environ.get("TPU_NAME") or "local"
+    try:
+        return tf.distribute.TPUStrategy(tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu=name))
+    except (tf.errors.OpError, ValueError, RuntimeError, OSError, ImportError) as error:
+        raise StrategyError(
+            f"strategy='tpu' needs a TPU; received tpu={name!r}: {str(error).splitlines()[0][:200]} "
+            "On a TPU VM install '.[tpu]' (README, TPU); on a pod name it by --tpu or TPU_NAME."
+        ) from error
+
+
+_MAKERS: dict[StrategyName, Callable[..., tf.distribute.Strategy]] = {
+    "cpu": _one_device("CPU"),
+    "gpu": _one_device("GPU"),
+    "mirrored": _mirrored,
+    "multi_worker": _multi_worker,
+    "tpu": _tpu,
+}
+
+
+def _kind(device: str) -> str:
+    """ " (NVIDIA H200)" where TensorFlow knows what a GPU is, else nothing."""
+    spec = tf.DeviceSpec.from_string(device)
+    gpus = tf.config.list_physical_devices("GPU") if spec.device_type == "GPU" else []
+    if spec.device_type != "GPU" or spec.device_index >= len(gpus):
+        return ""
+    return f" ({tf.config.experimental.get_device_details(gpus[spec.device_index]).get('device_name', 'GPU')})"
 
 
 def check_all_reduce(strategy: tf.distribute.Strategy) -> None:
@@ -54,7 +142,7 @@ def check_all_reduce(strategy: tf.distribute.Strategy) -> None:
         return context.all_reduce("SUM", one)
 
     replicas = strategy.num_replicas_in_sync
-    sums = strategy.experimental_local_results(strategy.run(tf.function(replica_sum)))
+    sums = strategy.experimental_local_results(tf.function(lambda: strategy.run(replica_sum))())
     if any(int(s) != replicas * (replicas + 1) // 2 for s in sums):
         raise StrategyError(f"the all-reduce self-test failed: {[float(s) for s in sums]} for {replicas} replicas.")
 

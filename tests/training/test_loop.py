@@ -6,9 +6,11 @@ import signal
 import pytest
 import tensorflow as tf
 
+from sagan_tf.interruption import Interruption, leaving_at_once
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.training.strategy import StrategyError, check_all_reduce, check_batch_size, create_strategy
+from sagan_tf.training.safeguards import NonFiniteError, Safeguards
+from sagan_tf.training.soundness import UnsoundStateError
 
 
 class Counter:
@@ -16,25 +18,40 @@ class Counter:
 
     def __init__(self, step=0):
         self.step = tf.Variable(step, dtype=tf.int64)
+        self.weight = tf.Variable(1.0)
 
     def variables(self):
-        return {"step": self.step}
+        return {"step": self.step, "weight": self.weight}
 
 
-def run(tmp_path, *, gan=None, stop_at=20, before=lambda step: None, loss=lambda step: 1.0, actions=(), **options):
+class Steps:
+    """Stands in for the compiled call: logs are what `logs(step)` says, over finite losses and no skipped step."""
+
+    tensor_names = ("d_loss", "gradient of discriminator.head.kernel", "g_loss")
+
+    def __init__(self, gan, before=lambda step: None, logs=lambda step: {}):
+        self.gan, self.before, self.logs, self.ends = gan, before, logs, []
+
+    def __call__(self, iterator, n):
+        self.before(int(self.gan.step))
+        self.gan.step.assign_add(int(n))
+        self.ends.append(int(self.gan.step))
+        finite = {"d_loss": 1.0, "g_loss": 2.0, "skipped": 0.0, "bad_tensor": -1.0}
+        return {k: tf.constant(v) for k, v in (finite | self.logs(self.ends[-1])).items()}
+
+
+def run(tmp_path, *, gan=None, stop_at=20, steps_per_call=6, actions=(), safeguards=None, **steps):
     gan = gan or Counter()
-    calls = []
-
-    def steps(iterator, n):
-        before(int(gan.step))
-        gan.step.assign_add(int(n))
-        calls.append(int(gan.step))
-        return {"d_loss": tf.constant(loss(int(gan.step))), "g_loss": tf.constant(2.0)}
-
+    calls = Steps(gan, **steps)
     store = CheckpointStore(tmp_path, keep=9)
-    settings = {"total_steps": 20, "steps_per_call": 6, "batch_size": 4, "checkpoint_every": 10} | options
-    finished = loop.train(gan, steps, [], stop_at=stop_at, store=store, actions=actions, **settings)
-    return finished, calls, store.steps()
+    pace = loop.Pace(
+        stop_at=stop_at, total_steps=20, steps_per_call=steps_per_call, checkpoint_every=10, batch_size=4
+    )
+    finished = loop.train(
+        gan, calls, [], pace=pace, store=store, strategy=tf.distribute.get_strategy(), actions=actions,
+        safeguards=safeguards,
+    )  # fmt: skip
+    return finished, calls.ends, store.steps()
 
 
 def test_calls_end_where_something_is_due(tmp_path):
@@ -58,6 +75,14 @@ def test_resumed_from_the_middle_of_an_interval(tmp_path):
     assert calls == [10, 16, 20] and saved == [10, 20]
 
 
+def test_an_action_that_reads_a_checkpoint_finds_that_of_its_step(tmp_path):
+    found = []
+    store = CheckpointStore(tmp_path)
+    action = loop.Action(every=8, run=lambda step, _: found.append((step, store.steps()[-1])), reads_checkpoint=True)
+    _, _, saved = run(tmp_path, actions=[action])
+    assert found == [(8, 8), (16, 16), (20, 20)] and saved == [8, 10, 16, 20]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_after_the_call_and_ends(tmp_path, number):
     before = signal.getsignal(number)
@@ -66,30 +91,65 @@ def test_a_signal_saves_after_the_call_and_ends(tmp_path, number):
     assert signal.getsignal(number) is before
 
 
-def test_a_second_signal_acts_at_once():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    with pytest.raises(KeyboardInterrupt), loop.Interruption():
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-    signal.signal(signal.SIGINT, before)
+def test_a_signal_that_ends_an_action_ends_the_run_with_a_checkpoint(tmp_path):
+    def evaluate(step, logs):
+        raise KeyboardInterrupt
+
+    finished, calls, saved = run(tmp_path, actions=[loop.Action(every=4, run=evaluate)])
+    assert not finished and calls == [4] and saved == [4]
 
 
-def test_a_non_finite_loss_stops_before_anything_is_saved(tmp_path):
-    with pytest.raises(loop.NonFiniteError, match=r"d_loss became non-finite .* up to 16.*step-00000010"):
-        run(tmp_path, loss=lambda step: float("nan") if step > 12 else 1.0)
+def test_a_second_signal_is_left_to_the_system_which_ends_the_process_at_once():
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interruption.received == signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+
+
+def test_where_nothing_is_to_be_saved_a_signal_leaves_with_75():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left, leaving_at_once():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert left.value.code == 75 and signal.getsignal(signal.SIGTERM) is before
+
+
+def skipping(*at):
+    """Logs of calls in which these steps left out their update; all of a call's is NaN in the means."""
+    return lambda step: {"d_loss": float("nan"), "skipped": 1.0, "bad_tensor": 1.0} if step in at else {}
+
+
+def test_a_step_left_out_stops_before_anything_is_saved_and_names_the_tensor(tmp_path):
+    with pytest.raises(NonFiniteError, match=r"gradient of discriminator.head.kernel became .* steps 13 to 13 \(1 of"):
+        run(tmp_path, steps_per_call=1, logs=skipping(13))
     assert CheckpointStore(tmp_path).steps() == [10]
 
 
-def test_strategies_by_name(mirrored):
-    said = []
-    assert create_strategy("cpu", say=said.append).num_replicas_in_sync == 1
-    assert "1 replica(s)" in said[0] and mirrored.num_replicas_in_sync == 2
-    check_all_reduce(mirrored)
-    with pytest.raises(StrategyError, match="one of auto, cpu, gpu, mirrored; received strategy='tpus'"):
-        create_strategy("tpus")
+def test_so_many_in_a_row_are_passed_over(tmp_path):
+    two = Safeguards(skips=2)
+    assert run(tmp_path / "a", steps_per_call=1, logs=skipping(3, 4, 6, 7), safeguards=two)[2] == [10, 20]
+    with pytest.raises(NonFiniteError, match=r"steps 5 to 5 \(1 of 1 updates were left out, 3 in a row\)"):
+        run(tmp_path / "b", steps_per_call=1, logs=skipping(3, 4, 5), safeguards=two)
 
 
-def test_a_batch_that_replicas_cannot_share_is_refused():
-    check_batch_size(8, 2)
-    with pytest.raises(StrategyError, match=r"batch_size=9 for 2 replicas\. Use a multiple of 2"):
-        check_batch_size(9, 2)
+def test_the_search_for_float16s_scale_is_no_failure(tmp_path):
+    scaled = {"g_loss_scale": 2.0**15}
+    logs = lambda step: scaled | (skipping(*range(1, 21))(step))  # noqa: E731
+    assert run(tmp_path, steps_per_call=1, logs=logs)[0]
+
+
+def test_a_loss_that_is_not_finite_without_the_guards_knowing_stops_too(tmp_path):
+    with pytest.raises(NonFiniteError, match=r"g_loss became non-finite within the steps 11 to 16"):
+        run(tmp_path, logs=lambda step: {"g_loss": float("inf")} if step > 12 else {}, safeguards=Safeguards(skips=9))
+
+
+def test_a_state_that_is_not_finite_is_never_saved(tmp_path):
+    gan = Counter()
+    with pytest.raises(UnsoundStateError, match=r"step 20 .* weight holds a number that is not finite"):
+        run(tmp_path, gan=gan, before=lambda step: gan.weight.assign(float("nan")) if step > 10 else None)
+    assert CheckpointStore(tmp_path).steps() == [10]
+
+
+@pytest.mark.parametrize("change", [{"skips": -1}, {"rollbacks": 1.5}, {"hang_minutes": "60"}])
+def test_safeguards_are_checked_at_construction(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        Safeguards(**change)

@@ -1,0 +1,48 @@
+"""Where a run goes on: from its newest good checkpoint at start, and again after a failure that it may go back from."""
+
+from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
+from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
+from sagan_tf.training.state import GAN
+from sagan_tf.training.workers import Workers
+
+
+def resume(gan: GAN, store: CheckpointStore, workers: Workers) -> int:
+    """Reads the newest good checkpoint, if there is any, and returns the step to go on from.
+
+    The chief chooses it, and sets damaged ones aside; the other workers read the same one.
+
+    Raises:
+      CheckpointError: if none of those that are there can be read.
+    """
+    found = store.restore(gan.variables(), quarantine=True) if workers.is_chief else None
+    (step,) = workers.from_chief(-1 if found is None else found)
+    if step < 0:
+        return 0
+    if not workers.is_chief:
+        store.restore(gan.variables(), step)
+    if int(gan.step.numpy()) != step:
+        raise CheckpointError(f"checkpoint {store.path(step)} says step {int(gan.step.numpy())}; it can't be trusted.")
+    store.say(f"Going on from step {step} ({store.path(step)})")
+    return step
+
+
+def go_back(
+    error: NonFiniteError, gan: GAN, store: CheckpointStore, workers: Workers, rollbacks: Rollbacks, *, allowed: int
+) -> None:
+    """Reads the last good checkpoint again and notes that, so that training goes on with other noise.
+
+    Raises:
+      NonFiniteError: the same with what to do, if the run may not go back (again), or has no checkpoint.
+    """
+    kept = store.steps()[-1:]
+    used, can = workers.from_chief(rollbacks.count, len(kept))
+    if used >= allowed or not can:
+        last = f"The last good checkpoint is {store.path(kept[0])}" if kept else "There is no checkpoint yet"
+        raise NonFiniteError(
+            f"{error}; training stopped and nothing of it was saved, after {used} roll-back(s). {last}. Lower the "
+            f"learning rates, or go on from there with other noise: --gin_bindings='Safeguards.rollbacks={used + 1}'."
+        ) from error
+    store.say(f"Warning: {error}; going back, roll-back {used + 1} of {allowed}")
+    step = resume(gan, store, workers)
+    if workers.is_chief:
+        rollbacks.note(step, str(error))
