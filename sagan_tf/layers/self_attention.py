@@ -19,6 +19,11 @@ def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tenso
     return tf.matmul(tf.cast(beta, value.dtype), value), beta
 
 
+def max_pool(x: tf.Tensor) -> tf.Tensor:
+    """2x2 maximum: (B,H,W,C) -> (B,H/2,W/2,C). In float32: XLA has no second gradient of it (R1's) in fewer bits."""
+    return tf.cast(tf.nn.max_pool2d(tf.cast(x, tf.float32), 2, 2, "VALID"), x.dtype)
+
+
 def flatten_locations(x: tf.Tensor) -> tf.Tensor:
     _, height, width, channels = x.shape
     return tf.reshape(x, [-1, height * width, channels])  # (B,HW,C)
@@ -78,7 +83,7 @@ class SelfAttention(tf.keras.layers.Layer):
         _, height, width, _ = x.shape
         query, key, value = (layer(x, training=training) for layer in (self.query, self.key, self.value))
         if self.form == "code":
-            key, value = (tf.nn.max_pool2d(h, 2, 2, "VALID") for h in (key, value))  # (B,H/2,W/2,.)
+            key, value = max_pool(key), max_pool(value)  # (B,H/2,W/2,.)
         out, beta = attend(*(flatten_locations(h) for h in (query, key, value)))
         out = tf.reshape(out, [-1, height, width, out.shape[-1]])
         return (out if self.out is None else self.out(out, training=training)), beta
