@@ -36,7 +36,8 @@ class Truncation:
     mode: str = "resampled"
 
     def __post_init__(self):
-        latents.truncated(self.mode, [1], latents.key(0, 0, 0), self.threshold)
+        with tf.Graph().as_default():  # options are read before the strategy, which must find TensorFlow not started
+            latents.truncated(self.mode, [1], latents.key(0, 0, 0), self.threshold)
 
 
 class Sampler:
