@@ -1,0 +1,161 @@
+"""`train --dry_run`: everything that a run does, once and in a scratch folder, and what the whole run will take.
+
+Builds the state, runs two steps (the first compiles), draws one sheet of samples, passes one batch through what the
+evaluation measures by, and writes one checkpoint.
+"""
+
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf import assembly
+from sagan_tf.data.source import Examples
+from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, DatasetClassifier, train_classifier
+from sagan_tf.evaluation.extractor_choice import choose_extractor, extractor_traits
+from sagan_tf.evaluation.features import Extractor
+from sagan_tf.evaluation.passes import Passes
+from sagan_tf.experiment import Experiment
+from sagan_tf.run_directory import sampler_of
+from sagan_tf.training.checkpoints import CheckpointStore
+
+SHEET = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """Seconds of each part, bytes of one checkpoint, and the peak of memory in bytes by what it is the memory of.
+
+    evaluation: seconds of drawing and measuring one image; None if the run isn't evaluated.
+    """
+
+    build: float
+    first_step: float
+    step: float
+    sheet: float
+    checkpoint: float
+    checkpoint_bytes: int
+    evaluation: float | None
+    peaks: dict[str, int]
+
+
+def try_run(
+    settings: Experiment, examples: Examples, strategy: tf.distribute.Strategy, *, evaluates: bool = False
+) -> Tried:
+    """Does each part once, in a scratch folder that is removed."""
+    n_classes = len(examples.class_names)
+    gan, build = timed(lambda: assembly.build(settings, n_classes, strategy))
+    batches = iter(assembly.distributed_batches(settings, examples, 0, strategy))
+    steps = assembly.steps_of(settings, gan, n_classes, strategy)
+    one_step = lambda: float(steps(batches, tf.constant(1))["d_loss"])  # noqa: E731
+    (_, first), (_, second) = timed(one_step), timed(one_step)
+    sampler = sampler_of(gan.generator, n_classes=n_classes, latent=settings.latent)
+    labels = np.arange(SHEET) % n_classes
+    sampler.images(labels[:1])  # compiles
+    images, sheet = timed(lambda: sampler.images(labels))
+    evaluation = seconds_per_image(settings, examples, images, labels) + sheet / SHEET if evaluates else None
+    with tempfile.TemporaryDirectory() as scratch:
+        path, checkpoint = timed(lambda: CheckpointStore(Path(scratch)).save(gan.variables(), 2))
+        size = sum(file.stat().st_size for file in path.rglob("*"))
+    return Tried(build=build, first_step=first, step=second, sheet=sheet, checkpoint=checkpoint, checkpoint_bytes=size,
+                 evaluation=evaluation, peaks=peaks())  # fmt: skip
+
+
+def timed(call: Callable) -> tuple:
+    """What the call returns, and its seconds."""
+    start = time.perf_counter()
+    value = call()
+    return value, time.perf_counter() - start
+
+
+def seconds_per_image(settings: Experiment, examples: Examples, images: np.ndarray, labels: np.ndarray) -> float:
+    """Of what the evaluation measures by, on a batch that it has seen once."""
+    options = settings.evaluation
+    count = min(options.batch_size, len(images))
+    passes = Passes(extractor(settings, examples, images, labels), batch_size=count)
+    batch = images[:count].astype(np.float32) / 127.5 - 1
+    passes(batch)
+    return timed(lambda: passes(batch))[1] / count
+
+
+def extractor(settings: Experiment, examples: Examples, images: np.ndarray, labels: np.ndarray) -> Extractor:
+    """The evaluation's own; in place of the data set's classifier an untrained one, as fast as that."""
+    options, side = settings.evaluation, settings.spec.resolution
+    traits = extractor_traits(options.extractor, examples, inception_location=options.inception_location)
+    if not traits.classifies:
+        return choose_extractor(options.extractor, examples=examples, resolution=side, transform=settings.transform,
+                                inception_location=options.inception_location)  # fmt: skip
+    small = images[:, : min(side, 64), : min(side, 64)]
+    budget = ClassifierBudget(steps=1, batch_size=8)
+    arrays = train_classifier(small, labels, n_classes=traits.n_logits, budget=budget, progress=False)
+    return DatasetClassifier(arrays, data_name=examples.name, resolution=side)
+
+
+def peaks() -> dict[str, int]:
+    """The peak of this process' memory, and of each GPU's."""
+    found = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    for device in tf.config.list_logical_devices("GPU"):
+        found[device.name] = tf.config.experimental.get_memory_info(device.name)["peak"]
+    return found
+
+
+def report(tried: Tried, settings: Experiment, run_dir: Path) -> str:
+    """What was tried, and the whole run's time, disk and memory."""
+    seconds = whole_run(tried, settings)
+    total = sum(seconds.values())
+    count = settings.evaluation.n_samples if settings.evaluation else 0
+    measured = "none" if tried.evaluation is None else f"{tried.evaluation * count:8.1f} s   {count:,} images"
+    shares = ", ".join(f"{name} {100 * value / total:.1f}%" for name, value in seconds.items())
+    disk = tried.checkpoint_bytes * (settings.keep_checkpoints + 1)
+    free = shutil.disk_usage(next(p for p in (run_dir.absolute(), *run_dir.absolute().parents) if p.exists())).free
+    lines = [
+        f"Dry run of {settings.total_steps:,} steps at batch {settings.batch_size}; nothing of it is kept.",
+        f"  build         {tried.build:8.1f} s",
+        f"  first step    {tried.first_step:8.1f} s   compiles",
+        f"  step          {tried.step:8.3f} s   {settings.batch_size / tried.step:.2f} images/s",
+        f"  {SHEET} samples   {tried.sheet:8.1f} s",
+        f"  evaluation    {measured}",
+        f"  checkpoint    {tried.checkpoint:8.1f} s   {megabytes(tried.checkpoint_bytes)}",
+        f"The whole run takes about {duration(total)}: {shares}.",
+        f"Its checkpoints take up to {megabytes(disk)}; {megabytes(free)} are free at {run_dir}.",
+        *(f"Peak memory of {name}: {megabytes(peak)}" for name, peak in tried.peaks.items()),
+    ]
+    if disk > free:
+        lines.append(f"That does not fit: make {megabytes(disk - free)} room, or lower train.keep_checkpoints.")
+    return "\n".join(lines)
+
+
+def whole_run(tried: Tried, settings: Experiment) -> dict[str, float]:
+    """Seconds of the whole run by what takes them."""
+
+    def times(every: int) -> int:
+        return -(-settings.total_steps // every) if every else 0
+
+    evaluations = (1 + times(settings.evaluate_every)) * (settings.evaluation.n_samples if settings.evaluation else 0)
+    return {
+        "steps": tried.build + tried.first_step + (settings.total_steps - 1) * tried.step,
+        "sheets": times(settings.sample_every) * tried.sheet,
+        "checkpoints": max(1, times(settings.checkpoint_every)) * tried.checkpoint,
+        "evaluation": evaluations * (tried.evaluation or 0.0),
+    }
+
+
+def megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"
+
+
+def duration(seconds: float) -> str:
+    """In the two largest units, such as "2 d 5 h"."""
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    largest = next((i for i, (_, size) in enumerate(units) if seconds >= size), 3)
+    parts, rest = [], round(seconds / units[min(largest + 1, 3)][1]) * units[min(largest + 1, 3)][1]
+    for name, size in units[largest : largest + 2]:
+        parts.append(f"{int(rest // size)} {name}")
+        rest %= size
+    return " ".join(parts)

@@ -1,0 +1,59 @@
+"""`train --dry_run`: every part once, no trace, and arithmetic that adds up."""
+
+from pathlib import Path
+
+import pytest
+
+from sagan_tf import dry_run, experiment, train
+from sagan_tf.dry_run import Tried
+
+TINY = [
+    "families.sagan.width=8", "train.batch_size=4", "train.total_steps=40", "EvaluationOptions.n_samples=200",
+    "EvaluationOptions.extractor='dataset'",
+]  # fmt: skip
+SECONDS = {"build": 3.0, "first_step": 20.0, "step": 2.0, "sheet": 5.0, "checkpoint": 4.0, "evaluation": 0.5}
+
+
+def settings(*bindings):
+    return experiment.load(["gin/quickstart.gin"], [*TINY, *bindings]).value
+
+
+def tried(**changes):
+    return Tried(**{**SECONDS, "checkpoint_bytes": 7_000_000, "peaks": {"process": 9_000_000}, **changes})
+
+
+def test_the_whole_run_is_the_sum_of_its_parts():
+    chosen = settings("train.sample_every=15", "train.checkpoint_every=10", "train.evaluate_every=20")
+    assert dry_run.whole_run(tried(), chosen) == {
+        "steps": 3 + 20 + 39 * 2,
+        "sheets": 3 * 5,
+        "checkpoints": 4 * 4,
+        "evaluation": 3 * 200 * 0.5,
+    }
+    never = settings("train.sample_every=0", "train.checkpoint_every=0")
+    found = dry_run.whole_run(tried(evaluation=None), never)
+    assert found == {"steps": 101, "sheets": 0, "checkpoints": 4, "evaluation": 0}
+
+
+def test_what_does_not_fit_on_the_disk_is_said(tmp_path):
+    text = dry_run.report(tried(checkpoint_bytes=10**15), settings(), tmp_path / "not" / "there")
+    assert "That does not fit" in text
+    fits = dry_run.report(tried(), settings("train.keep_checkpoints=3"), tmp_path)
+    assert "take up to 28 MB" in fits and "does not fit" not in fits and "Peak memory of process: 9 MB" in fits
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59.6, "60 s"), (61, "1 min 1 s"), (7260, "2 h 1 min"), (86400 * 24 + 3600 * 7.4, "24 d 7 h")],
+)
+def test_durations(seconds, text):
+    assert dry_run.duration(seconds) == text
+
+
+def test_a_dry_run_leaves_no_trace(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    arguments = ["--gin_file=gin/quickstart.gin", *(f"--gin_bindings={b}" for b in TINY), "--strategy=cpu"]
+    assert train.main([*arguments, f"--run_dir={tmp_path / 'run'}", "--dry_run"]) == 0
+    out = capsys.readouterr().out
+    assert "Dry run of 40 steps at batch 4" in out and "200 images" in out and "The whole run takes about" in out
+    assert list(Path(tmp_path).iterdir()) == []
