@@ -108,7 +108,8 @@ class Experiment:
         for name in ("checkpoint_every", "log_every", "sample_every", "evaluate_every", "cache_mb", "seed"):
             self._check_integer(name, least=0)
         if self.evaluate_every:
-            check_choice(self.best_by, self.evaluation.metrics if self.evaluation else ())
+            measured = self.evaluation.metrics or ("is", "fid") if self.evaluation else ()
+            check_choice(self.best_by, measured)
 
     def _check_integer(self, name: str, least: int) -> None:
         value = getattr(self, name)
