@@ -7,8 +7,9 @@ import tensorflow as tf
 from rounds import serve
 
 from sagan_tf import assembly, experiment
+from sagan_tf.models.folded import fold
 from sagan_tf.models.generator import Generator
-from sagan_tf.run_directory import sampler_of
+from sagan_tf.sampling.sampler import Sampler
 
 
 def step(settings: experiment.Experiment) -> None:
@@ -26,9 +27,16 @@ def step(settings: experiment.Experiment) -> None:
 
 
 def sampling(settings: experiment.Experiment) -> None:
+    """Images as `sample` draws them: folded, uint8, on the host."""
     spec, batch = settings.sized(), settings.batch_size
-    generator = Generator(spec, numerics=settings.numerics)
-    sampler = sampler_of(generator, n_classes=spec.n_classes, latent=settings.latent, batch_size=batch)
+    sampler = Sampler(
+        fold(Generator(spec, numerics=settings.numerics)),
+        z_dim=spec.z_dim,
+        n_classes=spec.n_classes,
+        resolution=spec.resolution,
+        latent=settings.latent,
+        batch_size=batch,
+    )
     labels = np.arange(batch) % spec.n_classes
     serve(lambda: sampler.images(labels), images=batch)
 

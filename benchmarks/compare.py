@@ -1,0 +1,152 @@
+"""The training step, sampling and the machine's peak, in interleaved rounds; beside BigGAN-PyTorch where it is at hand.
+
+    python benchmarks/compare.py --model=sagan_128 --batch_size=4
+    python benchmarks/compare.py --model=sagan_128 --batch_size=4 --peer=CHECKOUT --peer_python=PYTHON_WITH_TORCH
+
+Every program runs its rounds in turn (rounds.py): a round in which other processes took more than --quiet of the
+machine is dropped and repeated. Peak memory is each program's own resident peak. GFLOP is what the plain network needs,
+whatever form computes it, so that "of peak" compares programs and can pass 100% where a form saves work.
+
+The peer's ways: "default" is the peer as it comes; "tuned" keeps glibc from returning memory to the system at every
+step, which costs the peer a third of its time on CPU; "compiled" is torch.compile on top of that (minutes to compile).
+channels_last fails in the peer's spectral norm.
+"""
+
+import argparse
+import datetime
+import json
+import platform
+import sys
+from pathlib import Path
+
+from rounds import Program, interleave
+
+from sagan_tf import experiment
+from sagan_tf.models.cost import PLAIN, generator_costs, step_flops, total
+
+HERE = Path(__file__).parent
+GLIBC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "500000000"}
+PEER_WAYS = {"default": ("", {}), "tuned": ("", GLIBC), "compiled": ("compiled", GLIBC)}
+
+
+def ours(flags: argparse.Namespace, phase: str, precision: str) -> Program:
+    bindings = [f"train.batch_size={flags.batch_size}", f"Numerics.precision={precision!r}", *flags.gin_bindings]
+    gin = [f"--gin_file={HERE.parent / 'gin' / flags.model}.gin", *(f"--gin_bindings={b}" for b in bindings)]
+    command = [sys.executable, str(HERE / "worker_sagan_tf.py"), f"--phase={phase}", *gin]
+    return Program(f"sagan_tf {precision}", command)
+
+
+def peer(flags: argparse.Namespace, phase: str, precision: str, way: str) -> Program:
+    ways, environment = PEER_WAYS[way]
+    command = [
+        flags.peer_python, str(HERE / "worker_biggan_pytorch.py"), f"--peer={flags.peer}", f"--phase={phase}",
+        f"--model={flags.model}", f"--batch_size={flags.batch_size}", f"--precision={precision}", f"--ways={ways}",
+    ]  # fmt: skip
+    return Program(f"BigGAN-PyTorch {precision} {way}", command, environment)
+
+
+def measure(flags: argparse.Namespace, phase: str, precision: str) -> list[dict]:
+    """One interleaved run of one phase in one precision: this package, and the peer's ways."""
+    programs = [ours(flags, phase, precision)]
+    if phase != "peak" and flags.peer:
+        programs += [peer(flags, phase, precision, way) for way in flags.peer_ways.split(",")]
+    results = interleave(programs, rounds=flags.rounds, quiet=flags.quiet, say=lambda s: print(s, file=sys.stderr))
+    return [{"phase": phase, "batch": flags.batch_size, "precision": precision, **r} for r in results]
+
+
+def gflop(flags: argparse.Namespace) -> dict[str, float]:
+    """Work of the plain networks, by phase, for one round."""
+    loaded = experiment.load([str(HERE.parent / "gin" / f"{flags.model}.gin")], flags.gin_bindings)
+    spec = loaded.value.sized()
+    return {
+        "step": step_flops(
+            spec, PLAIN, batch_size=flags.batch_size, discriminator_steps=loaded.value.discriminator_steps
+        ) / 1e9,
+        "sampling": total(generator_costs(spec, PLAIN)).flops * flags.batch_size / 1e9,
+    }  # fmt: skip
+
+
+def add_rates(results: list[dict], work: dict[str, float]) -> None:
+    """Images/s, GFLOP/s and the share of the measured peak of the same precision, and the ratio to this package."""
+    peaks = {r["precision"]: r["gflop"] / r["seconds_min"] for r in results if r["phase"] == "peak" and r["seconds"]}
+    for r in results:
+        if r["phase"] == "peak" or not r["seconds"]:
+            continue
+        own = next(o for o in results if (o["phase"], o["precision"]) == (r["phase"], r["precision"]))
+        r["images_per_second"] = r["images"] / r["seconds_median"]
+        r["gflop"] = work[r["phase"]]
+        r["share_of_peak"] = r["gflop"] / r["seconds_min"] / peaks[r["precision"]]
+        r["times_ours"] = r["seconds_median"] / own["seconds_median"]
+
+
+def table(results: list[dict]) -> str:
+    head = ("phase", "program", "rounds", "s min", "s median", "images/s", "peak MB", "GFLOP", "of peak", "time / ours")
+    lines = [head, ("---",) * len(head)]
+    for r in results:
+        measured = [f"{r['seconds_min']:.3f}", f"{r['seconds_median']:.3f}"] if r["seconds"] else ["-", "-"]
+        rates = ["", "", "", ""]
+        if "times_ours" in r:
+            rates = [f"{r['gflop']:.0f}", f"{r['share_of_peak']:.0%}", f"{r['times_ours']:.2f}"]
+            rates.insert(0, f"{r['images_per_second']:.2f}")
+        else:
+            rates = ["", f"{r['gflop']:.0f}" if "gflop" in r else "", "", ""]
+        lines.append((r["phase"], r["name"], f"{r['rounds']} (-{r['dropped']})", *measured, rates[0],
+                      f"{r['peak_mb']:,}", *rates[1:]))  # fmt: skip
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def plot(results: list[dict], path: Path, title: str) -> None:
+    """Images/s of every program, a panel a phase."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    phases = list(dict.fromkeys(r["phase"] for r in results if "images_per_second" in r))
+    figure, panels = pyplot.subplots(1, len(phases), figsize=(6.4 * len(phases), 3.6), squeeze=False)
+    for panel, phase in zip(panels[0], phases, strict=True):
+        rows = [r for r in results if r["phase"] == phase and "images_per_second" in r][::-1]
+        colors = ["#0072B2" if r["name"].startswith("sagan_tf") else "#999999" for r in rows]
+        bars = panel.barh([r["name"] for r in rows], [r["images_per_second"] for r in rows], color=colors)
+        panel.bar_label(bars, fmt="%.2f", padding=3)
+        panel.set(title=f"{phase}: images/s, more is better")
+        panel.margins(x=0.15)
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="sagan_128", help="a gin file's name; sagan_128 or biggan_128 with a peer")
+    parser.add_argument("--gin_bindings", action="append", default=[])
+    parser.add_argument("--batch_size", type=int, default=4)
+    parser.add_argument("--phases", default="step,sampling")
+    parser.add_argument("--precisions", default="float32,bfloat16")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quiet", type=float, default=0.1, help="the largest share of the machine for others, 0 to 1")
+    parser.add_argument("--peer", metavar="CHECKOUT", help="BigGAN-PyTorch")
+    parser.add_argument("--peer_python", metavar="PYTHON", help="a Python with torch")
+    parser.add_argument("--peer_ways", default="default,tuned,compiled")
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--plot", metavar="FILE.png")
+    flags = parser.parse_args()
+    if bool(flags.peer) != bool(flags.peer_python):
+        parser.error("--peer and --peer_python belong together")
+    results = []
+    for precision in flags.precisions.split(","):
+        for phase in ("peak", *flags.phases.split(",")):
+            results += measure(flags, phase, precision)
+    add_rates(results, gflop(flags))
+    title = f"{flags.model}, batch {flags.batch_size}, {datetime.date.today()}, {platform.processor() or 'CPU'}"
+    print(table(results))
+    if flags.json:
+        record = {"title": title, "arguments": sys.argv[1:], "results": results}
+        Path(flags.json).write_text(json.dumps(record, indent=1))
+    if flags.plot:
+        plot(results, Path(flags.plot), title)
+
+
+if __name__ == "__main__":
+    main()
