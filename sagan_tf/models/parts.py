@@ -25,6 +25,8 @@ class Numerics:
     precision: "float32"; or "bfloat16" or "float16" activations and products with float32 weights, spectral norms,
       statistics, softmax, heads and losses. Training in float16 scales its losses (training/loss_scale.py).
     resampling: form of the convolutions beside up- and downsampling: "fused", "plain", or "auto", by size.
+    attention: "plain" holds each attention's whole map; "blocked" computes it in blocks of queries, and again in the
+      gradient; "auto" chooses by the map's size.
 
     Raises:
       ValueError: for any other name.
@@ -32,6 +34,7 @@ class Numerics:
 
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     resampling: Literal["auto", "plain", "fused"] = "auto"
+    attention: Literal["auto", "plain", "blocked"] = "auto"
 
     def __post_init__(self):
         if self.precision not in ("float32", "bfloat16", "float16"):
@@ -40,6 +43,8 @@ class Numerics:
             )
         if self.resampling not in ("auto", "plain", "fused"):
             raise ValueError(f"resampling must be 'auto', 'plain' or 'fused'; received resampling={self.resampling!r}.")
+        if self.attention not in ("auto", "plain", "blocked"):
+            raise ValueError(f"attention must be 'auto', 'plain' or 'blocked'; received attention={self.attention!r}.")
 
     @property
     def dtype(self) -> tf.DType:
@@ -119,5 +124,7 @@ class Parts:
         if self._spec.long_range == "residual":
             return MatchedResidual(channels, conv=self.conv)
         return SelfAttention(
-            conv=lambda outputs: self.conv(outputs, size=1, use_bias=False), form=self._spec.attention_form
+            conv=lambda outputs: self.conv(outputs, size=1, use_bias=False),
+            form=self._spec.attention_form,
+            memory=self._numerics.attention,
         )

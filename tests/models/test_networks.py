@@ -149,6 +149,8 @@ def test_bad_numerics_are_refused():
         Numerics(precision="float8")
     with pytest.raises(ValueError, match="resampling must be"):
         Numerics(resampling="fast")
+    with pytest.raises(ValueError, match="attention must be"):
+        Numerics(attention="flash")
 
 
 def test_without_a_seed_kernels_are_zeros_to_be_read_from_elsewhere():

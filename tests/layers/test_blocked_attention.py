@@ -1,0 +1,120 @@
+"""Attention in blocks has plain attention's numbers: out, gradients, gradients of gradients, on every way to run it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers.blocked_attention import BLOCK_SCORES, block_length, in_blocks
+from sagan_tf.layers.linear import Conv2D
+from sagan_tf.layers.self_attention import SelfAttention, attend
+
+QUERY, KEY, VALUE = (
+    tf.random.stateless_normal([2, rows, width], [1, width]) for rows, width in ((12, 3), (6, 3), (6, 5))
+)
+WEIGHT = tf.random.stateless_normal([2, 12, 5], [2, 2])
+
+
+def plain(query, key, value):
+    return attend(query, key, value)[0]
+
+
+def blocked(query, key, value, block=4):
+    return in_blocks(plain, query, key, value, block=block)
+
+
+def value_and_gradients(function, *inputs):
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        out = function(*inputs)
+        loss = tf.reduce_sum(tf.cast(out, tf.float32) * WEIGHT)
+    return [out, *tape.gradient(loss, inputs)]
+
+
+@pytest.mark.parametrize("block", [1, 4, 12])
+@pytest.mark.parametrize("run", ["eager", "graph", "xla"])
+def test_out_and_gradients_are_plain_attentions(block, run):
+    def function(*inputs):
+        return value_and_gradients(lambda *part: blocked(*part, block=block), *inputs)
+
+    if run != "eager":
+        function = tf.function(function, jit_compile=run == "xla")
+    for a, b in zip(function(QUERY, KEY, VALUE), value_and_gradients(plain, QUERY, KEY, VALUE), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
+def test_half_precision_stays_and_sums_the_blocks_in_float32(dtype):
+    inputs = [tf.cast(x, dtype) for x in (QUERY, KEY, VALUE)]
+    exact = value_and_gradients(plain, *(tf.cast(x, tf.float32) for x in inputs))
+    for a, b in zip(value_and_gradients(blocked, *inputs), exact, strict=True):
+        assert a.dtype == dtype
+        np.testing.assert_allclose(tf.cast(a, tf.float32), b, atol=0.05)
+
+
+@pytest.mark.parametrize("run", ["eager", "graph", "xla"])
+def test_gradients_of_gradients_are_plain_attentions(run):
+    """R1 differentiates D's input gradient by D's weights."""
+
+    def penalty(function):
+        with tf.GradientTape() as outer:
+            outer.watch([QUERY, KEY, VALUE])
+            gradients = value_and_gradients(function, QUERY, KEY, VALUE)[1:]
+            squares = tf.add_n([tf.reduce_sum(g**2) for g in gradients])
+        return outer.gradient(squares, [QUERY, KEY, VALUE])
+
+    compiled = penalty if run == "eager" else tf.function(penalty, jit_compile=run == "xla")
+    for a, b in zip(compiled(blocked), penalty(plain), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_two_replicas_compute_it(mirrored):
+    compiled = tf.function(lambda: mirrored.run(value_and_gradients, args=(blocked, QUERY, KEY, VALUE)))
+    for replica in zip(*(mirrored.experimental_local_results(x) for x in compiled()), strict=True):
+        for a, b in zip(replica, value_and_gradients(plain, QUERY, KEY, VALUE), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+def layer(memory, form="code"):
+    def conv(channels):
+        return Conv2D(channels, 1, use_bias=False, kernel_initializer="ones")
+
+    made = SelfAttention(conv=conv, form=form, memory=memory)
+    made.build((None, 4, 6, 16))
+    made.built = True
+    made.gamma.assign(0.5)
+    return made
+
+
+@pytest.mark.parametrize("form", ["code", "paper", "v1"])
+def test_the_layer_gives_the_same_map_in_either_memory(form):
+    x = 0.1 * tf.random.stateless_normal([2, 4, 6, 16], [1, 2])
+    np.testing.assert_allclose(layer("blocked", form)(x), layer("plain", form)(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("side", "form", "memory", "blocks"),
+    [
+        (32, "paper", "auto", False),
+        (64, "code", "auto", False),
+        (64, "paper", "auto", True),
+        (128, "code", "auto", True),
+        (64, "paper", "plain", False),
+        (32, "code", "blocked", True),
+    ],
+)
+def test_large_maps_are_computed_in_blocks_by_themselves(side, form, memory, blocks):
+    made = SelfAttention(conv=lambda channels: Conv2D(channels, 1), form=form, memory=memory)
+    graph = tf.function(made).get_concrete_function(tf.TensorSpec([1, side, side, 8])).graph
+    assert bool({"While", "StatelessWhile"} & {op.type for op in graph.get_operations()}) == blocks
+
+
+def test_blocks_divide_the_queries_and_hold_at_most_their_scores():
+    assert block_length(128 * 128, 128 * 128) == 128 == BLOCK_SCORES // 128**2
+    assert block_length(36, 9) == 36
+    assert block_length(2**12 * 9, 2**10) == 2**11
+    assert block_length(7, 2 * BLOCK_SCORES) == 1
+
+
+def test_an_unknown_memory_is_refused():
+    with pytest.raises(ValueError, match="memory must be"):
+        layer("flash")
