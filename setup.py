@@ -29,10 +29,11 @@ setup(
     # The gin files are found beside a checkout, and in an installed package below sagan_tf/shipped/gin.
     packages=[*find_packages(include=["sagan_tf", "sagan_tf.*"]), "sagan_tf.shipped.gin"],
     package_dir={"sagan_tf.shipped.gin": "gin"},
-    package_data={"sagan_tf.shipped.gin": ["*.gin", "**/*.gin"]},
+    package_data={"sagan_tf.shipped.gin": ["*.gin", "**/*.gin"], "sagan_tf.figures": ["page.css"]},
     install_requires=[
         "gin-config==0.5.0",
         "importlib-resources>=5",  # TFDS uses it undeclared
+        "matplotlib>=3.8",
         "numpy>=1.26",
         "pillow>=10.0",
         "tensorboard>=2.19",
@@ -42,7 +43,8 @@ setup(
     extras_require={
         "cpu": CPU,
         "gpu": ["tensorflow[and-cuda]==2.20.*", *AROUND_TENSORFLOW],
+        "explore": ["nicegui>=3.0,<4"],
         "tpu": ["tensorflow-tpu==2.19.1", "six"],
-        "test": [*CPU, "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scipy>=1.11"],
+        "test": [*CPU, "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scipy>=1.11", "nicegui>=3.0,<4", "selenium>=4.20"],
     },
 )

@@ -135,29 +135,28 @@ def truncation(model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[
     """A row a label, a column a threshold: the same seeds, cut shorter and shorter (Brock et al. 2018, Fig. 2)."""
     cuts = [Truncation(threshold=threshold, mode=mode) for threshold in thresholds]
     columns = [model.images(labels.tolist(), seed=seed, truncation=cut) for cut in cuts]
-    title = f"Truncation ({mode}), {model.statistics(cuts[0])} statistics; step {model.step:,}"
-    return ImageTable(images=np.stack(columns, axis=1), title=title, heads=[f"{t:g}" for t in thresholds],
+    title = f"Truncation threshold ({mode}), {model.statistics(cuts[0])} statistics; step {model.step:,}"
+    return ImageTable(images=np.stack(columns, axis=1), title=title, heads=[(f"{t:g}", 1) for t in thresholds],
                       rows=[model.class_names[label] for label in labels], side=64)
 
 
 def nearest_images(model: TrainedModel, labels: np.ndarray, *, seed: int = 0, count: int = 4) -> ImageTable:
     """A row a label: the sample, its nearest training images in pixels, and in the features of the run's extractor."""
     samples = model.images(labels.tolist(), seed=seed)
-    options = dataclasses.replace(model.run.experiment().evaluation or EvaluationOptions())
+    options = model.run.experiment().evaluation or EvaluationOptions()
     yardstick = run_yardstick(model.run, options)
     spaces = {"pixels": neighbors.pixels, "features": lambda x: yardstick.extractor(tf.constant(x))[0].numpy()}
     total = -(-yardstick.real.count // options.batch_size)
     batches = tqdm(yardstick.real.batches(0), total=total, desc="training images", unit="batch", disable=None)
     found = neighbors.nearest(samples / np.float32(127.5) - 1, batches, count, spaces)
-    blank = np.full((len(samples), count - 1, *samples.shape[1:]), 255, np.uint8)
-    images = [samples[:, None], blank, *(to_pixels(found[space].images).numpy() for space in spaces)]
-    captions = [["sample"] + [""] * (count - 1) + [
-        f"{model.class_names[label]} {distance:.2g}" for space in spaces
-        for label, distance in zip(found[space].labels[i], found[space].distances[i], strict=True)]
-        for i in range(len(samples))]
+    images = [samples[:, None], *(to_pixels(found[space].images).numpy() for space in spaces)]
+    captions = [[""] + [f"{model.class_names[label]} {distance:.2g}" for space in spaces
+                        for label, distance in zip(found[space].labels[i], found[space].distances[i], strict=True)]
+                for i in range(len(samples))]
     return ImageTable(images=np.concatenate(images, 1), captions=captions, rows=[model.class_names[i] for i in labels],
-                      heads=["", "nearest in pixels", f"nearest in features of {yardstick.extractor.name}"],
-                      title=f"Nearest of {yardstick.real.count:,} training images; step {model.step:,}")
+                      heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
+                      title=f"Nearest of {yardstick.real.count:,} training images, and their distance; step "
+                            f"{model.step:,}; features of {yardstick.extractor.name}")
 
 
 def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 64) -> ImageTable:

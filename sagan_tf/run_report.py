@@ -16,7 +16,7 @@ from sagan_tf.run_directory import RunDirectory, RunError
 from sagan_tf.trained import TrainedModel
 
 _MOST_SHEETS = 12
-_MOST_ROWS = 6
+_MOST_ROWS = 4
 _CHARTS = {
     "Losses": "?_loss",
     "Mean logits": "logits_*",
@@ -59,9 +59,8 @@ def _lead(model: TrainedModel, metrics: list[dict]) -> str:
                "parameters of G": f"{spec.generator_parameters:,}", "parameters of D":
                f"{spec.discriminator_parameters:,}"}
     if metrics:
-        protocol = metrics[-1]["protocol"]
-        said = f"by {protocol['extractor']}" + (f", step {protocol['step']:,}" if protocol.get("step") else "")
-        numbers |= {f"{name.replace('_', ' ').upper()} {said}": f"{metrics[-1][name]:.4g}" for name in ("fid", "is")
+        said = f"last measured by {metrics[-1]['protocol']['extractor']}"
+        numbers |= {f"{name.upper()}, {said}": f"{metrics[-1][name]:.4g}" for name in ("fid", "is")
                     if metrics[-1].get(name) is not None}
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     return page.text(f"{spec.resolution}x{spec.resolution} images of {len(model.class_names)} classes, trained on "
@@ -73,9 +72,13 @@ def _samples(run: RunDirectory) -> str:
     sheets = sorted((run.path / "samples").glob("step-????????.png"))
     if not sheets:
         return page.text("The run has drawn no sheets (train.sample_every).")
-    chosen = sorted({round(i) for i in np.linspace(0, len(sheets) - 1, min(len(sheets), _MOST_SHEETS))})
     return page.text("The same latents at each step, a row a class.") + page.frames(
-        {f"step {int(sheets[i].stem[5:]):,}": sheets[i] for i in chosen})
+        {f"step {int(sheets[i].stem[5:]):,}": sheets[i] for i in spread(len(sheets), _MOST_SHEETS)})
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """At most `most` of `count` indices, both ends included, as evenly as it goes."""
+    return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(int))
 
 
 def _attention(model: TrainedModel) -> str:
@@ -84,7 +87,7 @@ def _attention(model: TrainedModel) -> str:
         layers = pictures.layers_of(model)
     except RunError:
         return page.text("The networks have no self-attention.")
-    labels = np.resize(np.arange(len(model.class_names)), min(_MOST_ROWS, len(model.class_names)))
+    labels = spread(len(model.class_names), _MOST_ROWS)
     parts = []
     with tempfile.TemporaryDirectory() as folder:
         for name, layer in layers.items():

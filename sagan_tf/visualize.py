@@ -44,7 +44,7 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
     sheet = grids.save(table(flags.steps).draw(), _out(flags))
     frames = table(flags.frames)
     moving = [frames.frame(i) for i in range(flags.frames)]
-    return [sheet, save_animation(moving, Path(flags.animation or sheet.with_suffix(".gif")))]
+    return [sheet, save_animation(moving, Path(flags.animation or sheet.with_suffix(".webp")))]
 
 
 def neighbors(flags: argparse.Namespace) -> list[Path]:
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs["interpolate"].add_argument("--path", choices=list(PATHS), default="spherical", help="of z")
     verbs["interpolate"].add_argument("--steps", type=int, default=9, help="images a row of the sheet")
     verbs["interpolate"].add_argument("--frames", type=int, default=25, help="of the animation, one way")
-    verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".gif or .webp; by default beside the sheet")
+    verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".webp or .gif; by default beside the sheet")
     verbs["neighbors"].add_argument("--count", type=int, default=4, help="neighbors a sample")
     verbs["truncation"].add_argument("--thresholds", type=_thresholds, default=[2.0, 1.5, 1.0, 0.5, 0.04],
                                      metavar="2,1,0.5")

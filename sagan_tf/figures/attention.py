@@ -62,17 +62,21 @@ def _draw_row(row, item: Looked, points: Sequence[tuple[int, int]] | None, count
 
 def _draw_map(axis, item: Looked, place: tuple[int, int], color: str) -> None:
     side = item.maps.shape[0]
-    fine = _finer(item.maps[place], side * _FINE)
+    fine = finer(item.maps[place], side * _FINE)
     level, area = contour_level(fine)
-    faded = 255 - 0.45 * (255 - item.image.mean(-1, keepdims=True).repeat(3, -1))
-    axis.imshow(faded.astype(np.uint8), extent=(0, side, side, 0), interpolation="nearest")
-    shade = np.empty((*fine.shape, 4))
-    shade[..., :3] = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    shade[..., 3] = 0.85 * fine / fine.max()
-    axis.imshow(shade, extent=(0, side, side, 0), interpolation="nearest")
+    axis.imshow(shaded(item.image, fine, color), extent=(0, side, side, 0), interpolation="nearest")
     ends = np.concatenate([[0], (np.arange(side * _FINE) + 0.5) / _FINE, [side]])
     axis.contour(ends, ends, np.pad(fine, 1), [level], colors=[color], linewidths=1.4)  # padded: closed at the border
     axis.set_xlabel(f"{area:.0%}", fontsize=8, labelpad=2)
+
+
+def shaded(image: np.ndarray, weights: np.ndarray, color: str) -> np.ndarray:
+    """A faded image (R,R,3) under a map (S,S) in a color, darkest at its greatest weight: (S,S,3) uint8."""
+    side = len(weights)
+    gray = Image.fromarray(image).convert("L").resize((side, side), Image.Resampling.NEAREST)
+    faded = 255 - 0.45 * (255 - np.asarray(gray, np.float64))[..., None]
+    opacity = 0.85 * (weights / weights.max())[..., None]
+    return np.round(faded + opacity * (canvas.rgb(color) - faded)).astype(np.uint8)
 
 
 def contour_level(weights: np.ndarray, share: float = SHARE) -> tuple[float, float]:
@@ -82,6 +86,6 @@ def contour_level(weights: np.ndarray, share: float = SHARE) -> tuple[float, flo
     return float(falling[kept - 1]), kept / falling.size
 
 
-def _finer(weights: np.ndarray, side: int) -> np.ndarray:
+def finer(weights: np.ndarray, side: int) -> np.ndarray:
     """A map (h,w), interpolated bilinearly to (side,side)."""
     return np.asarray(Image.fromarray(weights.astype(np.float32)).resize((side, side), Image.Resampling.BILINEAR))

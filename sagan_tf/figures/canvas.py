@@ -31,6 +31,11 @@ def figure(rows: int, columns: int, *, size: tuple[float, float], **grid: float)
         return made, made.subplots(rows, columns, squeeze=False, gridspec_kw=grid)
 
 
+def rgb(color: str) -> tuple[int, int, int]:
+    """ "#D55E00" to its three numbers in [0,255]."""
+    return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+
+
 def depth_colors(count: int) -> list[tuple[float, ...]]:
     """One color a depth, from dark to bright: an order that survives gray printing and color blindness."""
     return [matplotlib.colormaps["viridis"](0.92 * i / max(1, count - 1)) for i in range(count)]

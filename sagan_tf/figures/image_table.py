@@ -8,19 +8,19 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 _INK, _FAINT = (34, 34, 34), (110, 110, 110)
-_GAP, _PAD = 3, 14
+_GAP, _BETWEEN, _PAD = 3, 9, 14
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageTable:
-    """images (rows,columns,R,R,3) uint8; heads: over groups of equally many columns; captions: below each image.
+    """images (rows,columns,R,R,3) uint8; heads: each over so many columns; captions: below each image.
 
     Small images are enlarged by whole factors, pixel by pixel, large ones shown as they are, to about `side` pixels.
     """
 
     images: np.ndarray
     title: str = ""
-    heads: Sequence[str] = ()
+    heads: Sequence[tuple[str, int]] = ()
     rows: Sequence[str] = ()
     captions: Sequence[Sequence[str]] = ()
     side: int = 96
@@ -32,19 +32,20 @@ class ImageTable:
         left = _PAD + max((int(font.getlength(name)) + 10 for name in self.rows), default=0)
         top = _PAD + 24 * bool(self.title) + 20 * bool(self.heads)
         below = 17 if self.captions else 0
-        group = n_columns // len(self.heads) if self.heads else n_columns
+        starts = np.cumsum([0, *(count for _, count in self.heads)])
 
         def corner(row: int, column: int) -> tuple[int, int]:
-            return left + column * (cell + _GAP) + column // group * 9, top + row * (cell + _GAP + below)
+            between = _BETWEEN * int(np.searchsorted(starts[1:], column, side="right"))
+            return left + column * (cell + _GAP) + between, top + row * (cell + _GAP + below)
 
         right, bottom = corner(n_rows, n_columns - 1)
         width = max(right + cell + _PAD, int(font.getlength(self.title)) + 2 * _PAD)
         canvas = Image.new("RGB", (width, bottom + _PAD - _GAP), "white")
         pen = ImageDraw.Draw(canvas)
         pen.text((_PAD, _PAD), self.title, fill=_INK, font=font)
-        for i, head in enumerate(self.heads):
-            x, _ = corner(0, i * group)
-            pen.text((x + (group * (cell + _GAP) - _GAP) / 2, top - 5), head, fill=_INK, font=small, anchor="ms")
+        for start, (head, count) in zip(starts, self.heads, strict=False):
+            middle = (corner(0, start)[0] + corner(0, start + count - 1)[0] + cell) / 2
+            pen.text((middle, top - 5), head, fill=_INK, font=small, anchor="ms")
         for row in range(n_rows):
             if self.rows:
                 pen.text((left - 8, corner(row, 0)[1] + cell / 2), self.rows[row], fill=_INK, font=font, anchor="rm")
@@ -58,7 +59,8 @@ class ImageTable:
 
     def frame(self, column: int) -> Image.Image:
         """One column, laid side by side under the rows' names: a frame of an animation."""
-        one = dataclasses.replace(self, images=self.images[None, :, column], rows=(), heads=self.rows, captions=())
+        one = dataclasses.replace(self, images=self.images[None, :, column], rows=(), captions=(),
+                                  heads=[(name, 1) for name in self.rows])
         return one.draw()
 
     @property

@@ -74,24 +74,23 @@ def text(line: str) -> str:
 def frames(pictures: Mapping[str, Path]) -> str:
     """Pictures one at a time, the last one first, chosen by a slider; by what is said of each."""
     last = len(pictures) - 1
-    images = "".join(_img(_webp(Image.open(path)), said, shown=i == last)
-                     for i, (said, path) in enumerate(pictures.items()))
+    images = "".join(_img(path, said, shown=i == last) for i, (said, path) in enumerate(pictures.items()))
     slider = (f'<label><input type="range" min="0" max="{last}" value="{last}" aria-label="step">'
               f"<output>{html.escape(list(pictures)[-1])}</output></label>")
     return f'<div class="frames">{slider if last else ""}{images}</div>'
 
 
 def picture(path: Path, said: str) -> str:
-    return _img(_webp(Image.open(path)), said, shown=True)
+    return _img(path, said)
 
 
-def _webp(image: Image.Image) -> bytes:
-    """Small, and sharp enough for pixels that were enlarged."""
+def data_uri(image: Image.Image, kind: str = "png", quality: int = 82) -> str:
+    """An image as an address that holds it; quality counts for "webp" alone."""
     packed = io.BytesIO()
-    image.convert("RGB").save(packed, format="webp", quality=88, method=4)
-    return packed.getvalue()
+    image.convert("RGB").save(packed, format=kind, quality=quality)
+    return f"data:image/{kind};base64,{base64.b64encode(packed.getvalue()).decode()}"
 
 
-def _img(data: bytes, said: str, shown: bool) -> str:
-    packed = base64.b64encode(data).decode()
-    return f'<img class="{"shown" if shown else ""}" alt="{html.escape(said)}" src="data:image/webp;base64,{packed}">'
+def _img(path: Path, said: str, shown: bool = True) -> str:
+    source = data_uri(Image.open(path), "webp")
+    return f'<img class="{"shown" if shown else ""}" alt="{html.escape(said)}" src="{source}">'

@@ -1,0 +1,87 @@
+"""A place between two images of a run: the image there, and where each of its locations looks, in every layer."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from sagan_tf import pictures
+from sagan_tf.figures import canvas
+from sagan_tf.figures.attention import contour_level, finer, shaded
+from sagan_tf.figures.query_points import location
+from sagan_tf.sampling.attention_maps import attention_maps
+from sagan_tf.sampling.interpolation import linear, spherical
+from sagan_tf.sampling.sampler import to_pixels
+from sagan_tf.trained import TrainedModel
+
+_LINE = 2  # pixels
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Place:
+    """Between two images, each a class and a seed: 0 is the first, 1 the second. threshold: of truncation, or None."""
+
+    classes: tuple[int, int]
+    seeds: tuple[int, int]
+    position: float = 0.0
+    threshold: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scene:
+    """An image (R,R,3) uint8 and its maps (H,W,h,w) by layer."""
+
+    image: np.ndarray
+    maps: dict[str, np.ndarray]
+
+
+class Stage:
+    """Makes scenes of a trained model, one at a time, with the statistics of the norms that training left (moving)."""
+
+    def __init__(self, model: TrainedModel):
+        self.model = model
+        self.layers = pictures.layers_of(model)
+        self._one = threading.Lock()
+        networks = (layer.network for layer in self.layers.values())
+        self._discriminator = next((network for network in networks if network is not model.generator), None)
+
+    def scene(self, place: Place) -> Scene:
+        """z on the arc between the two ends, the class as shares of both; D looks at the image as the first class.
+
+        Raises:
+          ValueError: for a threshold that is not positive, or of a prior that can't be truncated.
+        """
+        with self._one:
+            return self._scene(place)
+
+    def _scene(self, place: Place) -> Scene:
+        a, b = self.model.z(place.seeds, truncation=place.threshold)
+        at = np.asarray([place.position])
+        z = spherical(a, b, at).astype(np.float32)
+        shares = linear(*np.eye(self.model.spec.n_classes)[list(place.classes)], at).astype(np.float32)
+        images, maps = attention_maps(self.model.generator, tf.constant(z), tf.constant(shares))
+        found = {f"generator.{name}": values for name, values in maps.items()}
+        if self._discriminator is not None:
+            _, maps = attention_maps(self._discriminator, images, tf.constant([place.classes[0]]))
+            found |= {f"discriminator.{name}": values for name, values in maps.items()}
+        return Scene(image=to_pixels(images)[0].numpy(), maps={name: v[0].numpy() for name, v in found.items()})
+
+
+def enlarged(image: np.ndarray, side: int) -> Image.Image:
+    """An image, pixel by pixel, at about `side` pixels."""
+    factor = max(1, side // len(image))
+    return Image.fromarray(image.repeat(factor, 0).repeat(factor, 1))
+
+
+def looked_from(scene: Scene, layer: str, point: tuple[int, int], side: int = 256) -> Image.Image:
+    """Where an image's pixel (x, y) looks in a layer: the map over the image, half of its weight outlined."""
+    maps = scene.maps[layer]
+    weights = finer(maps[location(point, len(scene.image), len(maps))], side)
+    inside = np.pad(weights >= contour_level(weights)[0], _LINE)
+    shifts = [np.roll(inside, shift, axis) for axis in (0, 1) for shift in (-_LINE, _LINE)]
+    outline = (inside & ~np.logical_and.reduce(shifts))[_LINE:-_LINE, _LINE:-_LINE]
+    drawn = shaded(scene.image, weights, canvas.COLORS[0])
+    drawn[outline] = canvas.rgb(canvas.INK)
+    return Image.fromarray(drawn)
