@@ -113,6 +113,8 @@ def prior(name: str) -> Prior:
     return LATENTS[name]
 
 
+NORMAL = ("normal", "annealed_normal")  # the priors that can be truncated; when training ends they are N(0, 1)
+
 TRUNCATIONS: dict[str, Callable[[Shape, tf.Tensor, tf.Tensor | float], tf.Tensor]] = {
     # BigGAN's text: entries beyond the threshold are drawn again until they are inside, which is this distribution.
     "resampled": truncated_normal,

@@ -40,7 +40,7 @@ class SeededLatents:
         latents.prior(self.latent)
         if self.mode is None:
             return
-        if self.latent not in ("normal", "annealed_normal"):
+        if self.latent not in latents.NORMAL:
             raise ValueError(
                 f"truncation must be of a normal prior; this run's is latent={self.latent!r}. Leave it out."
             )

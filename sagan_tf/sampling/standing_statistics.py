@@ -43,7 +43,7 @@ class StandingStatistics:
                 raise ValueError(f"{name} must be at least 1; received {name}={getattr(self, name)!r}.")
         latents.prior(self.latent)
         if self.threshold is not None:
-            if self.latent not in ("normal", "annealed_normal"):
+            if self.latent not in latents.NORMAL:
                 raise ValueError(f"truncation must be of a normal prior; received latent={self.latent!r}.")
             latents.truncated(self.truncation, [1], latents.key(0, 0, 0), self.threshold)
 

@@ -1,0 +1,171 @@
+"""`python -m sagan_tf.export`: a run's generator as a SavedModel for TensorFlow alone, or as ONNX.
+
+The signatures, their inputs and outputs are in sagan_tf/interop/saved_model.py; how to serve them in launch/serve.md.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from sagan_tf.config import ConfigError
+from sagan_tf.evaluation.protocol import versions
+from sagan_tf.interop import onnx, saved_model
+from sagan_tf.interruption import INTERRUPTED, sigterm_as_keyboard_interrupt
+from sagan_tf.latents import NORMAL, TRUNCATIONS
+from sagan_tf.models.baked import bake
+from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.sampling.standing_statistics import StandingStatistics
+from sagan_tf.training.checkpoints import CheckpointError
+from sagan_tf.training.durable import flush, move, no_room
+
+# Those of BigGAN's Fig. 2a; the published modules have 51.
+THRESHOLDS = (0.04, 0.5, 1.0, 1.5, 2.0)
+
+
+class ExportError(RuntimeError):
+    """What was asked for can't be exported, or not written."""
+
+
+def export(flags: argparse.Namespace) -> Path:
+    """Writes the newest version below `flags.out` and returns its path."""
+    run = RunDirectory.open(flags.run_dir)
+    served, protocol = prepare(run, flags)
+    out = Path(flags.out)
+    with new_version(out) as (folder, final):
+        if flags.format == "onnx":
+            folder.mkdir()
+            onnx.save(served, folder / "model.onnx", protocol)
+        else:
+            saved_model.save(served, folder, protocol)
+    return final
+
+
+def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.Served, dict]:
+    """The generator with its statistics baked in, and what is to be known about it."""
+    latent, n_classes = run.experiment().latent, len(run.class_names)
+    normal = latent in NORMAL
+    statistics = flags.statistics or ("standing" if normal else "moving")
+    if flags.truncations and statistics != "standing":
+        raise ExportError(
+            f"--truncations are of standing statistics; received --statistics={statistics}. Leave one of them out."
+        )
+    generator, step, averaged = run.generator(average=flags.average, step=flags.step, statistics=statistics)
+    said = f"Step {step}, {'averaged' if averaged else 'raw'} weights, {statistics} statistics"
+    thresholds = (flags.truncations or THRESHOLDS) if normal else (1.0,)
+    if statistics == "standing":
+        print(f"{said} at truncation {', '.join(map(str, thresholds))}", file=sys.stderr)
+        generator = bake(generator, gather(generator, latent, flags, thresholds), thresholds)
+    else:
+        print(said, file=sys.stderr)
+        generator = bake(generator)
+    mode = flags.truncation_mode if normal else None
+    protocol = {
+        "class_names": list(run.class_names),
+        "resolution": generator.spec.resolution,
+        "z_dim": generator.spec.z_dim,
+        "latent": latent,
+        "truncation_mode": mode,
+        "statistics": statistics,
+        "truncations": list(thresholds) if statistics == "standing" else None,
+        "standing_passes": flags.standing_passes if statistics == "standing" else None,
+        "weights": "ema" if averaged else "raw",
+        "step": step,
+        "data": run.facts()["data"]["name"],
+        "config": (run.path / "config.gin").read_text(encoding="utf-8"),
+        "versions": versions(),
+    }
+    return saved_model.Served(generator=generator, n_classes=n_classes, latent=latent, mode=mode), protocol
+
+
+def gather(
+    generator: tf.keras.Model, latent: str, flags: argparse.Namespace, thresholds: Sequence[float]
+) -> list[dict[str, np.ndarray]]:
+    """Standing statistics at each threshold; of the whole prior where it can't be cut."""
+    options = StandingStatistics(passes=flags.standing_passes, latent=latent, truncation=flags.truncation_mode)
+    total = options.passes * len(thresholds)
+    with tqdm(total=total, desc="standing statistics", unit="pass", disable=None) as bar:
+        return options.gathered(generator, thresholds if latent in NORMAL else [None], say=lambda done: bar.update())
+
+
+@contextlib.contextmanager
+def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder to be written, and the next free number below `out` which it becomes when the block has ended well.
+
+    A server that watches `out` sees the version whole or not at all: other names than numbers are nothing to it.
+
+    Raises:
+      ExportError: if it can't be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for left in out.glob(".tmp-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        taken = [int(p.name) for p in out.iterdir() if p.name.isdigit()]
+        final = out / str(max(taken, default=0) + 1)
+        temporary = out / f".tmp-{final.name}-{os.getpid()}"
+        try:
+            yield temporary, final
+            for path in (*temporary.rglob("*"), temporary):
+                flush(path)
+            move(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except (OSError, tf.errors.OpError) as error:
+        reason = no_room(error, out) if out.is_dir() else None
+        reason = reason or f"--out must be a folder that can be written; received --out={out} ({error})."
+        raise ExportError(reason) from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m sagan_tf.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run_dir", required=True, metavar="RUN")
+    parser.add_argument("--out", required=True, metavar="DIR", help="DIR/1, or the next free number, is written")
+    parser.add_argument("--format", choices=["saved_model", "onnx"], default="saved_model")
+    parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
+    parser.add_argument(
+        "--average", action=argparse.BooleanOptionalAction, default=None,
+        help="the moving average of G, or its raw weights; the average by default if there is one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--statistics", choices=["moving", "standing"],
+        help="what the batch norms divide by: standing statistics of each truncation, or training's moving ones; "
+        "standing by default where z can be cut",
+    )  # fmt: skip
+    parser.add_argument(
+        "--truncations", type=_thresholds, metavar="T1,T2,...",
+        help=f"thresholds in (0, 2] to gather statistics at; {','.join(map(str, THRESHOLDS))} by default",
+    )  # fmt: skip
+    parser.add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
+    parser.add_argument("--standing_passes", type=int, default=100, metavar="N", help="forward passes a threshold")
+    flags = parser.parse_args(arguments)
+    try:
+        with sigterm_as_keyboard_interrupt():
+            print(export(flags))
+    except KeyboardInterrupt:
+        print("interrupted: nothing was exported. Repeat the command.", file=sys.stderr)
+        return INTERRUPTED
+    except (ExportError, RunError, ConfigError, CheckpointError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _thresholds(text: str) -> tuple[float, ...]:
+    values = sorted({float(word) for word in text.split(",")})
+    if not all(0 < value <= 2 for value in values):
+        raise argparse.ArgumentTypeError(f"thresholds must be in (0, 2]; received {text}")
+    return tuple(values)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""A trained generator as ONNX: (z, label, truncation) -> images, as the SavedModel's serving_default."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from sagan_tf.interop.saved_model import Served
+
+_OPSET = 17
+
+
+def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
+    """Writes an ONNX file whose metadata hold the protocol.
+
+    Inputs z (B,z_dim) float32, label (B,) int32, truncation (B,) float32; output images (B,R,R,3) float32 in [-1,1].
+    ONNX has no assertions: inputs are not checked, and a runtime may compute a batch of another size by other
+    kernels, so that images agree to rounding only.
+
+    Raises:
+      ValueError: if tf2onnx isn't installed.
+    """
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise ValueError("--format=onnx needs tf2onnx; install it: pip install 'sagan_tf[onnx]'") from error
+    z_dim = served.generator.spec.z_dim
+    signature = [
+        tf.TensorSpec([None, z_dim], tf.float32, name="z"),
+        tf.TensorSpec([None], tf.int32, name="label"),
+        tf.TensorSpec([None], tf.float32, name="truncation"),
+    ]
+
+    def images(z, label, truncation):
+        return tf.identity(served.generator(z, label, truncation), name="images")
+
+    model, _ = tf2onnx.convert.from_function(tf.function(images), input_signature=signature, opset=_OPSET)
+    for name, value in {"protocol": json.dumps(protocol), "class_names": "\n".join(protocol["class_names"])}.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = name, value
+    path.write_bytes(model.SerializeToString())

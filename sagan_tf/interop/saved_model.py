@@ -1,0 +1,169 @@
+"""A trained generator as a SavedModel that loads with TensorFlow alone: signatures for TensorFlow Serving.
+
+    name             inputs, each with the batch dimension first               outputs
+    serving_default  z float32 (B,z_dim), label int32 (B,), truncation (B,)    images float32 (B,R,R,3) in [-1,1]
+    generate         seed int64 (B,), label int32 (B,), truncation (B,)        images uint8 (B,R,R,3)
+    png              the same                                                  png_bytes string (B,)
+    attention        z, label                                                  attention_SIDE float32 (B,H,W,h,w), one a
+                                                                               layer; absent without attention
+
+truncation is float32 in (0, 2] and has two parts, as in DeepMind's published BigGANs: it chooses the standing
+statistics, interpolated between the thresholds that were baked in, and in `generate` and `png` it also cuts z, by the
+mode of the export. `serving_default` takes z as it is: who draws it, cuts it. `attention` takes the last threshold's
+statistics. A prior that is not normal can't be cut: there truncation must be 1. `seed` is an image's own: the image
+is that of `sample --seeds`, pixel for pixel.
+
+Whatever the request, the network sees batches of one size, the last one padded, so that an image doesn't depend on
+what else was asked for. Inputs are checked inside the graph, on any device; the error names the input.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.baked import BakedGenerator
+from sagan_tf.sampling.attention_maps import attention_layers, attention_maps
+from sagan_tf.sampling.sampler import default_batch_size, to_pixels
+from sagan_tf.sampling.seeds import SeededLatents
+
+Signature = Callable[..., dict[str, tf.Tensor]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What is served: a baked generator, its classes and its prior.
+
+    n_classes: labels are below it (the network's tables may be longer). mode: of truncation, see latents.TRUNCATIONS;
+    None for a prior that is not normal. batch_size: of the network's passes; None: the sampler's.
+    """
+
+    generator: BakedGenerator
+    n_classes: int
+    latent: str = "normal"
+    mode: str | None = "resampled"
+    batch_size: int | None = None
+
+    @property
+    def size(self) -> int:
+        return self.batch_size or default_batch_size(self.generator.spec.resolution)
+
+    def signatures(self) -> dict[str, Signature]:
+        """The functions by their names; each takes tensors by keyword."""
+        z_dim, side = self.generator.spec.z_dim, self.generator.spec.resolution
+        z_of = SeededLatents(z_dim=z_dim, latent=self.latent, mode=self.mode)
+
+        def images_of(z, label, truncation):
+            images = self.generator(z, label, truncation)
+            return tf.ensure_shape(images, [self.size, side, side, 3])
+
+        def pixels_of(seed, label, truncation):
+            return to_pixels(images_of(z_of(seed, truncation), label, truncation))
+
+        def serving_default(z, label, truncation):
+            z, label, truncation = self._checked(z=z, label=label, truncation=truncation)
+            return {"images": in_batches(images_of, self.size, z, label, truncation)}
+
+        def generate(seed, label, truncation):
+            seed, label, truncation = self._checked(seed=seed, label=label, truncation=truncation)
+            return {"images": in_batches(pixels_of, self.size, seed, label, truncation)}
+
+        def png(seed, label, truncation):
+            images = generate(seed, label, truncation)["images"]
+            return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
+
+        def maps_of(z, label):
+            self.generator.choose(tf.fill([self.size], self.generator.last_threshold))
+            return attention_maps(self.generator.network, z, label)[1]
+
+        def attention(z, label):
+            return in_batches(maps_of, self.size, *self._checked(z=z, label=label))
+
+        rows = {"label": tf.TensorSpec([None], tf.int32), "truncation": tf.TensorSpec([None])}
+        by_z = {"z": tf.TensorSpec([None, z_dim]), **rows}
+        by_seed = {"seed": tf.TensorSpec([None], tf.int64), **rows}
+        made = {
+            "serving_default": _compiled(serving_default, by_z),
+            "generate": _compiled(generate, by_seed),
+            "png": _compiled(png, by_seed),
+        }
+        if attention_layers(self.generator.network):
+            made["attention"] = _compiled(attention, {"z": by_z["z"], "label": rows["label"]})
+        return made
+
+    def _checked(self, **inputs: tf.Tensor) -> list[tf.Tensor]:
+        """The inputs, which can't be had without their checks having passed, on any device."""
+        count = tf.shape(inputs["label"])[0]
+        checks = [_require(count > 0, "label must not be empty; received a batch of", count)]
+        for name, value in inputs.items():
+            rows = tf.shape(value)[0]
+            checks.append(_require(rows == count, f"{name} must have a row for each label; received rows", rows))
+        with tf.control_dependencies(checks):
+            checks = [check for name, value in inputs.items() for check in self._limits(name, tf.identity(value))]
+        with tf.control_dependencies(checks):
+            return [tf.identity(value) for value in inputs.values()]
+
+    def _limits(self, name: str, value: tf.Tensor) -> list[tf.Operation]:
+        if name == "label":
+            inside = tf.logical_and(value >= 0, value < self.n_classes)
+            return [_require(inside, f"label must be in [0, {self.n_classes}); received label", value)]
+        if name == "truncation":
+            inside = tf.logical_and(value > 0, value <= 2) if self.mode else value == 1.0
+            limits = "in (0, 2]" if self.mode else f"1, because the prior {self.latent!r} is not cut"
+            return [_require(inside, f"truncation must be {limits}; received truncation", value)]
+        if name == "z":
+            width, z_dim = tf.shape(value)[1], self.generator.spec.z_dim
+            return [
+                _require(width == z_dim, f"z must be {z_dim} wide; received a width of", width),
+                _require(tf.math.is_finite(value), "z must be finite; received z", value),
+            ]
+        return []
+
+
+def _require(condition: tf.Tensor, message: str, value: tf.Tensor) -> tf.Operation:
+    return tf.debugging.Assert(tf.reduce_all(condition), [message, value], summarize=8)
+
+
+def _compiled(function: Signature, specs: Mapping[str, tf.TensorSpec]) -> tf.types.experimental.ConcreteFunction:
+    named = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()]
+    return tf.function(function).get_concrete_function(*named)
+
+
+def in_batches(function: Callable, size: int, *inputs: tf.Tensor):
+    """`function` on batches of exactly `size` rows, one after another; its outputs for the inputs' rows alone.
+
+    Shapes: inputs (B,...) with an unknown B >= 1 -> (B,...) of each output.
+    """
+    count = tf.shape(inputs[0])[0]
+    batches = (count + size - 1) // size
+
+    def cut(x):
+        padding = [[0, batches * size - count]] + [[0, 0]] * (x.shape.rank - 1)
+        return tf.reshape(tf.pad(x, padding), [batches, size, *x.shape[1:]])  # (batches,size,...)
+
+    def one(parts):
+        return function(*parts)
+
+    example = tf.function(one).get_concrete_function(
+        tuple(tf.TensorSpec([size, *x.shape[1:]], x.dtype) for x in inputs)
+    )
+    kinds = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), example.structured_outputs)
+    outputs = tf.map_fn(one, tuple(cut(x) for x in inputs), fn_output_signature=kinds, parallel_iterations=1)
+    return tf.nest.map_structure(lambda t: tf.reshape(t, [batches * size, *t.shape[2:]])[:count], outputs)
+
+
+def save(served: Served, folder: Path, protocol: Mapping[str, Any]) -> None:
+    """Writes the SavedModel into a folder that isn't there yet, with the assets class_names.txt and protocol.json."""
+    module = tf.Module()
+    module.state = list(named_variables(served.generator.network).values())
+    with tempfile.TemporaryDirectory() as written:
+        names, facts = Path(written, "class_names.txt"), Path(written, "protocol.json")
+        names.write_text("".join(f"{name}\n" for name in protocol["class_names"]), encoding="utf-8")
+        facts.write_text(json.dumps(protocol, indent=1, ensure_ascii=False), encoding="utf-8")
+        module.assets = [tf.saved_model.Asset(str(path)) for path in (names, facts)]
+        tf.saved_model.save(module, str(folder), signatures=served.signatures())
