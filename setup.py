@@ -16,6 +16,7 @@ AROUND_TENSORFLOW = [
     "tensorflow-probability>=0.24",
     "tf-keras>=2.19,<2.22",
 ]
+EXPLORE = ["nicegui>=3.0,<4"]
 CPU = ["tensorflow>=2.19,<2.22", *AROUND_TENSORFLOW]
 
 setup(
@@ -43,8 +44,8 @@ setup(
     extras_require={
         "cpu": CPU,
         "gpu": ["tensorflow[and-cuda]==2.20.*", *AROUND_TENSORFLOW],
-        "explore": ["nicegui>=3.0,<4"],
+        "explore": EXPLORE,
         "tpu": ["tensorflow-tpu==2.19.1", "six"],
-        "test": [*CPU, "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scipy>=1.11", "nicegui>=3.0,<4", "selenium>=4.20"],
+        "test": [*CPU, *EXPLORE, "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scipy>=1.11", "selenium>=4.20"],
     },
 )
