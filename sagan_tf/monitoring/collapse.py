@@ -1,5 +1,6 @@
 """The signs of training collapse (Brock et al. 2018, section 4 and appendix F)."""
 
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -84,8 +85,9 @@ def _spectra(look: Look, recent: Sequence[Look]) -> Iterator[str]:
 
 
 def _d_loss(look: Look, recent: Sequence[Look]) -> Iterator[str]:
-    usual = statistics.median(past.d_loss for past in recent) if recent else look.d_loss
-    spread = statistics.median(abs(past.d_loss - usual) for past in recent) if recent else 0.0
+    losses = [past.d_loss for past in recent if math.isfinite(past.d_loss)] or [look.d_loss]
+    usual = statistics.median(losses)
+    spread = statistics.median(abs(loss - usual) for loss in losses)
     if abs(look.d_loss) < _ZERO:
         yield f"D's loss is zero ({look.d_loss:.3g})"
     elif look.d_loss - usual > max(_JUMP, _SPREADS * spread):

@@ -91,6 +91,12 @@ def test_spectra_of_the_discriminator_are_not_judged():
     assert signs(jump, HEALTHY) == ()
 
 
+def test_a_look_whose_steps_were_all_skipped_says_nothing_and_spoils_nothing():
+    skipped = [look(1300, d_loss=float("nan")), look(1400, d_loss=float("nan"))]
+    assert [seen.signs for seen in watch(HEALTHY + skipped)[-2:]] == [(), ()]
+    assert signs(look(1500, d_loss=5.0), watch(HEALTHY + skipped)) == ("D's loss jumped from 1.5 to 5",)
+
+
 def test_a_second_row_raises_it_again():
     bad = {"d_loss": 0.0, "overall": 0.0}
     first = [look(1200 + 100 * i, **bad) for i in range(1, 6)]
