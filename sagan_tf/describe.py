@@ -1,4 +1,4 @@
-"""`python -m sagan_tf.describe`: the architecture tables of a configuration, with every stage's parameters."""
+"""`python -m sagan_tf.describe`: a configuration's networks, stage by stage, and what a training step costs."""
 
 import argparse
 import json
@@ -8,16 +8,49 @@ from collections.abc import Sequence
 from sagan_tf import experiment
 from sagan_tf.config import ConfigError
 from sagan_tf.data.source import DataError
+from sagan_tf.experiment import Experiment
+from sagan_tf.layers.resampling import FUSED_DOWN_SIDES, FUSED_UP_SIDES
+from sagan_tf.layers.self_attention import BLOCKED_FROM
+from sagan_tf.models.cost import PLAIN, Cost, Forms, discriminator_costs, generator_costs, step_flops
 from sagan_tf.models.counting import Stage
+from sagan_tf.models.memory import Memory, training_memory
+from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 
 
-def table(spec: GANSpec) -> str:
-    """Both nets' stages, a line each: what, output size, channels in and out, parameters."""
+def forms_of(numerics: Numerics, resolution: int) -> Forms:
+    """How networks of a resolution are computed on this machine with these options."""
+    sides = tuple(2**i for i in range(resolution.bit_length()))
+    fused = {"auto": (FUSED_UP_SIDES, FUSED_DOWN_SIDES), "fused": (sides, sides), "plain": ((), ())}
+    blocked = {"auto": BLOCKED_FROM, "blocked": 0, "plain": None}
+    up, down = fused[numerics.resampling]
+    return Forms(fused_up=up, fused_down=down, blocked_from=blocked[numerics.attention])
+
+
+def step_memory(settings: Experiment, spec: GANSpec, replicas: int = 1) -> Memory:
+    """The estimated peak of one of so many replicas."""
+    return training_memory(
+        spec,
+        forms_of(settings.numerics, spec.resolution),
+        batch_size=settings.batch_size // (replicas * settings.accumulation),
+        precision=settings.numerics.precision,
+        averaged=settings.average is not None,
+    )
+
+
+def table(spec: GANSpec, numerics: Numerics | None = None) -> str:
+    """Both nets' stages, a line each: what, output size, channels in and out, parameters, MFLOP of an image forward."""
+    forms = forms_of(numerics or Numerics(), spec.resolution)
     parts = [f"{spec.resolution}x{spec.resolution}, {spec.n_classes} classes, z {spec.z_dim}"]
-    for name, stages in (("Generator", spec.generator_table), ("Discriminator", spec.discriminator_table)):
-        parts += ["", f"{name:<26}{'size':>9}{'channels':>15}{'parameters':>14}", *map(_line, stages)]
-        parts.append(f"{'total':<26}{sum(stage.parameters for stage in stages):>38,}")
+    networks = (
+        ("Generator", spec.generator_table, generator_costs(spec, forms)),
+        ("Discriminator", spec.discriminator_table, discriminator_costs(spec, forms)),
+    )
+    for name, stages, costs in networks:
+        heading = f"{name:<26}{'size':>9}{'channels':>15}{'parameters':>14}{'MFLOP':>11}"
+        parts += ["", heading, *map(_line, stages, costs)]
+        flops = sum(cost.flops for cost in costs)
+        parts.append(f"{'total':<26}{sum(stage.parameters for stage in stages):>38,}{flops / 1e6:>11,.1f}")
     total = spec.generator_parameters + spec.discriminator_parameters
     parts += ["", f"{'Both':<26}{total:>38,}"]
     if spec.shared_embedding_parameters:
@@ -25,13 +58,44 @@ def table(spec: GANSpec) -> str:
     return "\n".join(parts)
 
 
-def _line(stage: Stage) -> str:
+def _line(stage: Stage, cost: Cost) -> str:
     channels = f"{stage.in_channels}->{stage.out_channels}"
-    return f"  {stage.kind:<24}{f'{stage.size}x{stage.size}':>9}{channels:>15}{stage.parameters:>14,}"
+    size = f"{stage.size}x{stage.size}"
+    return f"  {stage.kind:<24}{size:>9}{channels:>15}{stage.parameters:>14,}{cost.flops / 1e6:>11,.1f}"
 
 
-def as_json(spec: GANSpec) -> dict:
+def step_costs(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:
+    """Operations of one step over all replicas, and the estimated peak of memory of one, in bytes by what it is for."""
+    size = {"batch_size": settings.batch_size, "discriminator_steps": settings.discriminator_steps}
+    memory = step_memory(settings, spec, replicas)
+    return {
+        **size,
+        "replicas": replicas,
+        "precision": settings.numerics.precision,
+        "step_flops_plain": step_flops(spec, PLAIN, **size),
+        "step_flops": step_flops(spec, forms_of(settings.numerics, spec.resolution), **size),
+        "memory": {**vars(memory), "total": memory.total},
+    }
+
+
+def step_text(costs: dict) -> str:
+    """The same in words."""
+    memory = {name: f"{value / 1e9:.2f}" for name, value in costs["memory"].items()}
+    of = "" if costs["replicas"] == 1 else f" of one of {costs['replicas']} replicas"
+    return "\n".join([
+        f"One step, batch {costs['batch_size']}, {costs['discriminator_steps']} update(s) of D, {costs['precision']}",
+        f"  work, as the papers draw it {costs['step_flops_plain'] / 1e9:>12,.0f} GFLOP",
+        f"  work, as computed here      {costs['step_flops'] / 1e9:>12,.0f} GFLOP",
+        f"  peak memory{of}, estimated: {memory['total']} GB (process {memory['process']}, state {memory['state']}, "
+        f"kernels and gradients {memory['weights']}, activations {memory['activations']})",
+    ])  # fmt: skip
+
+
+def as_json(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:
     generator, discriminator = spec.generator_parameters, spec.discriminator_parameters
+    forms = forms_of(settings.numerics, spec.resolution)
+    costs = {"generator": generator_costs(spec, forms), "discriminator": discriminator_costs(spec, forms)}
+    stages = {"generator": spec.generator_table, "discriminator": spec.discriminator_table}
     return {
         "resolution": spec.resolution,
         "n_classes": spec.n_classes,
@@ -39,22 +103,33 @@ def as_json(spec: GANSpec) -> dict:
         "discriminator_parameters": discriminator,
         "total_parameters": generator + discriminator,
         "shared_embedding_parameters": spec.shared_embedding_parameters,
-        "generator": [vars(stage) for stage in spec.generator_table],
-        "discriminator": [vars(stage) for stage in spec.discriminator_table],
-    }
+        **{name: [vars(stage) | {"flops": cost.flops} for stage, cost in zip(stages[name], costs[name], strict=True)]
+           for name in stages},
+        "step": step_costs(settings, spec, replicas),
+    }  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sagan_tf.describe", description=__doc__)
     experiment.add_flags(parser)
+    parser.add_argument("--replicas", type=int, default=1, metavar="N", help="devices that share the batch")
     parser.add_argument("--json", action="store_true", help="print JSON")
     flags = parser.parse_args(arguments)
     try:
-        spec = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value.sized()
+        settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value
+        spec = settings.sized()
+        if flags.replicas < 1 or settings.batch_size % (flags.replicas * settings.accumulation):
+            raise ValueError(
+                f"--replicas must divide the batch of {settings.batch_size} in its {settings.accumulation} part(s); "
+                f"received --replicas={flags.replicas}."
+            )
     except (ConfigError, DataError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(as_json(spec), indent=1) if flags.json else table(spec))
+    if flags.json:
+        print(json.dumps(as_json(settings, spec, flags.replicas), indent=1))
+    else:
+        print(table(spec, settings.numerics), step_text(step_costs(settings, spec, flags.replicas)), sep="\n\n")
     return 0
 
 

@@ -74,7 +74,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             config.save(self.path, loaded)
             spec = loaded.value.sized(len(examples.class_names))
-            config.write(self.path / "architecture.txt", describe.table(spec))
+            config.write(self.path / "architecture.txt", describe.table(spec, loaded.value.numerics))
             self._write({"data": _facts(examples), "commands": []})
         elif not allow_change:
             self._refuse_drift(loaded, examples)

@@ -11,15 +11,17 @@ from sagan_tf.models.spec import GANSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Forms:
-    """How the convolutions beside up- and downsampling are computed; see layers/resampling.py.
+    """How the networks are computed; see layers/resampling.py and layers/self_attention.py.
 
     fused_up, fused_down: sides of the low-resolution map at which the 3x3 and the resampling are one 4x4 convolution.
     low_shortcuts: whether a block's 1x1 shortcut stands on the low-resolution side.
+    blocked_from: scores of one image from which attention forgets its map and computes it again (None: never).
     """
 
     fused_up: tuple[int, ...] = ()
     fused_down: tuple[int, ...] = ()
     low_shortcuts: bool = True
+    blocked_from: int | None = None
 
 
 PLAIN = Forms(low_shortcuts=False)  # operation by operation as the papers draw the blocks
@@ -30,15 +32,22 @@ class Cost:
     """A stage's cost for one image.
 
     flops: of the forward pass. kept: values that the gradient needs, in the precision of the activations.
-    kept_float32: those that are float32 whatever the precision.
+    widened: those of them that are needed in float32 too, which is a copy in any other precision. kept_float32: further
+    values, float32 whatever the precision.
     """
 
     flops: int
     kept: int = 0
+    widened: int = 0
     kept_float32: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.flops + other.flops, self.kept + other.kept, self.kept_float32 + other.kept_float32)
+        mine, its = vars(self), vars(other)
+        return Cost(**{name: mine[name] + its[name] for name in mine})
+
+    def kept_bytes(self, precision: str) -> int:
+        copies = 0 if precision == "float32" else self.widened
+        return (4 if precision == "float32" else 2) * self.kept + 4 * (copies + self.kept_float32)
 
 
 def convolution(size: int, inputs: int, outputs: int, side: int) -> int:
@@ -51,15 +60,17 @@ def resampled(inputs: int, outputs: int, high: int, fused: bool) -> int:
     return convolution(2 if fused else 3, inputs, outputs, high)
 
 
-def attention(spec: GANSpec, channels: int, side: int) -> Cost:
-    """The 1x1 convolutions, and N x M scores and averages; the softmax is kept in float32."""
+def attention(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
+    """The 1x1 convolutions, and N x M scores and averages; the softmax is kept in float32, if it is kept."""
     keys = side * side // (4 if spec.attention_form == "code" else 1)
     value = {"code": channels // 2, "paper": channels // 8, "v1": channels}[spec.attention_form]
     out = 0 if spec.attention_form == "v1" else convolution(1, value, channels, side)
     maps = convolution(1, channels, 2 * (channels // 8) + value, side) + out
     products = 2 * side * side * keys * (channels // 8 + value)
     kept = side * side * (2 * channels + 2 * (channels // 8) + 2 * value)
-    return Cost(maps + products, kept, side * side * keys)
+    scores = side * side * keys
+    forgotten = forms.blocked_from is not None and scores >= forms.blocked_from
+    return Cost(maps + products, kept, kept_float32=0 if forgotten else scores)
 
 
 def matched_residual(channels: int, side: int) -> Cost:
@@ -68,13 +79,13 @@ def matched_residual(channels: int, side: int) -> Cost:
     return Cost(flops, side * side * (2 * channels + hidden))
 
 
-def long_range(spec: GANSpec, channels: int, side: int) -> Cost:
+def long_range(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
     residual = spec.long_range == "residual"
-    return matched_residual(channels, side) if residual else attention(spec, channels, side)
+    return matched_residual(channels, side) if residual else attention(spec, channels, side, forms)
 
 
 def generator_block(inputs: int, outputs: int, high: int, forms: Forms) -> Cost:
-    """An up block to high x high. Its two norms keep their inputs, once more in float32 for the moments."""
+    """An up block to high x high. Its two norms keep their inputs, in float32 for the moments."""
     low = high // 2
     first = resampled(inputs, outputs, high, low in forms.fused_up)
     shortcut = convolution(1, inputs, outputs, low if forms.low_shortcuts else high)
@@ -106,7 +117,7 @@ def generator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
             maps = Cost(2 * condition * 2 * (stage.in_channels + stage.out_channels))
             rows.append(maps + generator_block(stage.in_channels, stage.out_channels, stage.size, forms))
         elif stage.kind == spec.long_range:
-            rows.append(long_range(spec, stage.out_channels, stage.size))
+            rows.append(long_range(spec, stage.out_channels, stage.size, forms))
         else:
             kept = stage.in_channels * stage.size**2
             rows.append(Cost(convolution(3, stage.in_channels, 3, stage.size), 2 * kept, kept))
@@ -118,7 +129,7 @@ def discriminator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
     rows, block, high = [], 0, spec.resolution
     for stage in spec.discriminator_table:
         if stage.kind == spec.long_range:
-            rows.append(long_range(spec, stage.out_channels, stage.size))
+            rows.append(long_range(spec, stage.out_channels, stage.size, forms))
         elif stage.kind.endswith("head"):
             logits = 1 + {"projection": 1, "auxiliary": spec.n_classes, "plain": 0}[spec.head]
             rows.append(Cost(2 * stage.in_channels * logits, stage.in_channels * high * high))

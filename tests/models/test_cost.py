@@ -21,14 +21,19 @@ def test_layers_by_hand():
     spec = families.sagan(32, attention=(16,))
     # queries, keys C/8 and values C/2 of C=8 on 4x4, out C/2 -> C; 16 queries x 4 pooled keys
     maps = 2 * 16 * (8 * 1 + 8 * 1 + 8 * 4 + 4 * 8)
-    assert cost.attention(spec, 8, 4) == Cost(maps + 2 * 16 * 4 * (1 + 4), 16 * (16 + 2 + 8), 16 * 4)
+    flops, kept = maps + 2 * 16 * 4 * (1 + 4), 16 * (16 + 2 + 8)
+    assert cost.attention(spec, 8, 4, PLAIN) == Cost(flops, kept, kept_float32=16 * 4)
+    assert cost.attention(spec, 8, 4, Forms(blocked_from=64)) == Cost(flops, kept)
 
 
 def test_an_up_block_by_hand():
     plain = cost.generator_block(2, 3, 8, PLAIN).flops
     assert plain == 2 * 64 * (9 * 2 * 3 + 9 * 3 * 3 + 2 * 3)
-    ours = cost.generator_block(2, 3, 8, Forms(fused_up=(4,))).flops
-    assert ours == 2 * 64 * (4 * 2 * 3 + 9 * 3 * 3) + 2 * 16 * 2 * 3
+    ours = cost.generator_block(2, 3, 8, Forms(fused_up=(4,)))
+    normalized = 2 * 16 + 3 * 64
+    assert ours.kept_bytes("float32") == 4 * 2 * normalized
+    assert ours.kept_bytes("bfloat16") == 2 * 2 * normalized + 4 * normalized
+    assert ours.flops == 2 * 64 * (4 * 2 * 3 + 9 * 3 * 3) + 2 * 16 * 2 * 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""`describe`: the tables, a step's work, and its memory."""
+
+import json
+
+import pytest
+
+from sagan_tf import describe
+from sagan_tf.layers.resampling import FUSED_DOWN_SIDES, FUSED_UP_SIDES
+from sagan_tf.models.cost import Forms
+from sagan_tf.models.parts import Numerics
+
+SAGAN = ["--gin_file=gin/sagan_128.gin", "--gin_bindings=train.batch_size=4"]
+
+
+def test_json(capsys):
+    assert describe.main([*SAGAN, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["generator_parameters"], found["discriminator_parameters"]) == (42_017_412, 39_448_258)
+    step = found["step"]
+    assert step["step_flops_plain"] / 1e9 == pytest.approx(616.9, abs=0.05)
+    # G runs forward and back in its own update (3 forward passes' work) and forward in D's
+    g, d = (sum(stage["flops"] for stage in found[name]) for name in ("generator", "discriminator"))
+    assert step["step_flops"] == 4 * (4 * g + 8 * d)
+    assert step["memory"]["total"] == sum(v for name, v in step["memory"].items() if name != "total")
+
+
+def test_text_and_replicas(capsys):
+    assert describe.main(SAGAN) == 0
+    out = capsys.readouterr().out
+    assert "42,017,412" in out and "617 GFLOP" in out
+    assert describe.main([*SAGAN, "--replicas=4"]) == 0
+    assert "of one of 4 replicas" in capsys.readouterr().out
+    assert describe.main([*SAGAN, "--replicas=3"]) == 2
+    assert "--replicas=3" in capsys.readouterr().err
+
+
+def test_memory_falls_with_replicas_and_microbatches(capsys):
+    def activations(*more):
+        describe.main([*SAGAN, *more, "--json"])
+        return json.loads(capsys.readouterr().out)["step"]["memory"]["activations"]
+
+    assert activations("--replicas=2") * 2 == pytest.approx(activations(), abs=2)
+    assert activations("--replicas=2") == activations("--gin_bindings=train.accumulation=2")
+
+
+def test_forms_follow_the_options():
+    auto = describe.forms_of(Numerics(), 128)
+    assert (auto.fused_up, auto.fused_down) == (FUSED_UP_SIDES, FUSED_DOWN_SIDES)
+    plain = describe.forms_of(Numerics(resampling="plain", attention="plain"), 128)
+    assert plain == Forms()
+    fused = describe.forms_of(Numerics(resampling="fused", attention="blocked"), 128)
+    assert {4, 8, 16, 32, 64} <= set(fused.fused_up) & set(fused.fused_down) and fused.blocked_from == 0
