@@ -1,7 +1,6 @@
 """A run's networks measured: its generator's samples by a yardstick, its discriminator's memory of the data."""
 
 import dataclasses
-import hashlib
 
 import tensorflow as tf
 
@@ -47,7 +46,7 @@ def run_samples(run: RunDirectory, options: EvaluationOptions, chosen: Chosen) -
     facts = GeneratorFacts(
         step=step,
         weights="ema" if averaged else "raw",
-        weights_hash=_weights_hash(run, step),
+        weights_hash=run.weights_hash(step),
         statistics=statistics,
         standing_passes=options.standing_passes if statistics == "standing" else None,
         truncation=options.truncation,
@@ -119,14 +118,9 @@ def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step:
     sets = {split: split_images(run, options, split) for split in SPLITS}
     shares = {f"{split}_called_real": share_called_real(lambda x, y: logits(x, y).numpy(), images)
               for split, images in sets.items()}
-    protocol = {"extractor": "discriminator", "extractor_hash": _weights_hash(run, found), "extractor_note": "",
+    protocol = {"extractor": "discriminator", "extractor_hash": run.weights_hash(found), "extractor_note": "",
                 "images": sets["validation"].name, "n_generated": sets["validation"].count,
                 "reference": sets["train"].name, "n_real": sets["train"].count, "seed": None, "step": found}
     result = EvaluationResult(metrics=shares, protocol=protocol)
     keep(run, result)
     return result
-
-
-def _weights_hash(run: RunDirectory, step: int) -> str:
-    """The hash of a checkpoint's manifest, which holds the hash of every file of weights."""
-    return hashlib.sha256((run.checkpoints().path(step) / "manifest.json").read_bytes()).hexdigest()[:16]

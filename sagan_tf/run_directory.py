@@ -11,6 +11,7 @@
 
 import dataclasses
 import datetime
+import hashlib
 import json
 import platform
 import shlex
@@ -146,6 +147,10 @@ class RunDirectory:
 
     def checkpoints(self, keep: int = 3, say: Callable[[str], None] = print) -> CheckpointStore:
         return CheckpointStore(self.path / "checkpoints", keep=keep, say=say)
+
+    def weights_hash(self, step: int) -> str:
+        """The hash of a checkpoint's manifest, which holds the hash of every file of weights."""
+        return hashlib.sha256((self.checkpoints().path(step) / "manifest.json").read_bytes()).hexdigest()[:16]
 
     def generator(
         self, *, average: bool | None = None, step: int | None = None, statistics: Statistics | None = None

@@ -1,0 +1,116 @@
+"""Images on disk while they are drawn: single PNG files, or one .npz; interrupted, the same call goes on.
+
+Both keep a plan, what the images are made from, beside them: images of another plan are never mixed in.
+"""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+_PLAN = "sampled.json"
+
+
+class PlanError(ValueError):
+    """What lies there was made from something else."""
+
+
+class PngFolder:
+    """FOLDER/00000_CLASS.png and so on, with the plan in FOLDER/sampled.json."""
+
+    def __init__(self, folder: Path, names: Sequence[str]):
+        """names: the class of each image, in order; what a file's name can't hold becomes "_"."""
+        self.folder = folder
+        plain = ("".join(c if c.isalnum() or c in "-_" else "_" for c in name) for name in names)
+        self._paths = [folder / f"{number:05d}_{name}.png" for number, name in enumerate(plain)]
+
+    def begin(self, plan: Mapping) -> int:
+        """How many images are there already.
+
+        Raises:
+          PlanError: if the folder holds images of another plan.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not _same_plan(self.folder, plan):
+            if any(self.folder.glob("*.png")):
+                raise PlanError(
+                    f"--out must be a new folder or one of this very sampling; received --out={self.folder}, which "
+                    "holds other images. Name another folder."
+                )
+            _write_plan(self.folder, plan)
+        return next((i for i, path in enumerate(self._paths) if not path.exists()), len(self._paths))
+
+    def write(self, first: int, images: np.ndarray) -> None:
+        """The images (b,R,R,3) uint8 from number `first` on, each file whole or not at all."""
+        for path, image in zip(self._paths[first:], images, strict=False):
+            temporary = path.with_name(f".tmp-{path.name}")
+            Image.fromarray(image).save(temporary, format="PNG")
+            temporary.replace(path)
+
+    def finish(self) -> Path:
+        return self.folder
+
+
+class NpzFile:
+    """`arr_0` uint8 (N,R,R,3) and `labels` int32 (N,), as the evaluation suites read them.
+
+    Until all are there, they lie in parts in the folder FILE.parts.
+    """
+
+    def __init__(self, path: Path, labels: np.ndarray, resolution: int):
+        self.path = path
+        self._labels = labels
+        self._shape = (len(labels), resolution, resolution, 3)
+        self._parts = path.with_name(path.name + ".parts")
+
+    def begin(self, plan: Mapping) -> int:
+        """How many images are there already; parts of another plan are thrown away."""
+        if not _same_plan(self._parts, plan):
+            shutil.rmtree(self._parts, ignore_errors=True)
+            self._parts.mkdir(parents=True)
+            _write_plan(self._parts, plan)
+        done = 0
+        for path in sorted(self._parts.glob("part-*.npy")):
+            done += len(np.load(path, mmap_mode="r"))
+        return done
+
+    def write(self, first: int, images: np.ndarray) -> None:
+        """The images (b,R,R,3) uint8 from number `first` on, as a part that is whole or not there."""
+        path = self._parts / f"part-{first:09d}.npy"
+        temporary = self._parts / "writing"
+        with temporary.open("wb") as file:
+            np.save(file, images)
+        temporary.replace(path)
+
+    def finish(self) -> Path:
+        """Joins the parts, one in memory at a time."""
+        temporary = self.path.with_name(f".tmp-{self.path.name}")
+        try:
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+                with archive.open("arr_0.npy", "w", force_zip64=True) as file:
+                    header = {"descr": "|u1", "fortran_order": False, "shape": self._shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                    for path in sorted(self._parts.glob("part-*.npy")):
+                        file.write(np.load(path).tobytes())
+                with archive.open("labels.npy", "w") as file:
+                    np.lib.format.write_array(file, self._labels)
+            temporary.replace(self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        shutil.rmtree(self._parts)
+        return self.path
+
+
+def _same_plan(folder: Path, plan: Mapping) -> bool:
+    path = folder / _PLAN
+    return path.exists() and json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(plan))
+
+
+def _write_plan(folder: Path, plan: Mapping) -> None:
+    temporary = folder / f".tmp-{_PLAN}"
+    temporary.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(folder / _PLAN)
