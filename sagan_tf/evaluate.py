@@ -14,6 +14,7 @@ import tensorflow as tf
 from sagan_tf.config import ConfigError
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluation.evaluator import compare
+from sagan_tf.evaluation.exported import exported_samples
 from sagan_tf.evaluation.moments import write_moments
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.passes import Passes
@@ -76,6 +77,8 @@ def _measured_up_to(run: RunDirectory, options: EvaluationOptions, yardstick: Ya
 
 def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
     """What the command line asks for: one result, or one a seed; a run's are kept with it as they come."""
+    if flags.saved_model:
+        return [_measure_export(flags)]
     if not flags.run_dir:
         return [_measure_files(flags)]
     run = RunDirectory.open(flags.run_dir)
@@ -108,6 +111,23 @@ def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
     return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, strategy=_strategy(flags))
 
 
+def _measure_export(flags: argparse.Namespace) -> EvaluationResult:
+    """An exported generator, against a run's data or files; its number is kept with neither."""
+    if not (flags.run_dir or flags.reference):
+        raise DataError("--saved_model must be compared with a --reference, or with the data of a --run_dir; received "
+                        "neither. Name one.")
+    options = _options(flags, EvaluationOptions())
+    images, facts = exported_samples(flags.saved_model, options)
+    if flags.run_dir:
+        yardstick = run_yardstick(RunDirectory.open(flags.run_dir), options, reference=flags.reference or "train",
+                                  data_dir=flags.data_dir)
+    else:
+        yardstick = file_yardstick(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
+    images = dataclasses.replace(images, agreement=yardstick.real.agreement)
+    return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts,
+                   strategy=_strategy(flags))
+
+
 def _strategy(flags: argparse.Namespace):
     return create_strategy(flags.strategy, say=lambda line: print(line, file=sys.stderr))
 
@@ -135,6 +155,8 @@ def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, yard
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sagan_tf.evaluate", description=__doc__)
     parser.add_argument("--run_dir", metavar="RUN", help="measure this run's generator")
+    parser.add_argument("--saved_model", metavar="DIR", help="measure this exported generator, at --truncation, "
+                        "against --reference or the data of --run_dir")
     parser.add_argument("--images", metavar="PATH", help="measure these: .npz (arr_0 uint8), folder, tfds:NAME:SPLIT; "
                         "with --run_dir train or validation, a split of its data")
     parser.add_argument("--reference", metavar="PATH", help="the real images: the same kinds, or an .npz of mu and "
@@ -166,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--write_reference", metavar="FILE", help="keep the reference's mu and sigma in an .npz")
     parser.add_argument("--out", metavar="FILE", help="append results here; those of a run are also kept with the run")
     parser.add_argument("--table", metavar="NAME", help="lay the results of --run_dirs beside a paper's: sagan_table1, "
-                        "...; runs: the --metrics of the runs alone")
+                        "...; runs: the --metrics of the runs alone, at --step and --truncation")
     parser.add_argument("--run_dirs", type=lambda text: text.split(","), default=[], metavar="[ROW=]RUN,...",
                         help="evaluated runs for --table; several of a row give mean and deviation")
     parser.add_argument("--json", action="store_true", help="print JSON: the metrics' names as keys, and protocol")
@@ -176,8 +198,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     flags = parser.parse_args(arguments)
-    if not (flags.run_dir or flags.images or flags.table):
-        parser.error("one of --run_dir, --images and --table is needed")
+    if not (flags.run_dir or flags.images or flags.table or flags.saved_model):
+        parser.error("one of --run_dir, --saved_model, --images and --table is needed")
     if flags.run_dir and flags.images and flags.images not in SPLITS:
         parser.error("--images with --run_dir must be train or validation; to measure files leave --run_dir out")
     try:
@@ -198,7 +220,8 @@ def _thresholds(text: str) -> tuple[float, ...]:
 
 def _table(flags: argparse.Namespace) -> str:
     if flags.table == "runs":
-        return runs_table(flags.run_dirs, (flags.metrics or "fid").split(","))
+        metrics = (flags.metrics or "fid").split(",")
+        return runs_table(flags.run_dirs, metrics, step=flags.step, truncation=flags.truncation)
     return paper_table(flags.table, flags.run_dirs)
 
 

@@ -1,4 +1,4 @@
-"""Has the discriminator learned its training images by heart? (Brock et al. 2019, section 4.2)"""
+"""Has the discriminator learned its training images by heart? (Brock et al. 2018, section 4.2)"""
 
 from collections.abc import Callable
 

@@ -8,10 +8,14 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Column:
-    """A metric by its name in the results; at one step where the paper shows several."""
+    """A metric by its name in the results; at one step where the paper shows several.
+
+    `of_class`: a metric with a value a class, at the class of this name or synset.
+    """
 
     metric: str
     step: int | None = None
+    of_class: tuple[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,18 +23,27 @@ class PaperTable:
     """A table: what it is and where from, its columns, and rows of the paper's values (None: it gives none).
 
     `protocol`: what the paper's numbers were measured by, as far as it says; where ours differ, the table says so.
-    `unconfirmed`: these values are the published ones, but the text at hand holds none of them.
+    `unconfirmed`: these values are the published ones, but the text at hand doesn't hold them. `may_differ`: what of
+    the protocol the table itself varies from row to row.
     """
 
     title: str
     columns: tuple[Column, ...]
     rows: dict[str, tuple[float | None, ...]]
-    protocol: dict[str, str | int]
+    protocol: dict[str, str | int | None]
     unconfirmed: bool = False
+    may_differ: tuple[str, ...] = ()
 
 
-_IMAGENET_128 = {"extractor": "inception-2015-12-05", "n_generated": 50_000, "resolution": 128}
+_INCEPTION_50K = {"extractor": "inception-2015-12-05", "n_generated": 50_000}
+_IMAGENET_128 = {**_INCEPTION_50K, "resolution": 128, "truncation": None}
 _FID, _IS, _IS_ONE_SPLIT = Column(metric="fid"), Column(metric="is"), Column(metric="is_one_split")
+
+_FIGURE_6 = (("goldfish", "n01443537"), ("indigo bunting", "n01537544"), ("redshank", "n02028035"),
+             ("saint bernard", "n02109525"), ("tiger cat", "n02123159"), ("stone wall", "n04326547"),
+             ("geyser", "n09288635"), ("valley", "n09468604"), ("coral fungus", "n12985857"))
+_FOUR_POINTS = tuple(Column(metric=f"{point}_{metric}")
+                     for point in ("no_truncation", "best_fid", "validation_is", "best_is") for metric in ("fid", "is"))
 
 PAPER_TABLES: dict[str, PaperTable] = {
     "sagan_table1": PaperTable(
@@ -67,8 +80,17 @@ PAPER_TABLES: dict[str, PaperTable] = {
             "sn_on_g_d_ttur": (99.04, 40.96, 34.62, 22.96),
         },
     ),
+    "sagan_figure6": PaperTable(
+        title="Zhang et al. 2019, Figure 6: intra-FID of nine classes, ImageNet 128x128",
+        columns=tuple(Column(metric="intra_fid_by_class", of_class=of_class) for of_class in _FIGURE_6),
+        protocol=_IMAGENET_128,
+        rows={
+            "sagan_128": (44.4, 53.0, 48.9, 35.7, 88.1, 57.5, 21.6, 39.7, 38.0),
+            "sngan_projection_128": (58.1, 66.8, 60.1, 55.3, 90.2, 49.3, 19.5, 26.0, 37.2),
+        },
+    ),
     "biggan_table1": PaperTable(
-        title="Brock et al. 2019, Table 1: batch size, width and components on ImageNet 128x128",
+        title="Brock et al. 2018, Table 1: batch size, width and components on ImageNet 128x128",
         columns=(_FID, _IS), protocol=_IMAGENET_128, unconfirmed=True,
         rows={
             "row_1": (18.65, 52.52),
@@ -80,6 +102,17 @@ PAPER_TABLES: dict[str, PaperTable] = {
             "row_7": (8.73, 98.76),
             "row_8": (8.51, 99.31),
             "row_9": (10.48, 86.90),
+        },
+    ),
+    "biggan_table2": PaperTable(
+        title="Brock et al. 2018, Table 2: without truncation, at the best FID, at the IS of real validation images, "
+              "at the best IS (by evaluate --truncation_curve)",
+        columns=_FOUR_POINTS, protocol={**_INCEPTION_50K, "statistics": "standing"}, unconfirmed=True,
+        may_differ=("resolution", "reference", "reference_fingerprint", "n_real"),
+        rows={
+            "biggan_128": (8.7, 98.8, 7.7, 126.5, 9.6, 166.3, 25.0, 206.0),
+            "biggan_256": (8.7, 142.3, 7.7, 178.0, 9.3, 233.0, 25.0, 291.0),
+            "biggan_512": (8.1, 144.2, 7.6, 170.3, 10.9, 241.4, 27.0, 275.0),
         },
     ),
 }

@@ -1,5 +1,6 @@
 """Measured numbers laid beside a paper's: what is missing and what was measured otherwise is marked."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +11,23 @@ from sagan_tf.evaluation.paper_tables import PAPER_TABLES, Column, PaperTable
 
 # Numbers that differ in one of these compare nothing, and never stand in one table.
 SAME_IN_A_TABLE = ("extractor", "extractor_hash", "resize", "resolution", "encoding", "n_generated", "reference",
-                   "reference_fingerprint", "n_real")
+                   "reference_fingerprint", "n_real", "statistics", "standing_passes", "truncation_mode")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluatedRun:
+    """The records of one metrics.jsonl, oldest first, and the run's classes (none where it doesn't tell them)."""
+
+    records: list[dict]
+    class_names: tuple[str, ...] = ()
+
+    def value(self, record: dict, column: Column) -> float | None:
+        """The column's value in a record."""
+        value = record.get(column.metric)
+        if value is None or column.of_class is None:
+            return value
+        index = next((i for i, name in enumerate(self.class_names) if name in column.of_class), None)
+        return None if index is None else value[index]
 
 
 def paper_table(name: str, run_dirs: Sequence[str]) -> str:
@@ -28,27 +45,32 @@ def paper_table(name: str, run_dirs: Sequence[str]) -> str:
     return lay_out(PAPER_TABLES[name], runs)
 
 
-def runs_table(run_dirs: Sequence[str], metrics: Sequence[str]) -> str:
-    """The runs' own numbers, a row a name, without a paper: several runs of a name give mean and deviation."""
+def runs_table(run_dirs: Sequence[str], metrics: Sequence[str], *, step: int | None = None,
+               truncation: float | None = None) -> str:
+    """The runs' own numbers, a row a name, without a paper: several runs of a name give mean and deviation.
+
+    step: None takes each run's last result. truncation: the threshold that the samples were cut at.
+    """
     runs = _runs_by_row(run_dirs)
-    columns = tuple(Column(metric=metric) for metric in metrics)
+    columns = tuple(Column(metric=metric, step=step) for metric in metrics)
     return lay_out(PaperTable(title="Measured", columns=columns, protocol={},
-                              rows={row: (None,) * len(columns) for row in runs}), runs)
+                              rows={row: (None,) * len(columns) for row in runs}), runs, truncation=truncation)
 
 
-def lay_out(table: PaperTable, runs: dict[str, list[list[dict]]]) -> str:
-    """The table as Markdown. `runs`: for each row its runs, each the records of one metrics.jsonl, oldest first."""
-    found = {(row, column): _latest(runs.get(row, []), column) for row in table.rows for column in table.columns}
-    used = [record for records in found.values() for record in records]
-    _refuse_mixed([record["protocol"] for record in used])
+def lay_out(table: PaperTable, runs: dict[str, list[EvaluatedRun]], *, truncation: float | None = None) -> str:
+    """The table as Markdown, of results at one truncation, or of whole curves where its columns are theirs."""
+    found = {(row, column): _latest(runs.get(row, []), column, truncation)
+             for row in table.rows for column in table.columns}
+    used = [record for found_here in found.values() for record, _ in found_here]
+    _refuse_mixed(table, [record["protocol"] for record in used])
     has_paper = any(value is not None for values in table.rows.values() for value in values)
     heading = _line(["", *(_heading(column, has_paper) for column in table.columns), "steps"])
     lines = [f"{table.title}{' (published values, unconfirmed)' if table.unconfirmed else ''}", "",
              heading, "|" + "---|" * (len(table.columns) + 2)]
     for row, values in table.rows.items():
-        cells = [_cell(table, paper, column, found[row, column])
-                 for column, paper in zip(table.columns, values, strict=True)]
-        steps = sorted({record["protocol"]["step"] or 0 for column in table.columns for record in found[row, column]})
+        cells = [_cell(table, paper, found[row, column]) for column, paper in zip(table.columns, values, strict=True)]
+        of_row = [record["protocol"] for column in table.columns for record, _ in found[row, column]]
+        steps = sorted({protocol["step"] or 0 for protocol in of_row})
         lines.append(_line([row, *cells, ", ".join(f"{step:,}" for step in steps) or "-"]))
     return "\n".join([*lines, "", *_notes(table, used)])
 
@@ -64,47 +86,58 @@ def read_records(path: Path) -> list[dict]:
     return records
 
 
-def _runs_by_row(run_dirs: Sequence[str]) -> dict[str, list[list[dict]]]:
-    runs: dict[str, list[list[dict]]] = {}
+def _runs_by_row(run_dirs: Sequence[str]) -> dict[str, list[EvaluatedRun]]:
+    runs: dict[str, list[EvaluatedRun]] = {}
     for text in run_dirs:
         row, _, folder = text.rpartition("=")
-        path = Path(folder) / "metrics.jsonl"
+        path, facts = Path(folder) / "metrics.jsonl", Path(folder) / "run.json"
         if not path.is_file():
             raise ValueError(f"--run_dirs must name runs that were evaluated; received {folder}, without "
                              f"metrics.jsonl. Evaluate it first: python -m sagan_tf.evaluate --run_dir={folder}")
-        runs.setdefault(row or Path(folder).name, []).append(read_records(path))
+        names = json.loads(facts.read_text(encoding="utf-8"))["data"]["class_names"] if facts.is_file() else ()
+        runs.setdefault(row or Path(folder).name, []).append(
+            EvaluatedRun(records=read_records(path), class_names=tuple(names)))
     return runs
 
 
-def _latest(runs: Iterable[list[dict]], column: Column) -> list[dict]:
-    """Each run's last record that has this column's value."""
-    fitting = [[record for record in records if record.get(column.metric) is not None
-                and column.step in (None, record["protocol"]["step"])] for records in runs]
-    return [records[-1] for records in fitting if records]
+def _latest(runs: Iterable[EvaluatedRun], column: Column, truncation: float | None) -> list[tuple[dict, float]]:
+    """Each run's last record that has this column's value, and the value."""
+    latest = []
+    for run in runs:
+        fitting = [(record, value) for record in run.records if (value := run.value(record, column)) is not None
+                   and column.step in (None, record["protocol"]["step"]) and _is_cut_at(record, truncation)]
+        latest += fitting[-1:]
+    return latest
 
 
-def _refuse_mixed(protocols: Sequence[dict]) -> None:
+def _is_cut_at(record: dict, truncation: float | None) -> bool:
+    cut = record["protocol"].get("truncation")
+    return isinstance(cut, list) or cut == truncation                    # a list's numbers are of a whole curve
+
+
+def _refuse_mixed(table: PaperTable, protocols: Sequence[dict]) -> None:
     for other in protocols[1:]:
         for key in SAME_IN_A_TABLE:
-            if other[key] != protocols[0][key]:
+            if other.get(key) != protocols[0].get(key) and key not in table.may_differ:
                 raise ValueError(f"numbers in one table must share their protocol; received {key}="
-                                 f"{protocols[0][key]!r} and {other[key]!r}. Evaluate these runs alike.")
+                                 f"{protocols[0].get(key)!r} and {other.get(key)!r}. Evaluate these runs alike.")
 
 
 def _heading(column: Column, has_paper: bool) -> str:
-    return column.metric + (f" at {column.step:,}" if column.step else "") + (", measured (paper)" if has_paper else "")
+    name = column.of_class[0] if column.of_class else column.metric
+    return name + (f" at {column.step:,}" if column.step else "") + (", measured (paper)" if has_paper else "")
 
 
-def _cell(table: PaperTable, paper: float | None, column: Column, records: Sequence[dict]) -> str:
-    values = [record[column.metric] for record in records]
+def _cell(table: PaperTable, paper: float | None, found: Sequence[tuple[dict, float]]) -> str:
+    values = [value for _, value in found]
     measured = f"{np.mean(values):.4g}" if values else "missing"
     deviation = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else ""
-    mark = " †" if any(_differences(table, record) for record in records) else ""
+    mark = " †" if any(_differences(table, record) for record, _ in found) else ""
     return measured + deviation + mark + (f" ({paper:g})" if paper is not None else "")
 
 
 def _differences(table: PaperTable, record: dict) -> list[str]:
-    return [key for key, value in table.protocol.items() if record["protocol"][key] != value]
+    return [key for key, value in table.protocol.items() if record["protocol"].get(key) != value]
 
 
 def _notes(table: PaperTable, used: Sequence[dict]) -> list[str]:
@@ -114,7 +147,7 @@ def _notes(table: PaperTable, used: Sequence[dict]) -> list[str]:
     notes = [f"Measured with {protocol['extractor']} ({protocol['extractor_hash']}), {protocol['n_generated']:,} "
              f"images against {protocol['reference']}. ± is the deviation over runs."]
     for key in dict.fromkeys(key for record in used for key in _differences(table, record)):
-        ours = sorted({record["protocol"][key] for record in used} - {table.protocol[key]}, key=str)
+        ours = sorted({record["protocol"].get(key) for record in used} - {table.protocol[key]}, key=str)
         notes.append(f"† NOT THE PAPER'S PROTOCOL: {key} is {', '.join(map(str, ours))}, in the paper "
                      f"{table.protocol[key]}.")
     return notes

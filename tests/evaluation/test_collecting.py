@@ -42,7 +42,8 @@ def starts_of(images, starts):
 
 
 def run(images, extractor, **options):
-    return collect(images, Passes(extractor, batch_size=32), NEEDS, title="test", save_every_seconds=0, progress=False, **options)
+    passes = Passes(extractor, batch_size=32)
+    return collect(images, passes, NEEDS, title="test", save_every_seconds=0, progress=False, **options)
 
 
 @pytest.mark.parametrize("after", [1, 3])

@@ -68,6 +68,45 @@ def test_two_protocols_never_share_a_table(run):
         paper_table("sagan_table1", folders)
 
 
+def test_a_column_of_a_class_takes_that_class_by_name_or_synset(run, tmp_path):
+    by_class = [10.0 * i for i in range(4)]
+    for name, classes in (("sagan_128", ["n00000000", "n01443537", "n09288635", "n0"]),
+                          ("sngan_projection_128", ["cat", "dog", "goldfish", "cow"])):
+        run(name, (9, {"intra_fid_by_class": by_class}))
+        (tmp_path / name / "run.json").write_text(json.dumps({"data": {"class_names": classes}}))
+    text = paper_table("sagan_figure6", [str(tmp_path / "sagan_128"), str(tmp_path / "sngan_projection_128")])
+    assert "| goldfish, measured (paper) |" in text
+    cells = row(text, "sagan_128")
+    assert (cells[0], cells[1], cells[6], cells[-1]) == ("10 (44.4)", "missing (53)", "20 (21.6)", "9")
+    assert row(text, "sngan_projection_128")[0] == "20 (58.1)"
+
+
+def test_truncated_samples_have_tables_of_their_own(run):
+    folder = run("sagan_128", (9, {"fid": 30.0}))
+    with open(f"{folder}/metrics.jsonl", "a") as file:
+        file.write(json.dumps({"fid": 5.0, "protocol": {**PROTOCOL, "step": 9, "truncation": 0.5}}) + "\n")
+    assert row(paper_table("sagan_table2", [folder]), "sagan_128")[2] == "30 (18.65)"
+    assert row(runs_table([folder], ["fid"]), "sagan_128") == ["30", "9"]
+    assert row(runs_table([folder], ["fid"], truncation=0.5), "sagan_128") == ["5", "9"]
+    assert row(runs_table([folder], ["fid"], step=8), "sagan_128") == ["missing", "-"]
+
+
+def test_a_curves_points_stand_beside_biggans(run):
+    points = {"no_truncation_fid": 9.0, "no_truncation_is": 90.0, "validation_is_fid": 11.0}
+    curve = {"truncation": [None, 1.0], "truncation_mode": "resampled", "statistics": "standing"}
+    folders = [run("biggan_128", (9, points), **curve), run("biggan_256", (9, points), resolution=256, **curve)]
+    text = paper_table("biggan_table2", folders)
+    expected = ["9 (8.7)", "90 (98.8)", "missing (7.7)", "missing (126.5)", "11 (9.6)", "missing (166.3)"]
+    assert row(text, "biggan_128")[:6] == expected and row(text, "biggan_256")[0] == "9 (8.7)"
+    assert "unconfirmed" in text and "NOT THE PAPER'S" not in text
+
+
+def test_other_statistics_are_another_protocol(run):
+    folders = [run("a", (9, {"fid": 1.0}), statistics="moving"), run("b", (9, {"fid": 2.0}), statistics="standing")]
+    with pytest.raises(ValueError, match="statistics='moving' and 'standing'"):
+        runs_table(folders, ["fid"])
+
+
 def test_unknown_tables_rows_and_runs_are_refused(run, tmp_path):
     with pytest.raises(ValueError, match="received --table=table9"):
         paper_table("table9", [])

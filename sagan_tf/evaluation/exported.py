@@ -1,0 +1,94 @@
+"""Samples of an exported generator: a SavedModel with the signature `generate`, measured with TensorFlow alone."""
+
+import json
+import pathlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.evaluation.features import directory_hash
+from sagan_tf.evaluation.image_sets import ImageSet, generated_images
+from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.evaluation.protocol import GeneratorFacts
+from sagan_tf.sampling.seeds import image_seeds
+
+BATCH = 64
+
+
+class ExportedSampler:
+    """Draws by a SavedModel's `generate`(seed int64 (B,), label int32 (B,), truncation float32 (B,)) -> uint8 images.
+
+    Image i of a set is that of the seed `image_seeds(seed, N)[i]`, as with the run that was exported.
+    """
+
+    def __init__(self, generate: Callable, *, truncation: float):
+        self._generate = generate
+        self._truncation = truncation
+
+    def batches(self, labels: np.ndarray, *, seed: int, start: int) -> Iterator[np.ndarray]:
+        """uint8 images (b,R,R,3) for labels (N,), from image `start` on."""
+        seeds = image_seeds(seed, len(labels))
+        for first in range(start, len(labels), BATCH):
+            rows = slice(first, first + BATCH)
+            inputs = {"seed": tf.constant(seeds[rows]), "label": tf.constant(labels[rows], tf.int32)}
+            inputs["truncation"] = tf.fill([len(labels[rows])], self._truncation)
+            yield self._generate(**inputs)["images"].numpy()
+
+
+def exported_samples(folder: str, options: EvaluationOptions) -> tuple[ImageSet, GeneratorFacts]:
+    """Samples of an export (its folder, or the one of its versions: then the newest), and what is known of it.
+
+    An export has its statistics baked in and cuts z by a mode of its own; `options.truncation` chooses the threshold.
+    Raises ValueError for a folder that isn't such an export, or options that it can't follow.
+    """
+    place = _newest_version(pathlib.Path(folder).expanduser())
+    known = _protocol(place)
+    cut = known["truncation_mode"] is not None
+    _check(options, known, place)
+    generate = tf.saved_model.load(str(place)).signatures["generate"]
+    facts = GeneratorFacts(
+        step=known["step"], weights=known["weights"], weights_hash=directory_hash(str(place)),
+        statistics=_statistics(known, options.truncation), standing_passes=known["standing_passes"],
+        truncation=options.truncation if cut else None, truncation_mode=known["truncation_mode"])
+    sampler = ExportedSampler(generate, truncation=options.truncation if cut else 1.0)
+    images = generated_images(lambda: sampler, count=options.n_samples, class_names=tuple(known["class_names"]),
+                              resolution=known["resolution"], seed=options.seed, name=f"saved-model:{place.name}",
+                              identity=repr(facts))
+    return images, facts
+
+
+def _newest_version(folder: pathlib.Path) -> pathlib.Path:
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    versions = [path for path in folder.glob("*/") if path.name.isdigit() and (path / "saved_model.pb").is_file()]
+    if not versions:
+        raise ValueError(f"--saved_model must be a folder with saved_model.pb, or with versions of it; received "
+                         f"{folder}. Write one with: python -m sagan_tf.export --run_dir=RUN --out=DIR")
+    return max(versions, key=lambda path: int(path.name))
+
+
+def _protocol(place: pathlib.Path) -> dict:
+    path = place / "assets" / "protocol.json"
+    if not path.is_file():
+        raise ValueError(f"an exported generator must have assets/protocol.json beside it; received {place} without. "
+                         "Export it again, or write its images to an .npz and measure these: --images=FILE.npz")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _check(options: EvaluationOptions, known: dict, place: pathlib.Path) -> None:
+    if options.statistics not in (None, known["statistics"]):
+        raise ValueError(f"an export's statistics are baked in; received statistics={options.statistics} for {place}, "
+                         f"which has {known['statistics']} ones. Leave it out, or export again.")
+    cut = known["truncation_mode"] is not None
+    if cut != (options.truncation is not None):
+        remedy = "Add --truncation=T, in (0, 2]." if cut else f"The prior {known['latent']} isn't cut: leave it out."
+        raise ValueError(f"an export is measured at the truncation that is given to it; received "
+                         f"truncation={options.truncation} for {place}. {remedy}")
+
+
+def _statistics(known: dict, threshold: float | None) -> str:
+    """Standing statistics of a threshold that wasn't baked in are interpolated, and say so."""
+    if known["statistics"] != "standing" or threshold is None or threshold in known["truncations"]:
+        return known["statistics"]
+    return "standing, interpolated"
