@@ -21,6 +21,9 @@ class Writer:
 
     Lines of steps after `step` belong to a past that was lost (the run goes on from an older checkpoint): they are
     cut off, so that every step stands once.
+
+    Raises (every method):
+      OSError, tf.errors.OpError: naming the file, if the disk is full.
     """
 
     def __init__(self, folder: Path, *, step: int = 0):
@@ -56,8 +59,11 @@ class Writer:
 
 
 def _append(path: Path, line: str) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a failed write doesn't know its file
 
 
 def _cut_after(path: Path, step: int) -> None:

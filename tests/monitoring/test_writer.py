@@ -1,10 +1,16 @@
 """Scalars stand once a step, also after a crash and a resume."""
 
+import errno
 import json
+import os
+from dataclasses import replace
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from sagan_tf.monitoring.distances import Distances
+from sagan_tf.monitoring.looks import Look, read_looks
 from sagan_tf.monitoring.writer import Writer
 
 
@@ -36,3 +42,27 @@ def test_tensorboard_gets_scalars_and_pictures(tmp_path):
         for value in event.summary.value
     ]
     assert values == [(3, "d_loss"), (3, "samples")]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path):
+    writer = Writer(tmp_path)
+    (tmp_path / "train.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device.*train\.jsonl") as raised:
+        writer.scalars(1, {"d_loss": 1.0})
+    assert raised.value.errno == errno.ENOSPC
+
+
+def test_looks_of_a_lost_past_are_cut_off_as_well(tmp_path):
+    look = Look(
+        step=10,
+        d_loss=1.0,
+        g_loss=1.0,
+        distances=Distances(overall=0.5, within_class=0.5, nearest=0.5, duplicates=0.0),
+        spectra={"generator.dense": [2.0]},
+    )
+    writer = Writer(tmp_path)
+    for step in (10, 20):
+        writer.look(replace(look, step=step))
+    Writer(tmp_path, step=10)
+    assert read_looks(tmp_path) == [look]
