@@ -33,13 +33,15 @@ def distributed_batches(
     settings: Experiment, examples: Examples, step: int, strategy: tf.distribute.Strategy
 ) -> Iterable:
     """The same on the strategy's devices, each of several hosts reading its own part alone."""
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)  # else shapes are not static
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy | tf.distribute.TPUStrategy):
         return strategy.experimental_distribute_dataset(batches_from(settings, examples, step))
 
     def on_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
         host, hosts = context.input_pipeline_id, context.num_input_pipelines
         share = context.get_per_replica_batch_size(settings.batch_size)
-        return batches_from(settings, examples, step, host=host, hosts=hosts).rebatch(share, drop_remainder=True)
+        rows = batches_from(settings, examples, step, host=host, hosts=hosts).rebatch(share, drop_remainder=True)
+        return rows.apply(endless)
 
     return strategy.distribute_datasets_from_function(on_host)
 

@@ -26,7 +26,7 @@ def training_batches(examples: Examples, *, resolution: int, batch_size: int, se
       start_batch: the number of batches that the run has had already.
       transform: crop, resize, flip and scale.
       host, hosts: this process's index among those that read, and their number. Together their batches n are one
-        host's batch n, noise included, unless the examples come from record files.
+        host's batch n with its rows dealt out, noise included, unless the examples come from record files.
       cache_bytes: sets whose resized images take no more than this are decoded once and kept; 0 never caches.
 
     Raises:

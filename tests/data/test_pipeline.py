@@ -89,6 +89,17 @@ def test_hosts_share_the_order_between_them():
     np.testing.assert_array_equal(np.stack(apart, axis=1).ravel(), together)
 
 
+def test_hosts_share_the_noise_between_them():
+    """Two hosts' batches of 4 are the rows of one host's batch of 8, flips and dequantization included."""
+    examples = ProceduralSource(n_examples=40).open(16)
+    together = batches(examples, 3, transform=ALL_SWITCHES)
+    for host in (0, 1):
+        apart = batches(examples, 3, batch_size=4, host=host, hosts=2, transform=ALL_SWITCHES)
+        for (images, labels), (all_images, all_labels) in zip(apart, together, strict=True):
+            np.testing.assert_array_equal(images, all_images[host::2])
+            np.testing.assert_array_equal(labels, all_labels[host::2])
+
+
 def test_flips_half_and_dequantizes_uniformly():
     examples = ProceduralSource(n_examples=500).open(16)
     plain = np.concatenate([x for x, _ in batches(examples, 50)])

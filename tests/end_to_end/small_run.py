@@ -1,0 +1,101 @@
+"""The verb `train` with all that it does, on a state of three small variables in place of the two networks.
+
+So a start takes seconds and not half a minute, and many interruptions can be tried. Run in processes forked from one
+that has imported TensorFlow: see `start` in conftest.py.
+"""
+
+import os
+import sys
+import time
+from types import SimpleNamespace
+
+import tensorflow as tf
+
+from sagan_tf import assembly, train
+
+SMALL = [
+    "--gin_file=gin/quickstart.gin",
+    *(
+        "--gin_bindings=" + binding
+        for binding in (
+            "ProceduralSource.n_examples=64",
+            "train.batch_size=4",
+            "train.steps_per_call=2",
+            "train.checkpoint_every=5",
+            "train.log_every=10",
+            "train.sample_every=0",
+            "Watching.every=0",
+            "train.evaluation=None",
+            "train.average=None",
+            "train.total_steps=40",
+        )
+    ),
+]
+
+
+class SmallState:
+    """A linear D with momentum, between the real images and the latents as fakes."""
+
+    def __init__(self, strategy):
+        with strategy.scope():
+            self.weights = tf.Variable(tf.zeros([32 * 32 * 3]), trainable=False)
+            self.momentum = tf.Variable(tf.zeros([32 * 32 * 3]), trainable=False)
+            self.step = tf.Variable(
+                0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+            )
+        self.generator = self.discriminator = SimpleNamespace(long_range=())
+
+    def variables(self):
+        return {"step": self.step, "weights": self.weights, "momentum": self.momentum}
+
+
+class SmallSteps:
+    tensor_names = ("d_loss",)
+
+    def __init__(self, state, draw, strategy, pause):
+        self.pause = pause
+
+        def replica_step(batch, step):
+            images, _ = batch
+            z, _ = draw(step, 0)
+            real = tf.reshape(images, [images.shape[0], -1])
+            fake = tf.tile(z, [1, real.shape[1] // z.shape[1]])
+            w, m = tf.convert_to_tensor(state.weights), tf.convert_to_tensor(state.momentum)
+            pull, push = tf.sigmoid(tf.linalg.matvec(real, w)) - 1, tf.sigmoid(tf.linalg.matvec(fake, w))
+            gradient = tf.reduce_mean(pull[:, None] * real, 0) + tf.reduce_mean(push[:, None] * fake, 0)
+            context = tf.distribute.get_replica_context()
+            m = 0.9 * m + context.all_reduce("SUM", gradient) / context.num_replicas_in_sync
+            tf.raw_ops.AssignVariableOp(resource=state.momentum.handle, value=m)
+            tf.raw_ops.AssignVariableOp(resource=state.weights.handle, value=w - 1e-3 * m)
+            return tf.reduce_mean(push)
+
+        @tf.function(autograph=False)
+        def steps(iterator, n):
+            def one(i, _):
+                loss = strategy.run(replica_step, args=(iterator.get_next(), state.step.read_value()))
+                state.step.assign_add(1)
+                return i + 1, strategy.reduce("MEAN", loss, axis=None)
+
+            return tf.while_loop(lambda i, _: i < n, one, (0, 0.0), parallel_iterations=1)[1]
+
+        self.steps = steps
+
+    def __call__(self, iterator, n):
+        time.sleep(self.pause)
+        loss = self.steps(iterator, n)
+        return {"d_loss": loss, "g_loss": loss, "skipped": tf.constant(0.0), "bad_tensor": tf.constant(-1.0)}
+
+
+def main(arguments, log, environment, pause):
+    """One command in a process of its own."""
+    os.environ.update(environment)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+
+    def steps_of(settings, gan, n_classes, strategy, noise=0):
+        return SmallSteps(gan, assembly.draw_of(settings, n_classes, noise), strategy, pause)
+
+    assembly.build = lambda settings, n_classes, strategy: SmallState(strategy)
+    assembly.steps_of = steps_of
+    sys.exit(train.main([*SMALL, *arguments]))

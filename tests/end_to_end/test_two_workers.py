@@ -1,0 +1,92 @@
+"""Two real processes that train together over loopback, and what becomes of them when one is killed or told to stop."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.training.checkpoints import CheckpointStore
+
+
+def state(run, step=40):
+    reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{step:08d}" / "state"))
+    return {name: reader.get_tensor(f"variables/{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in ("weights", "momentum")}
+
+
+def saved(run):
+    return CheckpointStore(run / "checkpoints").steps()
+
+
+def until_saved(run, step, processes):
+    while not saved(run) or saved(run)[-1] < step:
+        assert all(p.is_alive() for p in processes), "ended before its checkpoint"
+        time.sleep(0.01)
+
+
+def pair(start, cluster, run, **options):
+    return [start(run, name=f"worker{i}", environment=e, **options) for i, e in enumerate(cluster(2))]
+
+
+def exit_codes(processes, seconds=120):
+    for process in processes:
+        process.join(seconds)
+    return [process.exitcode for process in processes]
+
+
+def assert_close(run, other):
+    for name, value in state(other).items():
+        np.testing.assert_allclose(state(run)[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+        assert np.abs(value).max() > 1e-3
+
+
+def test_a_killed_worker_ends_both_and_all_go_on_to_an_undisturbed_runs_weights(start, cluster, tmp_path, undisturbed):
+    """Also: two workers of one replica each are one process with the whole batch."""
+    two = tmp_path / "two"
+    chief, victim = pair(start, cluster, two, pause=0.1)
+    until_saved(two, 10, [chief, victim])
+    victim.kill()
+    killed = time.monotonic()
+    assert exit_codes([chief]) == [75]
+    assert time.monotonic() - killed < 30
+    assert "error: worker 1 (127.0.0.1:" in (tmp_path / "worker0.log").read_text()
+
+    assert exit_codes(pair(start, cluster, two)) == [0, 0]
+    assert "Going on from step" in (tmp_path / "worker1.log").read_text()
+    assert_close(two, undisturbed)
+
+
+@pytest.mark.parametrize("told", [0, pytest.param(1, marks=pytest.mark.slow(reason="as for worker 0, seconds more"))])
+def test_a_signal_to_one_of_two_stops_both_at_the_same_step(start, cluster, tmp_path, undisturbed, told):
+    two = tmp_path / "two"
+    workers = pair(start, cluster, two, pause=0.1)
+    until_saved(two, 5, workers)
+    os.kill(workers[told].pid, signal.SIGTERM)
+    assert exit_codes(workers) == [75, 75]
+    stopped = saved(two)[-1]
+    assert 5 <= stopped < 40
+
+    assert exit_codes([start(two, "--strategy=cpu")]) == [0]  # one process goes on with what two began
+    assert f"Going on from step {stopped}" in (tmp_path / "train.log").read_text()
+    assert_close(two, undisturbed)
+
+
+@pytest.mark.slow(reason="waits for what never comes")
+def test_a_chief_that_is_killed_or_stopped_ends_the_other(start, cluster, tmp_path):
+    for number, name in ((signal.SIGKILL, "killed"), (signal.SIGSTOP, "stopped")):
+        run = tmp_path / name
+        chief, other = pair(start, cluster, run, pause=0.1)
+        until_saved(run, 5, [chief, other])
+        os.kill(chief.pid, number)
+        assert exit_codes([other]) == [75]
+        assert "error: worker 0 (127.0.0.1:" in (tmp_path / "worker1.log").read_text()
+        (tmp_path / "worker1.log").unlink()
+        chief.kill()
+
+
+def test_a_worker_whose_peer_never_starts_says_so_and_leaves(start, cluster, tmp_path):
+    (alone, _) = cluster(2)
+    assert exit_codes([start(tmp_path / "run", "--wait_for_workers=1", environment=alone)]) == [75]
+    assert "worker 1 (127.0.0.1:" in (tmp_path / "train.log").read_text() and not (tmp_path / "run").exists()
