@@ -24,6 +24,8 @@ from sagan_tf.training.checkpoints import CheckpointError
 from sagan_tf.training.durable import no_room
 from sagan_tf.training.strategy import StrategyError, create_strategy
 
+IMAGES_A_WRITE = 1024
+
 
 def parse_classes(text: str | None, model: TrainedModel) -> list[int]:
     """ "3,7" or "cat,dog" (or both, or a name with commas in it) to indices; None to all classes.
@@ -61,13 +63,13 @@ def drawn(sampler: Sampler, seeds: np.ndarray, labels: np.ndarray, start: int = 
 
 
 def store(target: PngFolder | NpzFile, plan: dict, sampler: Sampler, seeds: np.ndarray, labels: np.ndarray) -> Path:
-    """Draws what is not there yet and writes it as it comes, about 1,000 images at a time."""
+    """Draws what is not there yet and writes it as it comes, about IMAGES_A_WRITE at a time."""
     there = target.begin(plan)
     first = there if there == len(labels) else there // sampler.batch_size * sampler.batch_size
     if first:
         print(f"Going on after {first} images that are there.", file=sys.stderr)
     batches = drawn(sampler, seeds, labels, first)
-    while part := list(itertools.islice(batches, max(1, 1024 // sampler.batch_size))):
+    while part := list(itertools.islice(batches, max(1, IMAGES_A_WRITE // sampler.batch_size))):
         images = np.concatenate(part)
         target.write(first, images)
         first += len(images)

@@ -46,3 +46,47 @@ def unallocated():
     patch.setattr(initializers, "scaled", lambda initializer, gain: initializer)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """A run of four steps of a tiny SAGAN with attention at 8x8 in both networks, gammas far from zero, on 64 images.
+
+    For whoever only reads it; who writes copies it.
+    """
+    from sagan_tf import train
+
+    bindings = (
+        "families.sagan.width=4", "families.sagan.discriminator_width=8", "families.sagan.z_dim=8",
+        "families.sagan.attention=(8,)", "ProceduralSource.n_examples=64", "TwoTimescaleAdam.g_learning_rate=0.05",
+        "TwoTimescaleAdam.d_learning_rate=0.05", "train.batch_size=4", "train.total_steps=4", "train.sample_every=2",
+        "train.steps_per_call=2", "train.checkpoint_every=2", "train.log_every=2", "Watching.every=2",
+        "train.evaluation=None", "train.average=None",
+    )  # fmt: skip
+    run = tmp_path_factory.mktemp("tiny") / "run"
+    flags = ["--gin_file=gin/quickstart.gin", *("--gin_bindings=" + binding for binding in bindings)]
+    assert train.main([*flags, f"--run_dir={run}"]) == 0
+    return run
+
+
+@pytest.fixture(scope="session")
+def drawable_run(tmp_path_factory):
+    """The directory of a run of small networks at step 3: raw and averaged weights, never trained, that draw images."""
+    from sagan_tf import experiment
+    from sagan_tf.layers.naming import named_variables
+    from sagan_tf.models.generator import Generator
+    from sagan_tf.run_directory import RunDirectory
+    from sagan_tf.sampling.standing_statistics import StandingStatistics
+
+    bindings = ["families.sagan.width = 4", "families.sagan.z_dim = 8", "families.sagan.attention = (8,)"]
+    loaded = experiment.load(["gin/quickstart.gin"], [*bindings, "ProceduralSource.n_examples = 40"])
+    run = RunDirectory(tmp_path_factory.mktemp("drawable") / "run")
+    run.prepare(loaded, loaded.value.data.open(32))
+    saved = {}
+    for group, seed in (("generator", 1), ("average", 2)):
+        network = Generator(run.spec(), numerics=loaded.value.numerics, seed=seed)
+        StandingStatistics(passes=2).gather(network)
+        named_variables(network)["long_range.0.gamma"].assign(0.5)
+        saved |= {f"{group}.{name}": variable for name, variable in named_variables(network).items()}
+    run.checkpoints().save(saved, 3)
+    return run.path

@@ -1,0 +1,72 @@
+"""Images on disk are whole or not there, go on after an interruption, and never mix two plans."""
+
+import errno
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sagan_tf.sampling.stored_images import NpzFile, PlanError, PngFolder
+
+LABELS = np.asarray([0, 0, 1, 1, 2], np.int32)
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), np.uint8)
+
+
+def test_parts_become_the_file_that_numpy_would_have_written(tmp_path):
+    first = NpzFile(tmp_path / "deep" / "a.npz", LABELS, 4)
+    assert first.begin({"seed": 1}) == 0
+    first.write(0, IMAGES[:2])
+    again = NpzFile(tmp_path / "deep" / "a.npz", LABELS, 4)
+    assert again.begin({"seed": 1}) == 2
+    again.write(2, IMAGES[2:])
+    again.write(2, IMAGES[2:])
+    assert again.begin({"seed": 1}) == 5
+    path = again.finish()
+    with np.load(path, allow_pickle=False) as file:
+        assert file.files == ["arr_0", "labels"]
+        np.testing.assert_array_equal(file["arr_0"], IMAGES)
+        np.testing.assert_array_equal(file["labels"], LABELS)
+    assert [p.name for p in path.parent.iterdir()] == ["a.npz"]
+
+
+def test_parts_of_another_plan_are_thrown_away(tmp_path):
+    file = NpzFile(tmp_path / "a.npz", LABELS, 4)
+    file.begin({"seed": 1})
+    file.write(0, IMAGES[:2])
+    assert file.begin({"seed": 2}) == 0
+
+
+def test_a_part_that_fails_half_way_is_not_counted(tmp_path, monkeypatch):
+    file = NpzFile(tmp_path / "a.npz", LABELS, 4)
+    file.begin({})
+
+    def full(opened, array):
+        opened.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        file.write(0, IMAGES[:2])
+    assert file.begin({}) == 0
+
+
+def test_a_folder_goes_on_at_the_first_file_that_is_not_there(tmp_path):
+    folder = PngFolder(tmp_path, ["a b/c", "é", "c", "c", "c"])
+    assert folder.begin({"seed": 1}) == 0
+    folder.write(0, IMAGES[:3])
+    assert folder.begin({"seed": 1}) == 3
+    folder.write(3, IMAGES[3:])
+    assert folder.finish() == tmp_path and folder.begin({"seed": 1}) == 5
+    names = sorted(p.name for p in tmp_path.glob("*"))
+    assert names == ["00000_a_b_c.png", "00001_é.png", "00002_c.png", "00003_c.png", "00004_c.png", "sampled.json"]
+    np.testing.assert_array_equal([np.asarray(Image.open(tmp_path / name)) for name in names[:5]], IMAGES)
+    (tmp_path / names[1]).unlink()
+    assert folder.begin({"seed": 1}) == 1
+
+
+def test_a_folder_of_another_plan_is_refused(tmp_path):
+    folder = PngFolder(tmp_path, ["a"] * 5)
+    folder.begin({"seed": 1})
+    folder.write(0, IMAGES[:1])
+    with pytest.raises(PlanError, match="must be a new folder or one of this very sampling"):
+        folder.begin({"seed": 2})

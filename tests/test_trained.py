@@ -1,0 +1,67 @@
+"""sagan_tf.load: three lines to images, each by its class and seed."""
+
+import numpy as np
+import pytest
+
+import sagan_tf
+from sagan_tf.run_directory import RunError
+from sagan_tf.sampling.sampler import Truncation
+
+
+@pytest.fixture(scope="module")
+def model(drawable_run):
+    return sagan_tf.load(drawable_run, statistics="moving")
+
+
+def test_three_lines_to_images(model):
+    images = model.images([3, "dots", "3"], seed=7)
+    assert images.shape == (3, 32, 32, 3) and images.dtype == np.uint8 and images.std() > 1
+    assert model.class_names[2:4] == ("dots", "bricks") and model.step == 3
+    np.testing.assert_array_equal(model.images([3], seeds=[7 * 2**32])[0], images[0])
+    np.testing.assert_array_equal(model.images(["bricks"], seeds=[7 * 2**32 + 2])[0], images[2])
+    assert np.abs(images[0].astype(int) - images[2]).max() > 0
+    assert model.images([]).shape == (0, 32, 32, 3)
+
+
+@pytest.mark.parametrize("truncation", [None, 0.5, Truncation(threshold=0.5, mode="scaled")])
+def test_an_image_is_the_networks_of_its_z(model, truncation):
+    z = model.z([4, 5], truncation=truncation)
+    images = model.generate(z, [1, 2], truncation=truncation)
+    assert images.shape == (2, 32, 32, 3) and images.dtype == np.float32 and np.abs(images).max() <= 1
+    pixels = np.round(np.clip((images + 1) * 127.5, 0, 255)).astype(np.uint8)
+    np.testing.assert_array_equal(model.images([1, 2], seeds=[4, 5], truncation=truncation), pixels)
+    live = model.generator(z, np.asarray([1, 2], np.int32), training=False)
+    np.testing.assert_allclose(images, live, atol=2e-6)
+
+
+def test_the_average_is_the_default_and_the_raw_weights_are_others(drawable_run, model):
+    raw = sagan_tf.load(drawable_run, average=False, statistics="moving")
+    assert (model.averaged, raw.averaged) == (True, False)
+    assert np.abs(raw.images([0]).astype(int) - model.images([0])).max() > 0
+
+
+def test_statistics_follow_the_truncation_unless_they_are_said(drawable_run, model):
+    free = sagan_tf.load(drawable_run)
+    cut = Truncation(threshold=0.5)
+    assert [free.statistics(None), free.statistics(cut)] == ["moving", "standing"]
+    assert [model.statistics(None), model.statistics(cut)] == ["moving", "moving"]
+
+
+def test_attention_is_there_by_layer(model):
+    (name, values), = model.attention(model.z([1, 2]), [0, "dots"]).items()
+    assert name == "attention_8" and values.shape == (2, 8, 8, 4, 4)
+    np.testing.assert_allclose(values.sum((3, 4)), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("word", ["dot", 10, "-1", -1])
+def test_a_class_that_is_not_there_is_refused(model, word):
+    with pytest.raises(RunError, match="classes must be names or indices of this run's 10 classes") as error:
+        model.images([word])
+    assert ("Did you mean dots?" in str(error.value)) == (word == "dot")
+
+
+def test_seeds_and_classes_must_be_as_many(model):
+    with pytest.raises(ValueError, match="received 2 seeds for 1 labels"):
+        model.images([0], seeds=[1, 2])
+    with pytest.raises(ValueError, match=r"z must have the shape \(1, 8\); received shape \(1, 9\)"):
+        model.generate(np.zeros([1, 9]), [0])
