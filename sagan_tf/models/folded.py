@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from sagan_tf.layers.batch_norm import BatchNorm
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
+from sagan_tf.layers.copies import copy_with
 from sagan_tf.layers.folded import constant, fold_linear, fold_norm
 from sagan_tf.layers.linear import KernelLayer
 from sagan_tf.layers.naming import as_variable
@@ -30,40 +31,16 @@ def fold(generator: Generator, statistics: Mapping[Layer, Layer] | None = None) 
     Raises:
       ValueError: when called with training=True.
     """
-    return _copy(generator, generator.numerics.dtype, statistics or {})
+    dtype = generator.numerics.dtype
 
+    def folded(copy: Layer, name: str, value: Any) -> Any:
+        if isinstance(value, SpectralNorm | KernelLayer):
+            return fold_linear(value, dtype)
+        if isinstance(value, BatchNorm | ConditionalBatchNorm) and value.statistics.inference == "moving":
+            return fold_norm(value)
+        if isinstance(value, Layer):
+            return copy_with(value, folded)
+        variable = as_variable(value)
+        return value if variable is None else constant(copy, name, tf.convert_to_tensor(variable))
 
-def _fold(layer: Layer, dtype: tf.DType, statistics: Mapping[Layer, Layer]) -> Layer:
-    """The folded form of one layer; dtype: of the maps."""
-    if layer in statistics:
-        return statistics[layer]
-    if isinstance(layer, SpectralNorm | KernelLayer):
-        return fold_linear(layer, dtype)
-    norm = isinstance(layer, BatchNorm | ConditionalBatchNorm)
-    if norm and layer.statistics.inference == "moving" and layer.statistics not in statistics:
-        return fold_norm(layer)
-    return _copy(layer, dtype, statistics)
-
-
-def _copy(layer: Layer, dtype: tf.DType, statistics: Mapping[Layer, Layer]) -> Layer:
-    """A layer of the same class with its attributes folded, without running its constructor."""
-    copy = type(layer).__new__(type(layer))
-    if isinstance(layer, tf.keras.Model):
-        tf.keras.Model.__init__(copy, name=layer.name)
-    else:
-        Layer.__init__(copy, autocast=False)
-    for name, value in vars(layer).items():
-        if not name.startswith("_") and name not in vars(copy):
-            setattr(copy, name, _folded_attribute(copy, name, value, dtype, statistics))
-    copy.built = True
-    return copy
-
-
-def _folded_attribute(copy: Layer, name: str, value: Any, dtype: tf.DType, statistics: Mapping[Layer, Layer]) -> Any:
-    if isinstance(value, Layer):
-        return _fold(value, dtype, statistics)
-    if isinstance(value, list):
-        return [None if layer is None else _fold(layer, dtype, statistics) for layer in value]
-    if (variable := as_variable(value)) is not None:
-        return constant(copy, name, tf.convert_to_tensor(variable))
-    return value
+    return copy_with(generator, folded)

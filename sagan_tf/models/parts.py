@@ -27,6 +27,8 @@ class Numerics:
     resampling: form of the convolutions beside up- and downsampling: "fused", "plain", or "auto", by size.
     attention: "plain" holds each attention's whole map; "blocked" computes it in blocks of queries, and again in the
       gradient; "auto" chooses by the map's size.
+    recompute: "none", or "blocks" to keep only what goes into each block, and compute its inside again for the
+      gradient: less memory for a third more work.
 
     Raises:
       ValueError: for any other name.
@@ -35,6 +37,7 @@ class Numerics:
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     resampling: Literal["auto", "plain", "fused"] = "auto"
     attention: Literal["auto", "plain", "blocked"] = "auto"
+    recompute: Literal["none", "blocks"] = "none"
 
     def __post_init__(self):
         if self.precision not in ("float32", "bfloat16", "float16"):
@@ -45,6 +48,8 @@ class Numerics:
             raise ValueError(f"resampling must be 'auto', 'plain' or 'fused'; received resampling={self.resampling!r}.")
         if self.attention not in ("auto", "plain", "blocked"):
             raise ValueError(f"attention must be 'auto', 'plain' or 'blocked'; received attention={self.attention!r}.")
+        if self.recompute not in ("none", "blocks"):
+            raise ValueError(f"recompute must be 'none' or 'blocks'; received recompute={self.recompute!r}.")
 
     @property
     def dtype(self) -> tf.DType:

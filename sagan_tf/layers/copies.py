@@ -1,0 +1,30 @@
+"""A layer's likeness: an object of the same class and structure, with other things in the place of its weights."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+Layer = tf.keras.layers.Layer
+
+
+def copy_with(layer: Layer, change: Callable[[Layer, str, Any], Any]) -> Layer:
+    """A layer of the same class whose public attributes are change(copy, name, value); no constructor is run.
+
+    That suffices because all state is reachable by public attributes (naming.py), and calling needs nothing else. In
+    lists, `change` is applied to each entry.
+    """
+    copy = type(layer).__new__(type(layer))
+    if isinstance(layer, tf.keras.Model):
+        tf.keras.Model.__init__(copy, name=layer.name)
+    else:
+        Layer.__init__(copy, autocast=False, name=layer.name)
+    for name, value in vars(layer).items():
+        if name.startswith("_") or name in vars(copy):
+            continue
+        if isinstance(value, list):
+            setattr(copy, name, [change(copy, name, item) for item in value])
+        else:
+            setattr(copy, name, change(copy, name, value))
+    copy.built = True
+    return copy

@@ -1,0 +1,48 @@
+"""The all-reduces that the description foretells are those of the traced step on two replicas."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from sagan_tf import assembly, experiment
+from sagan_tf.models import families
+from sagan_tf.models.traffic import step_traffic
+
+TINY = ["families.biggan.width=8", "train.batch_size=4", "train.discriminator_steps=1"]
+
+
+@pytest.fixture(scope="module")
+def scaling():
+    specification = importlib.util.spec_from_file_location(
+        "scaling", Path(__file__).parents[2] / "benchmarks" / "scaling.py"
+    )
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_by_hand():
+    spec = families.sagan(32, width=8, attention=()).with_classes(10)
+    one, two = step_traffic(spec), step_traffic(spec, discriminator_steps=2)
+    # seven norms of 32 channels, a mean and a mean square each, in the two passes of a step
+    assert (one.updates, one.norm_reductions, one.norm_bytes) == (2, 14, 14 * 2 * 32 * 4)
+    assert two.gradient_bytes - one.gradient_bytes == 4 * spec.discriminator_parameters
+    assert two.norm_reductions == 21
+    assert one.ring_bytes(1) == 0
+    assert one.ring_bytes(4) == 1.5 * (one.gradient_bytes + one.norm_bytes)
+
+
+def test_the_traced_step(mirrored, scaling):
+    settings = experiment.load(["gin/biggan_cifar10.gin", "gin/data/procedural.gin"], TINY).value
+    examples = settings.data.open(32)
+    gan = assembly.build(settings, 10, mirrored)
+    steps = assembly.steps_of(settings, gan, 10, mirrored)
+    batches = iter(assembly.distributed_batches(settings, examples, 0, mirrored))
+    number, values = scaling.reductions(steps.get_concrete_function(batches, tf.constant(1)))
+    traffic = step_traffic(gan.spec)
+    assert gan.spec.cross_replica_norm and traffic.norm_reductions == 3 * 7
+    assert number == traffic.updates + traffic.norm_reductions
+    # beside the gradients and the statistics each update sums its loss
+    assert 4 * (values - traffic.updates) == traffic.gradient_bytes + traffic.norm_bytes
