@@ -4,7 +4,9 @@
     run.json                    data set (name, fingerprint, class names), commands, versions
     architecture.txt            both nets' tables
     checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
+    checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (selection.py, watching.py)
     train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
+    looks.jsonl                 singular values, distances of samples, signs of collapse (monitoring/looks.py)
     samples/step-*.png          sheets with a row a class
     tensorboard/                the same for TensorBoard
 """
@@ -150,7 +152,7 @@ class RunDirectory:
 
     def weights_hash(self, step: int) -> str:
         """The hash of a checkpoint's manifest, which holds the hash of every file of weights."""
-        return hashlib.sha256((self.checkpoints().path(step) / "manifest.json").read_bytes()).hexdigest()[:16]
+        return hashlib.sha256((self.checkpoints().find(step) / "manifest.json").read_bytes()).hexdigest()[:16]
 
     def generator(
         self, *, average: bool | None = None, step: int | None = None, statistics: Statistics | None = None

@@ -129,7 +129,8 @@ def report(look: Look, before: list[Look], store: CheckpointStore, *, stop: bool
     if steps:
         step = max((s for s in steps if s <= healthy), default=steps[0])
         path = store.keep_apart(step, BEFORE_COLLAPSE, why=seen)
-        kept = f"The checkpoint {'from before' if step <= healthy else 'nearest to it'} is kept in {path}"
+        which = "from before" if step <= healthy else "nearest to it"
+        kept = f"The checkpoint {which} is kept in {path} (--step={step} samples it)"
     if stop:
         raise collapse.CollapseError(f"{seen}. {kept}.")
     store.say(f"Warning: {seen}. {kept}.")

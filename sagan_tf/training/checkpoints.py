@@ -123,6 +123,11 @@ class CheckpointStore:
         """What `keep_apart` keeps under this name, to be read as any other."""
         return CheckpointStore(self.folder / name, say=self.say)
 
+    def find(self, step: int) -> Path:
+        """Where the checkpoint of a step lies: among the last ones, or kept apart."""
+        places = (self.path(step), *sorted(self.folder.glob(f"*/{self.path(step).name}")))
+        return next((place for place in places if place.exists()), self.path(step))
+
     def kept(self, name: str) -> Kept | None:
         """Why which step is kept apart; None if there is none."""
         path = self.folder / name / _KEPT
@@ -142,10 +147,10 @@ class CheckpointStore:
         steps = [step] if step is not None else self.steps()[::-1]
         for candidate in steps:
             try:
-                self._read(self.path(candidate), variables)
+                self._read(self.find(candidate), variables)
                 return candidate
             except _DAMAGE as error:
-                self.say(f"Checkpoint {self.path(candidate)} can't be used: {str(error).splitlines()[0][:200]}")
+                self.say(f"Checkpoint {self.find(candidate)} can't be used: {str(error).splitlines()[0][:200]}")
                 if quarantine and self.path(candidate).exists():
                     self._set_aside(self.path(candidate))
         if steps or list(self.folder.glob("*.bad")):
