@@ -1,6 +1,7 @@
 """`python -m sagan_tf.explore --run_dir=RUN`: a local page to move between images and see where each pixel looks."""
 
 import argparse
+import contextlib
 import socket
 import sys
 from collections.abc import Sequence
@@ -130,8 +131,9 @@ def serve(stage: Stage, *, host: str, port: int, show: bool) -> None:
         await Page(ui, run, stage).refresh()
 
     print(f"http://{host}:{port}   (Ctrl-C ends)", flush=True)
-    ui.run(page, host=host, port=port, title="sagan_tf", dark=None, reload=False, show=show, favicon="",
-           show_welcome_message=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        ui.run(page, host=host, port=port, title="sagan_tf", dark=None, reload=False, show=show,
+               show_welcome_message=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -140,10 +140,12 @@ def truncation(model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[
                       rows=[model.class_names[label] for label in labels], side=64)
 
 
-def nearest_images(model: TrainedModel, labels: np.ndarray, *, seed: int = 0, count: int = 4) -> ImageTable:
-    """A row a label: the sample, its nearest training images in pixels, and in the features of the run's extractor."""
+def nearest_images(model: TrainedModel, labels: np.ndarray, *, seed: int = 0, count: int = 4,
+                   extractor: str | None = None) -> ImageTable:
+    """A row a label: the sample, its nearest training images in pixels, and in an extractor's features (the run's)."""
     samples = model.images(labels.tolist(), seed=seed)
     options = model.run.experiment().evaluation or EvaluationOptions()
+    options = dataclasses.replace(options, extractor=extractor or options.extractor)
     yardstick = run_yardstick(model.run, options)
     spaces = {"pixels": neighbors.pixels, "features": lambda x: yardstick.extractor(tf.constant(x))[0].numpy()}
     total = -(-yardstick.real.count // options.batch_size)

@@ -49,7 +49,8 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
 
 def neighbors(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
-    table = pictures.nearest_images(model, _labels(flags, model), seed=flags.seed, count=flags.count)
+    table = pictures.nearest_images(model, _labels(flags, model), seed=flags.seed, count=flags.count,
+                                    extractor=flags.extractor)
     return [grids.save(table.draw(), _out(flags))]
 
 
@@ -134,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs["interpolate"].add_argument("--frames", type=int, default=25, help="of the animation, one way")
     verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".webp or .gif; by default beside the sheet")
     verbs["neighbors"].add_argument("--count", type=int, default=4, help="neighbors a sample")
+    verbs["neighbors"].add_argument("--extractor", metavar="NAME", help="of features, as in evaluate: auto, inception, "
+                                    "dataset, or a SavedModel's folder; by default the run's")
     verbs["truncation"].add_argument("--thresholds", type=_thresholds, default=[2.0, 1.5, 1.0, 0.5, 0.04],
                                      metavar="2,1,0.5")
     verbs["truncation"].add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")

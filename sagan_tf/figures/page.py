@@ -92,5 +92,6 @@ def data_uri(image: Image.Image, kind: str = "png", quality: int = 82) -> str:
 
 
 def _img(path: Path, said: str, shown: bool = True) -> str:
-    source = data_uri(Image.open(path), "webp")
+    with Image.open(path) as image:
+        source = data_uri(image, "webp")
     return f'<img class="{"shown" if shown else ""}" alt="{html.escape(said)}" src="{source}">'

@@ -1,0 +1,31 @@
+import pytest
+
+from sagan_tf.figures.records import names_of, read_lines, series, spectra_of
+
+
+def test_lines_are_read_and_one_that_is_being_written_is_left_out(tmp_path):
+    path = tmp_path / "train.jsonl"
+    assert read_lines(path) == []
+    path.write_text('{"step": 1, "d_loss": 2.0}\n{"step": 2, "d_l')
+    assert read_lines(path) == [{"step": 1, "d_loss": 2.0}]
+
+
+def test_a_broken_line_is_named(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"step": 1}\noops\n{"step": 3}\n')
+    with pytest.raises(ValueError, match="line 2: 'oops'"):
+        read_lines(path)
+
+
+def test_a_series_has_the_steps_where_it_was_written():
+    records = [{"step": 1, "a": 1.0}, {"step": 2, "a": None, "gamma/x": 3.0}, {"step": 3, "a": 5.0, "gamma/y": 1.0}]
+    assert series(records, "a") == ([1, 3], [1.0, 5.0])
+    assert names_of(records, "gamma/*") == ["gamma/x", "gamma/y"]
+
+
+def test_spectra_are_the_first_values_of_one_network_by_depth():
+    looks = [{"step": 5, "spectra": {"generator.b": [3.0, 2.0], "generator.a": [1.0], "discriminator.c": [9.0]}},
+             {"step": 10, "spectra": {"generator.b": [4.0, 2.0], "generator.a": [2.0], "discriminator.c": [8.0]}}]
+    assert list(spectra_of(looks, "generator").items()) == [
+        ("generator.b", ([5, 10], [3.0, 4.0])), ("generator.a", ([5, 10], [1.0, 2.0]))]
+    assert list(spectra_of(looks, "discriminator")) == ["discriminator.c"]

@@ -1,0 +1,49 @@
+import math
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from sagan_tf.figures.svg_chart import decades, line_chart, nice_ticks
+
+
+@pytest.mark.parametrize("low, high, count, ticks", [
+    (0, 1, 5, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+    (0, 1600, 5, [0, 500, 1000, 1500, 2000]),
+    (-0.3, 2.1, 4, [-1, 0, 1, 2, 3]),
+    (2, 2, 4, [1.8, 1.9, 2.0, 2.1, 2.2]),
+])
+def test_ticks_are_round_and_enclose_the_numbers(low, high, count, ticks):
+    assert nice_ticks(low, high, count) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize("low, high, ticks", [(0.5, 2000, [0.1, 1, 10, 100, 1000, 10000]), (1.5, 8, [1, 2, 5, 10]),
+                                              (3, 3, [2, 5]), (1, 1, [1, 10])])
+def test_logarithmic_ticks_enclose_the_numbers(low, high, ticks):
+    assert decades(low, high) == pytest.approx(ticks)
+
+
+def points(chart):
+    svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", chart).group())
+    return [[tuple(map(float, point.split(","))) for point in line.get("points").split()]
+            for line in svg.iter("polyline")]
+
+
+def test_lines_lie_where_their_numbers_are():
+    (line,) = points(line_chart({"loss": ([0, 50, 100], [0.0, 1.0, 0.5])}, title="Losses"))
+    assert line == [(52.0, 214.0), (251.0, 10.0), (450.0, 112.0)]
+
+
+def test_a_logarithmic_axis_has_equal_factors_at_equal_distances():
+    (line,) = points(line_chart({"s": ([0, 1, 2], [1.0, 100.0, 10000.0])}, title="t", logarithmic=True))
+    assert [y for _, y in line] == [214.0, 112.0, 10.0]
+
+
+def test_what_is_not_finite_is_left_out_and_names_are_escaped():
+    chart = line_chart({"a<b": ([1, 2, 3], [1.0, math.nan, 2.0]), "none": ([1], [math.inf])}, title="x & y")
+    assert len(points(chart)) == 1 and len(points(chart)[0]) == 2
+    assert "a&lt;b" in chart and "x &amp; y" in chart and "none" not in chart
+
+
+def test_no_numbers_make_no_chart():
+    assert line_chart({}, title="t") == ""
