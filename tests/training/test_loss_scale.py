@@ -1,0 +1,58 @@
+"""float16's loss scale: its path, what it is divided out of, and what a step beyond its range leaves alone."""
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.training.loss_scale import INITIAL, LossScale
+from sagan_tf.training.optimizers import TwoTimescaleAdam
+
+
+def test_it_doubles_after_so_many_good_updates_and_halves_down_to_one_after_each_bad():
+    scale = LossScale(initial=4.0, growth_every=2)
+    path = []
+    for ok in (True, True, True, False, True, False, False, False, True):
+        scale.update(tf.constant(ok))
+        path.append(tuple(int(v) for v in scale.variables().values()))
+    assert path == [
+        (4, 1, 0), (8, 0, 0), (8, 1, 0), (4, 0, 1), (4, 1, 1), (2, 0, 2), (1, 0, 3), (1, 0, 4), (1, 1, 4),
+    ]  # fmt: skip
+
+
+def in_float16(tiny, **options):
+    """With a scale that fits at once; from the initial one, the first steps would look for it."""
+    gan = tiny.make(precision="float16", **options)
+    for optimizer in (gan.d_optimizer, gan.g_optimizer):
+        assert float(optimizer.loss_scale.scale) == INITIAL
+        optimizer.loss_scale.scale.assign(256.0)
+    return gan
+
+
+def test_float16_updates_are_float32s_to_its_precision(tiny):
+    half, full = in_float16(tiny), tiny.make()
+    start = tiny.values(full)
+    logs = tiny.step(half), tiny.step(full)
+    assert logs[0]["skipped"] == 0 and logs[0]["g_loss_scale"] == logs[0]["d_loss_scale"] == 256
+    for name in ("d_gradient_norm", "g_gradient_norm", "d_loss"):
+        np.testing.assert_allclose(logs[0][name], logs[1][name], rtol=0.02, err_msg=name)
+    name = "discriminator.blocks.0.conv_2.layer.kernel"
+    moved = [tiny.values(gan)[name] - start[name] for gan in (half, full)]
+    assert np.linalg.norm(moved[0] - moved[1]) < 0.05 * np.linalg.norm(moved[1])
+    state = {n for n in half.variables() if "loss_scale" in n}
+    assert state == {f"{a}_optimizer.loss_scale.{b}" for a in "gd" for b in ("scale", "good", "skipped")}
+    assert not [n for n in full.variables() if "loss_scale" in n]
+
+
+def test_beyond_its_range_the_update_is_skipped_the_scale_halves_and_adam_does_not_count_it(tiny):
+    """With beta_1 = 0 Adam's first counted update is lr sign(g), whatever was skipped before."""
+    gan = in_float16(tiny, optimizer=TwoTimescaleAdam(d_learning_rate=0.01, g_learning_rate=0.01))
+    gan.d_optimizer.loss_scale.scale.assign(2.0**60)
+    start = tiny.values(gan)
+    logs = tiny.step(gan)
+    after = tiny.values(gan)
+    assert logs["skipped"] == 1 and logs["d_loss_scale"] == 2.0**59 and logs["g_loss_scale"] == 256
+    for name in gan.d_variables:
+        np.testing.assert_array_equal(after[f"discriminator.{name}"], start[f"discriminator.{name}"], err_msg=name)
+    gan.d_optimizer.loss_scale.scale.assign(256.0)
+    tiny.step(gan, number=1)
+    kernel = "discriminator.head.dense.layer.kernel"
+    np.testing.assert_allclose(np.abs(tiny.values(gan)[kernel] - after[kernel]), 0.01, rtol=1e-3)

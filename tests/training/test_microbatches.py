@@ -1,0 +1,67 @@
+"""Gradient accumulation against the whole batch."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers import batch_norm
+from sagan_tf.objectives.objective import Objective
+from sagan_tf.training.microbatches import check_accumulation
+from sagan_tf.training.step import update_discriminator
+
+EVERYTHING = Objective(r1=0.5, dropout=0.3, orthogonal=1e-2)
+
+
+@pytest.fixture
+def no_moments(monkeypatch):
+    """Batch norm without moments: then nothing ties the rows of a batch together."""
+    monkeypatch.setattr(batch_norm, "local_moments", lambda x: (tf.zeros(x.shape[-1]), tf.ones(x.shape[-1])))
+
+
+def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_moments, tiny):
+    """Every penalty, dropout, u, slots and the average, over two steps; the microbatches in a loop on the device."""
+    whole, parts = tiny.make(), tiny.make()
+    start = tiny.values(whole)
+    logs = [tiny.step(whole, EVERYTHING, number=n) for n in (0, 1)]
+    steps, iterator = tiny.compiled(parts, EVERYTHING, microbatches=tiny.batch), tiny.batches()
+    found = [tiny.call(steps, iterator) for _ in logs]
+    for name, value in logs[1].items():
+        np.testing.assert_allclose(found[1][name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+    whole.step.assign(2)
+    tiny.assert_equal(whole, parts, rtol=1e-5, atol=1e-6)
+    moved = [np.abs(v - start[n]).max() for n, v in tiny.values(whole).items() if n.endswith("kernel")]
+    assert max(moved) > 1e-3
+
+
+def test_two_replicas_with_two_microbatches_each_are_the_whole_batch(no_moments, mirrored, tiny):
+    whole, replicas = tiny.make(), tiny.make(strategy=mirrored)
+    objective = Objective(dropout=0.3)
+    logs = tiny.step(whole, objective)
+    steps = tiny.compiled(replicas, objective, mirrored, microbatches=2)
+    for name, value in tiny.call(steps, tiny.batches(strategy=mirrored)).items():
+        np.testing.assert_allclose(value, logs[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    whole.step.assign(1)
+    tiny.assert_equal(whole, replicas, rtol=1e-5, atol=2e-6)
+
+
+def test_statistics_take_the_mean_of_the_microbatches_moments_and_u_moves_once(tiny):
+    """G's first norm sees the dense layer's output, which no norm comes before: its moments are known."""
+    gan, whole = tiny.make(), tiny.make()
+    x, y = (tf.constant(a[0]) for a in tiny.images())
+    fakes = tiny.draw()(tf.constant(0, tf.int64), 0)
+    halves = gan.generator.dense(fakes[0]).numpy().reshape(2, tiny.batch // 2 * 16, -1)
+    for made, microbatches in ((gan, 2), (whole, 1)):
+        update_discriminator(made, Objective(), (x, y), fakes, tf.constant(1), microbatches=microbatches)
+    found, expected = tiny.values(gan), tiny.values(whole)
+    statistics = "generator.blocks.0.norm_1.statistics."
+    np.testing.assert_allclose(found[statistics + "moving_mean"], 0.001 * halves.mean((0, 1)), rtol=1e-4, atol=1e-8)
+    variance = 0.999 + 0.001 * halves.var(1).mean(0)
+    np.testing.assert_allclose(found[statistics + "moving_variance"], variance, rtol=1e-6)
+    for name in (n for n in found if n.endswith(".u")):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_a_batch_that_can_not_be_cut_is_refused():
+    check_accumulation(4, 16, 2)
+    with pytest.raises(ValueError, match=r"batch_size=12 for 2 replica.*accumulation=4. Use a multiple of 8"):
+        check_accumulation(4, 12, 2)

@@ -1,0 +1,95 @@
+"""The whole call of several steps as one XLA program, without a host op; and XLA's numbers are the graph's."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf.objectives.objective import Objective
+from sagan_tf.objectives.singular_values import SigmaControl
+from sagan_tf.training.procedure import Procedure
+from sagan_tf.training.xla import check_xla, compiles
+
+CALLS = 3
+# XLA's own algorithms, which every backend expands; not calls of the host.
+EXPANDED = {"Qr", "ProductOfElementaryHouseholderReflectors"}
+# Between them: both conditionings, all heads, attention, both resampling forms, every penalty, all precisions.
+NETWORKS = {
+    "sagan": (
+        {"attention_g": (8,), "attention_d": (4,)},
+        Objective(r1=1.0, dropout=0.3),
+        {"precision": "bfloat16", "microbatches": 2},
+    ),
+    "biggan": (
+        {"conditioning": "shared", "hierarchical": True, "z_dim": 6},
+        Objective(orthogonal=1e-3, sigma=SigmaControl(value=0.5)),
+        {"resampling": "fused"},
+    ),
+    "acgan": (
+        {"head": "auxiliary", "spectral_norm_g": False},
+        Objective(loss="non_saturating"),
+        {"precision": "float16", "procedure": Procedure(generator_first=True, store_u_in_generator_step=True)},
+    ),
+}
+
+
+class Fed:
+    """An iterator over batches that are on the device already."""
+
+    def __init__(self, gan, x, y):
+        self.gan, self.x, self.y = gan, x, y
+
+    def get_next(self):
+        at = self.gan.step.read_value()
+        return tf.gather(self.x, at), tf.gather(self.y, at)
+
+
+def program(tiny, spec, objective, *, precision="float32", resampling="plain", **options):
+    """A call of several steps, loop included, as XLA's HLO."""
+    gan = tiny.make(spec=spec, precision=precision, resampling=resampling)
+    steps = tiny.compiled(gan, objective, xla=False, **options)
+    x, y = (tf.constant(a[:CALLS]) for a in tiny.images())
+
+    @tf.function(autograph=False, jit_compile=True)
+    def call(x, y):
+        return steps.python_function(Fed(gan, x, y), tf.constant(CALLS))
+
+    return call.experimental_get_compiler_ir(x, y)(stage="hlo")
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_call_of_several_steps_is_one_program_without_host_ops_or_dynamic_shapes(network, tiny):
+    change, objective, options = NETWORKS[network]
+    hlo = program(tiny, dataclasses.replace(tiny.spec, **change), objective, **options)
+    assert set(re.findall(r'custom_call_target="([^"]*)"', hlo)) <= EXPANDED
+    for word in ("infeed", "outfeed", "send", "recv", "send-done", "recv-done"):
+        assert not re.search(rf"\s{word}\(", hlo), word
+    assert not re.search(r"\[[^\]\s]*(<=|\?)", hlo)  # a bounded or unknown dimension
+    assert re.search(r"\swhile\(", hlo) and re.search(r"\sconvolution\(", hlo)
+    bits = {"bfloat16": "bf16", "float16": "f16"}.get(options.get("precision"))
+    assert bits is None or re.search(rf"= {bits}\[[^\n]*convolution\(", hlo)
+
+
+def test_xla_and_graph_agree_and_one_compilation_serves_all_lengths(tiny):
+    graph, compiled = tiny.make(), tiny.make()
+    steps, iterator = tiny.compiled(graph, xla=False), tiny.batches()
+    expected = [tiny.call(steps, iterator, n) for n in (1, 2)]
+    steps, iterator = tiny.compiled(compiled, xla=True), tiny.batches()
+    found = [tiny.call(steps, iterator, n) for n in (1, 2)]
+    assert steps.experimental_get_tracing_count() == 1
+    for name, value in expected[1].items():
+        np.testing.assert_allclose(found[1][name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+    tiny.assert_equal(graph, compiled, rtol=1e-4, atol=3e-5)
+
+
+def test_where_xla_compiles(mirrored):
+    one = tf.distribute.get_strategy()
+    assert compiles(True, one) and not compiles(False, one) and not compiles(False, mirrored)
+    assert not compiles("auto", mirrored)
+    assert compiles("auto", one) == bool(tf.config.list_physical_devices("GPU"))
+    with pytest.raises(ValueError, match=r"train\.xla=True for 2 replicas"):
+        compiles(True, mirrored)
+    with pytest.raises(ValueError, match=r"train\.xla must be True, False or 'auto'; received train\.xla='yes'"):
+        check_xla("yes")
