@@ -76,6 +76,8 @@ def test_train_jsonl_has_losses_gammas_and_the_pace(stopped):
     assert "images_per_second" not in lines[0]
     assert lines[1]["images_per_second"] == pytest.approx(4 / lines[1]["seconds_per_step"])
     assert {"d_loss", "g_loss", "logits_real", "logits_fake"} <= set(lines[0])
+    assert {"saturated_real", "saturated_fake", "d_gradient_norm", "g_learning_rate", "skipped"} <= set(lines[0])
+    assert "bad_tensor" not in lines[0]
 
 
 def test_a_look_holds_the_singular_values_of_the_stored_kernels(stopped, gan):
