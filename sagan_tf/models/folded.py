@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sagan_tf.layers.batch_norm import BatchNorm
+from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.copies import copy_with
 from sagan_tf.layers.folded import constant, fold_linear, fold_norm
@@ -31,15 +31,18 @@ def fold(generator: Generator, statistics: Mapping[Layer, Layer] | None = None) 
     Raises:
       ValueError: when called with training=True.
     """
-    dtype = generator.numerics.dtype
+    dtype, stand_ins = generator.numerics.dtype, statistics or {}
+
+    def is_constant(moments: BatchStatistics) -> bool:
+        return moments.inference == "moving" and moments not in stand_ins
 
     def folded(copy: Layer, name: str, value: Any) -> Any:
         if isinstance(value, SpectralNorm | KernelLayer):
             return fold_linear(value, dtype)
-        if isinstance(value, BatchNorm | ConditionalBatchNorm) and value.statistics.inference == "moving":
+        if isinstance(value, BatchNorm | ConditionalBatchNorm) and is_constant(value.statistics):
             return fold_norm(value)
         if isinstance(value, Layer):
-            return copy_with(value, folded)
+            return stand_ins[value] if value in stand_ins else copy_with(value, folded)
         variable = as_variable(value)
         return value if variable is None else constant(copy, name, tf.convert_to_tensor(variable))
 
