@@ -113,7 +113,7 @@ class SelfAttention(tf.keras.layers.Layer):
         """Query (B,H*W,.), key and value (B,M,.)."""
         query, key, value = (layer(x, training=training) for layer in (self.query, self.key, self.value))
         if self.form == "code":
-            key, value = (tf.nn.max_pool2d(h, 2, 2, "VALID") for h in (key, value))  # (B,H/2,W/2,.)
+            key, value = max_pool(key), max_pool(value)  # (B,H/2,W/2,.)
         return flatten_locations(query), flatten_locations(key), flatten_locations(value)
 
     def _mapped(self, out: tf.Tensor, x: tf.Tensor, training: bool) -> tf.Tensor:
