@@ -11,11 +11,11 @@ _FIRST_ROUNDS = 4
 
 
 def top_singular_values(w: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The largest singular values of w by one round of block Lanczos (Golub & Van Loan 2013, section 10.3.6).
+    """The largest singular values of w by one round of block Lanczos (Golub & Underwood 1977).
 
     The space spanned by q, (W^T W) q, ..., (W^T W)^8 q is kept orthonormal, and W's singular values within it are
     found: never above the true ones, and at least as good as those of `start`. Only products with W and W^T, thin QR
-    and the SVD of a 36 x 36 matrix are used: no W^T W is formed, and all of it compiles for accelerators.
+    and the SVD of a 36 x 36 matrix are used: no W^T W is formed, and all of it compiles under XLA.
     The paper uses Arnoldi's iteration, which is Lanczos' for the symmetric W^T W.
 
     Shapes: w (I,O) with I and O above 36, start (O,4) orthonormal -> values (3,), descending, and a better start.

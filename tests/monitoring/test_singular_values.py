@@ -63,7 +63,7 @@ def test_kernels_of_all_shapes_are_traced_once():
     assert singular_values._lanczos.experimental_get_tracing_count() == 1
 
 
-def test_it_compiles_for_accelerators(monkeypatch):
+def test_it_compiles_under_xla(monkeypatch):
     monkeypatch.setattr(singular_values, "_DEPTH", 2)  # the same operations; compiling eight rounds of them takes long
     matrix = of_spectrum(96, 64, np.r_[5, 4, 3, np.ones(61)])
     start = np.linalg.qr(RNG.standard_normal((64, 4)))[0].astype(np.float32)
