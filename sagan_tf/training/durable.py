@@ -1,6 +1,5 @@
 """Files that are whole or not there, also after a power loss: written beside their place, flushed, renamed."""
 
-import errno
 import hashlib
 import os
 import shutil
@@ -56,13 +55,11 @@ def sha256(path: Path) -> str:
 
 def no_room(error: Exception, folder: Path | str) -> str | None:
     """What to tell the user if an error says that the disk is full or a file too large; else None."""
-    code = getattr(error, "errno", None)
-    text = str(error).splitlines()[0] if str(error) else ""
-    if code not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not any(said in text for said in _NO_ROOM):
+    reason = next((said for said in _NO_ROOM if said in str(error)), None)
+    if reason is None:
         return None
-    what = getattr(error, "filename", None) or folder
     free = shutil.disk_usage(folder).free >> 20
     return (
-        f"{what} could not be written ({text}); {free} MB are free where {folder} lies. The checkpoints are untouched: "
-        "make room and repeat the command."
+        f"{getattr(error, 'filename', None) or folder} could not be written ({reason}); {free} MB are free there. The "
+        "checkpoints are untouched: make room and repeat the command."
     )

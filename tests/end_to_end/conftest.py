@@ -42,6 +42,18 @@ def start(tmp_path):
         process.join()
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """small(run, *flags): the same command in this very process; its exit code."""
+    import small_run
+
+    from sagan_tf import assembly, train
+
+    monkeypatch.setattr(assembly, "build", small_run.build)
+    monkeypatch.setattr(assembly, "steps_of", small_run.steps_of)
+    return lambda run, *flags: train.main([*small_run.SMALL, f"--run_dir={run}", *flags])
+
+
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
     """A finished run that nothing happened to."""

@@ -2,9 +2,14 @@
 
 So a start takes seconds and not half a minute, and many interruptions can be tried. Run in processes forked from one
 that has imported TensorFlow: see `start` in conftest.py.
+
+Troubles are ordered by the environment: HANG_AT=N (a call at step N never ends), SPOIL_AT=N and SPOIL_TIMES=K (step N's
+update is left out as long as the run has gone back fewer than K times), FILE_LIMIT=BYTES.
 """
 
+import functools
 import os
+import resource
 import sys
 import time
 from types import SimpleNamespace
@@ -50,10 +55,11 @@ class SmallState:
 
 
 class SmallSteps:
-    tensor_names = ("d_loss",)
+    tensor_names = ("d_loss", "gradient of weights")
 
     def __init__(self, state, draw, strategy, pause):
-        self.pause = pause
+        self.pause, self.state, self.noise = pause, state, draw.noise
+        self.hang_at, self.spoil_at = (int(os.environ.get(name, 10**9)) for name in ("HANG_AT", "SPOIL_AT"))
 
         def replica_step(batch, step):
             images, _ = batch
@@ -81,9 +87,21 @@ class SmallSteps:
         self.steps = steps
 
     def __call__(self, iterator, n):
-        time.sleep(self.pause)
+        before = int(self.state.step.numpy())
+        time.sleep(self.pause if before < self.hang_at else 10**6)
         loss = self.steps(iterator, n)
-        return {"d_loss": loss, "g_loss": loss, "skipped": tf.constant(0.0), "bad_tensor": tf.constant(-1.0)}
+        spoiled = before < self.spoil_at <= before + int(n) and self.noise < int(os.environ.get("SPOIL_TIMES", 1))
+        return {"d_loss": loss, "g_loss": loss, "skipped": float(spoiled), "bad_tensor": 1.0 if spoiled else -1.0}
+
+
+def build(settings, n_classes, strategy):
+    """In place of assembly.build."""
+    return SmallState(strategy)
+
+
+def steps_of(settings, gan, n_classes, strategy, noise=0, pause=0.0):
+    """In place of assembly.steps_of."""
+    return SmallSteps(gan, assembly.draw_of(settings, n_classes, noise), strategy, pause)
 
 
 def main(arguments, log, environment, pause):
@@ -92,10 +110,7 @@ def main(arguments, log, environment, pause):
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
-
-    def steps_of(settings, gan, n_classes, strategy, noise=0):
-        return SmallSteps(gan, assembly.draw_of(settings, n_classes, noise), strategy, pause)
-
-    assembly.build = lambda settings, n_classes, strategy: SmallState(strategy)
-    assembly.steps_of = steps_of
+    if limit := int(environment.get("FILE_LIMIT", 0)):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    assembly.build, assembly.steps_of = build, functools.partial(steps_of, pause=pause)
     sys.exit(train.main([*SMALL, *arguments]))

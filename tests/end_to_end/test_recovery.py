@@ -1,0 +1,151 @@
+"""What a run does about bad numbers, full disks, hanging calls and other devices; and its best checkpoint."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf import selection, train
+from sagan_tf.evaluation.protocol import EvaluationResult
+from sagan_tf.run_directory import RunDirectory
+from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.strategy import create_strategy
+
+
+def weights(run, step=40):
+    reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{step:08d}" / "state"))
+    return reader.get_tensor("variables/weights/.ATTRIBUTES/VARIABLE_VALUE")
+
+
+def gin(binding):
+    return f"--gin_bindings={binding}"
+
+
+def test_a_bad_step_stops_the_run_and_says_where_from_and_how_to_go_on(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SPOIL_AT", "17")
+    assert small(tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert "gradient of weights became non-finite within the steps 16 to 17 (1 of 2 updates were left out" in error
+    assert f"The last good checkpoint is {tmp_path / 'run'}/checkpoints/step-00000015" in error
+    assert "Safeguards.rollbacks=1" in error
+
+
+def test_a_run_goes_back_and_on_with_other_noise_and_does_the_same_after_a_resume(small, tmp_path, monkeypatch, capsys):
+    small(tmp_path / "plain")
+    monkeypatch.setenv("SPOIL_AT", "17")
+    monkeypatch.setenv("SPOIL_TIMES", "2")
+    run, other = tmp_path / "run", tmp_path / "other"
+    assert small(run, gin("Safeguards.rollbacks=2")) == 0
+    assert "going back, roll-back 2 of 2" in capsys.readouterr().out
+    entries = json.loads((run / "checkpoints" / "rollbacks.json").read_text())
+    assert [entry["to"] for entry in entries] == [15, 15] and "gradient of weights" in entries[0]["reason"]
+    lines = [json.loads(line)["step"] for line in (run / "train.jsonl").read_text().splitlines()]
+    assert lines == [10, 20, 30, 40]
+
+    assert small(other, gin("Safeguards.rollbacks=2"), "--stop_at=30") == 0
+    assert small(other, gin("Safeguards.rollbacks=2")) == 0
+    np.testing.assert_array_equal(weights(run), weights(other))
+    assert np.abs(weights(run) - weights(tmp_path / "plain")).max() > 1e-4
+
+
+def test_so_many_roll_backs_and_no_more(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SPOIL_AT", "17")
+    monkeypatch.setenv("SPOIL_TIMES", "9")
+    assert small(tmp_path / "run", gin("Safeguards.rollbacks=2")) == 2
+    assert "after 2 roll-back(s)" in capsys.readouterr().err
+    monkeypatch.setenv("SPOIL_AT", "3")
+    assert small(tmp_path / "early", gin("Safeguards.rollbacks=2")) == 2
+    assert "There is no checkpoint yet" in capsys.readouterr().err
+
+
+def test_a_full_disk_at_a_checkpoint_leaves_the_older_ones_and_the_run_goes_on_when_there_is_room(start, tmp_path):
+    run = tmp_path / "run"
+    first = start(run, "--stop_at=10", name="first")
+    first.join()
+    full = start(run, name="full", environment={"FILE_LIMIT": "20000"})
+    full.join()
+    assert full.exitcode == 2
+    said = (tmp_path / "full.log").read_text()
+    assert f"error: the checkpoint of step 15 could not be written to {run}/checkpoints" in said
+    assert "it needs 0 MB and" in said and "make room and repeat the command" in said
+    assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["step-00000005", "step-00000010"]
+    again = start(run, name="again")
+    again.join()
+    assert again.exitcode == 0 and CheckpointStore(run / "checkpoints").steps()[-1] == 40
+
+
+@pytest.mark.parametrize("limit", [1000, 40_000])
+def test_a_full_disk_elsewhere_is_said(start, tmp_path, limit):
+    """At the run's first file, and at a log that has grown larger than a checkpoint."""
+    run = tmp_path / "run"
+    flags = [gin(f"train.{name}") for name in ("log_every=1", "total_steps=1000", "steps_per_call=1")]
+    process = start(run, *flags, environment={"FILE_LIMIT": str(limit)})
+    process.join()
+    assert process.exitcode == 2
+    said = (tmp_path / "train.log").read_text()
+    assert f"error: {run} could not be written (File too large); " in said and "MB are free" in said
+    assert bool(CheckpointStore(run / "checkpoints").steps()) == (limit > 1000)
+
+
+def test_a_call_that_hangs_leaves_with_75_and_everybodys_stacks(start, tmp_path):
+    process = start(tmp_path / "run", gin("Safeguards.hang_minutes=0.1"), environment={"HANG_AT": "12"})
+    process.join(60)
+    assert process.exitcode == 75
+    said = (tmp_path / "train.log").read_text()
+    assert "error: the call of the steps after 12 must end within 6 s" in said
+    assert "small_run.py" in said and "Thread 0x" in said
+
+
+def test_replicas_come_and_go(small, tmp_path, mirrored, monkeypatch):
+    """One, two, one: the same batches and noise, so the same weights but for the order of sums."""
+    assert small(tmp_path / "one") == 0
+    assert small(tmp_path / "run", "--stop_at=15") == 0
+    monkeypatch.setattr(train, "create_strategy", lambda *_, **__: mirrored)
+    assert small(tmp_path / "run", "--stop_at=30") == 0
+    monkeypatch.setattr(train, "create_strategy", create_strategy)
+    assert small(tmp_path / "run") == 0
+    np.testing.assert_allclose(weights(tmp_path / "run"), weights(tmp_path / "one"), rtol=1e-5, atol=1e-6)
+
+
+def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, monkeypatch, capsys):
+    fids = {10: 9.0, 20: 4.0, 30: 6.0, 40: float("nan")}
+    measured = []
+
+    def evaluate_run(run, options, *, examples, step=40):
+        assert CheckpointStore(run.path / "checkpoints").steps()[-1] == step
+        measured.append(step)
+        return EvaluationResult(metrics={"fid": fids[step]}, protocol={"extractor": "stand-in", "step": step})
+
+    monkeypatch.setattr(EvaluationResult, "summary", lambda self: f"fid {self.metrics['fid']}")
+    monkeypatch.setattr(selection, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(train, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(train, "check_options", lambda *_, **__: None)
+    run = tmp_path / "run"
+    flags = [gin("train.evaluation=@EvaluationOptions()"), gin("EvaluationOptions.metrics=('fid',)"),
+             gin("train.evaluate_every=10"), gin("train.keep_checkpoints=1")]  # fmt: skip
+    assert small(run, *flags, "--stop_at=20") == 0
+    assert small(run, *flags) == 0
+    assert measured[:4] == [10, 20, 30, 40]
+    store = CheckpointStore(run / "checkpoints")
+    kept = store.kept("best")
+    assert (kept.step, kept.why, kept.score) == (20, "fid", 4.0)
+    assert store.steps() == [40] and store.apart("best").steps() == [20]
+    best = {"weights": tf.Variable(tf.zeros([3072]))}
+    assert RunDirectory(run).checkpoints().apart("best").restore(best) == 20
+    assert np.abs(best["weights"].numpy() - weights(run)).max() > 1e-4
+    said = capsys.readouterr().out
+    assert "the best by fid so far: 9 at step 10" in said and "step 20, fid 4: checkpoints/best" in said
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (("train.evaluate_every=10",), "received train.best_by='fid'"),
+        (("train.evaluate_every=10", "train.best_by='fidd'"), "received train.best_by='fidd'"),
+        (("Safeguards.rollbacks=-1",), "Safeguards.rollbacks must be a number of at least 0"),
+    ],
+)
+def test_options_are_checked_before_any_work(small, tmp_path, capsys, bindings, message):
+    assert small(tmp_path / "run", *(gin(binding) for binding in bindings)) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
