@@ -45,7 +45,8 @@ setup(
         "cpu": CPU,
         "gpu": ["tensorflow[and-cuda]==2.20.*", *AROUND_TENSORFLOW],
         "explore": EXPLORE,
-        "tpu": ["tensorflow-tpu==2.19.1", "six"],
+        # beside TensorFlow's, what the packages installed with --no-deps need
+        "tpu": ["tensorflow-tpu==2.19.1", "cloudpickle>=1.3", "decorator", "setuptools<81", "six"],
         "test": [*CPU, *EXPLORE, "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scipy>=1.11", "selenium>=4.20"],
     },
 )
