@@ -1,13 +1,16 @@
 """Checkpoints: round trip, the last N, damage of every kind, a full disk, a wrong network."""
 
 import json
+import os
+import random
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
+from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore, Kept
 
 
 def variables(value=0.0):
@@ -139,3 +142,76 @@ def test_the_manifest_lists_every_variable(store):
         ["net.kernel", [2, 3], "float32"],
         ["step", [], "int64"],
     ]
+
+
+def test_any_flipped_bit_is_found(store):
+    """Twenty at random places, of any file: either it is found, or it changed nothing that is read."""
+    dice = random.Random(0)
+    filled(store, 1)
+    for trial in range(2, 22):
+        filled(store, trial)
+        file = dice.choice(sorted(store.path(trial).iterdir()))
+        content = bytearray(file.read_bytes())
+        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+        file.write_bytes(content)
+        read = variables()
+        found = store.restore(read, quarantine=True)
+        assert found in (trial, 1) and read["net.kernel"].numpy()[0, 0] == found
+        shutil.rmtree(store.path(trial), ignore_errors=True)
+        filled(store, 1)
+
+
+def test_a_checkpoint_with_a_number_that_is_not_finite_is_no_good_one(store):
+    filled(store, 1)
+    spoiled = variables(2)
+    spoiled["net.bias"][1].assign(np.inf)
+    store.save(spoiled, 2)
+    assert store.restore(variables(), quarantine=True) == 1
+    assert "net.bias holds numbers that are not finite" in store.said[0]
+
+
+def test_what_is_kept_apart_is_not_pruned_and_replaces_what_was_there(store):
+    filled(store, 1, 2)
+    store.keep_apart(1, "best", why="fid", score=9.5)
+    assert store.kept("best") == Kept(step=1, why="fid", score=9.5) and store.kept("worst") is None
+    filled(store, 3, 4)
+    assert store.steps() == [3, 4] and store.apart("best").steps() == [1]
+    read = variables()
+    assert store.apart("best").restore(read) == 1 and read["net.kernel"].numpy()[0, 0] == 1.0
+    store.keep_apart(4, "best", why="fid", score=2.0)
+    store.keep_apart(4, "best", why="fid", score=1.5)
+    assert store.apart("best").steps() == [4] and store.kept("best").score == 1.5
+    assert not list(store.folder.glob("**/.tmp-*"))
+
+
+def test_what_is_kept_apart_is_copied_where_there_are_no_hard_links(store, monkeypatch):
+    def refuse(*_):
+        raise OSError(1, "Operation not permitted")
+
+    filled(store, 1)
+    monkeypatch.setattr(os, "link", refuse)
+    store.keep_apart(1, "best", why="fid")
+    read = variables()
+    assert store.apart("best").restore(read) == 1 and read["net.kernel"].numpy()[0, 0] == 1.0
+
+
+def test_all_is_on_the_disk_before_it_gets_its_name(store, monkeypatch):
+    """A power loss after the rename finds every file; one before it finds the older checkpoint."""
+    events, fsync, rename = [], os.fsync, os.rename
+
+    def flushed(descriptor):
+        events.append(("fsync", os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    def renamed(source, target):
+        events.append(("rename", str(target)))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "rename", renamed)
+    filled(store, 7)
+    at = events.index(("rename", str(store.path(7))))
+    before = {Path(path).name for kind, path in events[:at] if kind == "fsync"}
+    assert {p.name for p in store.path(7).iterdir()} <= before
+    assert any(name.startswith(".tmp-step-00000007") for name in before)  # the folder's list of names
+    assert events[at + 1] == ("fsync", str(store.folder))
