@@ -24,12 +24,14 @@ from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
 from sagan_tf.training.cluster import ClusterError, LostPeerError
 from sagan_tf.training.durable import no_room
+from sagan_tf.training.microbatches import check_accumulation
 from sagan_tf.training.resuming import go_back, resume
 from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
 from sagan_tf.training.soundness import UnsoundStateError
 from sagan_tf.training.state import GAN
 from sagan_tf.training.strategy import StrategyError, StrategyName, check_batch_size, create_strategy
 from sagan_tf.training.workers import Workers
+from sagan_tf.training.xla import compiles
 
 REFUSALS = (
     config.ConfigError,
@@ -159,6 +161,8 @@ def run_training(flags: argparse.Namespace) -> int:
     loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
     strategy = create_strategy(flags.strategy, tpu=flags.tpu, wait_seconds=flags.wait_for_workers)
     check_batch_size(loaded.value.batch_size, strategy.num_replicas_in_sync)
+    check_accumulation(loaded.value.accumulation, loaded.value.batch_size, strategy.num_replicas_in_sync)
+    compiles(loaded.value.xla, strategy)
     workers = Workers(strategy)
     try:
         with leaving_at_once():

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from sagan_tf.training import snapshot
+from sagan_tf.training.strategy import StrategyError
 
 Run = Callable[..., Any]
 
@@ -64,9 +65,9 @@ def _rows(part: tf.Tensor | None, number: int | tf.Tensor, count: int) -> tf.Ten
 
 
 def check_accumulation(accumulation: int, batch_size: int, replicas: int) -> None:
-    """Raises ValueError unless each replica's share of the batch is divisible by the number of microbatches."""
+    """Raises StrategyError unless each replica's share of the batch is divisible by the number of microbatches."""
     if batch_size % (replicas * accumulation):
-        raise ValueError(
+        raise StrategyError(
             f"batch_size must be divisible by replicas times train.accumulation; received batch_size={batch_size} for "
             f"{replicas} replica(s) and train.accumulation={accumulation}. Use a multiple of {replicas * accumulation}."
         )

@@ -4,6 +4,8 @@ from typing import Literal
 
 import tensorflow as tf
 
+from sagan_tf.training.strategy import StrategyError
+
 Xla = bool | Literal["auto"]
 
 
@@ -20,16 +22,15 @@ def compiles(xla: Xla, strategy: tf.distribute.Strategy) -> bool:
     step, which TensorFlow can't compile but for TPUs.
 
     Raises:
-      ValueError: for True with several replicas, False on TPUs, or another word.
+      StrategyError: for True with several replicas, or False on TPUs.
     """
-    check_xla(xla)
     if isinstance(strategy, tf.distribute.TPUStrategy):
         if xla is False:
-            raise ValueError("train.xla must not be False on TPUs, which run nothing else. Leave it at 'auto'.")
+            raise StrategyError("train.xla must not be False on TPUs, which run nothing else. Leave it at 'auto'.")
         return False
     replicas = strategy.num_replicas_in_sync
     if xla is True and replicas > 1:
-        raise ValueError(
+        raise StrategyError(
             f"train.xla must not be True with several replicas; received train.xla=True for {replicas} replicas. "
             "Use 'auto', or one device."
         )

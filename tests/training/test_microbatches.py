@@ -8,6 +8,7 @@ from sagan_tf.layers import batch_norm
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.microbatches import check_accumulation
 from sagan_tf.training.step import update_discriminator
+from sagan_tf.training.strategy import StrategyError
 
 EVERYTHING = Objective(r1=0.5, dropout=0.3, orthogonal=1e-2)
 
@@ -63,5 +64,5 @@ def test_statistics_take_the_mean_of_the_microbatches_moments_and_u_moves_once(t
 
 def test_a_batch_that_can_not_be_cut_is_refused():
     check_accumulation(4, 16, 2)
-    with pytest.raises(ValueError, match=r"batch_size=12 for 2 replica.*accumulation=4. Use a multiple of 8"):
+    with pytest.raises(StrategyError, match=r"batch_size=12 for 2 replica.*accumulation=4. Use a multiple of 8"):
         check_accumulation(4, 12, 2)

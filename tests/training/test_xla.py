@@ -10,6 +10,7 @@ import tensorflow as tf
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.singular_values import SigmaControl
 from sagan_tf.training.procedure import Procedure
+from sagan_tf.training.strategy import StrategyError
 from sagan_tf.training.xla import check_xla, compiles
 
 CALLS = 3
@@ -89,7 +90,7 @@ def test_where_xla_compiles(mirrored):
     assert compiles(True, one) and not compiles(False, one) and not compiles(False, mirrored)
     assert not compiles("auto", mirrored)
     assert compiles("auto", one) == bool(tf.config.list_physical_devices("GPU"))
-    with pytest.raises(ValueError, match=r"train\.xla=True for 2 replicas"):
+    with pytest.raises(StrategyError, match=r"train\.xla=True for 2 replicas"):
         compiles(True, mirrored)
     with pytest.raises(ValueError, match=r"train\.xla must be True, False or 'auto'; received train\.xla='yes'"):
         check_xla("yes")
