@@ -16,6 +16,7 @@ AROUND_TENSORFLOW = [
     "tensorflow-probability>=0.24",
     "tf-keras>=2.19,<2.22",
 ]
+ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 EXPLORE = ["nicegui>=3.0,<4"]
 CPU = ["tensorflow>=2.19,<2.22", *AROUND_TENSORFLOW]
 
@@ -45,8 +46,19 @@ setup(
         "cpu": CPU,
         "gpu": ["tensorflow[and-cuda]==2.20.*", *AROUND_TENSORFLOW],
         "explore": EXPLORE,
+        "onnx": ONNX,
         # beside TensorFlow's, what the packages installed with --no-deps need
         "tpu": ["tensorflow-tpu==2.19.1", "cloudpickle>=1.3", "decorator", "setuptools<81", "six"],
-        "test": [*CPU, *EXPLORE, "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scipy>=1.11", "selenium>=4.20"],
+        "test": [
+            *CPU,
+            *EXPLORE,
+            *ONNX,
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "ruff>=0.6",
+            "scipy>=1.11",
+            "selenium>=4.20",
+            "tensorflow-serving-api",
+        ],
     },
 )

@@ -30,6 +30,7 @@ ONLY_IN = {
     "tensorflow_datasets": {"data/tfds.py"},
     "matplotlib": {"figures/canvas.py"},
     "nicegui": {"explore.py"},
+    "tf2onnx": {"interop/onnx.py"},
     "torch": {"interop/biggan_pytorch.py"},
 }
 

@@ -34,9 +34,12 @@ def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
     ]
 
     def images(z, label, truncation):
-        return tf.identity(served.generator(z, label, truncation), name="images")
+        return {"images": served.generator(z, label, truncation)}
 
+    # tf2onnx numbers the dimensions that it doesn't know; here all three are the batch.
     model, _ = tf2onnx.convert.from_function(tf.function(images), input_signature=signature, opset=_OPSET)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
     for name, value in {"protocol": json.dumps(protocol), "class_names": "\n".join(protocol["class_names"])}.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = name, value

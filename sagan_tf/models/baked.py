@@ -45,12 +45,12 @@ class BakedGenerator:
     def __init__(self, network: Generator, thresholds: Sequence[float], blend: Blend):
         self.network = network
         self.spec = network.spec
-        self._thresholds = tf.constant(thresholds, tf.float32)
+        self._thresholds = np.asarray(thresholds, np.float32)  # a graph's own constant, not a tensor it captures
         self._blend = blend
 
     @property
-    def last_threshold(self) -> tf.Tensor:
-        return self._thresholds[-1]
+    def last_threshold(self) -> float:
+        return float(self._thresholds[-1])
 
     def __call__(self, z: tf.Tensor, y: tf.Tensor, truncation: tf.Tensor | None = None, training: bool = False):
         self.choose(tf.fill(tf.shape(y), self.last_threshold) if truncation is None else truncation)
@@ -58,7 +58,7 @@ class BakedGenerator:
 
     def choose(self, truncation: tf.Tensor) -> None:
         """Sets the truncation (B,) by which the next call of `network` takes its statistics."""
-        self._blend.shares = shares(truncation, self._thresholds)
+        self._blend.shares = shares(truncation, tf.constant(self._thresholds))
 
 
 def shares(truncation: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
