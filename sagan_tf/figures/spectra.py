@@ -5,7 +5,7 @@ from sagan_tf.figures.records import names_of, series, spectra_of
 
 
 def spectra_figure(train: list[dict], looks: list[dict]):
-    """Four panels over the steps: G's and D's largest singular value of each kernel, losses, gammas.
+    """Four panels over the steps: the largest singular value of each stored kernel of G and of D, losses, gammas.
 
     The paper colors by depth from red to violet, here from dark to bright. train, looks: lines of train.jsonl and
     looks.jsonl.
@@ -31,7 +31,10 @@ def spectra_figure(train: list[dict], looks: list[dict]):
 def _draw_spectra(axis, network: str, lines: dict[str, tuple[list[int], list[float]]]) -> None:
     for (steps, values), color in zip(lines.values(), canvas.depth_colors(len(lines)), strict=True):
         axis.plot(steps, values, color=color, lw=1.1, marker="o" if len(steps) < 3 else None, ms=3)
-    axis.set(yscale="log", xlabel="step", title=f"{network.capitalize()}: largest singular value of each kernel")
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:g}")
+    _name(axis, f"{network.capitalize()}: largest singular values")
     for (name, (steps, values)), color in zip(lines.items(), canvas.depth_colors(len(lines)), strict=True):
         if values[-1] == max(last for _, (*_, last) in lines.values()):
             axis.annotate(name.removeprefix(network + "."), (steps[-1], values[-1]), xytext=(0, 4), color=color,
@@ -43,6 +46,12 @@ def _draw_spectra(axis, network: str, lines: dict[str, tuple[list[int], list[flo
 def _draw_lines(axis, lines: dict[str, tuple[list[int], list[float]]], title: str) -> None:
     for (name, (steps, values)), color in zip(lines.items(), canvas.COLORS, strict=False):
         axis.plot(steps, values, color=color, lw=1.2, label=name.replace("_", " "))
-    axis.set(xlabel="step", title=title)
+    _name(axis, title)
     if lines:
         axis.legend(frameon=False, fontsize=8)
+
+
+def _name(axis, title: str) -> None:
+    axis.set_title(title, fontsize=10)
+    axis.set_xlabel("step", fontsize=8)
+    axis.tick_params(which="both", labelsize=8)
