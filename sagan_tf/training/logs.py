@@ -31,15 +31,17 @@ def names(gan: GAN, objective: Objective) -> tuple[str, ...]:
 
 
 def over_steps(one_step: Callable[[], Logs], n: tf.Tensor, of: tuple[str, ...]) -> Logs:
-    """The logs of n steps: means over those without a skipped update (NaN if there are none), and the guard's two."""
+    """The logs of n steps: each one's mean over the steps in which it was finite (NaN if none), and the guard's two."""
 
-    def body(at, sums, skipped, bad):
+    def body(at, sums, counts, skipped, bad):
         logs = one_step()
         values = tf.stack([logs[name] for name in of])
-        sums += tf.where(logs["skipped"] > 0, tf.zeros_like(values), values)
-        return at + 1, sums, skipped + logs["skipped"], tf.maximum(bad, logs["bad_tensor"])
+        finite = tf.math.is_finite(values)
+        sums += tf.where(finite, values, 0.0)
+        counts += tf.cast(finite, tf.float32)
+        return at + 1, sums, counts, skipped + logs["skipped"], tf.maximum(bad, logs["bad_tensor"])
 
-    start = (tf.zeros_like(n), tf.zeros([len(of)]), tf.zeros([]), tf.constant(-1.0))
-    _, sums, skipped, bad = tf.while_loop(lambda at, *_: at < n, body, start, parallel_iterations=1)
-    means = tf.unstack(sums / (tf.cast(n, tf.float32) - skipped))
-    return {**dict(zip(of, means, strict=True)), "skipped": skipped, "bad_tensor": bad}
+    zeros = tf.zeros([len(of)])
+    start = (tf.zeros_like(n), zeros, zeros, tf.zeros([]), tf.constant(-1.0))
+    _, sums, counts, skipped, bad = tf.while_loop(lambda at, *_: at < n, body, start, parallel_iterations=1)
+    return {**dict(zip(of, tf.unstack(sums / counts), strict=True)), "skipped": skipped, "bad_tensor": bad}
