@@ -1,0 +1,111 @@
+"""Seconds until the first image, from a run's directory and from its SavedModel, and how fast both draw then.
+
+    python -m sagan_tf.export --run_dir=RUN --out=EXPORT
+    python benchmarks/cold_start.py --run_dir=RUN --saved_model=EXPORT/1 [--rounds=3] [--json]
+
+Each measurement is a process of its own, the two kinds in turn; the median of the rounds is given. `import` is the time
+to import TensorFlow (and sagan_tf); `first` from there to the first image on the host, loading and compiling included;
+`warm` one more single image; `images_per_second` over whole batches.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+PREFIX = "measured: "
+
+
+def measure(kind: str, path: str) -> dict[str, float]:
+    """All figures of one kind, in this process."""
+    start = time.perf_counter()
+    draw, batch = {"sagan_tf.load": _live, "SavedModel": _saved}[kind](path)
+    imported = draw.imported
+    draw(1)
+    first = time.perf_counter()
+    draw(1)
+    warm = time.perf_counter()
+    count, rounds = 0, 0
+    while rounds < 3 or time.perf_counter() - warm < 5:
+        draw(batch)
+        count, rounds = count + batch, rounds + 1
+    end = time.perf_counter()
+    return {
+        "import": imported - start,
+        "first": first - imported,
+        "warm": warm - first,
+        "images_per_second": count / (end - warm),
+    }
+
+
+class Draw:
+    """Draws so many images of the classes in turn, at truncation 1; `imported`: when the imports were done."""
+
+    def __init__(self, imported: float, draw):
+        self.imported = imported
+        self._draw = draw
+
+    def __call__(self, count: int) -> None:
+        seeds = list(range(count))
+        assert len(self._draw(seeds, [0] * count)) == count
+
+
+def _live(path: str) -> tuple[Draw, int]:
+    import sagan_tf
+    import sagan_tf.trained
+
+    imported = time.perf_counter()
+    model = sagan_tf.load(path, statistics="moving")
+    return Draw(imported, lambda seeds, labels: model.images(labels, seeds=seeds, truncation=1.0)), _batch(
+        model.spec.resolution
+    )
+
+
+def _saved(path: str) -> tuple[Draw, int]:
+    import tensorflow as tf
+
+    imported = time.perf_counter()
+    generate = tf.saved_model.load(path).signatures["generate"]
+
+    def draw(seeds, labels):
+        inputs = {"seed": tf.constant(seeds, tf.int64), "label": tf.constant(labels, tf.int32)}
+        return generate(truncation=tf.ones([len(seeds)]), **inputs)["images"].numpy()
+
+    return Draw(imported, draw), _batch(generate.structured_outputs["images"].shape[1])
+
+
+def _batch(resolution: int) -> int:
+    """The size of a forward pass, as sagan_tf/sampling/sampler.py has it."""
+    return max(1, 64 * 64**2 // max(64, resolution) ** 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run_dir", required=True)
+    parser.add_argument("--saved_model", required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one", choices=["sagan_tf.load", "SavedModel"], help=argparse.SUPPRESS)
+    flags = parser.parse_args()
+    paths = {"sagan_tf.load": flags.run_dir, "SavedModel": flags.saved_model}
+    if flags.one:
+        print(PREFIX + json.dumps(measure(flags.one, paths[flags.one])))
+        return
+    rounds = {kind: [] for kind in paths}
+    for _ in range(flags.rounds):
+        for kind, found in rounds.items():
+            output = subprocess.run([sys.executable, *sys.argv, f"--one={kind}"], check=True, capture_output=True)
+            lines = output.stdout.decode().splitlines()
+            found.append(json.loads(next(s for s in lines if s.startswith(PREFIX)).removeprefix(PREFIX)))
+    medians = {k: {n: statistics.median(f[n] for f in found) for n in found[0]} for k, found in rounds.items()}
+    if flags.json:
+        print(json.dumps(medians, indent=1))
+    else:
+        for kind, values in medians.items():
+            print(f"{kind:14}", "  ".join(f"{name} {value:.2f}" for name, value in values.items()))
+
+
+if __name__ == "__main__":
+    main()
