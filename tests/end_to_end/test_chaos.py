@@ -53,14 +53,16 @@ def survive(start, run, interruptions, *flags, seed):
     """Interrupts a run so many times, then lets it end. Counts of what was done."""
     dice, counts = random.Random(seed), dict.fromkeys(("SIGKILL", "SIGTERM", "damaged"), 0)
     store = CheckpointStore(run / "checkpoints")
+    victim = None
     for number in range(interruptions):
-        before = store.steps()
+        there = store.steps()
+        before = [step for step in there if step != victim]
         process = start(run, *flags, name=f"command{number}", pause=0.1)
-        done = interrupt(process, dice, lambda before=before: store.steps() != before)
+        done = interrupt(process, dice, lambda there=there: store.steps() != there)
         counts[done] += 1
         assert not before or store.steps()[-1] >= before[-1], "a checkpoint was lost"
-        if done == "SIGKILL" and dice.random() < 0.4 and damage_newest(run, dice):
-            counts["damaged"] += 1
+        victim = damage_newest(run, dice) if done == "SIGKILL" and dice.random() < 0.4 else None
+        counts["damaged"] += victim is not None
     process = start(run, *flags, name="last")
     process.join(LIMIT_S)
     assert process.exitcode == 0
