@@ -42,7 +42,8 @@ class Page:
         self._classes, self._seeds = [], []
         for number, which in enumerate(("First image", "Second image")):
             ui.label(which).classes("font-bold mt-2")
-            self._classes.append(self._changing(ui.select(names, value=number % len(names), label="class")))
+            chosen = ui.select(names, value=number % len(names), label="class", with_input=True)
+            self._classes.append(self._changing(chosen))
             self._seeds.append(self._changing(ui.number("seed", value=number, min=0, precision=0, step=1)))
         ui.label("From the first to the second").classes("font-bold mt-4")
         self._position = self._changing(ui.slider(min=0, max=1, step=0.01, value=0))
@@ -91,8 +92,11 @@ class Page:
         try:
             while self._again:
                 self._again = False
-                self._scene = await self._run.io_bound(self._stage.scene, self._place())
-            self._image.set_source(data_uri(enlarged(self._scene.image, _SIDE)))
+                scene = await self._run.io_bound(self._stage.scene, self._place())
+                if scene is None:  # the server is stopping
+                    return
+            self._scene = scene
+            self._image.set_source(data_uri(enlarged(scene.image, _SIDE)))
             self._show_point()
         except ValueError as error:
             self._ui.notify(str(error), type="negative", multi_line=True)

@@ -71,25 +71,24 @@ def choose_layer(layers: dict[str, AttentionLayer], name: str | None) -> Attenti
     return layers[name]
 
 
-def attention(model: TrainedModel, labels: np.ndarray, *, seed: int = 0, layer: str | None = None,
+def attention(model: TrainedModel, labels: np.ndarray, layer: AttentionLayer, *, seed: int = 0,
               points: Sequence[tuple[int, int]] | None = None, count: int = 4, real: bool = False):
     """A figure with a row a label: where the query points look. `real`: D looks at training images of these classes.
 
     Raises:
-      RunError: for a layer that isn't there, or real images for G's.
+      RunError: for real images and a layer of G.
     """
-    chosen = choose_layer(layers_of(model), layer)
-    if real and chosen.network is model.generator:
+    of_generator = layer.network is model.generator
+    if real and of_generator:
         raise RunError("real images must be looked at by the discriminator; received a layer of the generator. "
                        "Give --layer=discriminator....")
-    images = real_images(model, labels) if real else None
-    if images is None:
-        images = model.generator(tf.constant(model.z(image_seeds(seed, len(labels)))), labels, training=False).numpy()
-    inputs = model.z(image_seeds(seed, len(labels))) if chosen.network is model.generator else images
-    _, maps = attention_maps(chosen.network, tf.constant(inputs), tf.constant(labels))
+    seen = tf.constant(real_images(model, labels) if real else model.z(image_seeds(seed, len(labels))))
+    if not (real or of_generator):
+        seen = model.generator(seen, tf.constant(labels), training=False)
+    output, maps = attention_maps(layer.network, seen, tf.constant(labels))
     looked = [Looked(image=image, maps=looks, caption=model.class_names[label]) for image, looks, label in
-              zip(to_pixels(images).numpy(), maps[chosen.name].numpy(), labels, strict=True)]
-    title = f"{chosen.title[0].upper()}{chosen.title[1:]}, step {model.step:,}"
+              zip(to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True)]
+    title = f"{layer.title[0].upper()}{layer.title[1:]}, step {model.step:,}"
     return attention_figure(looked, title=title, points=points, count=count)
 
 

@@ -2,10 +2,10 @@
 
 import datetime
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from sagan_tf import pictures
 from sagan_tf.config import write
@@ -73,7 +73,12 @@ def _samples(run: RunDirectory) -> str:
     if not sheets:
         return page.text("The run has drawn no sheets (train.sample_every).")
     return page.text("The same latents at each step, a row a class.") + page.frames(
-        {f"step {int(sheets[i].stem[5:]):,}": sheets[i] for i in spread(len(sheets), _MOST_SHEETS)})
+        {f"step {int(sheets[i].stem[5:]):,}": opened(sheets[i]) for i in spread(len(sheets), _MOST_SHEETS)})
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.copy()
 
 
 def spread(count: int, most: int) -> np.ndarray:
@@ -88,12 +93,9 @@ def _attention(model: TrainedModel) -> str:
     except RunError:
         return page.text("The networks have no self-attention.")
     labels = spread(len(model.class_names), _MOST_ROWS)
-    parts = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, layer in layers.items():
-            drawn = canvas.save(pictures.attention(model, labels, layer=name), Path(folder) / "attention.png")
-            parts.append(page.folded(layer.title.capitalize(), page.picture(drawn, layer.title)))
-    return parts[0].replace("<details>", "<details open>") + "".join(parts[1:])
+    drawn = {layer.title: canvas.picture(pictures.attention(model, labels, layer)) for layer in layers.values()}
+    return "".join(page.folded(title.capitalize(), page.picture(image, title), opened=number == 0)
+                   for number, (title, image) in enumerate(drawn.items()))
 
 
 def _metrics(metrics: list[dict]) -> str:

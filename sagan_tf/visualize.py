@@ -28,9 +28,10 @@ from sagan_tf.training.checkpoints import CheckpointError
 
 def attention(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
+    layer = pictures.choose_layer(pictures.layers_of(model), flags.layer)
     points = parse_points(flags.points, model.spec.resolution) if flags.points else None
-    made = pictures.attention(model, _labels(flags, model), seed=flags.seed, layer=flags.layer, points=points,
-                              count=flags.count, real=flags.real)
+    made = pictures.attention(model, _labels(flags, model), layer, seed=flags.seed, points=points, count=flags.count,
+                              real=flags.real)
     return [canvas.save(made, _out(flags))]
 
 
@@ -140,7 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs["truncation"].add_argument("--thresholds", type=_thresholds, default=[2.0, 1.5, 1.0, 0.5, 0.04],
                                      metavar="2,1,0.5")
     verbs["truncation"].add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
-    verbs["truncation"].add_argument("--statistics", choices=get_args(Statistics), help="of the norms")
+    verbs["truncation"].add_argument("--statistics", choices=get_args(Statistics),
+                                     help="of the norms; by default standing ones, gathered for each threshold")
     verbs["classes"].add_argument("--count", type=int, default=64, help="images a sheet")
     return parser
 

@@ -46,7 +46,9 @@ def test_attention_is_drawn_of_given_points(tiny_run, tmp_path):
 
 
 def test_attention_chooses_its_points_otherwise(model):
-    figure = pictures.attention(model, np.asarray([0, 5]), count=3)
+    layer = pictures.choose_layer(pictures.layers_of(model), None)
+    assert layer.network is model.generator
+    figure = pictures.attention(model, np.asarray([0, 5]), layer, count=3)
     dots = [[tuple(line.get_xydata()[0]) for line in axis.lines] for axis in (figure.axes[0], figure.axes[4])]
     assert [len(set(row)) for row in dots] == [3, 3]
     assert "gamma" in figure.get_suptitle() and "step 4" in figure.get_suptitle()

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 DPI = 150
 INK = "#222222"
@@ -39,6 +41,12 @@ def rgb(color: str) -> tuple[int, int, int]:
 def depth_colors(count: int) -> list[tuple[float, ...]]:
     """One color a depth, from dark to bright: an order that survives gray printing and color blindness."""
     return [matplotlib.colormaps["viridis"](0.92 * i / max(1, count - 1)) for i in range(count)]
+
+
+def picture(made: Figure) -> Image.Image:
+    """The figure's pixels."""
+    made.canvas.draw()
+    return Image.fromarray(np.asarray(made.canvas.buffer_rgba())[..., :3].copy())
 
 
 def save(made: Figure, path: Path) -> Path:

@@ -5,7 +5,6 @@ import html
 import importlib.resources
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from PIL import Image
 
@@ -63,25 +62,27 @@ def preformatted(text: str) -> str:
     return f"<pre>{html.escape(text)}</pre>"
 
 
-def folded(summary: str, body: str) -> str:
-    return f"<details><summary>{html.escape(summary)}</summary>{body}</details>"
+def folded(summary: str, body: str, opened: bool = False) -> str:
+    return f"<details{' open' if opened else ''}><summary>{html.escape(summary)}</summary>{body}</details>"
 
 
 def text(line: str) -> str:
     return f"<p>{html.escape(line)}</p>"
 
 
-def frames(pictures: Mapping[str, Path]) -> str:
+def frames(pictures: Mapping[str, Image.Image]) -> str:
     """Pictures one at a time, the last one first, chosen by a slider; by what is said of each."""
     last = len(pictures) - 1
-    images = "".join(_img(path, said, shown=i == last) for i, (said, path) in enumerate(pictures.items()))
+    images = "".join(picture(image, said, shown=i == last) for i, (said, image) in enumerate(pictures.items()))
     slider = (f'<label><input type="range" min="0" max="{last}" value="{last}" aria-label="step">'
               f"<output>{html.escape(list(pictures)[-1])}</output></label>")
     return f'<div class="frames">{slider if last else ""}{images}</div>'
 
 
-def picture(path: Path, said: str) -> str:
-    return _img(path, said)
+def picture(image: Image.Image, said: str, shown: bool = True) -> str:
+    """An image, and what is said of it; not `shown`: one of several that wait for their turn."""
+    source = data_uri(image, "webp")
+    return f'<img class="{"shown" if shown else ""}" alt="{html.escape(said)}" src="{source}">'
 
 
 def data_uri(image: Image.Image, kind: str = "png", quality: int = 82) -> str:
@@ -89,9 +90,3 @@ def data_uri(image: Image.Image, kind: str = "png", quality: int = 82) -> str:
     packed = io.BytesIO()
     image.convert("RGB").save(packed, format=kind, quality=quality)
     return f"data:image/{kind};base64,{base64.b64encode(packed.getvalue()).decode()}"
-
-
-def _img(path: Path, said: str, shown: bool = True) -> str:
-    with Image.open(path) as image:
-        source = data_uri(image, "webp")
-    return f'<img class="{"shown" if shown else ""}" alt="{html.escape(said)}" src="{source}">'

@@ -13,7 +13,8 @@ def linear(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def spherical(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """sin((1-t) w)/sin w a + sin(t w)/sin w b, w the angle between a and b (White 2016, "Sampling Generative Networks").
+    """sin((1-t) w)/sin w a + sin(t w)/sin w b, w the angle between a and b (White 2016, "Sampling Generative
+    Networks").
 
     Keeps the length that a normal z has. Shapes as `linear`, which it becomes for parallel or opposite ends.
     """
@@ -37,7 +38,8 @@ def between(a: np.ndarray, b: np.ndarray, steps: int, path: Path = "spherical") 
         raise ValueError(f"path must be one of {', '.join(PATHS)}; received path={path!r}.")
     if steps < 2:
         raise ValueError(f"steps must be at least 2, the two ends; received steps={steps}.")
-    return PATHS[path](np.asarray(a, np.float64), np.asarray(b, np.float64), np.linspace(0, 1, steps)).astype(np.float32)
+    ends = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return PATHS[path](*ends, np.linspace(0, 1, steps)).astype(np.float32)
 
 
 def class_shares(a: int, b: int, steps: int, n_classes: int) -> np.ndarray:

@@ -1,6 +1,9 @@
+import base64
+import io
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from sagan_tf.figures import page
@@ -26,10 +29,8 @@ class Read(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_a_page_is_well_formed_and_loads_nothing(tmp_path):
-    for i in range(3):
-        Image.fromarray(np.full((4, 4, 3), 80 * i, np.uint8)).save(tmp_path / f"{i}.png")
-    pictures = {f"step {i}": tmp_path / f"{i}.png" for i in range(3)}
+def test_a_page_is_well_formed_and_loads_nothing():
+    pictures = {f"step {i}": Image.fromarray(np.full((4, 4, 3), 80 * i, np.uint8)) for i in range(3)}
     read = Read(page.page("A <run>", page.tiles({"FID": "1.5"}), {
         "Samples over time": page.frames(pictures), "Nothing": "",
         "Table": page.table(("name", "value"), [("<b>", "1,000.5")]) + page.folded("more", page.preformatted("a & b")),
@@ -50,6 +51,15 @@ def test_numbers_stand_to_the_right():
     assert made.count("<td class=number>") == 2 and "<th class=number>value" in made
 
 
-def test_a_single_picture_needs_no_slider(tmp_path):
-    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
-    assert "range" not in page.frames({"step 1": tmp_path / "a.png"})
+def test_a_single_picture_needs_no_slider():
+    assert "range" not in page.frames({"step 1": Image.new("RGB", (2, 2))})
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_an_address_holds_its_image(kind):
+    image = Image.fromarray(np.random.default_rng(0).integers(90, 99, (8, 8, 3), np.uint8))
+    head, data = page.data_uri(image, kind).split(",")
+    assert head == f"data:image/{kind};base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as read:
+        difference = np.abs(np.asarray(read.convert("RGB"), int) - np.asarray(image, int)).max()
+    assert difference <= {"png": 0, "webp": 12}[kind]
