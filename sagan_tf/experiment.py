@@ -25,6 +25,7 @@ from sagan_tf.models.spec import GANSpec
 from sagan_tf.monitoring.collapse import Watching
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.singular_values import SigmaControl
+from sagan_tf.sampling.seeds import SeededLatents
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.procedure import Procedure
@@ -110,6 +111,8 @@ class Experiment:
         if self.evaluate_every:
             measured = self.evaluation.metrics or ("is", "fid") if self.evaluation else ()
             check_choice(self.best_by, measured)
+        if self.evaluation and self.evaluation.cut:
+            SeededLatents(z_dim=1, latent=self.latent, mode=self.evaluation.cut.mode)  # a prior that isn't normal
 
     def _check_integer(self, name: str, least: int) -> None:
         value = getattr(self, name)

@@ -210,6 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except REFUSALS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # an evaluation that keeps what it has measured so far
+        return INTERRUPTED
     except LostPeerError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.stdout.flush()

@@ -6,7 +6,7 @@ from typing import Protocol
 from sagan_tf.figures import canvas
 
 _MARKS = {"no_truncation": ("no truncation", "o"), "best_fid": ("best FID", "s"),
-          "validation_is": ("IS of real validation images", "D"), "best_is": ("best IS", "^")}
+          "validation_is": ("where IS is theirs", "D"), "best_is": ("best IS", "^")}
 
 
 class Point(Protocol):
@@ -30,7 +30,7 @@ def truncation_figure(points: Sequence[Point], reported: Mapping[str, Point | No
         axis.annotate("none" if point.truncation is None else f"{point.truncation:g}",
                       (point.inception_score, point.fid), xytext=(4, 5), textcoords="offset points", fontsize=7.5)
     if validation_score is not None:
-        axis.axvline(validation_score, color="#888888", ls=":", lw=1)
+        axis.axvline(validation_score, color="#888888", ls=":", lw=1, label="IS of real validation images")
     for (name, (label, marker)), color in zip(_MARKS.items(), canvas.COLORS[2:], strict=False):
         if point := reported[name]:
             axis.plot(point.inception_score, point.fid, marker, ms=9, mfc="none", mec=color, mew=1.8, label=label)

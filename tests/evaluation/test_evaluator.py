@@ -156,10 +156,10 @@ def test_what_would_fail_after_training_is_refused_before(examples, options, cha
         check_options(EvaluationOptions(**options), dataclasses.replace(examples, **changes), resolution=8)
 
 
-@pytest.mark.parametrize("name", ["inception_50k", "dataset_classifier", "tfgan"])
+@pytest.mark.parametrize("name", ["inception_50k", "biggan_50k", "dataset_classifier", "tfgan"])
 def test_gin_files_of_the_evaluation_are_valid_beside_a_run(name):
     files = ["gin/quickstart.gin", f"gin/evaluation/{name}.gin"]
     options = experiment.load(files, []).value.evaluation
-    expected = {"inception_50k": ("inception", 50_000), "dataset_classifier": ("dataset", 5000),
-                "tfgan": ("auto", 5000)}
-    assert (options.extractor, options.n_samples) == expected[name]
+    expected = {"inception_50k": ("inception", 50_000, None), "biggan_50k": ("inception", 50_000, "standing"),
+                "dataset_classifier": ("dataset", 5000, None), "tfgan": ("auto", 5000, None)}
+    assert (options.extractor, options.n_samples, options.statistics) == expected[name]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sagan_tf import evaluate, experiment, export
+from sagan_tf.config import ConfigError
 from sagan_tf.evaluation import collecting
 from sagan_tf.evaluation.collected import Collector
 from sagan_tf.evaluation.options import EvaluationOptions
@@ -74,7 +75,7 @@ def test_the_images_are_those_of_the_runs_sampler(untrained):
     run, options = RunDirectory.open(untrained), EvaluationOptions(n_samples=12, truncation=0.5, statistics="moving")
     images, _ = run_samples(run, options, Chosen())
     ((batch, labels),) = images.batches(0)
-    sampler, _, _ = run.sampler(truncation=options.cut, statistics="moving")
+    sampler = run.sampler_with(run.generator()[0], truncation=options.cut, statistics="moving")
     np.testing.assert_array_equal(np.rint((batch + 1) * 127.5), sampler.images(labels))
     assert [*labels] == [*range(10), 0, 1]
 
@@ -145,6 +146,12 @@ def test_an_export_gives_its_runs_numbers(run_dir, measure, tmp_path, capsys):
     for flags, message in (((), "Add --truncation=T"), (("--truncation=1", "--statistics=moving"), "are baked in")):
         status, _, err = measure(*exported, *flags)
         assert status == 2 and message in err
+
+
+def test_a_run_whose_prior_cannot_be_cut_is_refused_at_its_start():
+    with pytest.raises(ConfigError, match="truncation must be of a normal prior; this run's is latent='bernoulli'"):
+        experiment.load(["gin/data/procedural.gin"], [*TINY, "train.latent = 'bernoulli'",
+                                                      "EvaluationOptions.truncation = 0.5"])
 
 
 @pytest.mark.parametrize(("options", "message"), [

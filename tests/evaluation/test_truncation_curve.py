@@ -52,6 +52,7 @@ def test_a_line_a_point_in_the_csv():
 def test_the_figure_marks_what_there_is(tmp_path):
     figure = truncation_figure(BIGGAN, reported_points(BIGGAN, 300.0), validation_score=300.0, caption="step 1")
     (axis,) = figure.axes
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["no truncation", "best FID", "best IS"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == [
+        "IS of real validation images", "no truncation", "best FID", "best IS"]
     assert [text.get_text() for text in axis.texts] == ["none", "1.5", "1", "0.5", "0.04"]
     assert canvas.save(figure, tmp_path / "curve.png").stat().st_size > 5000
