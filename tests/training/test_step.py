@@ -165,3 +165,12 @@ def test_several_discriminator_steps_take_fresh_data_and_fresh_fakes():
 def test_wrong_types_and_ranges_are_refused_at_construction(change, message):
     with pytest.raises(ValueError, match=message):
         TwoTimescaleAdam(**change)
+
+
+def test_other_noise_draws_other_latents_for_the_same_steps_and_none_is_the_runs_own():
+    at = tf.constant(3, tf.int64)
+    own, same, other = (dataclasses.replace(draw(), noise=n) if n is not None else draw() for n in (None, 0, 1))
+    np.testing.assert_array_equal(own(at, 0)[0], same(at, 0)[0])
+    assert np.abs(own(at, 0)[0] - other(at, 0)[0]).max() > 0.1
+    with pytest.raises(ValueError, match="noise must not be negative"):
+        dataclasses.replace(draw(), noise=-1)

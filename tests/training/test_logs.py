@@ -1,0 +1,65 @@
+"""What the steps say of themselves, against the same numbers by hand; and that they say it without a host op."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.models.heads import Verdict
+from sagan_tf.objectives.losses import hinge_discriminator, hinge_saturated
+from sagan_tf.objectives.objective import Objective
+from sagan_tf.training import logs
+from sagan_tf.training.guard import tensor_names
+
+
+def test_saturated_shares_count_the_logits_beyond_the_margin():
+    real, fake = tf.constant([0.5, 1.0, 3.0, -2.0]), tf.constant([-1.0, -0.9, 0.0, -4.0])
+    np.testing.assert_allclose(hinge_saturated(real, fake), (0.5, 0.5))
+    with tf.GradientTape() as tape:
+        tape.watch([real, fake])
+        loss = hinge_discriminator(real, fake)
+    for gradient in tape.gradient(loss, [real, fake]):  # what is saturated teaches nothing
+        assert np.count_nonzero(gradient) == 2
+
+
+def test_the_generators_gradient_norm_is_that_of_all_its_gradients(tiny):
+    gan = tiny.make()
+    z, y = tiny.draw()(tf.constant(0, tf.int64), 1)
+    found = tiny.step(gan)
+    fresh = tiny.make()
+    for name, variable in fresh.d_variables.items():  # G's gradient is taken after D's update
+        variable.assign(gan.d_variables[name])
+    tiny_step = tiny.draw()(tf.constant(0, tf.int64), 0)
+    fresh.generator(*tiny_step, training=True)  # and after D's fakes moved u
+    with tf.GradientTape() as tape:
+        verdict = Verdict(*fresh.discriminator(fresh.generator(z, y, training=True), y))
+        loss = -tf.reduce_mean(verdict.logits)
+    gradients = tape.gradient(loss, list(fresh.g_trainable.values()))
+    norm = np.sqrt(sum(np.square(tf.convert_to_tensor(g)).sum() for g in gradients))
+    np.testing.assert_allclose(found["g_gradient_norm"], norm, rtol=1e-4)
+    np.testing.assert_allclose(found["g_loss"], loss, rtol=1e-4, atol=1e-6)
+    assert found["g_learning_rate"] == 10.0 and found["skipped"] == 0 and found["bad_tensor"] == -1
+
+
+def test_names_are_those_of_the_steps_logs(tiny):
+    for objective, precision in ((Objective(), "float32"), (Objective(loss="wasserstein"), "float16")):
+        gan = tiny.make(precision=precision)
+        assert set(tiny.step(gan, objective)) == {*logs.names(gan, objective), *logs.GUARD}
+    assert len(tensor_names(gan.d_trainable, gan.g_trainable)) == 2 + len(gan.d_trainable) + len(gan.g_trainable)
+
+
+def test_the_call_holds_no_host_op_but_the_iterators(tiny):
+    """What would wait for Python or the host in the middle of a call."""
+    steps = tiny.compiled(tiny.make(dataclasses.replace(tiny.spec, attention_d=(4,))))
+    graph = steps.get_concrete_function(tiny.batches(), tf.constant(2)).graph.as_graph_def()
+    ops = {node.op for node in graph.node} | {n.op for f in graph.library.function for n in f.node_def}
+    assert "IteratorGetNext" in ops and "ResourceApplyAdam" in ops
+    assert not [op for op in ops if any(word in op for word in ("PyFunc", "Print", "Assert", "CheckNumerics", "Send"))]
+
+
+def test_batches_are_sent_ahead_to_the_one_device():
+    """OneDeviceStrategy's, as every single device here: not fetched by the step itself."""
+    device = tf.config.list_logical_devices("CPU")[1].name
+    strategy = tf.distribute.OneDeviceStrategy(device)
+    batches = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(tf.zeros([2, 3])).repeat())
+    assert next(iter(batches)).device.endswith("CPU:1")
