@@ -136,7 +136,7 @@ class CheckpointStore:
     def restore(
         self, variables: Mapping[str, tf.Variable], step: int | None = None, *, quarantine: bool = False
     ) -> int | None:
-        """Reads the newest good checkpoint (or the one of `step`) into the variables and returns its step.
+        """Reads the newest good checkpoint (or the one of `step`, which may be kept apart) and returns its step.
 
         A damaged one is said aloud (and renamed to `*.bad` by the run's owner, with `quarantine`), and the one before
         it is tried. None if there is none at all.
@@ -146,13 +146,14 @@ class CheckpointStore:
         """
         steps = [step] if step is not None else self.steps()[::-1]
         for candidate in steps:
+            path = self.find(candidate)
             try:
-                self._read(self.find(candidate), variables)
+                self._read(path, variables)
                 return candidate
             except _DAMAGE as error:
-                self.say(f"Checkpoint {self.find(candidate)} can't be used: {str(error).splitlines()[0][:200]}")
-                if quarantine and self.path(candidate).exists():
-                    self._set_aside(self.path(candidate))
+                self.say(f"Checkpoint {path} can't be used: {str(error).splitlines()[0][:200]}")
+                if quarantine and path.exists():
+                    self._set_aside(path)
         if steps or list(self.folder.glob("*.bad")):
             raise CheckpointError(
                 f"no usable checkpoint is in {self.folder} (damaged ones are set aside as *.bad). "

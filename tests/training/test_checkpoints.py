@@ -178,6 +178,7 @@ def test_what_is_kept_apart_is_not_pruned_and_replaces_what_was_there(store):
     assert store.steps() == [3, 4] and store.apart("best").steps() == [1]
     read = variables()
     assert store.apart("best").restore(read) == 1 and read["net.kernel"].numpy()[0, 0] == 1.0
+    assert store.restore(read) == 4 and store.restore(read, 1) == 1 and read["net.kernel"].numpy()[0, 0] == 1.0
     store.keep_apart(4, "best", why="fid", score=2.0)
     store.keep_apart(4, "best", why="fid", score=1.5)
     assert store.apart("best").steps() == [4] and store.kept("best").score == 1.5
