@@ -197,31 +197,22 @@ class RunDirectory:
             )
         return found
 
-    def sampler(
-        self,
-        *,
-        average: bool | None = None,
-        step: int | None = None,
-        truncation: Truncation | None = None,
-        statistics: Statistics | None = None,
-    ) -> tuple[Sampler, int, bool]:
-        """The same, ready to draw images; "standing" statistics are gathered at this very truncation first.
-
-        statistics: None: standing for a truncated z, as BigGAN's, otherwise what the run's description says.
-        """
-        statistics = statistics or ("standing" if truncation else None)
-        generator, found, averaged = self.generator(average=average, step=step, statistics=statistics)
-        return self.sampler_with(generator, truncation=truncation, statistics=statistics), found, averaged
-
     def sampler_with(
         self, generator: Generator, *, truncation: Truncation | None, statistics: Statistics | None, passes: int = 100
     ) -> Sampler:
-        """A sampler of this run's G at hand; "standing" statistics are gathered first, in so many forward passes."""
+        """A sampler of this run's G at hand, folded; G itself stays as it is.
+
+        statistics: what its norms divide by; None: what the run's description says. "standing" ones are gathered here,
+          at this very truncation, in so many forward passes.
+        """
         latent = self.experiment().latent
-        if statistics == "standing":
+        if (statistics or generator.spec.inference_statistics) == "batch":
+            inference = fold(generator)
+        elif statistics == "standing":
             cut = {"truncation": truncation.mode, "threshold": truncation.threshold} if truncation else {}
-            StandingStatistics(passes=passes, latent=latent, **cut).gather(generator)
-        inference = fold(generator) if generator.spec.inference_statistics == "batch" else bake(generator)
+            inference = bake(generator, StandingStatistics(passes=passes, latent=latent, **cut).gathered(generator))
+        else:
+            inference = bake(generator)
         return sampler_of(inference, n_classes=len(self.class_names), latent=latent, truncation=truncation)
 
 

@@ -45,7 +45,9 @@ class TrainedModel:
         self.run = RunDirectory.open(run)
         self.class_names = self.run.class_names
         self.latent = self.run.experiment().latent
-        self.generator, self.step, self.averaged = self.run.generator(average=average, step=step)
+        self.generator, self.step, self.averaged = self.run.generator(
+            average=average, step=step, statistics=statistics
+        )
         self.spec = self.generator.spec
         self._asked_statistics = statistics
         self._samplers: dict[Truncation | None, Sampler] = {}
@@ -65,8 +67,8 @@ class TrainedModel:
     def sampler(self, truncation: Truncation | None = None) -> Sampler:
         """What draws the images, with its statistics; made once for each truncation."""
         if truncation not in self._samplers:
-            self._samplers[truncation], _, _ = self.run.sampler(
-                average=self.averaged, step=self.step, truncation=truncation, statistics=self.statistics(truncation)
+            self._samplers[truncation] = self.run.sampler_with(
+                self.generator, truncation=truncation, statistics=self.statistics(truncation)
             )
         return self._samplers[truncation]
 

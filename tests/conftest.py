@@ -85,8 +85,9 @@ def drawable_run(tmp_path_factory):
     saved = {}
     for group, seed in (("generator", 1), ("average", 2)):
         network = Generator(run.spec(), numerics=loaded.value.numerics, seed=seed)
-        StandingStatistics(passes=2).gather(network)
-        named_variables(network)["long_range.0.gamma"].assign(0.5)
+        (statistics,) = StandingStatistics(passes=2).gathered(network)
+        for name, value in {**statistics, "long_range.0.gamma": 0.5}.items():
+            named_variables(network)[name].assign(value)
         saved |= {f"{group}.{name}": variable for name, variable in named_variables(network).items()}
     run.checkpoints().save(saved, 3)
     return run.path

@@ -114,7 +114,7 @@ class Served:
             return [_require(inside, f"label must be in [0, {self.n_classes}); received label", value)]
         if name == "truncation":
             inside = tf.logical_and(value > 0, value <= 2) if self.mode else value == 1.0
-            limits = "in (0, 2]" if self.mode else f"1, because the prior {self.latent!r} is not cut"
+            limits = "in (0, 2]" if self.mode else f"1, because the prior {self.latent} is not cut"
             return [_require(inside, f"truncation must be {limits}; received truncation", value)]
         if name == "z":
             width, z_dim = tf.shape(value)[1], self.generator.spec.z_dim

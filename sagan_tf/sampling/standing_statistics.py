@@ -53,27 +53,23 @@ class StandingStatistics:
             return latents.prior(self.latent)(shape, key)
         return latents.TRUNCATIONS[self.truncation](shape, key, self.threshold if threshold is None else threshold)
 
-    def gather(self, generator: tf.keras.Model) -> None:
-        """Replaces the generator's moving statistics by standing ones; its weights and u stay as they are.
+    def gathered(
+        self,
+        generator: tf.keras.Model,
+        thresholds: Sequence[float] | None = None,
+        say: Callable[[int], None] = lambda passes: None,
+    ) -> list[dict[str, np.ndarray]]:
+        """The standing statistics at each threshold (None: at the options' own), by the names of the moving ones.
 
         A pass is one in training mode, as in BigGAN-PyTorch and TF-Hub's accumulation. A batch's own moments are read
-        off the moving averages' update, moving <- decay * moving + (1 - decay) * batch, from zero.
-        """
-        (found,) = self.gathered(generator, [self.threshold])
-        variables = named_variables(generator)
-        for name, value in found.items():
-            variables[name].assign(value)
-
-    def gathered(
-        self, generator: tf.keras.Model, thresholds: Sequence[float | None], say: Callable[[int], None] = lambda n: None
-    ) -> list[dict[str, np.ndarray]]:
-        """The standing statistics at each of several thresholds, by their names; the generator stays as it is.
-
+        off the moving averages' update, moving <- decay * moving + (1 - decay) * batch, from zero. The generator's
+        statistics and u are put back after each.
         say: is told after each pass how many there have been.
 
         Raises:
           ValueError: for a threshold that is not positive.
         """
+        thresholds = [self.threshold] if thresholds is None else thresholds
         options = [dataclasses.replace(self, threshold=threshold) for threshold in thresholds]
         variables = {n: v for n, v in named_variables(generator).items() if ".statistics." in n or n.endswith(".u")}
         kept = {n: v.numpy() for n, v in variables.items()}
