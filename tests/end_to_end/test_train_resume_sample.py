@@ -160,7 +160,7 @@ def test_sample_needs_the_run_directory_alone(straight, tmp_path):
     np.testing.assert_array_equal(cell[::2, ::2], images[0])
     folder = tmp_path / "files"
     assert sample.main([f"--run_dir={straight}", "--num=3", f"--out={folder}", "--classes=dots", "--step=2"]) == 0
-    assert sorted(p.name for p in folder.iterdir()) == ["00000_dots.png", "00001_dots.png", "00002_dots.png"]
+    assert sorted(p.name for p in folder.glob("*.png")) == ["00000_dots.png", "00001_dots.png", "00002_dots.png"]
 
 
 def test_standing_statistics_and_truncation_are_chosen_and_said(straight, tmp_path, capsys):
