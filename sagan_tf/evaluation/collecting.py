@@ -26,15 +26,18 @@ def collect(images: ImageSet, passes: Passes, needs: frozenset[Part], *, title: 
     partial = _partial(images, passes.extractor, needs)
     if partial and (state := read_arrays(partial)):
         collector.restore(state)
-    saved = time.monotonic()
+    saved, cost = time.monotonic(), 0.0
     with Interruption() as interruption, tqdm(total=images.count, initial=collector.count, desc=title, unit="image",
                                               unit_scale=True, disable=None if progress else True) as bar:
         for batch, labels in in_passes(images.batches(collector.count), passes.size):
             collector.add(batch_parts(images, passes, needs, batch, labels))
             bar.update(len(batch))
-            if partial and (interruption.received or time.monotonic() - saved >= save_every_seconds):
+            due = time.monotonic() - saved >= save_every_seconds * (1 + cost)
+            if partial and (due or interruption.received):
+                started = time.monotonic()
                 write_arrays(partial, collector.state())
                 saved = time.monotonic()
+                cost = saved - started                                   # features of many images take long to write
             if interruption.received:
                 raise KeyboardInterrupt(f"stopped after {collector.count} of {images.count} {title}")
     if collector.count != images.count:
