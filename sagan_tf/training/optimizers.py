@@ -15,9 +15,11 @@ class TwoTimescaleAdam:
     beta_1, beta_2: SAGAN's text has 0 and 0.9; its released code never sets beta_2, which leaves 0.999. BigGAN 0 and
       0.999.
     epsilon: added to the root of the uncorrected second moment, as TensorFlow 1 did ("epsilon hat").
+    decay_from, decay_to: steps between which both rates go linearly to 0 (SNGAN: 400,000 and 450,000); None never.
 
     Raises:
-      ValueError: for a rate or epsilon that is not positive, or a beta outside [0, 1).
+      ValueError: for a rate or epsilon that is not positive, a beta outside [0, 1), or a decay that ends before it
+        starts.
     """
 
     g_learning_rate: float = 1e-4
@@ -25,12 +27,26 @@ class TwoTimescaleAdam:
     beta_1: float = 0.0
     beta_2: float = 0.9
     epsilon: float = 1e-8
+    decay_from: int | None = None
+    decay_to: int | None = None
 
     def __post_init__(self):
         for name in ("g_learning_rate", "d_learning_rate", "epsilon"):
             _check_number(name, getattr(self, name), above=0.0)
         for name in ("beta_1", "beta_2"):
             _check_number(name, getattr(self, name), below=1.0)
+        start, end = self.decay_from, self.decay_to
+        if (start is None) != (end is None) or (start is not None and not 0 <= start < end):
+            raise ValueError(
+                "decay_from and decay_to must be given together, 0 <= decay_from < decay_to; received "
+                f"decay_from={start!r}, decay_to={end!r}. SNGAN's are 400000 and 450000."
+            )
+
+    def decay(self, step: tf.Tensor) -> tf.Tensor:
+        """What the learning rates are multiplied by in a step (from 0): 1, then linearly down to 0."""
+        if self.decay_from is None:
+            return tf.ones([])
+        return tf.clip_by_value(tf.cast(self.decay_to - step, tf.float32) / (self.decay_to - self.decay_from), 0.0, 1.0)
 
     def generator(self, variables: dict[str, tf.Variable], loss_scale: LossScale | None = None) -> "Adam":
         return Adam(variables, learning_rate=self.g_learning_rate, options=self, loss_scale=loss_scale)
@@ -78,8 +94,8 @@ class Adam(tf.Module):
         groups = {"m": self.m, "v": self.v, "loss_scale": self.loss_scale.variables() if self.loss_scale else {}}
         return {f"{group}.{name}": v for group, variables in groups.items() for name, v in variables.items()}
 
-    def apply(self, gradients: dict[str, tf.Tensor], t: tf.Tensor) -> None:
-        """One update, the t-th (from 1), by gradients that are the same on all replicas."""
+    def apply(self, gradients: dict[str, tf.Tensor], t: tf.Tensor, decay: tf.Tensor | float = 1.0) -> None:
+        """One update, the t-th (from 1), by gradients that are the same on all replicas, at lr times `decay`."""
         o, t = self.options, tf.cast(t, tf.float32)
         for name, gradient in gradients.items():
             tf.raw_ops.ResourceApplyAdam(
@@ -88,7 +104,7 @@ class Adam(tf.Module):
                 v=self.v[name].handle,
                 beta1_power=tf.pow(o.beta_1, t),
                 beta2_power=tf.pow(o.beta_2, t),
-                lr=self.learning_rate,
+                lr=self.learning_rate * decay,
                 beta1=o.beta_1,
                 beta2=o.beta_2,
                 epsilon=o.epsilon,

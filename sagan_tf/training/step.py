@@ -32,7 +32,7 @@ def gan_step(
     Returns the logs that training/logs.py names, float32 scalars, D's of its last update. An update whose loss or
     gradients are not finite changes nothing, which `skipped` (0 or 1) and `bad_tensor` tell.
     """
-    n_d = len(real_batches)
+    n_d, decay = len(real_batches), gan.g_optimizer.options.decay(step)
 
     def fakes(number: int) -> Batch:
         z, y = draw(step, number)
@@ -41,14 +41,16 @@ def gan_step(
     def generator() -> Update:
         keep = draw.keep(step, n_d, gan.spec.discriminator_channels[-1], objective.dropout)
         store_u = procedure.store_u_in_generator_step
-        return update_generator(gan, objective, fakes(n_d), step + 1, keep, store_u=store_u, microbatches=microbatches)
+        return update_generator(
+            gan, objective, fakes(n_d), step + 1, decay, keep, store_u=store_u, microbatches=microbatches
+        )
 
     g = generator() if procedure.generator_first else None
     d = []
     for number, real in enumerate(real_batches):
         keep = draw.keep(step, number, 2 * gan.spec.discriminator_channels[-1], objective.dropout)
         t = step * n_d + number + 1
-        d.append(update_discriminator(gan, objective, real, fakes(number), t, keep, microbatches=microbatches))
+        d.append(update_discriminator(gan, objective, real, fakes(number), t, decay, keep, microbatches=microbatches))
     g = g or generator()
     if gan.average is not None:
         gan.average.update(gan.shadow, gan.g_variables, step, g.health.ok)
@@ -61,6 +63,7 @@ def update_discriminator(
     real: Batch,
     fakes: Batch,
     t: tf.Tensor,
+    decay: tf.Tensor | float = 1.0,
     keep: tf.Tensor | None = None,
     *,
     microbatches: int = 1,
@@ -83,7 +86,7 @@ def update_discriminator(
         return value, logs
 
     moved = {f"generator.{n}": v for n, v in gan.g_moved.items()} | gan.d_moved
-    return minimize(loss, (*real, *fakes, keep), gan.d_optimizer, t, moved=moved, microbatches=microbatches)
+    return minimize(loss, (*real, *fakes, keep), gan.d_optimizer, t, decay, moved=moved, microbatches=microbatches)
 
 
 def update_generator(
@@ -91,6 +94,7 @@ def update_generator(
     objective: Objective,
     fakes: Batch,
     t: tf.Tensor,
+    decay: tf.Tensor | float = 1.0,
     keep: tf.Tensor | None = None,
     *,
     store_u: bool = False,
@@ -111,6 +115,7 @@ def update_generator(
         (*fakes, keep),
         gan.g_optimizer,
         t,
+        decay,
         moved=gan.g_moved | ({f"discriminator.{n}": v for n, v in gan.d_moved.items()} if store_u else {}),
         microbatches=microbatches,
         penalty=lambda: objective.on_kernels(kernels.values()),
@@ -133,7 +138,7 @@ def _logs(gan: GAN, d: Sequence[Update], g: Update) -> Logs:
     logs = {"skipped": tf.cast(skipped, tf.float32), "bad_tensor": tf.cast(tf.maximum(bad_d, bad_g), tf.float32)}
     for name, update, optimizer in (("d", d[-1], gan.d_optimizer), ("g", g, gan.g_optimizer)):
         logs |= {f"{name}_loss": update.loss, f"{name}_gradient_norm": update.health.norm, **update.logs}
-        logs[f"{name}_learning_rate"] = tf.constant(optimizer.learning_rate)
+        logs[f"{name}_learning_rate"] = update.learning_rate
         if optimizer.loss_scale is not None:
             logs[f"{name}_loss_scale"] = tf.convert_to_tensor(optimizer.loss_scale.scale)
     return logs

@@ -17,6 +17,7 @@ class Update(NamedTuple):
     """loss: over the whole batch of all replicas. logs: this replica's. health: the same on all replicas."""
 
     loss: tf.Tensor
+    learning_rate: tf.Tensor
     logs: Logs
     health: Health
 
@@ -26,13 +27,14 @@ def minimize(
     batch: Sequence[tf.Tensor | None],
     optimizer: Adam,
     t: tf.Tensor,
+    decay: tf.Tensor | float,
     *,
     moved: Mapping[str, tf.Variable],
     microbatches: int = 1,
     penalty: Callable[[], tf.Tensor] | None = None,
     then: Callable[[], None] | None = None,
 ) -> Update:
-    """The t-th update (from 1) of the optimizer's variables by the mean over all replicas' batches.
+    """The t-th update (from 1) of the optimizer's variables, by the mean over all replicas' batches, at lr * decay.
 
     loss: (*batch) -> a mean over those rows, and what else to log of them. penalty: the loss's part that looks at no
     batch. moved: what the passes move beside (u, moving statistics). then: what follows the optimizer.
@@ -63,7 +65,7 @@ def minimize(
 
     def apply() -> tf.Tensor:
         unscaled = gradients if scale is None else [g / factor for g in gradients]
-        optimizer.apply(dict(zip(variables, unscaled, strict=True)), t)
+        optimizer.apply(dict(zip(variables, unscaled, strict=True)), t, decay)
         if then is not None:
             then()
         return health.ok
@@ -75,4 +77,4 @@ def minimize(
     tf.cond(health.ok, apply, undo)
     if scale is not None:
         scale.update(health.ok)
-    return Update(value, logs, health._replace(norm=health.norm / factor))
+    return Update(value, optimizer.learning_rate * decay, logs, health._replace(norm=health.norm / factor))

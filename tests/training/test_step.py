@@ -160,6 +160,8 @@ def test_several_discriminator_steps_take_fresh_data_and_fresh_fakes():
         ({"g_learning_rate": "1e-4"}, "g_learning_rate must be a number above 0; received g_learning_rate='1e-4'"),
         ({"d_learning_rate": 0.0}, "d_learning_rate must be a number above 0"),
         ({"beta_2": 1.0}, r"beta_2 must be a number in \[0, 1\)"),
+        ({"decay_from": 5}, "decay_from and decay_to must be given together"),
+        ({"decay_from": 5, "decay_to": 5}, "received decay_from=5, decay_to=5"),
     ],
 )
 def test_wrong_types_and_ranges_are_refused_at_construction(change, message):
@@ -174,3 +176,17 @@ def test_other_noise_draws_other_latents_for_the_same_steps_and_none_is_the_runs
     assert np.abs(own(at, 0)[0] - other(at, 0)[0]).max() > 0.1
     with pytest.raises(ValueError, match="noise must not be negative"):
         dataclasses.replace(draw(), noise=-1)
+
+
+def test_learning_rates_decay_linearly_to_zero():
+    options = TwoTimescaleAdam(g_learning_rate=0.01, d_learning_rate=0.02, decay_from=2, decay_to=10)
+    rates = [float(options.decay(tf.constant(step, tf.int64))) for step in (0, 2, 4, 6, 10, 12)]
+    np.testing.assert_allclose(rates, [1.0, 1.0, 0.75, 0.5, 0.0, 0.0])
+    gan = GAN(SPEC, optimizer=options, average=None, numerics=Numerics(), seed=1)
+    before = values(gan)
+    x, y = next(iter(batches()))
+    logs = gan_step(gan, Objective(), draw(), [(x, y)], tf.constant(6, tf.int64))
+    np.testing.assert_allclose((logs["g_learning_rate"], logs["d_learning_rate"]), (0.005, 0.01))
+    moved = values(gan)["discriminator.head.dense.layer.kernel"] - before["discriminator.head.dense.layer.kernel"]
+    # m = g and v = 0.1 g^2 from zero, at t = 7: lr sqrt(1 - 0.9^7) / sqrt(0.1)
+    np.testing.assert_allclose(np.abs(moved), 0.01 * np.sqrt((1 - 0.9**7) / 0.1), rtol=1e-3)
