@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from sagan_tf.models.cost import Forms, discriminator_costs, generator_costs, total
 from sagan_tf.models.spec import GANSpec
 
-PROCESS = 560 << 20  # Python, TensorFlow, and a small graph
-PER_WEIGHT = 3.2  # float32 copies of every weight beside the state, at the peak
-PER_ACTIVATION = 1.8  # bytes at the peak for each kept one
+PROCESS = 750 << 20  # Python, TensorFlow, and the compiled graph
+PER_WEIGHT = 2.3  # float32 copies of every weight beside the state, at the peak
+PER_WEIGHT_16_BITS = 0.6  # as many more if the kernels are cast
+PER_ACTIVATION = 2.1  # bytes at the peak for each kept one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,6 @@ def training_memory(
     return Memory(
         process=PROCESS,
         state=4 * copies,
-        weights=round(4 * PER_WEIGHT * weights),
+        weights=round(4 * (PER_WEIGHT + PER_WEIGHT_16_BITS * (precision != "float32")) * weights),
         activations=round(PER_ACTIVATION * batch_size * max(g + d, 2 * d)),
     )
