@@ -43,17 +43,19 @@ class Watching:
 
 
 def signs(look: Look, before: Sequence[Look]) -> tuple[str, ...]:
-    """What speaks for collapse, in words; at most one each of G's spectra, D's loss and the samples.
+    """What speaks for collapse, in words; at most one of each kind.
 
     spectra: sigma_0 of a kernel of G is twice its recent median. The paper saw it grow, then explode, in a few layers,
       mostly the first; D's spectra, noisy and jumping, are not judged.
     D's loss: it jumps up (the paper's sign), or is zero (G has nothing left to learn from).
-    samples: they are equal, or their distance, overall or within classes, is a quarter of its recent median.
+    equal samples: their distance, overall or within classes, is under 0.02 (as it may be before G has learned).
+    fallen distance: it is a quarter of its recent median. Both together are collapse whatever D does.
 
-    The paper gives no thresholds; these are ours. Any one of them occurs in healthy runs.
+    The paper gives no thresholds; these are ours. Any one of them occurs in healthy runs. Variety that is lost slowly,
+    over more than the ten looks of "lately", shows as equal samples alone and raises no alarm.
     """
     recent = before[-RECENT:] if len(before) >= FEWEST else ()
-    return tuple(sign for judge in (_spectra, _d_loss, _samples) for sign in judge(look, recent))
+    return tuple(sign for judge in (_spectra, _d_loss, _equal, _fallen) for sign in judge(look, recent))
 
 
 def has_collapsed(found: tuple[str, ...], before: Sequence[Look]) -> bool:
@@ -94,14 +96,17 @@ def _d_loss(look: Look, recent: Sequence[Look]) -> Iterator[str]:
         yield f"D's loss jumped from {usual:.3g} to {look.d_loss:.3g}"
 
 
-def _samples(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+def _equal(look: Look, recent: Sequence[Look]) -> Iterator[str]:
     if look.distances.overall < _EQUAL:
         yield f"the samples are equal (distance {look.distances.overall:.3g})"
-        return
-    for kind in ("overall", "within_class"):
+    elif look.distances.within_class < _EQUAL:
+        yield f"the samples of a class are equal (distance {look.distances.within_class:.3g})"
+
+
+def _fallen(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+    for kind, where in (("overall", ""), ("within_class", " within a class")):
         distance = getattr(look.distances, kind)
         usual = statistics.median(getattr(past.distances, kind) for past in recent) if recent else distance
         if distance < _SHRUNK * usual:
-            where = "" if kind == "overall" else " within a class"
             yield f"the distance of samples{where} fell from {usual:.3g} to {distance:.3g}"
             return

@@ -56,13 +56,22 @@ def test_collapse_within_classes_is_seen():
 
 @pytest.mark.parametrize(
     "change",
-    [{"sigma": 9.0}, {"d_loss": 0.0}, {"d_loss": 5.0}, {"overall": 0.0, "within": 0.0}],
-    ids=["spectrum", "zero loss", "jump", "samples"],
+    [{"sigma": 9.0}, {"d_loss": 0.0}, {"d_loss": 5.0}, {"within": 0.05}],
+    ids=["spectrum", "zero loss", "jump", "fallen distance"],
 )
 def test_one_sign_alone_never_does(change):
     changed = [look(1200 + 100 * i, **change) for i in range(1, 9)]
     assert alarms(HEALTHY + changed) == []
     assert any(one.signs for one in watch(HEALTHY + changed))
+
+
+@pytest.mark.parametrize("equal", [{"overall": 0.001, "within": 0.001}, {"within": 0.001}], ids=["all", "of a class"])
+def test_samples_that_were_apart_and_are_equal_raise_it_whatever_the_discriminator_does(equal):
+    assert alarms(HEALTHY + [look(1200 + 100 * i, **equal) for i in range(1, 9)]) == [1500]
+
+
+def test_samples_that_were_never_apart_do_not():
+    assert alarms([look(100 * i, overall=0.001, within=0.001) for i in range(1, 20)]) == []
 
 
 def test_two_looks_of_two_signs_never_do():
