@@ -193,14 +193,20 @@ def train_and_evaluate(
     workers.total(0)  # the run is there
     if not workers.is_chief:
         run.join(loaded, examples)
-    if not train_run(run, settings, examples, strategy=strategy, flags=flags, evaluates=evaluates):
-        report(run, settings, finished=False)
-        return INTERRUPTED
-    finished = run.checkpoints().steps()[-1] >= settings.total_steps
-    if workers.is_chief and finished and evaluates and not run.is_evaluated(settings.total_steps):
+    reached = train_run(run, settings, examples, strategy=strategy, flags=flags, evaluates=evaluates)
+    if workers.is_chief:
+        conclude(run, settings, examples, reached=reached, evaluates=evaluates)
+    return 0 if reached else INTERRUPTED
+
+
+def conclude(
+    run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool
+) -> None:
+    """The evaluation of a run that has come to its end, and the report of any."""
+    finished = reached and run.checkpoints().steps()[-1] >= settings.total_steps
+    if finished and evaluates and not run.is_evaluated(settings.total_steps):
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
     report(run, settings, finished)
-    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import tensorflow as tf
 
-from sagan_tf.training.cluster import Cluster, cluster_from_environment, gather
+from sagan_tf.training.cluster import Cluster, LostPeerError, cluster_from_environment, gather
 
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]
 
@@ -38,7 +38,10 @@ def create_strategy(
         raise StrategyError(f"strategy must be one of {', '.join(get_args(StrategyName))}; received strategy={name!r}.")
     chosen, why = (name, "as asked for") if name != "auto" else _choose()
     strategy = _MAKERS[chosen](tpu=tpu, wait_seconds=wait_seconds, say=say)
-    check_all_reduce(strategy)
+    try:
+        check_all_reduce(strategy)
+    except tf.errors.UnavailableError as error:
+        raise LostPeerError(f"a worker went before training began: start all again ({error.message})") from error
     say(f"Strategy {chosen} ({why}): training on {strategy.num_replicas_in_sync} replica(s)")
     here = strategy.extended.worker_devices
     first = strategy.cluster_resolver.task_id * len(here) if chosen == "multi_worker" else 0
