@@ -50,23 +50,47 @@ def unallocated():
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
-    """A run of four steps of a tiny SAGAN with attention at 8x8 in both networks, gammas far from zero, on 64 images.
+    """What a run of four steps leaves behind, without training: two tiny networks with attention at 8x8, far from their
+    start so that class and attention matter, 64 images, two looks and two sheets.
 
     For whoever only reads it; who writes copies it.
     """
-    from sagan_tf import train
+    import numpy as np
 
-    bindings = (
-        "families.sagan.width=4", "families.sagan.discriminator_width=8", "families.sagan.z_dim=8",
-        "families.sagan.attention=(8,)", "ProceduralSource.n_examples=64", "TwoTimescaleAdam.g_learning_rate=0.05",
-        "TwoTimescaleAdam.d_learning_rate=0.05", "train.batch_size=4", "train.total_steps=4", "train.sample_every=2",
-        "train.steps_per_call=2", "train.checkpoint_every=2", "train.log_every=2", "Watching.every=2",
-        "train.evaluation=None", "train.average=None",
-    )  # fmt: skip
-    run = tmp_path_factory.mktemp("tiny") / "run"
-    flags = ["--gin_file=gin/quickstart.gin", *("--gin_bindings=" + binding for binding in bindings)]
-    assert train.main([*flags, f"--run_dir={run}"]) == 0
-    return run
+    from sagan_tf import experiment
+    from sagan_tf.layers.naming import named_variables
+    from sagan_tf.models.discriminator import Discriminator
+    from sagan_tf.models.generator import Generator
+    from sagan_tf.monitoring.distances import Distances
+    from sagan_tf.monitoring.looks import Look
+    from sagan_tf.monitoring.writer import Writer
+    from sagan_tf.run_directory import RunDirectory
+    from sagan_tf.sampling import grids
+
+    tiny = ["train.spec = @families.sagan()", "families.sagan.resolution = 32", "families.sagan.attention = (8,)",
+            "families.sagan.width = 4", "families.sagan.discriminator_width = 8", "families.sagan.z_dim = 8",
+            "ProceduralSource.n_examples = 64", "train.total_steps = 4"]  # fmt: skip
+    loaded = experiment.load(["gin/data/procedural.gin"], tiny)
+    run = RunDirectory(tmp_path_factory.mktemp("tiny") / "run")
+    run.prepare(loaded, loaded.value.data.open(32))
+    nets = {"generator": Generator(run.spec(), seed=1), "discriminator": Discriminator(run.spec(), seed=2)}
+    variables = {f"{net}.{name}": v for net, model in nets.items() for name, v in named_variables(model).items()}
+    rng = np.random.default_rng(0)
+    for name, variable in variables.items():
+        if name.endswith(".gamma"):
+            variable.assign(0.5)
+        elif name.startswith("generator.blocks.") and name.endswith(("gain.kernel", "bias.kernel")):
+            variable.assign_add(rng.normal(0, 0.5, variable.shape))
+    run.checkpoints().save(variables, 4)
+    writer = Writer(run.path)
+    for step in (2, 4):
+        writer.scalars(step, {"d_loss": 2.0 / step, "g_loss": 0.1 * step, "gamma/generator.attention_8": 0.125 * step})
+        apart = Distances(overall=0.5, within_class=0.4, nearest=0.1, duplicates=0.0)
+        spectra = {name.removesuffix(".kernel"): [1.0 + 0.1 * step, 0.5, 0.25] for name in variables if "conv_" in name}
+        writer.look(Look(step=step, d_loss=2.0 / step, g_loss=0.1 * step, distances=apart, spectra=spectra))
+        images = rng.integers(0, 256, (20, 32, 32, 3), np.uint8)
+        grids.save(grids.sheet(images, run.class_names), run.path / "samples" / f"step-{step:08d}.png")
+    return run.path
 
 
 @pytest.fixture(scope="session")
