@@ -47,6 +47,12 @@ def test_statistics_follow_the_truncation_unless_they_are_said(drawable_run, mod
     assert [model.statistics(None), model.statistics(cut)] == ["moving", "moving"]
 
 
+def test_the_batchs_own_statistics_make_an_image_depend_on_its_batch(drawable_run):
+    model = sagan_tf.load(drawable_run, statistics="batch")
+    z = model.z([1, 2])
+    assert np.abs(model.generate(z, [0, 1])[0] - model.generate(z[:1], [0])[0]).max() > 1e-3
+
+
 def test_attention_is_there_by_layer(model):
     (name, values), = model.attention(model.z([1, 2]), [0, "dots"]).items()
     assert name == "attention_8" and values.shape == (2, 8, 8, 4, 4)

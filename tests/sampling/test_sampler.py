@@ -52,6 +52,15 @@ def test_two_replicas_draw_the_same_images(sampler, mirrored):
     np.testing.assert_array_equal(two.images(labels, seed=5), sampler.images(labels, seed=5))
 
 
+def test_many_samplers_draw_no_warning_of_tracing_too_often(caplog):
+    def gray(z, y, training):
+        return tf.zeros([1, 2, 2, 3])
+
+    for _ in range(12):
+        Sampler(gray, z_dim=2, n_classes=1, resolution=2, batch_size=1).images([0])
+    assert "retracing" not in caplog.text
+
+
 def test_pixels_are_rounded_from_minus_one_to_one():
     def constant(value):
         return lambda z, y, training: tf.fill([tf.shape(y)[0], 2, 2, 3], value)
