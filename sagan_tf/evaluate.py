@@ -128,8 +128,11 @@ def _measure_export(flags: argparse.Namespace) -> EvaluationResult:
                    strategy=_strategy(flags))
 
 
-def _strategy(flags: argparse.Namespace):
-    return create_strategy(flags.strategy, say=lambda line: print(line, file=sys.stderr))
+def _strategy(flags: argparse.Namespace) -> tf.distribute.Strategy:
+    """Devices of this process: a TPU or a cluster trains, but the extractors' graphs are for CPU and GPU."""
+    gpus = tf.config.list_physical_devices("GPU")
+    best = "mirrored" if len(gpus) > 1 else "gpu" if gpus else "cpu"
+    return create_strategy(best if flags.strategy == "auto" else flags.strategy, say=lambda line: None)
 
 
 def _options(flags: argparse.Namespace, options: EvaluationOptions) -> EvaluationOptions:
@@ -180,7 +183,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--truncation_curve", nargs="?", type=_thresholds, const=THRESHOLDS, metavar="2,1,0.5",
                         help="IS against FID at these thresholds (by default "
                         f"{', '.join(map(str, THRESHOLDS))}), as numbers, CSV and plot")
-    parser.add_argument("--strategy", default="auto", help="whose replicas share the work; as in training")
+    parser.add_argument("--strategy", default="auto", choices=["auto", "cpu", "gpu", "mirrored"],
+                        help="whose replicas share the work; auto takes all GPUs of this machine, else the CPU")
     parser.add_argument("--resolution", type=int, help="crop and resize images of files to this side")
     parser.add_argument("--batch_size", type=int, help="images a pass through the extractor")
     parser.add_argument("--allow_few_samples", action="store_true", help="FID of too few images, for debugging only")

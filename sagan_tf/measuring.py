@@ -66,23 +66,13 @@ def measure_generator(run: RunDirectory, options: EvaluationOptions, yardstick: 
     chosen = chosen or Chosen()
     images, facts = run_samples(run, options, chosen)
     images = dataclasses.replace(images, agreement=yardstick.real.agreement)
-    if not again and (kept := _kept(run, images, yardstick, options, facts)):
-        return kept
-    result = compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts,
-                     strategy=chosen.strategy)
-    keep(run, result)
-    return result
+    return _measured(run, images, yardstick, options, facts, again=again, strategy=chosen.strategy)
 
 
 def measure_split(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, split: str, *,
                   again: bool = True) -> EvaluationResult:
     """A split of a run's own data, "train" or "validation", in place of samples: the papers' scores of real images."""
-    images = split_images(run, options, split)
-    if not again and (kept := _kept(run, images, yardstick, options, GeneratorFacts())):
-        return kept
-    result = compare(images, yardstick.real, extractor=yardstick.extractor, options=options)
-    keep(run, result)
-    return result
+    return _measured(run, split_images(run, options, split), yardstick, options, GeneratorFacts(), again=again)
 
 
 def keep(run: RunDirectory, result: EvaluationResult) -> None:
@@ -90,6 +80,17 @@ def keep(run: RunDirectory, result: EvaluationResult) -> None:
     result.append_to(run.path / "metrics.jsonl")
     if result.protocol["step"] is not None:
         result.write_events(run.path / "tensorboard")
+
+
+def _measured(run: RunDirectory, images: ImageSet, yardstick: Yardstick, options: EvaluationOptions,
+              facts: GeneratorFacts, *, again: bool,
+              strategy: tf.distribute.Strategy | None = None) -> EvaluationResult:
+    if not again and (kept := _kept(run, images, yardstick, options, facts)):
+        return kept
+    result = compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts,
+                     strategy=strategy)
+    keep(run, result)
+    return result
 
 
 def _kept(run: RunDirectory, images: ImageSet, yardstick: Yardstick, options: EvaluationOptions,

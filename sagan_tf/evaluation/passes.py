@@ -12,7 +12,8 @@ class Passes:
     """Calls an extractor with exactly `batch_size` images a replica, the last ones padded.
 
     So an image's features don't depend on how the images came in batches, where they were interrupted, or on how many
-    replicas share them. `size`: images a call, over all replicas. strategy: the current one by default.
+    replicas share them. `size`: images a call, over all replicas. strategy: the current one by default; its replicas
+    must all be this process's.
     """
 
     def __init__(self, extractor: Extractor, *, batch_size: int, strategy: tf.distribute.Strategy | None = None):
@@ -36,6 +37,9 @@ class Passes:
         """Images (B,R,R,3) in [-1,1], B at most `size` -> features (B,F), logits (B,K)."""
         padding = [(0, self.size - len(images)), (0, 0), (0, 0), (0, 0)]
         features, logits = self._run(tf.constant(np.pad(images, padding), tf.float32))
+        if len(features) != self.size:
+            raise ValueError(f"a pass must come back whole; received images={len(features)} of {self.size}. Evaluate "
+                             "on the devices of one process: --strategy=mirrored.")
         return features.numpy()[: len(images)], logits.numpy()[: len(images)]
 
 
