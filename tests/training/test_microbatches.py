@@ -34,15 +34,34 @@ def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_mo
     assert max(moved) > 1e-3
 
 
-def test_two_replicas_with_two_microbatches_each_are_the_whole_batch(no_moments, mirrored, tiny):
+def test_two_replicas_with_two_microbatches_each_are_the_whole_batch_and_skip_a_bad_one_together(
+    no_moments, mirrored, tiny
+):
+    """The second batch's last image is bad, which the second replica has alone, in its second microbatch."""
     whole, replicas = tiny.make(), tiny.make(strategy=mirrored)
     objective = Objective(dropout=0.3)
-    logs = tiny.step(whole, objective)
+    expected = tiny.step(whole, objective)
+    x, y = tiny.images()
+    x[1, -1, 3, 3, 0] = np.nan
     steps = tiny.compiled(replicas, objective, mirrored, microbatches=2)
-    for name, value in tiny.call(steps, tiny.batches(strategy=mirrored)).items():
-        np.testing.assert_allclose(value, logs[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    iterator = tiny.batches((x, y), mirrored)
+    for name, value in tiny.call(steps, iterator).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
     whole.step.assign(1)
     tiny.assert_equal(whole, replicas, rtol=1e-5, atol=2e-6)
+
+    before = tiny.values(replicas)
+    logs = tiny.call(steps, iterator)
+    assert (logs["skipped"], steps.tensor_names[int(logs["bad_tensor"])]) == (1, "d_loss")
+    for name, variable in replicas.variables().items():
+        first, second = (v.numpy() for v in mirrored.experimental_local_results(variable))
+        np.testing.assert_array_equal(first, second, err_msg=name)
+        assert np.isfinite(first).all(), name
+        if name.startswith("d"):  # D and its slots are as before
+            np.testing.assert_array_equal(first, before[name], err_msg=name)
+    for group in ("generator.to_rgb", "average.to_rgb", "g_optimizer.v.to_rgb"):  # G's own update was good
+        after = replicas.variables()[f"{group}.layer.kernel"].numpy()
+        assert np.abs(after - before[f"{group}.layer.kernel"]).max() > 0
 
 
 def test_statistics_take_the_mean_of_the_microbatches_moments_and_u_moves_once(tiny):
