@@ -58,10 +58,9 @@ def _lead(model: TrainedModel, metrics: list[dict]) -> str:
     numbers = {"of steps " + f"{model.run.experiment().total_steps:,}": f"{model.step:,}",
                "parameters of G": f"{spec.generator_parameters:,}", "parameters of D":
                f"{spec.discriminator_parameters:,}"}
-    if metrics:
-        said = f"last measured by {metrics[-1]['protocol']['extractor']}"
-        numbers |= {f"{name.upper()}, {said}": f"{metrics[-1][name]:.4g}" for name in ("fid", "is")
-                    if metrics[-1].get(name) is not None}
+    for name in ("fid", "is"):
+        if record := next((record for record in reversed(metrics) if record.get(name) is not None), None):
+            numbers[f"{name.upper()}, last measured by {record['protocol']['extractor']}"] = f"{record[name]:.4g}"
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     return page.text(f"{spec.resolution}x{spec.resolution} images of {len(model.class_names)} classes, trained on "
                      f"{facts['name']} ({facts['n_examples']:,} images). Pictures are of {weights} weights at step "
@@ -73,15 +72,15 @@ def _samples(run: RunDirectory) -> str:
     if not sheets:
         return page.text("The run has drawn no sheets (train.sample_every).")
     return page.text("The same latents at each step, a row a class.") + page.frames(
-        {f"step {int(sheets[i].stem[5:]):,}": opened(sheets[i]) for i in spread(len(sheets), _MOST_SHEETS)})
+        {f"step {int(sheets[i].stem[5:]):,}": _opened(sheets[i]) for i in _spread(len(sheets), _MOST_SHEETS)})
 
 
-def opened(path: Path) -> Image.Image:
+def _opened(path: Path) -> Image.Image:
     with Image.open(path) as image:
         return image.copy()
 
 
-def spread(count: int, most: int) -> np.ndarray:
+def _spread(count: int, most: int) -> np.ndarray:
     """At most `most` of `count` indices, both ends included, as evenly as it goes."""
     return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(int))
 
@@ -92,7 +91,7 @@ def _attention(model: TrainedModel) -> str:
         layers = pictures.layers_of(model)
     except RunError:
         return page.text("The networks have no self-attention.")
-    labels = spread(len(model.class_names), _MOST_ROWS)
+    labels = _spread(len(model.class_names), _MOST_ROWS)
     drawn = {layer.title: canvas.picture(pictures.attention(model, labels, layer)) for layer in layers.values()}
     return "".join(page.folded(title.capitalize(), page.picture(image, title), opened=number == 0)
                    for number, (title, image) in enumerate(drawn.items()))
@@ -105,12 +104,19 @@ def _metrics(metrics: list[dict]) -> str:
     for record in metrics:
         protocol = record["protocol"]
         step = "" if protocol.get("step") is None else f"{protocol['step']:,}"
-        rows += [(step, name, "not finite" if value is None else f"{value:.5g}", protocol["extractor"],
-                  f"{protocol['n_generated']:,}", str(protocol["reference"]))
-                 for name, value in record.items() if not isinstance(value, dict | list)]
-    head = ("step", "metric", "value", "extractor", "images", "against")
+        how = protocol["extractor"], _drawn(protocol), f"{protocol['n_generated']:,}", str(protocol["reference"])
+        rows += [(step, name, "not finite" if value is None else f"{value:.5g}", *how)
+                 for name, value in record.items() if value is None or isinstance(value, int | float)]
+    head = ("step", "metric", "value", "extractor", "generator", "images", "against")
     full = page.preformatted("\n".join(json.dumps(record["protocol"], indent=1) for record in metrics))
     return page.table(head, rows) + page.folded("The whole protocol of each", full)
+
+
+def _drawn(protocol: dict) -> str:
+    """How the images were drawn: weights, statistics, truncation; empty for images that no generator drew."""
+    cut = protocol.get("truncation")
+    said = (protocol.get("weights"), protocol.get("statistics"), None if cut is None else f"truncation {cut:g}")
+    return ", ".join(filter(None, said))
 
 
 def _curves(train: list[dict], metrics: list[dict]) -> str:

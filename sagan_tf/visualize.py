@@ -117,6 +117,13 @@ def _thresholds(text: str) -> list[float]:
     return [float(number) for number in text.split(",")]
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; received {text}")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sagan_tf.visualize", description=__doc__)
     chosen = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
@@ -128,14 +135,14 @@ def _parser() -> argparse.ArgumentParser:
             _add_choice(verb)
     verbs["attention"].add_argument("--layer", help="such as generator.attention_64; by default G's last")
     verbs["attention"].add_argument("--points", metavar="X,Y;X,Y", help="pixels; by default where maps differ most")
-    verbs["attention"].add_argument("--count", type=int, default=4, help="points an image, without --points")
+    verbs["attention"].add_argument("--count", type=_positive, default=4, help="points an image, without --points")
     verbs["attention"].add_argument("--real", action="store_true", help="training images instead of samples, for D")
     verbs["interpolate"].add_argument("--kind", choices=pictures.KINDS, default="both", help="what changes")
     verbs["interpolate"].add_argument("--path", choices=list(PATHS), default="spherical", help="of z")
-    verbs["interpolate"].add_argument("--steps", type=int, default=9, help="images a row of the sheet")
-    verbs["interpolate"].add_argument("--frames", type=int, default=25, help="of the animation, one way")
+    verbs["interpolate"].add_argument("--steps", type=_positive, default=9, help="images a row of the sheet")
+    verbs["interpolate"].add_argument("--frames", type=_positive, default=25, help="of the animation, one way")
     verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".webp or .gif; by default beside the sheet")
-    verbs["neighbors"].add_argument("--count", type=int, default=4, help="neighbors a sample")
+    verbs["neighbors"].add_argument("--count", type=_positive, default=4, help="neighbors a sample")
     verbs["neighbors"].add_argument("--extractor", metavar="NAME", help="of features, as in evaluate: auto, inception, "
                                     "dataset, or a SavedModel's folder; by default the run's")
     verbs["truncation"].add_argument("--thresholds", type=_thresholds, default=[2.0, 1.5, 1.0, 0.5, 0.04],
@@ -143,13 +150,13 @@ def _parser() -> argparse.ArgumentParser:
     verbs["truncation"].add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
     verbs["truncation"].add_argument("--statistics", choices=get_args(Statistics),
                                      help="of the norms; by default standing ones, gathered for each threshold")
-    verbs["classes"].add_argument("--count", type=int, default=64, help="images a sheet")
+    verbs["classes"].add_argument("--count", type=_positive, default=64, help="images a sheet")
     return parser
 
 
 def _add_choice(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--classes", help="indices or names, separated by commas")
-    verb.add_argument("--num", type=int, help="rows, the classes in turn; by default one a class, eight at most")
+    verb.add_argument("--num", type=_positive, help="rows, the classes in turn; by default one a class, eight at most")
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
     verb.add_argument("--average", action=argparse.BooleanOptionalAction, default=None,

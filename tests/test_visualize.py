@@ -169,14 +169,17 @@ def test_spectra_are_drawn_from_what_the_run_wrote(tiny_run, tmp_path, capsys):
 def test_the_report_holds_the_whole_run(tiny_run, tmp_path):
     run = tmp_path / "run <1>"
     shutil.copytree(tiny_run, run)
-    protocol = {"extractor": "stand-in", "step": 4, "n_generated": 5000, "reference": "train images", "seed": 11}
-    (run / "metrics.jsonl").write_text(json.dumps({"fid": 12.345, "is": 6.5, "protocol": protocol}) + "\n")
+    protocol = {"extractor": "stand-in", "step": 4, "n_generated": 5000, "reference": "train images", "seed": 11,
+                "weights": "ema", "statistics": "standing", "truncation": 0.5}
+    (run / "metrics.jsonl").write_text(json.dumps({"fid": 12.345, "is": 6.5, "protocol": protocol}) + "\n"
+                                       + json.dumps({"train_called_real": 0.75, "protocol": protocol}) + "\n")
     text = made(run, "report", tmp_path / "report.html").read_text()
     assert "Run run &lt;1&gt;" in text and "http" not in text.replace("http-equiv", "")
     for heading in ("Samples over time", "Attention", "Metrics", "Curves", "Singular values", "Architecture",
                     "Configuration", "Commands"):
         assert f"<h2>{heading}</h2>" in text
-    for said in ("step 2", "step 4", "12.345", "stand-in", "&quot;seed&quot;: 11", "z_dim",
+    for said in ("step 2", "step 4", "12.345", "6.5", "0.75", "stand-in",
+                 "ema, standing, truncation 0.5", "&quot;seed&quot;: 11", "z_dim",
                  "projection head", "Losses", "generator.attention_8", "python -m sagan_tf."):
         assert said in text, said
     assert text.count('alt="step ') == 2 and text.count("<svg") == 4
@@ -188,6 +191,12 @@ def test_pictures_lie_in_the_run_by_default(tiny_run, tmp_path, capsys):
     shutil.copytree(tiny_run, run)
     assert visualize.main(["spectra", f"--run_dir={run}"]) == 0
     assert capsys.readouterr().out.strip() == str(run / "pictures" / "spectra.png")
+
+
+def test_a_count_must_be_positive(tiny_run, capsys):
+    with pytest.raises(SystemExit):
+        visualize.main(["attention", f"--run_dir={tiny_run}", "--num=0"])
+    assert "must be at least 1; received 0" in capsys.readouterr().err
 
 
 def test_no_run_and_no_checkpoint_are_said(tiny_run, tmp_path, capsys):
