@@ -97,8 +97,9 @@ def sample(flags: argparse.Namespace) -> Path:
         "first_seed": int(seeds[0]),
         "count": count,
     }
-    default = model.run.path / "samples" / f"sample-step-{model.step:08d}-seed-{flags.seed}.png"
-    out = Path(flags.npz or flags.out or default)
+    which = f"seeds-{seeds[0]}" if flags.seeds else f"seed-{flags.seed}"
+    which += f"-truncation-{cut.threshold:g}" if cut else ""
+    out = Path(flags.npz or flags.out or model.run.path / "samples" / f"sample-step-{model.step:08d}-{which}.png")
     if flags.npz:
         return store(NpzFile(out, labels, sampler.resolution), plan, sampler, seeds, labels)
     if out.suffix.lower() != ".png":

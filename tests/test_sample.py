@@ -6,12 +6,15 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import sagan_tf
 from sagan_tf import sample
 from sagan_tf.sampling import stored_images
 from sagan_tf.sampling.stored_images import NpzFile
+
+STRATEGY = tf.distribute.get_strategy()
 
 
 def run_verb(run, *flags):
@@ -36,6 +39,15 @@ def test_a_seed_an_image_and_classes_in_the_order_asked_for(drawable_run, expect
     assert labels.tolist() == [3, 0]
     np.testing.assert_array_equal(images, expected[0][[21, 0]])
     assert "Step 3, averaged weights, moving statistics, no truncation, seeds given" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("statistics", ["moving", pytest.param("standing", marks=pytest.mark.slow)])  # 200 passes
+def test_two_replicas_draw_what_one_draws(drawable_run, tmp_path, mirrored, monkeypatch, statistics):
+    flags = ["--num=70", "--truncation=0.5", f"--statistics={statistics}"]
+    monkeypatch.setattr(sample, "create_strategy", lambda name, say: mirrored if name == "mirrored" else STRATEGY)
+    for name in ("cpu", "mirrored"):
+        assert run_verb(drawable_run, *flags, f"--npz={tmp_path / name}.npz", f"--strategy={name}") == 0
+    np.testing.assert_array_equal(arrays(tmp_path / "cpu.npz")[0], arrays(tmp_path / "mirrored.npz")[0])
 
 
 def interrupting(monkeypatch, kind):
