@@ -14,6 +14,7 @@ from sagan_tf.figures import canvas
 from sagan_tf.figures.truncation_curve import truncation_figure
 from sagan_tf.measuring import Chosen, keep, measure_generator, measure_split
 from sagan_tf.run_directory import RunDirectory
+from sagan_tf.sampling.seeds import SeededLatents
 from sagan_tf.yardstick import Yardstick
 
 
@@ -23,17 +24,19 @@ def measure_curve(run: RunDirectory, options: EvaluationOptions, yardstick: Yard
 
     Each threshold has its own standing statistics, unless the options name others. What the run's metrics.jsonl has
     of exactly this protocol isn't measured again, so that an interrupted curve goes on. Writes
-    RUN/truncation/step-*.csv and .png.
+    RUN/truncation/step-*.csv and .png. Raises ValueError, before any work, for a threshold that isn't positive or a
+    prior that can't be cut.
     """
     options = dataclasses.replace(options, metrics=("is", "fid"), statistics=options.statistics or "standing")
+    SeededLatents(z_dim=1, latent=run.experiment().latent, mode=options.truncation_mode)
+    cuts = [dataclasses.replace(options, truncation=cut) for cut in [None, *sorted(set(thresholds), reverse=True)]]
     results, points = [], []
-    for threshold in [None, *sorted(thresholds, reverse=True)]:
-        cut = dataclasses.replace(options, truncation=threshold)
+    for cut in cuts:
         result = over_seeds([measure_generator(run, dataclasses.replace(cut, seed=seed), yardstick, chosen, again=False)
                              for seed in seeds])
         results.append(result)
-        points.append(_point(result, threshold))
-        print(f"truncation {threshold or 'none'}: FID {points[-1].fid:.4g}, IS {points[-1].inception_score:.4g}",
+        points.append(_point(result, cut.truncation))
+        print(f"truncation {cut.truncation or 'none'}: FID {points[-1].fid:.4g}, IS {points[-1].inception_score:.4g}",
               file=sys.stderr)
     score = _validation_score(run, options, yardstick)
     reported = reported_points(points, score)

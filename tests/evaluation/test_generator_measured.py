@@ -130,6 +130,11 @@ def test_a_curve_measures_each_threshold_once(run_dir, measure):
     assert [line["protocol"]["truncation"] for line in lines(run_dir)[5:]] == [2.0, [None, 2.0, 1.0, 0.5]]
 
 
+def test_a_curve_with_a_wrong_threshold_measures_nothing(run_dir, measure):
+    status, _, err = measure("--truncation_curve=1,0")
+    assert status == 2 and "threshold must be positive" in err and not (run_dir / "metrics.jsonl").exists()
+
+
 def test_an_export_gives_its_runs_numbers(run_dir, measure, tmp_path, capsys):
     assert export.main([f"--run_dir={run_dir}", f"--out={tmp_path}/model", "--truncations=0.5,1",
                         "--standing_passes=2"]) == 0
