@@ -39,7 +39,7 @@ def train(precision: str, steps: int, evaluations: int, folder: Path) -> dict:
     logs = [json.loads(line) for line in (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()]
     measured = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     curves = {name: [(line["step"], line[name]) for line in logs if name in line] for name in ("d_loss", "g_loss")}
-    return {**curves, "fid": [(line["protocol"]["step"], line["metrics"]["fid"]) for line in measured]}
+    return {**curves, "fid": [(line["protocol"]["step"], line["fid"]) for line in measured]}
 
 
 def plot(runs: dict[str, dict], path: Path) -> None:
@@ -61,12 +61,12 @@ def main() -> None:
     parser.add_argument("--precisions", default="float32,bfloat16", help="separated by commas")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--evaluations", type=int, default=6)
+    parser.add_argument("--runs", type=Path, help="where the runs are kept, so that the command repeated goes on")
     parser.add_argument("--out", type=Path, default=HERE / "stability.png")
     flags = parser.parse_args()
-    runs = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for precision in flags.precisions.split(","):
-            runs[precision] = train(precision, flags.steps, flags.evaluations, Path(folder) / precision)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = flags.runs or Path(temporary)
+        runs = {p: train(p, flags.steps, flags.evaluations, folder / p) for p in flags.precisions.split(",")}
     flags.out.with_suffix(".json").write_text(json.dumps(runs) + "\n", encoding="utf-8")
     plot(runs, flags.out)
     print(flags.out)
