@@ -28,7 +28,8 @@ class Numerics:
     attention: "plain" holds each attention's whole map; "blocked" computes it in blocks of queries, and again in the
       gradient; "auto" chooses by the map's size.
     recompute: "none", or "blocks" to keep only what goes into each block, and compute its inside again for the
-      gradient: less memory for a third more work.
+      gradient. It pays where many blocks have equally large maps; on the ladders here, whose maps halve from block to
+      block, the largest block's own work decides the peak (measured: 4% less for 14% more work).
 
     Raises:
       ValueError: for any other name.

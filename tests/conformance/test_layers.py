@@ -123,8 +123,14 @@ def test_the_compiled_layer_is_the_eager_one(kind):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
 @pytest.mark.parametrize("kind", [k for k in LAYERS if k is not BatchStatistics and LAYERS[k][1][0] is X])
-def test_bfloat16_maps_stay_bfloat16_and_weights_float32(kind):
+def test_half_precision_maps_and_gradients_stay_so_and_weights_float32(kind, dtype):
     layer, inputs = by_class(kind)
-    out = layer(tf.cast(inputs[0], tf.bfloat16), *inputs[1:], training=True)
-    assert out.dtype == tf.bfloat16 and {v.dtype for v in named_variables(layer).values()} == {tf.float32}
+    x = tf.cast(inputs[0], dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        out = layer(x, *inputs[1:], training=True)
+    gradient = tape.gradient(out, x)
+    assert out.dtype == gradient.dtype == dtype and np.isfinite(tf.cast(gradient, tf.float32)).all()
+    assert {v.dtype for v in named_variables(layer).values()} == {tf.float32}
