@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import tensorflow as tf
 
@@ -167,12 +168,29 @@ def run_training(flags: argparse.Namespace) -> int:
     try:
         with leaving_at_once():
             code = train_and_evaluate(loaded, workers, strategy, flags)
-            workers.total(0)  # the others stay until the chief has evaluated
-            return code
     except tf.errors.OpError as error:
         if lost := workers.lost_peer(error):
             raise lost from error
         raise
+    part(workers, code)
+    return code
+
+
+def part(workers: Workers, code: int) -> None:
+    """The others stay until the chief has evaluated; one that is gone by now was a little earlier, and not lost."""
+    try:
+        workers.total(0)
+    except tf.errors.OpError as error:
+        if workers.lost_peer(error) is None:
+            raise
+        leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process at once: at an ordinary end TensorFlow would wait for the workers that are gone."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def train_and_evaluate(
@@ -219,9 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # an evaluation that keeps what it has measured so far
         return INTERRUPTED
     except LostPeerError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        os._exit(INTERRUPTED)  # TensorFlow would wait for the lost one at the end
+        print(f"error: {error}", file=sys.stderr)
+        leave(INTERRUPTED)
     except (OSError, tf.errors.OpError) as error:
         if (message := no_room(error, flags.run_dir)) is None:
             raise

@@ -4,7 +4,8 @@ So a start takes seconds and not half a minute, and many interruptions can be tr
 that has imported TensorFlow: see `start` in conftest.py.
 
 Troubles are ordered by the environment: HANG_AT=N (a call at step N never ends), SPOIL_AT=N and SPOIL_TIMES=K (step N's
-update is left out as long as the run has gone back fewer than K times), FILE_LIMIT=BYTES.
+update is left out as long as the run has gone back fewer than K times), FILE_LIMIT=BYTES. REAL=1 trains the
+networks; DEVICES=N gives the process N logical CPU devices.
 """
 
 import functools
@@ -112,5 +113,9 @@ def main(arguments, log, environment, pause):
     os.dup2(file, 2)
     if limit := int(environment.get("FILE_LIMIT", 0)):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    assembly.build, assembly.steps_of = build, functools.partial(steps_of, pause=pause)
+    if devices := int(environment.get("DEVICES", 0)):
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    if "REAL" not in environment:
+        assembly.build, assembly.steps_of = build, functools.partial(steps_of, pause=pause)
     sys.exit(train.main([*SMALL, *arguments]))

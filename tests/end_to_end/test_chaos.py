@@ -53,16 +53,17 @@ def survive(start, run, interruptions, *flags, seed):
     """Interrupts a run so many times, then lets it end. Counts of what was done."""
     dice, counts = random.Random(seed), dict.fromkeys(("SIGKILL", "SIGTERM", "damaged"), 0)
     store = CheckpointStore(run / "checkpoints")
-    victim = None
+    victims = set()
     for number in range(interruptions):
         there = store.steps()
-        before = [step for step in there if step != victim]
+        before = [step for step in there if step not in victims]
         process = start(run, *flags, name=f"command{number}", pause=0.1)
         done = interrupt(process, dice, lambda there=there: store.steps() != there)
         counts[done] += 1
         assert not before or store.steps()[-1] >= before[-1], "a checkpoint was lost"
-        victim = damage_newest(run, dice) if done == "SIGKILL" and dice.random() < 0.4 else None
-        counts["damaged"] += victim is not None
+        if done == "SIGKILL" and dice.random() < 0.4 and (victim := damage_newest(run, dice)):
+            victims.add(victim)
+            counts["damaged"] += 1
     process = start(run, *flags, name="last")
     process.join(LIMIT_S)
     assert process.exitcode == 0

@@ -1,5 +1,6 @@
 """Two real processes that train together over loopback, and what becomes of them when one is killed or told to stop."""
 
+import json
 import os
 import signal
 import time
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf import train
 from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.cluster import LostPeerError
 
 
 def state(run, step=40):
@@ -86,7 +89,39 @@ def test_a_chief_that_is_killed_or_stopped_ends_the_other(start, cluster, tmp_pa
         chief.kill()
 
 
+@pytest.mark.slow(reason="the networks are compiled three times")
+def test_the_networks_train_on_two_workers_as_on_two_devices_of_one(start, cluster, tmp_path):
+    """The whole step through real collectives; few steps, as Adam is chaotic. Each replica has its own batch norm."""
+    tiny = ["families.sagan.width=4", "families.sagan.discriminator_width=4", "families.sagan.attention=(8,)",
+            "train.average=@MovingAverage()", "train.total_steps=3", "train.log_every=1"]  # fmt: skip
+    flags = ["--gin_bindings=" + binding for binding in tiny]
+    alone = start(tmp_path / "one", *flags, "--strategy=mirrored", environment={"REAL": "1", "DEVICES": "2"})
+    both = [
+        start(tmp_path / "two", *flags, name=f"worker{i}", environment=environment | {"REAL": "1"})
+        for i, environment in enumerate(cluster(2))
+    ]
+    assert exit_codes([alone, *both], 600) == [0, 0, 0]
+    logs = [(tmp_path / run / "train.jsonl").read_text().splitlines() for run in ("one", "two")]
+    for line, other in zip(*logs, strict=True):
+        for name in ("d_loss", "g_loss", "logits_real", "d_gradient_norm"):
+            np.testing.assert_allclose(json.loads(other)[name], json.loads(line)[name], rtol=1e-3, err_msg=name)
+
+
 def test_a_worker_whose_peer_never_starts_says_so_and_leaves(start, cluster, tmp_path):
     (alone, _) = cluster(2)
     assert exit_codes([start(tmp_path / "run", "--wait_for_workers=1", environment=alone)]) == [75]
     assert "worker 1 (127.0.0.1:" in (tmp_path / "train.log").read_text() and not (tmp_path / "run").exists()
+
+
+def test_who_ends_a_little_earlier_is_not_lost(monkeypatch):
+    class Gone:
+        def total(self, *values):
+            raise tf.errors.UnavailableError(None, None, "/job:worker/replica:0/task:1 has crashed")
+
+        def lost_peer(self, error):
+            return LostPeerError("worker 1 is gone")
+
+    left = []
+    monkeypatch.setattr(train, "leave", left.append)
+    train.part(Gone(), 0)
+    assert left == [0]
