@@ -24,38 +24,27 @@ def accumulate(run: Run, batch: Sequence[tf.Tensor | None], count: int, moved: M
     `cross_replica`), and the mean of the variances lacks the variance between the microbatches' means (BigGAN-PyTorch
     does the same, but moves its statistics and G's u once a microbatch). Without batch norm the sum is exact.
 
-    One replica loops on the device, so that the graph does not grow with `count`; several replicas can't reduce inside
-    a loop and have it unrolled.
+    The microbatches are unrolled, so that the graph grows with `count`: replicas can't reduce inside a loop, and in a
+    loop within the steps' loop TensorFlow's graph optimizer failed at SAGAN-128's size (AlreadyExistsError: tmp_var).
     """
     if count == 1:
         return run(True, *batch)
     before = snapshot.take(moved)
 
-    def one(number: int | tf.Tensor, first: bool) -> tuple[Any, snapshot.Values]:
+    def one(number: int, first: bool) -> tuple[Any, snapshot.Values]:
         snapshot.put(moved, before)
         return run(first, *(_rows(part, number, count) for part in batch)), snapshot.take(moved)
 
-    def plus(number: int | tf.Tensor, total: Any) -> Any:
-        return tf.nest.map_structure(tf.add, total, one(number, False))
-
     total = one(0, True)
-    if tf.distribute.get_replica_context().num_replicas_in_sync == 1:
-        _, total = tf.while_loop(
-            lambda number, _: number < count,
-            lambda number, total: (number + 1, plus(number, total)),
-            (tf.constant(1), total),
-            parallel_iterations=1,
-        )
-    else:
-        for number in range(1, count):
-            with tf.control_dependencies(tf.nest.flatten(total)):  # or all would run, and be held, at once
-                total = plus(number, total)
+    for number in range(1, count):
+        with tf.control_dependencies(tf.nest.flatten(total)):  # or all would run, and be held, at once
+            total = tf.nest.map_structure(tf.add, total, one(number, False))
     result, ends = total
     snapshot.put(moved, {name: value / count for name, value in ends.items()})
     return result
 
 
-def _rows(part: tf.Tensor | None, number: int | tf.Tensor, count: int) -> tf.Tensor | None:
+def _rows(part: tf.Tensor | None, number: int, count: int) -> tf.Tensor | None:
     """The microbatch's rows: (B,...) -> (B/count,...)."""
     if part is None:
         return None

@@ -20,7 +20,7 @@ def no_moments(monkeypatch):
 
 
 def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_moments, tiny):
-    """Every penalty, dropout, u, slots and the average, over two steps; the microbatches in a loop on the device."""
+    """Every penalty, dropout, u, slots and the average, over two steps."""
     whole, parts = tiny.make(), tiny.make()
     start = tiny.values(whole)
     logs = [tiny.step(whole, EVERYTHING, number=n) for n in (0, 1)]
