@@ -65,7 +65,8 @@ def main() -> None:
     with concurrent.futures.ThreadPoolExecutor(flags.jobs) as pool:
         list(pool.map(lambda run: train_and_evaluate(*run, flags.steps), runs))
     rows = ",".join(f"{variant}={run}" for run, variant, _ in runs)
-    subprocess.run(command("evaluate", "--table=runs", f"--metrics={METRICS}", f"--run_dirs={rows}"), check=True)
+    subprocess.run(command("evaluate", "--table=runs", f"--step={flags.steps}", f"--metrics={METRICS}",
+                           f"--run_dirs={rows}"), check=True)
 
 
 if __name__ == "__main__":
