@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import assembly, experiment
+from sagan_tf import experiment
+from sagan_tf.runs import assembly
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.soundness import Soundness
 from sagan_tf.training.strategy import create_strategy

@@ -54,7 +54,7 @@ class Draw:
 
 def _live(path: str) -> tuple[Draw, int]:
     import sagan_tf
-    import sagan_tf.trained
+    import sagan_tf.runs.trained
 
     imported = time.perf_counter()
     model = sagan_tf.load(path, statistics="moving")

@@ -14,11 +14,12 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import assembly, describe, experiment
+from sagan_tf import describe, experiment
 from sagan_tf.experiment import Experiment
 from sagan_tf.models.cost import step_flops
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.models.traffic import step_traffic
+from sagan_tf.runs import assembly
 from sagan_tf.training.strategy import create_strategy
 
 PAPERS = ("gin/sagan_128.gin", "gin/biggan_128.gin", "gin/biggan_256.gin", "gin/biggan_512.gin")

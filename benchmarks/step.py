@@ -18,9 +18,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import assembly, experiment
+from sagan_tf import experiment
 from sagan_tf.models.generator import Generator
-from sagan_tf.run_directory import sampler_of
+from sagan_tf.runs import assembly
+from sagan_tf.runs.run_directory import sampler_of
 
 
 def seconds(call: Callable[[], object], rounds: int) -> list[float]:

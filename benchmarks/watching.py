@@ -19,8 +19,9 @@ from types import SimpleNamespace
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import assembly, experiment, watching
+from sagan_tf import experiment
 from sagan_tf.monitoring.writer import Writer
+from sagan_tf.runs import assembly, watching
 from sagan_tf.training.checkpoints import CheckpointStore
 
 

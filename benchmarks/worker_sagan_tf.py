@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 from rounds import serve
 
-from sagan_tf import assembly, experiment
+from sagan_tf import experiment
 from sagan_tf.models.folded import fold
 from sagan_tf.models.generator import Generator
+from sagan_tf.runs import assembly
 from sagan_tf.sampling.sampler import Sampler
 
 

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 def load(run, *, average=None, step=None, statistics=None):
     """A trained run, ready to draw images: `sagan_tf.load("RUN").images([3, "cat"], seed=7)`; see TrainedModel."""
-    from sagan_tf.trained import TrainedModel  # here, so that importing the package stays light
+    from sagan_tf.runs.trained import TrainedModel  # here, so that importing the package stays light
 
     return TrainedModel(run, average=average, step=step, statistics=statistics)
 

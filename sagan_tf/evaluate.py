@@ -12,7 +12,7 @@ from typing import get_args
 import tensorflow as tf
 
 from sagan_tf.config import ConfigError
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.source import DataError
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.exported import exported_samples
 from sagan_tf.evaluation.moments import write_moments
@@ -25,26 +25,15 @@ from sagan_tf.evaluation.table_layout import paper_table, read_records, runs_tab
 from sagan_tf.evaluation.truncation_curve import THRESHOLDS
 from sagan_tf.interruption import INTERRUPTED, sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.measuring import Chosen, measure_generator, measure_memorization, measure_split
-from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.runs.measuring import Chosen, measure_generator, measure_memorization, measure_split
+from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.truncation_curve import measure_curve
+from sagan_tf.runs.yardstick import SPLITS, Yardstick, file_images, file_yardstick, run_yardstick
 from sagan_tf.sampling.standing_statistics import Statistics
 from sagan_tf.training.checkpoints import CheckpointError
 from sagan_tf.training.strategy import StrategyError, create_strategy
-from sagan_tf.truncation_curve import measure_curve
-from sagan_tf.yardstick import SPLITS, Yardstick, file_images, file_yardstick, run_yardstick
 
 WATCH_SECONDS = 10
-
-
-def evaluate_run(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
-                 step: int | None = None, strategy: tf.distribute.Strategy | None = None) -> EvaluationResult:
-    """Measures a run's generator against the run's own data, and keeps the result with the run.
-
-    examples: the data, if it is open already. step: a checkpoint's; None: the newest. strategy: whose replicas share
-    the work; None: one device.
-    """
-    yardstick = run_yardstick(run, options, examples=examples)
-    return measure_generator(run, options, yardstick, Chosen(step=step, strategy=strategy))
 
 
 def watch(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick,

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from sagan_tf.config import ConfigError
 from sagan_tf.figures.page import data_uri
-from sagan_tf.run_directory import RunError
-from sagan_tf.scene import Place, Stage, enlarged, looked_from
-from sagan_tf.trained import TrainedModel
+from sagan_tf.runs.run_directory import RunError
+from sagan_tf.runs.scene import Place, Stage, enlarged, looked_from
+from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.training.checkpoints import CheckpointError
 
 _SIDE = 448

@@ -21,7 +21,7 @@ from sagan_tf.interop import onnx, saved_model
 from sagan_tf.interruption import INTERRUPTED, sigterm_as_keyboard_interrupt
 from sagan_tf.latents import NORMAL, TRUNCATIONS
 from sagan_tf.models.baked import bake
-from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.sampling.standing_statistics import StandingStatistics
 from sagan_tf.training.checkpoints import CheckpointError
 from sagan_tf.training.durable import flush, move, no_room

@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import config, experiment
-from sagan_tf.assembly import build
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
 from sagan_tf.interop.tensor_files import WeightsError
-from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.runs.assembly import build
+from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.training.checkpoints import CheckpointError
 
 FORMATS = {"biggan_pytorch": biggan_pytorch.load, "tfhub_biggan": tfhub_biggan.load}

@@ -14,12 +14,12 @@ from sagan_tf.config import ConfigError
 from sagan_tf.data.source import DataError
 from sagan_tf.interruption import INTERRUPTED, sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.run_directory import RunError
+from sagan_tf.runs.run_directory import RunError
+from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import image_seeds
 from sagan_tf.sampling.stored_images import NpzFile, PngFolder
-from sagan_tf.trained import TrainedModel
 from sagan_tf.training.checkpoints import CheckpointError
 from sagan_tf.training.durable import no_room
 from sagan_tf.training.strategy import StrategyError, create_strategy

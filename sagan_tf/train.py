@@ -12,15 +12,16 @@ from typing import NoReturn
 
 import tensorflow as tf
 
-from sagan_tf import assembly, config, dry_run, experiment, selection, watching
+from sagan_tf import config, experiment
 from sagan_tf.data.source import DataError, Examples
-from sagan_tf.evaluate import evaluate_run
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
 from sagan_tf.interruption import INTERRUPTED, leaving_at_once
 from sagan_tf.monitoring.collapse import CollapseError
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.runs import assembly, dry_run, selection, watching
+from sagan_tf.runs.measuring import evaluate_run
+from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
 from sagan_tf.training.cluster import ClusterError, LostPeerError

@@ -8,7 +8,6 @@ from typing import get_args
 
 import numpy as np
 
-from sagan_tf import pictures
 from sagan_tf.config import ConfigError
 from sagan_tf.data.source import DataError
 from sagan_tf.figures import canvas
@@ -17,12 +16,13 @@ from sagan_tf.figures.query_points import parse_points
 from sagan_tf.figures.records import read_lines
 from sagan_tf.figures.spectra import spectra_figure
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.run_directory import RunDirectory, RunError
-from sagan_tf.run_report import write_report
+from sagan_tf.runs import pictures
+from sagan_tf.runs.report import write_report
+from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.interpolation import PATHS
 from sagan_tf.sampling.standing_statistics import Statistics
-from sagan_tf.trained import TrainedModel
 from sagan_tf.training.checkpoints import CheckpointError
 
 

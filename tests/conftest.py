@@ -64,7 +64,7 @@ def tiny_run(tmp_path_factory):
     from sagan_tf.monitoring.distances import Distances
     from sagan_tf.monitoring.looks import Look
     from sagan_tf.monitoring.writer import Writer
-    from sagan_tf.run_directory import RunDirectory
+    from sagan_tf.runs.run_directory import RunDirectory
     from sagan_tf.sampling import grids
 
     tiny = ["train.spec = @families.sagan()", "families.sagan.resolution = 32", "families.sagan.attention = (8,)",
@@ -99,7 +99,7 @@ def drawable_run(tmp_path_factory):
     from sagan_tf import experiment
     from sagan_tf.layers.naming import named_variables
     from sagan_tf.models.generator import Generator
-    from sagan_tf.run_directory import RunDirectory
+    from sagan_tf.runs.run_directory import RunDirectory
     from sagan_tf.sampling.standing_statistics import StandingStatistics
 
     bindings = ["families.sagan.width = 4", "families.sagan.z_dim = 8", "families.sagan.attention = (8,)"]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sagan_tf import dry_run, experiment, train
-from sagan_tf.dry_run import Tried
+from sagan_tf import experiment, train
+from sagan_tf.runs import dry_run
+from sagan_tf.runs.dry_run import Tried
 
 TINY = [
     "families.sagan.width=8", "train.batch_size=4", "train.total_steps=40", "EvaluationOptions.n_samples=200",

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from sagan_tf import explore
-from sagan_tf.scene import Place, Stage, enlarged, looked_from
-from sagan_tf.trained import TrainedModel
+from sagan_tf.runs.scene import Place, Stage, enlarged, looked_from
+from sagan_tf.runs.trained import TrainedModel
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")

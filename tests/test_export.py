@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from sagan_tf import export
 from sagan_tf.interop import saved_model
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.sampler import Truncation
 
 CLIENT = Path(__file__).parent / "interop" / "only_tensorflow.py"

@@ -24,6 +24,8 @@ ALLOWED = {
     "figures": set(),
     "interop": {"models", "sampling", "layers"},
 }
+# What several verbs share: everything but the verbs themselves, save for describe's table in the run's directory.
+ALLOWED["runs"] = {*ALLOWED, "experiment", "describe"}
 ONLY_IN = {
     "gin": {"config.py"},
     "tensorflow_gan": {"evaluation/tfgan.py"},

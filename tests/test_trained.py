@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sagan_tf
-from sagan_tf.run_directory import RunError
+from sagan_tf.runs.run_directory import RunError
 from sagan_tf.sampling.sampler import Truncation
 
 

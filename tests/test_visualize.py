@@ -10,10 +10,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from sagan_tf import pictures, visualize
-from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf import visualize
+from sagan_tf.runs import pictures
+from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.seeds import image_seeds
-from sagan_tf.trained import TrainedModel
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf import assembly, experiment, train, watching
+from sagan_tf import experiment, train
 from sagan_tf.monitoring import collapse
 from sagan_tf.monitoring.looks import read_looks
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs import assembly, watching
+from sagan_tf.runs.run_directory import RunDirectory
 
 BINDINGS = [
     "families.sagan.width=4",

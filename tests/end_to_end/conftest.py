@@ -47,7 +47,8 @@ def small(monkeypatch):
     """small(run, *flags): the same command in this very process; its exit code."""
     import small_run
 
-    from sagan_tf import assembly, train
+    from sagan_tf import train
+    from sagan_tf.runs import assembly
 
     monkeypatch.setattr(assembly, "build", small_run.build)
     monkeypatch.setattr(assembly, "steps_of", small_run.steps_of)

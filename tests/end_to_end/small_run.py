@@ -17,7 +17,8 @@ from types import SimpleNamespace
 
 import tensorflow as tf
 
-from sagan_tf import assembly, train
+from sagan_tf import train
+from sagan_tf.runs import assembly
 
 SMALL = [
     "--gin_file=gin/quickstart.gin",

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf import selection, train
+from sagan_tf import train
 from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs import selection
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.strategy import create_strategy
 

@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from sagan_tf import assembly, describe, evaluate, sample, train
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf import describe, evaluate, sample, train
+from sagan_tf.runs import assembly
+from sagan_tf.runs.run_directory import RunDirectory
 
 TINY = [
     "--gin_file=gin/quickstart.gin",

@@ -14,7 +14,8 @@ from sagan_tf.evaluation.moments import moments_of
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs import measuring
+from sagan_tf.runs.run_directory import RunDirectory
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(80) % 2
@@ -127,7 +128,7 @@ def test_a_runs_own_validation_images_can_be_measured(run_dir, files, capsys):
 def test_a_training_run_measures_itself_with_its_open_data(run_dir, files):
     run = RunDirectory.open(run_dir)
     options = EvaluationOptions(extractor=f"{files}/net", n_samples=20, metrics=("fid", "long_range_agreement"))
-    result = evaluate.evaluate_run(run, options, examples=run.experiment().data.open(32))
+    result = measuring.evaluate_run(run, options, examples=run.experiment().data.open(32))
     assert json.loads((run_dir / "metrics.jsonl").read_text()) == result.record()
     assert result.metrics["long_range_agreement_real"] > 0.9 > result.metrics["long_range_agreement"]
 

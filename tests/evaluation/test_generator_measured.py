@@ -15,9 +15,9 @@ from sagan_tf.evaluation import collecting
 from sagan_tf.evaluation.collected import Collector
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.layers.naming import named_variables
-from sagan_tf.measuring import Chosen, run_samples
 from sagan_tf.models.generator import Generator
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs.measuring import Chosen, run_samples
+from sagan_tf.runs.run_directory import RunDirectory
 
 TINY = ["train.spec = @families.sagan()", "families.sagan.resolution = 32", "families.sagan.attention = ()",
         "families.sagan.width = 2", "ProceduralSource.n_examples = 60", "train.total_steps = 9",

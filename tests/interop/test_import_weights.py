@@ -11,7 +11,7 @@ from sagan_tf.interop import tfhub_biggan
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.families import biggan
 from sagan_tf.models.generator import Generator
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs.run_directory import RunDirectory
 
 GOLDEN = Path(__file__).parents[1] / "parity" / "biggan32_ch8.npz"
 GIN = """

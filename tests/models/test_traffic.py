@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from sagan_tf import assembly, experiment
+from sagan_tf import experiment
 from sagan_tf.models import families
 from sagan_tf.models.traffic import step_traffic
+from sagan_tf.runs import assembly
 
 TINY = ["families.biggan.width=8", "train.batch_size=4", "train.discriminator_steps=1"]
 

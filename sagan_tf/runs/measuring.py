@@ -4,15 +4,16 @@ import dataclasses
 
 import tensorflow as tf
 
+from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.image_sets import ImageSet, generated_images
 from sagan_tf.evaluation.memorization import share_called_real
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.evaluation.table_layout import read_records
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.yardstick import SPLITS, Yardstick, run_yardstick, split_images
 from sagan_tf.sampling.seeds import SeededLatents
-from sagan_tf.yardstick import SPLITS, Yardstick, split_images
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,3 +126,14 @@ def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step:
     result = EvaluationResult(metrics=shares, protocol=protocol)
     keep(run, result)
     return result
+
+
+def evaluate_run(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
+                 step: int | None = None, strategy: tf.distribute.Strategy | None = None) -> EvaluationResult:
+    """Measures a run's generator against the run's own data, and keeps the result with the run.
+
+    examples: the data, if it is open already. step: a checkpoint's; None: the newest. strategy: whose replicas share
+    the work; None: one device.
+    """
+    yardstick = run_yardstick(run, options, examples=examples)
+    return measure_generator(run, options, yardstick, Chosen(step=step, strategy=strategy))

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.config import nearest
-from sagan_tf.run_directory import RunDirectory, RunError
+from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import SeededLatents, image_seeds

@@ -14,13 +14,13 @@ from sagan_tf.figures import neighbors
 from sagan_tf.figures.attention import Looked, attention_figure
 from sagan_tf.figures.image_table import ImageTable
 from sagan_tf.figures.records import read_lines
-from sagan_tf.run_directory import RunError
+from sagan_tf.runs.run_directory import RunError
+from sagan_tf.runs.trained import TrainedModel
+from sagan_tf.runs.yardstick import run_yardstick, split_images
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps, gammas
 from sagan_tf.sampling.interpolation import between, class_shares
 from sagan_tf.sampling.sampler import Truncation, to_pixels
 from sagan_tf.sampling.seeds import image_seeds
-from sagan_tf.trained import TrainedModel
-from sagan_tf.yardstick import run_yardstick, split_images
 
 KINDS = ("z", "class", "both")
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import assembly
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, DatasetClassifier, train_classifier
 from sagan_tf.evaluation.extractor_choice import choose_extractor, extractor_traits
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.passes import Passes
 from sagan_tf.experiment import Experiment
-from sagan_tf.run_directory import sampler_of
+from sagan_tf.runs import assembly
+from sagan_tf.runs.run_directory import sampler_of
 from sagan_tf.training.checkpoints import CheckpointStore
 
 SHEET = 100

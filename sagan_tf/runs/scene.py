@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from sagan_tf import pictures
 from sagan_tf.figures import canvas
 from sagan_tf.figures.attention import contour_level, finer, shaded
 from sagan_tf.figures.query_points import location
+from sagan_tf.runs import pictures
+from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.interpolation import linear, spherical
 from sagan_tf.sampling.sampler import to_pixels
-from sagan_tf.trained import TrainedModel
 
 _LINE = 2  # pixels
 

@@ -14,7 +14,7 @@ from sagan_tf.monitoring.distances import distances
 from sagan_tf.monitoring.looks import Look, by_depth, read_looks
 from sagan_tf.monitoring.singular_values import Spectra
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.run_directory import RunDirectory, sampler_of
+from sagan_tf.runs.run_directory import RunDirectory, sampler_of
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.attention_maps import gammas
 from sagan_tf.training.checkpoints import CheckpointStore

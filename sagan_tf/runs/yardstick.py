@@ -12,7 +12,7 @@ from sagan_tf.evaluation.image_files import open_images, read_moments
 from sagan_tf.evaluation.image_sets import ImageSet, example_images
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.real_side import KnownMoments
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs.run_directory import RunDirectory
 
 SPLITS = ("train", "validation")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sagan_tf import pictures
 from sagan_tf.config import write
 from sagan_tf.figures import canvas, page
 from sagan_tf.figures.records import names_of, read_lines, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
-from sagan_tf.run_directory import RunDirectory, RunError
-from sagan_tf.trained import TrainedModel
+from sagan_tf.runs import pictures
+from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.trained import TrainedModel
 
 _MOST_SHEETS = 12
 _MOST_ROWS = 4

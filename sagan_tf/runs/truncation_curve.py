@@ -12,10 +12,10 @@ from sagan_tf.evaluation.several_seeds import over_seeds
 from sagan_tf.evaluation.truncation_curve import CurvePoint, csv_text, reported_numbers, reported_points
 from sagan_tf.figures import canvas
 from sagan_tf.figures.truncation_curve import truncation_figure
-from sagan_tf.measuring import Chosen, keep, measure_generator, measure_split
-from sagan_tf.run_directory import RunDirectory
+from sagan_tf.runs.measuring import Chosen, keep, measure_generator, measure_split
+from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.yardstick import Yardstick
 from sagan_tf.sampling.seeds import SeededLatents
-from sagan_tf.yardstick import Yardstick
 
 
 def measure_curve(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, chosen: Chosen, *,
