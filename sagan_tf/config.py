@@ -187,6 +187,18 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _defaults(value: Any, prefix: str = "") -> dict[str, Any]:
+    """The defaults of the fields that `flatten` lists, where they have one."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(value):
+        item, name = getattr(value, field.name), f"{prefix}{field.name}"
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if default is not dataclasses.MISSING:
+            flat[name] = type(default).__name__ if dataclasses.is_dataclass(default) else default
+        flat |= _defaults(item, name + ".") if dataclasses.is_dataclass(item) else {}
+    return flat
+
+
 def save(folder: Path, loaded: Loaded) -> None:
     """Writes config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
     write(folder / "config.gin", loaded.text)
@@ -203,9 +215,10 @@ def write(path: Path, text: str) -> None:
 def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:
     """What differs between the run's configuration and this one, a line each; `free` fields may differ.
 
-    A name ending in "." frees everything below it.
+    A name ending in "." frees everything below it. A field that is newer than the run had its default there.
     """
-    before = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    before = json.loads(json.dumps(_defaults(value)))
+    before |= json.loads((folder / "config.json").read_text(encoding="utf-8"))
     after = json.loads(json.dumps(flatten(value)))
     free = tuple(free)
 

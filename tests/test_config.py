@@ -95,3 +95,15 @@ def test_drift_is_told_line_by_line_and_housekeeping_is_free(tmp_path):
     assert not config.difference(tmp_path, longer, experiment.free_on_resume(longer))
     annealed = dataclasses.replace(longer, latent="annealed_normal")
     assert len(config.difference(tmp_path, annealed, experiment.free_on_resume(annealed))) == 2
+
+
+def test_a_run_from_before_a_field_existed_had_its_default(tmp_path):
+    loaded = experiment.load(QUICKSTART, [])
+    config.save(tmp_path, loaded)
+    values = json.loads((tmp_path / "config.json").read_text())
+    for newer in ("accumulation", "numerics.attention", "watching", "watching.every"):
+        del values[newer]
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert not config.difference(tmp_path, loaded.value, ())
+    changed = dataclasses.replace(loaded.value, accumulation=2)
+    assert config.difference(tmp_path, changed, ()) == ["accumulation: 1 in the run, 2 now"]

@@ -7,6 +7,7 @@
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,8 +35,9 @@ class Writer:
         self._events = tf.summary.create_file_writer(str(Path(folder) / "tensorboard"))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """One line and one event a value, at a step."""
-        _append(self._train, json.dumps({"step": step, **values}))
+        """One line and one event a value, at a step; what isn't finite is null in the line, as JSON has no NaN."""
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        _append(self._train, json.dumps({"step": step, **finite}))
         self._event(step, values)
 
     def look(self, look: Look) -> None:

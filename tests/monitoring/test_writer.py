@@ -31,6 +31,12 @@ def test_steps_of_a_lost_past_are_cut_off(tmp_path):
     assert json.loads((tmp_path / "train.jsonl").read_text().splitlines()[-1]) == {"step": 30, "d_loss": 7.0}
 
 
+def test_what_is_not_finite_is_null_since_json_has_no_nan(tmp_path):
+    Writer(tmp_path).scalars(5, {"d_loss": float("nan"), "g_loss": float("inf"), "skipped": 2.0})
+    line = (tmp_path / "train.jsonl").read_text()
+    assert line == '{"step": 5, "d_loss": null, "g_loss": null, "skipped": 2.0}\n'
+
+
 def test_tensorboard_gets_scalars_and_pictures(tmp_path):
     writer = Writer(tmp_path)
     writer.scalars(3, {"d_loss": 1.5})
