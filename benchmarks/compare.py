@@ -26,11 +26,17 @@ from sagan_tf.models.cost import PLAIN, generator_costs, step_flops, total
 
 HERE = Path(__file__).parent
 GLIBC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "500000000"}
+# What the peer's own script leaves out of the paper's step, left out here as well, so that both do the same work.
+AS_THE_PEER = {"biggan_128": ("train.discriminator_steps=1", "Objective.orthogonal=0.0")}
 PEER_WAYS = {"default": ("", {}), "tuned": ("", GLIBC), "compiled": ("compiled", GLIBC)}
 
 
+def bound(flags: argparse.Namespace) -> list[str]:
+    return [*(AS_THE_PEER.get(flags.model, ()) if flags.peer else ()), *flags.gin_bindings]
+
+
 def ours(flags: argparse.Namespace, phase: str, precision: str) -> Program:
-    bindings = [f"train.batch_size={flags.batch_size}", f"Numerics.precision={precision!r}", *flags.gin_bindings]
+    bindings = [f"train.batch_size={flags.batch_size}", f"Numerics.precision={precision!r}", *bound(flags)]
     gin = [f"--gin_file={HERE.parent / 'gin' / flags.model}.gin", *(f"--gin_bindings={b}" for b in bindings)]
     command = [sys.executable, str(HERE / "worker_sagan_tf.py"), f"--phase={phase}", *gin]
     return Program(f"sagan_tf {precision}", command)
@@ -56,7 +62,7 @@ def measure(flags: argparse.Namespace, phase: str, precision: str) -> list[dict]
 
 def gflop(flags: argparse.Namespace) -> dict[str, float]:
     """Work of the plain networks, by phase, for one round."""
-    loaded = experiment.load([str(HERE.parent / "gin" / f"{flags.model}.gin")], flags.gin_bindings)
+    loaded = experiment.load([str(HERE.parent / "gin" / f"{flags.model}.gin")], bound(flags))
     spec = loaded.value.sized()
     return {
         "step": step_flops(

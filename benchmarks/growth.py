@@ -25,6 +25,7 @@ SWEEPS = {
     "width": [(128, width, 2) for width in (16, 32, 64)],
     "resolution": [(side, 32, 4) for side in (32, 64, 128)],
 }
+PLACE = {"resolution": 0, "width": 1, "batch": 2}  # of what varies in a program's name
 
 
 def program(resolution: int, width: int, batch: int) -> Program:
@@ -54,11 +55,12 @@ def plot(points: list[dict], path: Path) -> None:
         panel.plot([0, work[-1]], [0, seconds[-1]], color="#bbbbbb", zorder=1, label="proportional to the operations")
         panel.scatter(work, seconds, color="#0072B2", zorder=2, label="measured, minimum")
         for point, x, y in zip(chosen, work, seconds, strict=True):
-            panel.annotate(point["name"], (x, y), (-4, 5), textcoords="offset points", fontsize=7, ha="right")
-        panel.set(title=f"by {sweep}", xlabel="GFLOP a step", xlim=(0, work[-1] * 1.1), ylim=(0, seconds[-1] * 1.15))
+            label = point["name"].split(", ")[PLACE[sweep]]
+            panel.annotate(label, (x, y), (7, -9), textcoords="offset points", fontsize=8)
+        panel.set(title=f"by {sweep}", xlabel="GFLOP a step", xlim=(0, work[-1] * 1.25), ylim=(0, seconds[-1] * 1.15))
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("seconds a step")
-    panels[0].legend(fontsize=7, loc="lower right")
+    panels[0].legend(fontsize=7, loc="upper left")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
 

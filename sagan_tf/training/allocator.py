@@ -11,8 +11,8 @@ def keep_freed_memory() -> bool:
     """Tells glibc to keep freed memory for the next step instead of giving it back to the system. True if it heard.
 
     On the CPU TensorFlow's tensors are malloc's; large ones are mapped anew each time by default, and every page of
-    them is faulted in and zeroed again. Kept, SAGAN-128's float32 step takes 12% less time, for up to a tenth more
-    resident memory (benchmarks/README.md). Numbers don't change. Elsewhere than on glibc nothing happens; where
+    them is faulted in and zeroed again. Kept, SAGAN-128's float32 step takes 16% less time, for 3% more resident
+    memory (benchmarks/README.md). Numbers don't change. Elsewhere than on glibc nothing happens; where
     MALLOC_... is in the environment, the user has said what malloc should do.
     """
     if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
