@@ -19,9 +19,10 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import experiment
+from sagan_tf.models.folded import fold
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs import assembly
-from sagan_tf.runs.run_directory import sampler_of
+from sagan_tf.sampling.sampler import Sampler
 
 
 def seconds(call: Callable[[], object], rounds: int) -> list[float]:
@@ -34,31 +35,41 @@ def seconds(call: Callable[[], object], rounds: int) -> list[float]:
     return times
 
 
-def training(settings: experiment.Experiment, rounds: int) -> tuple[list[float], int]:
+def training(settings: experiment.Experiment) -> tuple[Callable[[], object], int]:
+    """One step on random images, and the batch size."""
     n_classes = len(settings.data.class_names())
     strategy = tf.distribute.get_strategy()
     gan = assembly.build(settings, n_classes, strategy)
-    resolution, batch = settings.spec.resolution, settings.batch_size
+    side, batch = settings.spec.resolution, settings.batch_size
     rng = np.random.default_rng(0)
-    images = tf.constant(rng.uniform(-1, 1, (batch, resolution, resolution, 3)), tf.float32)
+    images = tf.constant(rng.uniform(-1, 1, (batch, side, side, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, n_classes, batch), tf.int32)
     data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
     steps = assembly.steps_of(settings, gan, n_classes, strategy)
-    return seconds(lambda: steps(data, tf.constant(1))["d_loss"].numpy(), rounds), batch
+    return lambda: steps(data, tf.constant(1))["g_loss"].numpy(), batch
 
 
-def sampling(settings: experiment.Experiment, rounds: int) -> tuple[list[float], int]:
+def sampling(settings: experiment.Experiment, batch_size: int | None = None) -> tuple[Callable[[], object], int]:
+    """A batch of images as `sample` draws them (folded, uint8, on the host), and its size (None: the sampler's own)."""
     spec = settings.sized()
-    sampler = sampler_of(Generator(spec, numerics=settings.numerics), n_classes=spec.n_classes, latent=settings.latent)
+    sampler = Sampler(
+        fold(Generator(spec, numerics=settings.numerics)),
+        z_dim=spec.z_dim,
+        n_classes=spec.n_classes,
+        resolution=spec.resolution,
+        latent=settings.latent,
+        batch_size=batch_size,
+    )
     labels = np.arange(sampler.batch_size) % spec.n_classes
-    return seconds(lambda: sampler.images(labels), rounds), sampler.batch_size
+    return lambda: sampler.images(labels), sampler.batch_size
 
 
 PHASES = {"training": training, "sampling": sampling}
 
 
 def measure(phase: str, settings: experiment.Experiment, rounds: int) -> dict:
-    times, images = PHASES[phase](settings, rounds)
+    call, images = PHASES[phase](settings)
+    times = seconds(call, rounds)
     return {
         "phase": phase,
         "batch": images,
