@@ -28,7 +28,8 @@ test-legacy-keras: .venv/.test
 # TensorFlow's last pair of versions with TPU wheels, by their CPU wheels, in an environment of its own.
 .venv-tpu/.test: setup.py
 	test -x .venv-tpu/bin/python || $(PYTHON) -m venv .venv-tpu
-	.venv-tpu/bin/python -m pip install --quiet --editable '.[test]' 'tensorflow==2.19.*' 'tf-keras==2.19.*'
+	.venv-tpu/bin/python -m pip install --quiet --editable '.[test]' 'tensorflow==2.19.*' 'tf-keras==2.19.*' \
+		'tensorflow-metadata<1.18'
 	touch $@
 
 test-tpu-stack: .venv-tpu/.test

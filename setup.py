@@ -48,7 +48,14 @@ setup(
         "explore": EXPLORE,
         "onnx": ONNX,
         # beside TensorFlow's, what the packages installed with --no-deps need
-        "tpu": ["tensorflow-tpu==2.19.1", "cloudpickle>=1.3", "decorator", "setuptools<81", "six"],
+        "tpu": [
+            "tensorflow-tpu==2.19.1",
+            "cloudpickle>=1.3",
+            "decorator",
+            "setuptools<81",
+            "six",
+            "tensorflow-metadata<1.18",  # TFDS needs it; later ones need a newer protobuf than this TensorFlow allows
+        ],
         "test": [
             *CPU,
             *EXPLORE,

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 Attend = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
-# Scores of one image in one block: 8 MiB of float32.
-BLOCK_SCORES = 2**21
+# Scores of one image in one block: 2 MiB of float32.
+BLOCK_SCORES = 2**19
 
 
 def block_length(queries: int, keys: int) -> int:

@@ -101,5 +101,5 @@ def _unconditional(condition, values: tf.Tensor) -> tf.Tensor:
 def applied_kernel(layer: SpectralNorm | KernelLayer) -> tuple[tf.Tensor, KernelLayer]:
     """W / sigma, or W where there is no spectral normalization, in the stored shape; and the linear layer itself."""
     if isinstance(layer, SpectralNorm):
-        return layer.normalized_kernel()[0], layer.layer
+        return layer.normalized_kernel(), layer.layer
     return tf.convert_to_tensor(layer.kernel), layer

@@ -10,6 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from sagan_tf.layers.convolution import convolution
+
 
 class KernelLayer(tf.keras.layers.Layer):
     """A kernel, an optional bias, and the operation between inputs and kernel that subclasses define."""
@@ -32,10 +34,18 @@ class KernelLayer(tf.keras.layers.Layer):
     def product(inputs: tf.Tensor, applied: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
 
-    def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """The layer's output with any kernel of the stored one's shape."""
+    def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor, scale: tf.Tensor | None = None) -> tf.Tensor:
+        """The layer's output with any kernel of the stored one's shape, or with kernel * scale (a scalar).
+
+        The scale multiplies the product, in its own type, which the bias then is added in too.
+        """
         outputs = self.product(inputs, self.applied(kernel, inputs.dtype))
-        return outputs + tf.cast(tf.convert_to_tensor(self.bias), outputs.dtype) if self.use_bias else outputs
+        dtype = outputs.dtype
+        if scale is not None:
+            outputs = tf.cast(outputs, scale.dtype) * scale
+        if self.use_bias:
+            outputs += tf.cast(tf.convert_to_tensor(self.bias), outputs.dtype)
+        return tf.cast(outputs, dtype)
 
     def call(self, inputs, training=False):
         return self.apply_kernel(inputs, tf.convert_to_tensor(self.kernel))
@@ -77,7 +87,7 @@ class Conv2D(KernelLayer):
 
     @staticmethod
     def product(inputs, applied):
-        return tf.nn.conv2d(inputs, applied, 1, "SAME")
+        return convolution(inputs, applied)
 
 
 class Embedding(KernelLayer):

@@ -8,8 +8,10 @@ where K is the 3x3 kernel, U and D the 4x3 matrices below. The stored kernel is 
 
 from typing import Literal
 
+import numpy as np
 import tensorflow as tf
 
+from sagan_tf.layers.convolution import convolution
 from sagan_tf.layers.linear import Conv2D
 
 Form = Literal["auto", "plain", "fused"]
@@ -22,12 +24,16 @@ FUSED_UP_SIDES = (16, 32, 64)
 FUSED_DOWN_SIDES = (8, 16, 32, 64)
 
 
+@tf.custom_gradient
 def upsample(x: tf.Tensor) -> tf.Tensor:
-    """Nearest-neighbor x2: (B,H,W,C) -> (B,2H,2W,C). By broadcasting: the gradient of a resize has no XLA kernel."""
+    """Nearest-neighbor x2: (B,H,W,C) -> (B,2H,2W,C). By broadcasting: the gradient of a resize has no XLA kernel.
+
+    Its gradient, the sum over 2x2, is four times their average: exact, and a tenth of the time of broadcasting's own.
+    """
     _, height, width, channels = x.shape
-    x = tf.reshape(x, [-1, height, 1, width, 1, channels])
-    x = tf.broadcast_to(x, [tf.shape(x)[0], height, 2, width, 2, channels])
-    return tf.reshape(x, [-1, 2 * height, 2 * width, channels])
+    copies = tf.reshape(x, [-1, height, 1, width, 1, channels])
+    copies = tf.broadcast_to(copies, [tf.shape(x)[0], height, 2, width, 2, channels])
+    return tf.reshape(copies, [-1, 2 * height, 2 * width, channels]), lambda d_out: 4 * downsample(d_out)
 
 
 def downsample(x: tf.Tensor) -> tf.Tensor:
@@ -36,9 +42,10 @@ def downsample(x: tf.Tensor) -> tf.Tensor:
 
 
 def spread(kernel: tf.Tensor, matrix: tuple[tuple[float, ...], ...]) -> tf.Tensor:
-    """M K M^T over the two spatial axes: (3,3,I,O) -> (4,4,I,O)."""
-    m = tf.constant(matrix, kernel.dtype)
-    return tf.einsum("ha,wb,abio->hwio", m, m, kernel)
+    """M K M^T over the two spatial axes: (3,3,I,O) -> (4,4,I,O). As one product, with the 16x9 matrix M (x) M."""
+    *_, inputs, outputs = kernel.shape
+    both = tf.constant(np.kron(matrix, matrix), kernel.dtype)
+    return tf.reshape(tf.matmul(both, tf.reshape(kernel, [9, -1])), [4, 4, inputs, outputs])
 
 
 class ResamplingConv2D(Conv2D):
@@ -64,7 +71,7 @@ class UpsampleConv2D(ResamplingConv2D):
     fused_sides = FUSED_UP_SIDES
 
     def applied(self, kernel, dtype):
-        return tf.cast(tf.transpose(spread(kernel, _UP), [0, 1, 3, 2]) if self.fused else kernel, dtype)
+        return tf.cast(spread(tf.transpose(kernel, [0, 1, 3, 2]), _UP) if self.fused else kernel, dtype)
 
     @staticmethod
     def product(inputs, applied):
@@ -87,4 +94,4 @@ class ConvDownsample2D(ResamplingConv2D):
     def product(inputs, applied):
         if applied.shape[0] == 3:
             return downsample(Conv2D.product(inputs, applied))
-        return tf.nn.conv2d(inputs, applied, 2, "SAME")
+        return convolution(inputs, applied, stride=2)

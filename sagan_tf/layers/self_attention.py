@@ -19,11 +19,12 @@ def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tenso
     """Eq. 1 and 2: beta_ji = softmax over i of f(x_i) . g(x_j);  o_j = sum over i of beta_ji h(x_i).
 
     Shapes: query (B,N,K), key (B,M,K), value (B,M,V) -> out (B,N,V), beta (B,N,M). Rows of beta sum to 1.
-    There is no 1/sqrt(K). The softmax is float32 whatever the type of the inputs.
+    There is no 1/sqrt(K). Scores, softmax and sums are float32 (or float64) whatever the type of the inputs, which is
+    that of `out`: fewer bits were measured slower, for the casts of whole maps.
     """
-    scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)  # (B,N,M)
-    beta = tf.nn.softmax(scores)
-    return tf.matmul(tf.cast(beta, value.dtype), value), beta
+    exact = tf.float64 if value.dtype == tf.float64 else tf.float32
+    beta = tf.nn.softmax(tf.matmul(tf.cast(query, exact), tf.cast(key, exact), transpose_b=True))  # (B,N,M)
+    return tf.cast(tf.matmul(beta, tf.cast(value, exact)), value.dtype), beta
 
 
 def max_pool(x: tf.Tensor) -> tf.Tensor:

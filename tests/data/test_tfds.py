@@ -1,4 +1,6 @@
+import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -124,3 +126,10 @@ def test_the_flag():
     for wrong in ("tfds:", "tfds::train", "nowhere"):
         with pytest.raises(DataError, match=wrong):
             source_from_flag(wrong)
+
+
+def test_a_library_that_imports_in_part_says_what_to_do(monkeypatch):
+    """TFDS swallows the error of a tensorflow-metadata that is too new for the installed protobuf."""
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", types.ModuleType("tensorflow_datasets"))
+    with pytest.raises(DataError, match=r"importable as a whole.*pip install 'tensorflow-metadata<1.18'"):
+        TfdsSource(name="cifar10").class_names()

@@ -1,16 +1,19 @@
 """Spectral normalization against known singular values, and its laws."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.layers.linear import Conv2D, Dense, Embedding
+from sagan_tf.layers import spectral_norm
+from sagan_tf.layers.linear import Conv2D, Dense, Embedding, KernelLayer
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.layers.spectral_norm import SpectralNorm, as_matrix, kernel_of, power_iteration
 
 
 def normalized(layer):
-    return as_matrix(layer.normalized_kernel()[0]).numpy()
+    return as_matrix(layer.normalized_kernel()).numpy()
 
 
 def u_of(layer):
@@ -107,6 +110,55 @@ def test_the_gradient_includes_sigma_but_not_u_and_v():
     plain = x.numpy().astype(np.float64).T @ weights.numpy().astype(np.float64)
     expected = plain / sigma - (plain * w).sum() / sigma**2 * np.outer(v, u)
     np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+
+
+LARGE = [
+    (Conv2D(4), tf.random.stateless_normal([2, 2, 2, 32], [1, 2])),
+    (Dense(3), tf.random.stateless_normal([4, 40], [1, 2])),
+    (Embedding(40, 5), tf.constant([0, 3, 3])),
+]
+
+
+@pytest.mark.parametrize(("layer", "inputs"), LARGE)
+def test_a_large_kernels_product_is_divided_in_its_place(layer, inputs, monkeypatch):
+    """The same output, gradients and u as with the divided kernel; and the kernel is not divided."""
+    wrapped = SpectralNorm(layer)
+    wrapped(inputs)
+    wrapped.layer.use_bias and wrapped.layer.bias.assign_add(tf.ones_like(wrapped.layer.bias))
+    before = u_of(wrapped)
+
+    def results():
+        wrapped.u.assign(before)
+        with tf.GradientTape() as tape:
+            out = wrapped(inputs, training=True)
+            loss = tf.reduce_sum(tf.sin(out))
+        return [out, u_of(wrapped), *tape.gradient(loss, list(named_variables(layer).values()))]
+
+    whole = results()
+    given, apply_kernel = [], KernelLayer.apply_kernel
+
+    def noted(self, inputs, kernel, scale=None):
+        given.append(scale)
+        return apply_kernel(self, inputs, kernel, scale)
+
+    monkeypatch.setattr(KernelLayer, "apply_kernel", noted)
+    results()
+    assert given[0] is not None
+    monkeypatch.setattr(spectral_norm, "KERNEL_IS_LARGE", math.inf)
+    for a, b in zip(whole, results(), strict=True):
+        np.testing.assert_allclose(tf.convert_to_tensor(a), tf.convert_to_tensor(b), rtol=1e-5, atol=1e-6)
+    assert given[1] is None
+
+
+def test_in_bfloat16_the_product_is_divided_in_float32_and_in_float16_the_kernel():
+    layer, x = SpectralNorm(Conv2D(4)), tf.random.stateless_normal([2, 2, 2, 32], [1, 2])
+    exact = layer(x)
+    for dtype, rounding in ((tf.bfloat16, 2**-8), (tf.float16, 2**-11)):
+        out = layer(tf.cast(x, dtype))
+        assert out.dtype == dtype
+        np.testing.assert_allclose(tf.cast(out, tf.float32), exact, atol=3 * rounding * np.abs(exact).max())
+    layer.layer.kernel.assign(layer.layer.kernel * 1e5)  # its product leaves float16's range, the divided one doesn't
+    assert np.isfinite(layer(tf.cast(x, tf.float16))).all()
 
 
 def test_the_bias_is_not_normalized():
