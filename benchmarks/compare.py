@@ -1,7 +1,12 @@
-"""The training step, sampling and the machine's peak, in interleaved rounds; beside BigGAN-PyTorch where it is at hand.
+"""Training step, sampling, attention, FID and data, in interleaved rounds; beside BigGAN-PyTorch where it is at hand.
 
     python benchmarks/compare.py --model=sagan_128 --batch_size=4
     python benchmarks/compare.py --model=sagan_128 --batch_size=4 --peer=CHECKOUT --peer_python=PYTHON_WITH_TORCH
+
+Phases: step (the training step), sampling, attention (one layer, 64x64 of 64 channels, forward and backward), frechet
+(the distance of two sets of 10,000 features of 2,048 dimensions, from the features on) and pipeline (batches of 64 from
+a folder of JPEG files of ImageNet's usual size, made here; this package's alone, since the checkout's needs
+torchvision).
 
 Every program runs its rounds in turn (rounds.py): a round in which other processes took more than --quiet of the
 machine is dropped and repeated. Peak memory is each program's own resident peak. GFLOP is what the plain network needs,
@@ -17,8 +22,10 @@ import datetime
 import json
 import platform
 import sys
+import tempfile
 from pathlib import Path
 
+from data_pipeline import write_jpegs
 from rounds import Program, interleave
 
 from sagan_tf import experiment
@@ -28,6 +35,9 @@ HERE = Path(__file__).parent
 GLIBC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "500000000"}
 # What the peer's own script leaves out of the paper's step, left out here as well, so that both do the same work.
 AS_THE_PEER = {"biggan_128": ("train.discriminator_steps=1", "Objective.orthogonal=0.0")}
+WITHOUT_PEER = ("peak", "pipeline")
+PRECISION_IS_ITS_OWN = ("frechet", "pipeline")  # whatever the run's
+PICTURES = 500  # JPEG files that the pipeline reads, again and again
 PEER_WAYS = {"default": ("", {}), "tuned": ("", GLIBC), "compiled": ("compiled", GLIBC)}
 
 
@@ -38,6 +48,7 @@ def bound(flags: argparse.Namespace) -> list[str]:
 def ours(flags: argparse.Namespace, phase: str, precision: str) -> Program:
     bindings = [f"train.batch_size={flags.batch_size}", f"Numerics.precision={precision!r}", *bound(flags)]
     gin = [f"--gin_file={HERE.parent / 'gin' / flags.model}.gin", *(f"--gin_bindings={b}" for b in bindings)]
+    gin += [f"--data={flags.data}"] if phase == "pipeline" else []
     command = [sys.executable, str(HERE / "worker_sagan_tf.py"), f"--phase={phase}", *gin]
     return Program(f"sagan_tf {precision}", command)
 
@@ -54,8 +65,9 @@ def peer(flags: argparse.Namespace, phase: str, precision: str, way: str) -> Pro
 def measure(flags: argparse.Namespace, phase: str, precision: str) -> list[dict]:
     """One interleaved run of one phase in one precision: this package, and the peer's ways."""
     programs = [ours(flags, phase, precision)]
-    if phase != "peak" and flags.peer:
-        programs += [peer(flags, phase, precision, way) for way in flags.peer_ways.split(",")]
+    if phase not in WITHOUT_PEER and flags.peer:
+        ways = [way for way in flags.peer_ways.split(",") if way != "compiled" or phase in ("step", "sampling")]
+        programs += [peer(flags, phase, precision, way) for way in ways]
     results = interleave(programs, rounds=flags.rounds, quiet=flags.quiet, say=lambda s: print(s, file=sys.stderr))
     return [{"phase": phase, "batch": flags.batch_size, "precision": precision, **r} for r in results]
 
@@ -80,8 +92,9 @@ def add_rates(results: list[dict], work: dict[str, float]) -> None:
             continue
         own = next(o for o in results if (o["phase"], o["precision"]) == (r["phase"], r["precision"]))
         r["images_per_second"] = r["images"] / r["seconds_median"]
-        r["gflop"] = work[r["phase"]]
-        r["share_of_peak"] = r["gflop"] / r["seconds_min"] / peaks[r["precision"]]
+        if r["phase"] in work:
+            r["gflop"] = work[r["phase"]]
+            r["share_of_peak"] = r["gflop"] / r["seconds_min"] / peaks[r["precision"]]
         r["times_ours"] = r["seconds_median"] / own["seconds_median"]
 
 
@@ -90,14 +103,12 @@ def table(results: list[dict]) -> str:
     lines = [head, ("---",) * len(head)]
     for r in results:
         measured = [f"{r['seconds_min']:.3f}", f"{r['seconds_median']:.3f}"] if r["seconds"] else ["-", "-"]
-        rates = ["", "", "", ""]
-        if "times_ours" in r:
-            rates = [f"{r['gflop']:.0f}", f"{r['share_of_peak']:.0%}", f"{r['times_ours']:.2f}"]
-            rates.insert(0, f"{r['images_per_second']:.2f}")
-        else:
-            rates = ["", f"{r['gflop']:.0f}" if "gflop" in r else "", "", ""]
-        lines.append((r["phase"], r["name"], f"{r['rounds']} (-{r['dropped']})", *measured, rates[0],
-                      f"{r['peak_mb']:,}", *rates[1:]))  # fmt: skip
+        rate = f"{r['images_per_second']:,.2f}" if "images_per_second" in r else ""
+        work = f"{r['gflop']:.0f}" if "gflop" in r else ""
+        share = f"{r['share_of_peak']:.0%}" if "share_of_peak" in r else ""
+        ratio = f"{r['times_ours']:.2f}" if "times_ours" in r else ""
+        lines.append((r["phase"], r["name"], f"{r['rounds']} (-{r['dropped']})", *measured, rate, f"{r['peak_mb']:,}",
+                      work, share, ratio))  # fmt: skip
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -128,7 +139,7 @@ def main() -> None:
     parser.add_argument("--model", default="sagan_128", help="a gin file's name; sagan_128 or biggan_128 with a peer")
     parser.add_argument("--gin_bindings", action="append", default=[])
     parser.add_argument("--batch_size", type=int, default=4)
-    parser.add_argument("--phases", default="step,sampling")
+    parser.add_argument("--phases", default="step,sampling,attention,frechet,pipeline")
     parser.add_argument("--precisions", default="float32,bfloat16")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quiet", type=float, default=0.1, help="the largest share of the machine for others, 0 to 1")
@@ -140,10 +151,15 @@ def main() -> None:
     flags = parser.parse_args()
     if bool(flags.peer) != bool(flags.peer_python):
         parser.error("--peer and --peer_python belong together")
-    results = []
-    for precision in flags.precisions.split(","):
-        for phase in ("peak", *flags.phases.split(",")):
-            results += measure(flags, phase, precision)
+    results, phases, precisions = [], flags.phases.split(","), flags.precisions.split(",")
+    with tempfile.TemporaryDirectory() as folder:
+        flags.data = folder
+        if "pipeline" in phases:
+            write_jpegs(Path(folder), PICTURES)
+        for precision in precisions:
+            for phase in ("peak", *phases):
+                if precision == precisions[0] or phase not in PRECISION_IS_ITS_OWN:
+                    results += measure(flags, phase, precision)
     add_rates(results, gflop(flags))
     title = f"{flags.model}, batch {flags.batch_size}, {datetime.date.today()}, {platform.processor() or 'CPU'}"
     print(table(results))

@@ -6,10 +6,13 @@ by compare.py.
 
 import argparse
 import contextlib
+import functools
 import sys
 import types
 
+import numpy as np
 import torch
+from frechet import batches
 from rounds import serve
 
 # The flags of the checkout's own scripts (launch_SAGAN_bs128x2_ema.sh, launch_BigGAN_bs256x8.sh) that shape the step.
@@ -118,7 +121,41 @@ def sampling(flags: argparse.Namespace) -> None:
     serve(call, images=flags.batch_size)
 
 
-PHASES = {"step": step, "sampling": sampling}
+def attention(flags: argparse.Namespace) -> None:
+    """One spectrally normalized attention layer, 64x64 of 64 channels, forward and backward."""
+    b = build(flags)
+    layers = sys.modules["layers"]
+    conv = functools.partial(layers.SNConv2d, num_svs=1, num_itrs=1, eps=b.config["SN_eps"])
+    layer = layers.Attention(64, conv).to(b.device).train()
+    x = torch.randn(flags.batch_size, 64, 64, 64, device=b.device, requires_grad=True)
+
+    def call():
+        with precision(flags, b.device):
+            out = layer(x)
+        out.backward(out.detach())
+        return [x.grad.sum().item(), *(p.grad.sum().item() for p in layer.parameters())]
+
+    serve(call, images=flags.batch_size)
+
+
+def frechet(flags: argparse.Namespace) -> None:
+    """The distance as the checkout's script takes it: its covariance, and its matrix root by Newton and Schulz."""
+    import_checkout(flags.peer)
+    import inception_utils
+
+    features = {"images": 10_000, "features": 2048}
+
+    def call():
+        sides = []
+        for seed in (0, 1):
+            pool = torch.from_numpy(np.concatenate(list(batches(seed, **features))))
+            sides += [pool.mean(0), inception_utils.torch_cov(pool, rowvar=False)]
+        return float(inception_utils.torch_calculate_frechet_distance(*sides))
+
+    serve(call, images=features["images"])
+
+
+PHASES = {"step": step, "sampling": sampling, "attention": attention, "frechet": frechet}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

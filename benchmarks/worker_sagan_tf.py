@@ -3,10 +3,18 @@
 import argparse
 
 import tensorflow as tf
+from frechet import by_streaming
 from rounds import serve
 from step import sampling, training
 
 from sagan_tf import experiment
+from sagan_tf.data.pipeline import training_batches
+from sagan_tf.layers.naming import named_variables
+from sagan_tf.models.parts import Parts
+
+# What worker_biggan_pytorch.py is given too: an attention layer's map, and how many features of how many dimensions.
+ATTENTION_SIDE, ATTENTION_CHANNELS = 64, 64
+FEATURES = {"images": 10_000, "features": 2048}
 
 
 def peak(settings: experiment.Experiment) -> None:
@@ -17,14 +25,47 @@ def peak(settings: experiment.Experiment) -> None:
     serve(lambda: [product(a).numpy() for _ in range(3)], gflop=3 * 2 * side**3 / 1e9)
 
 
+def attention(settings: experiment.Experiment) -> None:
+    """An attention layer of D (spectrally normalized, 64x64 of 64 channels), forward and backward."""
+    parts = Parts(settings.sized(), settings.numerics, spectral_norm=True, seed=0)
+    layer = parts.long_range(ATTENTION_CHANNELS)
+    shape = [settings.batch_size, ATTENTION_SIDE, ATTENTION_SIDE, ATTENTION_CHANNELS]
+    x = tf.cast(tf.random.stateless_normal(shape, [0, 0]), settings.numerics.dtype)
+    layer(x)
+
+    @tf.function
+    def both_passes(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            out = layer(x, training=True)
+        return [tf.reduce_sum(gradient) for gradient in tape.gradient(out, [x, *named_variables(layer).values()])]
+
+    serve(lambda: [value.numpy() for value in both_passes(x)], images=settings.batch_size)
+
+
+def frechet(settings: experiment.Experiment) -> None:
+    """The Frechet distance of two sets of features, from the features on."""
+    serve(lambda: by_streaming(**FEATURES), images=FEATURES["images"])
+
+
+def pipeline(settings: experiment.Experiment) -> None:
+    """Ten batches of 64 from the data set that the settings name."""
+    resolution = settings.spec.resolution
+    examples = settings.data.open(resolution)
+    batches = iter(training_batches(examples, resolution=resolution, batch_size=64, seed=0,
+                                   transform=settings.transform, cache_bytes=0))
+    serve(lambda: [next(batches)[1].numpy() for _ in range(10)], images=640)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     experiment.add_flags(parser)
-    parser.add_argument("--phase", choices=["step", "sampling", "peak"], required=True)
+    alone = {"peak": peak, "attention": attention, "frechet": frechet, "pipeline": pipeline}
+    parser.add_argument("--phase", choices=["step", "sampling", *alone], required=True)
     flags = parser.parse_args()
     settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value
-    if flags.phase == "peak":
-        peak(settings)
+    if flags.phase in alone:
+        alone[flags.phase](settings)
         return
     call, images = training(settings) if flags.phase == "step" else sampling(settings, settings.batch_size)
     serve(call, images=images)

@@ -9,7 +9,7 @@ from sagan_tf import experiment
 from sagan_tf.config import ConfigError
 from sagan_tf.data.source import DataError
 from sagan_tf.experiment import Experiment
-from sagan_tf.layers.resampling import FUSED_DOWN_SIDES, FUSED_UP_SIDES
+from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.layers.self_attention import BLOCKED_FROM
 from sagan_tf.models.cost import PLAIN, Cost, Forms, discriminator_costs, generator_costs, step_flops
 from sagan_tf.models.counting import Stage
@@ -21,7 +21,7 @@ from sagan_tf.models.spec import GANSpec
 def forms_of(numerics: Numerics, resolution: int) -> Forms:
     """How networks of a resolution are computed on this machine with these options."""
     sides = tuple(2**i for i in range(resolution.bit_length()))
-    fused = {"auto": (FUSED_UP_SIDES, FUSED_DOWN_SIDES), "fused": (sides, sides), "plain": ((), ())}
+    fused = {"auto": (FUSED_SIDES, FUSED_SIDES), "fused": (sides, sides), "plain": ((), ())}
     blocked = {"auto": BLOCKED_FROM, "blocked": 0, "plain": None}
     up, down = fused[numerics.resampling]
     return Forms(fused_up=up, fused_down=down, blocked_from=blocked[numerics.attention])

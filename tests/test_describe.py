@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sagan_tf import describe
-from sagan_tf.layers.resampling import FUSED_DOWN_SIDES, FUSED_UP_SIDES
+from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.models.cost import Forms
 from sagan_tf.models.parts import Numerics
 
@@ -45,7 +45,7 @@ def test_memory_falls_with_replicas_and_microbatches(capsys):
 
 def test_forms_follow_the_options():
     auto = describe.forms_of(Numerics(), 128)
-    assert (auto.fused_up, auto.fused_down) == (FUSED_UP_SIDES, FUSED_DOWN_SIDES)
+    assert (auto.fused_up, auto.fused_down) == (FUSED_SIDES, FUSED_SIDES)
     plain = describe.forms_of(Numerics(resampling="plain", attention="plain"), 128)
     assert plain == Forms()
     fused = describe.forms_of(Numerics(resampling="fused", attention="blocked"), 128)

@@ -78,7 +78,7 @@ class TfdsSource:
             raise DataError("TensorFlow Datasets must be installed to read tfds data; received none. Run: "
                             "pip install tensorflow-datasets") from error
         if not hasattr(tensorflow_datasets, "builder"):  # it swallows what goes wrong in its own imports
-            raise DataError("TensorFlow Datasets must be importable as a whole to read tfds data; received one that lacks "
+            raise DataError("TensorFlow Datasets must be importable as a whole to read tfds data; received one without "
                             "`builder`. Usually tensorflow-metadata is too new for the installed protobuf; run: "
                             "pip install 'tensorflow-metadata<1.18'")
         return tensorflow_datasets

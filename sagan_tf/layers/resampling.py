@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.layers.convolution import convolution
+from sagan_tf.layers.convolution import convolution, transposed_convolution, transposed_layout
 from sagan_tf.layers.linear import Conv2D
 
 Form = Literal["auto", "plain", "fused"]
@@ -20,8 +20,7 @@ _UP = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 _DOWN = ((0.5, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 0.5))
 
 # Sides of the low-resolution map at which the fused form was measured faster, forward and backward (two CPU cores).
-FUSED_UP_SIDES = (16, 32, 64)
-FUSED_DOWN_SIDES = (8, 16, 32, 64)
+FUSED_SIDES = (4, 8, 16, 32, 64)
 
 
 @tf.custom_gradient
@@ -62,30 +61,29 @@ class ResamplingConv2D(Conv2D):
 
     def build(self, input_shape):
         super().build(input_shape)
+        self.height = input_shape[1]
         self.fused = self.form == "fused" or (self.form == "auto" and input_shape[1] in self.fused_sides)
 
 
 class UpsampleConv2D(ResamplingConv2D):
     """Nearest x2, then 3x3: (B,H,W,I) -> (B,2H,2W,channels)."""
 
-    fused_sides = FUSED_UP_SIDES
+    fused_sides = FUSED_SIDES
 
     def applied(self, kernel, dtype):
-        return tf.cast(spread(tf.transpose(kernel, [0, 1, 3, 2]), _UP) if self.fused else kernel, dtype)
+        return tf.cast(spread(transposed_layout(kernel, self.height), _UP) if self.fused else kernel, dtype)
 
     @staticmethod
     def product(inputs, applied):
         if applied.shape[0] == 3:
             return Conv2D.product(upsample(inputs), applied)
-        _, height, width, _ = inputs.shape
-        shape = [tf.shape(inputs)[0], 2 * height, 2 * width, applied.shape[2]]
-        return tf.nn.conv2d_transpose(inputs, applied, shape, 2, "SAME")
+        return transposed_convolution(inputs, applied)
 
 
 class ConvDownsample2D(ResamplingConv2D):
     """3x3, then 2x2 average: (B,2H,2W,I) -> (B,H,W,channels)."""
 
-    fused_sides = tuple(2 * side for side in FUSED_DOWN_SIDES)
+    fused_sides = tuple(2 * side for side in FUSED_SIDES)
 
     def applied(self, kernel, dtype):
         return tf.cast(spread(kernel, _DOWN) if self.fused else kernel, dtype)

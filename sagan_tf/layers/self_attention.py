@@ -10,9 +10,9 @@ from sagan_tf.layers.blocked_attention import block_length, in_blocks
 Form = Literal["code", "paper", "v1"]
 Memory = Literal["auto", "plain", "blocked"]
 
-# Scores of one image (queries times keys, 64 MiB of float32) from which blocks were measured to cost at most 1.2 times
-# plain attention's time, forward and backward (two CPU cores): 64x64 maps without pooling, all 128x128 maps.
-BLOCKED_FROM = 2**24
+# Scores of one image (queries times keys, 16 MiB of float32) from which blocks were measured to take about as long as
+# plain attention, forward and backward (two CPU cores): 64x64 and larger maps, pooled or not.
+BLOCKED_FROM = 2**22
 
 
 def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

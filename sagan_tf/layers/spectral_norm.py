@@ -22,10 +22,10 @@ def normalize(x: tf.Tensor, epsilon: float) -> tf.Tensor:
     return x / tf.maximum(tf.norm(x), epsilon)
 
 
-def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> tuple[tf.Tensor, tf.Tensor]:
+def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """One step of the power method (Miyato et al. 2018, Algorithm 1): v <- W u / |W u|, u <- W^T v / |W^T v|.
 
-    Shapes: matrix (I,O), u (O,) -> sigma = v^T W u, a scalar, and the new u (O,).
+    Shapes: matrix (I,O), u (O,) -> sigma = v^T W u, a scalar, the new u (O,), and v (I,).
     No gradient flows through u and v, so that d sigma / d W = v u^T. The released SAGAN code differentiates through
     them (1% of the gradient at the first step, under 1e-4 once u has converged); the paper's derivation, SNGAN and
     BigGAN-PyTorch do not, and they are followed.
@@ -33,7 +33,7 @@ def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> 
     v = tf.stop_gradient(normalize(tf.linalg.matvec(matrix, u), epsilon))
     product = tf.linalg.matvec(matrix, v, transpose_a=True)
     u = tf.stop_gradient(normalize(product, epsilon))
-    return tf.reduce_sum(product * u), u
+    return tf.reduce_sum(product * u), u, v
 
 
 class SpectralNorm(tf.keras.layers.Layer):
@@ -81,8 +81,7 @@ class SpectralNorm(tf.keras.layers.Layer):
         )
 
     def call(self, inputs, training=False):
-        kernel = tf.convert_to_tensor(kernel_of(self.layer))
-        sigma, u = self._iterate(kernel)
+        kernel, sigma, u = self._iterate()
         if training:
             self.u.assign(u)
         if isinstance(self.layer, KernelLayer) and self._divides_product(inputs):
@@ -91,12 +90,28 @@ class SpectralNorm(tf.keras.layers.Layer):
 
     def normalized_kernel(self) -> tf.Tensor:
         """W / sigma in the kernel's own shape."""
-        kernel = tf.convert_to_tensor(kernel_of(self.layer))
-        return kernel / self._iterate(kernel)[0]
+        kernel, sigma, _ = self._iterate()
+        return kernel / sigma
 
-    def _iterate(self, kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """sigma, and the u that one iteration from the stored one gives."""
-        return power_iteration(self._matrix(kernel), tf.convert_to_tensor(self.u), self.epsilon)
+    def _iterate(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The kernel, its sigma, and the u that one iteration from the stored one gives.
+
+        sigma's own gradient is added to the kernel's other gradient once that is there: until then it is two vectors.
+        """
+        stored = tf.convert_to_tensor(self.u)
+
+        @tf.custom_gradient
+        def iterated(kernel):
+            sigma, u, v = power_iteration(self._matrix(kernel), stored, self.epsilon)
+
+            def gradient(d_kernel, d_sigma, _):
+                with tf.control_dependencies([d_kernel]):
+                    d_matrix = tf.matmul(v[:, None] * d_sigma, u[None, :])
+                return d_kernel + tf.reshape(self._matrix(d_matrix), kernel.shape)
+
+            return (tf.identity(kernel), sigma, u), gradient
+
+        return iterated(tf.convert_to_tensor(kernel_of(self.layer)))
 
     def _divides_product(self, inputs: tf.Tensor) -> bool:
         locations = math.prod(inputs.shape[1:-1])  # of an image's map; 1 for vectors and labels

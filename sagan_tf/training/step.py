@@ -1,6 +1,7 @@
 """One training step: n_D updates of the discriminator, one of the generator. The mathematics, and nothing else."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -45,16 +46,33 @@ def gan_step(
             gan, objective, fakes(n_d), step + 1, decay, keep, store_u=store_u, microbatches=microbatches
         )
 
-    g = generator() if procedure.generator_first else None
-    d = []
-    for number, real in enumerate(real_batches):
+    def discriminator(number: int) -> Update:
         keep = draw.keep(step, number, 2 * gan.spec.discriminator_channels[-1], objective.dropout)
         t = step * n_d + number + 1
-        d.append(update_discriminator(gan, objective, real, fakes(number), t, decay, keep, microbatches=microbatches))
-    g = g or generator()
+        batches = real_batches[number], fakes(number)
+        return update_discriminator(gan, objective, *batches, t, decay, keep, microbatches=microbatches)
+
+    updates = [functools.partial(discriminator, number) for number in range(n_d)]
+    updates.insert(0 if procedure.generator_first else n_d, generator)
+    done = in_turn(updates)
+    g = done.pop(0 if procedure.generator_first else n_d)
+    d = done
     if gan.average is not None:
         gan.average.update(gan.shadow, gan.g_variables, step, g.health.ok)
     return _logs(gan, d, g)
+
+
+def in_turn(updates: Sequence[Callable[[], Update]]) -> list[Update]:
+    """The updates, each begun when the gradients of the one before are there.
+
+    They would come out alike if each did at any time what its inputs allow; but then what depends on weights alone,
+    such as kernels as they are applied, would be computed early and held through the update before.
+    """
+    done: list[Update] = []
+    for update in updates:
+        with tf.control_dependencies([done[-1].health.ok] if done else []):
+            done.append(update())
+    return done
 
 
 def update_discriminator(

@@ -95,7 +95,8 @@ def test_the_layer_gives_the_same_map_in_either_memory(form):
     ("side", "form", "memory", "blocks"),
     [
         (32, "paper", "auto", False),
-        (64, "code", "auto", False),
+        (32, "code", "auto", False),
+        (64, "code", "auto", True),
         (64, "paper", "auto", True),
         (128, "code", "auto", True),
         (64, "paper", "plain", False),
@@ -109,9 +110,9 @@ def test_large_maps_are_computed_in_blocks_by_themselves(side, form, memory, blo
 
 
 def test_blocks_divide_the_queries_and_hold_at_most_their_scores():
-    assert block_length(128 * 128, 128 * 128) == 128 == BLOCK_SCORES // 128**2
+    assert block_length(128 * 128, 128 * 128) == 32 == BLOCK_SCORES // 128**2
     assert block_length(36, 9) == 36
-    assert block_length(2**12 * 9, 2**10) == 2**11
+    assert block_length(2**12 * 9, 2**10) == 2**9
     assert block_length(7, 2 * BLOCK_SCORES) == 1
 
 

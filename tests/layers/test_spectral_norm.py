@@ -24,7 +24,7 @@ def test_sigma_of_a_diagonal_matrix_is_its_largest_entry():
     u = tf.constant([1.0, 0.1, 0.1])
     matrix = tf.linalg.diag([4.0, 1.0, 1.0])
     for _ in range(10):
-        sigma, u = power_iteration(matrix, u)
+        sigma, u, _ = power_iteration(matrix, u)
     np.testing.assert_allclose(sigma, 4.0, rtol=1e-6)
     np.testing.assert_allclose(np.abs(u), [1, 0, 0], atol=1e-5)
 
@@ -34,7 +34,7 @@ def test_one_iteration_by_hand():
     u = np.array([1.0, 0.0])
     v = w @ u / np.linalg.norm(w @ u)
     expected_u = w.T @ v / np.linalg.norm(w.T @ v)
-    sigma, new_u = power_iteration(tf.constant(w, tf.float32), tf.constant(u, tf.float32))
+    sigma, new_u, _ = power_iteration(tf.constant(w, tf.float32), tf.constant(u, tf.float32))
     np.testing.assert_allclose(new_u, expected_u, rtol=1e-6)
     np.testing.assert_allclose(sigma, v @ w @ expected_u, rtol=1e-6)
 

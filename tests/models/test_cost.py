@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.layers.resampling import FUSED_DOWN_SIDES, FUSED_UP_SIDES
+from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.models import cost, families
 from sagan_tf.models.cost import PLAIN, Cost, Forms
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 
-AUTO = Forms(fused_up=FUSED_UP_SIDES, fused_down=FUSED_DOWN_SIDES)
+AUTO = Forms(fused_up=FUSED_SIDES, fused_down=FUSED_SIDES)
 
 
 def test_layers_by_hand():
