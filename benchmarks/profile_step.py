@@ -1,14 +1,15 @@
-"""Where a training step's or a sampling call's time goes: a TensorBoard trace, and its operations added up by kind.
+"""Where a training step's or a sampling call's time goes: a TensorBoard trace, and its operations added up.
 
     python benchmarks/profile_step.py --gin_file=gin/sagan_128.gin --gin_bindings='train.batch_size=4' --out=TRACE
 
-`tensorboard --logdir=TRACE` (with tensorboard-plugin-profile) shows the trace. The table adds up each kind of
-operation's time over all threads, per call. Operations run beside each other and share the cores, so that the sum is
-more than the call's wall time. Calls that wait for others (While, Process, Run) are left out.
+`tensorboard --logdir=TRACE` (with tensorboard-plugin-profile) shows the trace. The tables add up operations'
+times over all threads, per call, by what they are for and by kind. Operations run beside each other and share the
+cores, so that the sum is more than the call's wall time. Calls that wait for others (While, Process, Run) are left out.
 """
 
 import argparse
 import collections
+import re
 import time
 from pathlib import Path
 
@@ -37,13 +38,29 @@ def operations(folder: str) -> list[tuple[str, str, float]]:
     return found
 
 
-def table(found: list[tuple[str, str, float]], calls: int, wall: float, rows: int) -> str:
+def part(kind: str, name: str) -> str:
+    """What an operation is for, by its kind and the layers in its name."""
+    in_loop = re.search(r"body/_(?!1/)\d+/", name)  # a loop within the loop of the steps: attention's blocks
+    if kind == "ResourceApplyAdam":
+        return "optimizer, float32"
+    if in_loop or ("self_attention" in name and "spectral_norm" not in name):
+        return "attention, scores and sums in float32"
+    unfolded = kind.endswith("MatMul") and re.search(r"(^|while/)MatMul(_\d+)?$", name)
+    if "Conv2D" in kind or kind == "ExtractImagePatches" or unfolded:
+        return "convolutions, in the run's precision"
+    if "spectral_norm" in name:
+        return "spectral norms and casts of kernels, float32"
+    return "batch norms, moments in float32" if "batch_norm" in name else "the rest"
+
+
+def table(found: list[tuple[str, str, float]], calls: int, wall: float, rows: int, title: str) -> str:
     sums, counts = collections.Counter(), collections.Counter()
-    for kind, _, milliseconds in found:
-        sums[kind] += milliseconds / calls
-        counts[kind] += 1
+    for kind, name, milliseconds in found:
+        key = kind if title == "operation" else part(kind, name)
+        sums[key] += milliseconds / calls
+        counts[key] += 1
     total = sum(sums.values())
-    lines = ["| operation | calls | ms | share |", "|---|---|---|---|"]
+    lines = [f"| {title} | calls | ms | share |", "|---|---|---|---|"]
     for kind, milliseconds in sums.most_common(rows):
         lines.append(f"| {kind} | {counts[kind] // calls} | {milliseconds:.0f} | {milliseconds / total:.1%} |")
     busy = total / wall / 1e3
@@ -69,7 +86,9 @@ def main() -> None:
         call()
     wall = (time.perf_counter() - start) / flags.calls
     tf.profiler.experimental.stop()
-    print(table(operations(flags.out), flags.calls, wall, flags.rows))
+    found = operations(flags.out)
+    for title in ("part", "operation"):
+        print(table(found, flags.calls, wall, flags.rows, title), end="\n\n")
 
 
 if __name__ == "__main__":
