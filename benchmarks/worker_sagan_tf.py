@@ -38,7 +38,8 @@ def attention(settings: experiment.Experiment) -> None:
         with tf.GradientTape() as tape:
             tape.watch(x)
             out = layer(x, training=True)
-        return [tf.reduce_sum(gradient) for gradient in tape.gradient(out, [x, *named_variables(layer).values()])]
+        weights = [v for name, v in named_variables(layer).items() if not name.endswith(".u")]
+        return [tf.reduce_sum(gradient) for gradient in tape.gradient(out, [x, *weights])]
 
     serve(lambda: [value.numpy() for value in both_passes(x)], images=settings.batch_size)
 
