@@ -6,23 +6,19 @@ fused resampling convolutions) stand between the stored kernel and its use; and 
 arithmetic: kernels are stored in float32 and cast to it.
 """
 
-import math
 from typing import Any
 
 import tensorflow as tf
 
 from sagan_tf.layers.convolution import convolution
 
-LARGE = 2**20  # entries of a kernel, from which keeping its applied form is worth avoiding
-
 
 class KernelLayer(tf.keras.layers.Layer):
     """A kernel, an optional bias, and the operation between inputs and kernel that subclasses define."""
 
-    def __init__(self, *, use_bias: bool, kernel_initializer: Any, recompute: bool = False, **kwargs):
+    def __init__(self, *, use_bias: bool, kernel_initializer: Any, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.use_bias = use_bias
-        self.recompute = recompute
         self.kernel_initializer = kernel_initializer
 
     def add_kernel(self, shape: tuple[int, ...]) -> None:
@@ -43,35 +39,13 @@ class KernelLayer(tf.keras.layers.Layer):
 
         The scale multiplies the product, in its own type, which the bias then is added in too.
         """
-        outputs = self._outputs(inputs, kernel)
+        outputs = self.product(inputs, self.applied(kernel, inputs.dtype))
         dtype = outputs.dtype
         if scale is not None:
             outputs = tf.cast(outputs, scale.dtype) * scale
         if self.use_bias:
             outputs += tf.cast(tf.convert_to_tensor(self.bias), outputs.dtype)
         return tf.cast(outputs, dtype)
-
-    def _outputs(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """The product. With `recompute` a large kernel in its applied form is made again for the gradient, not kept."""
-
-        def outputs(inputs, kernel):
-            return self.product(inputs, self.applied(kernel, inputs.dtype))
-
-        if not self.recompute or math.prod(kernel.shape) < LARGE:
-            return outputs(inputs, kernel)
-
-        @tf.custom_gradient
-        def forgetful(inputs, kernel):
-            def gradients(d_out):
-                with tf.control_dependencies([d_out]), tf.GradientTape(watch_accessed_variables=False) as tape:
-                    again = [tf.identity(inputs), tf.identity(kernel)]
-                    tape.watch(again)
-                    out = outputs(*again)
-                return tape.gradient(out, again, d_out)
-
-            return outputs(inputs, kernel), gradients
-
-        return forgetful(inputs, kernel)
 
     def call(self, inputs, training=False):
         return self.apply_kernel(inputs, tf.convert_to_tensor(self.kernel))

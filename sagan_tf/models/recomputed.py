@@ -11,7 +11,7 @@ from sagan_tf.layers.naming import as_variable, named_variables
 Layer = tf.keras.layers.Layer
 
 
-def runner(recompute: Literal["none", "kernels", "blocks"]) -> Callable[..., tf.Tensor]:
+def runner(recompute: Literal["none", "blocks"]) -> Callable[..., tf.Tensor]:
     """How a network calls its blocks: run(layer, *inputs, training=...)."""
     return recomputed if recompute == "blocks" else _plain
 
