@@ -36,7 +36,8 @@ class _Absent(types.ModuleType):
 
 def import_checkout(path: str):
     sys.path.insert(0, path)
-    names = ["torchvision", "torchvision.transforms", "torchvision.datasets", "torchvision.datasets.utils", "h5py"]
+    parts = ("transforms", "datasets", "datasets.utils", "models", "models.inception")
+    names = ["torchvision", *(f"torchvision.{part}" for part in parts), "h5py"]
     for name in names:
         sys.modules[name] = _Absent(name)
         parent, _, child = name.rpartition(".")
