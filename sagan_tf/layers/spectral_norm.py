@@ -84,7 +84,7 @@ class SpectralNorm(tf.keras.layers.Layer):
         kernel, sigma, u = self._iterate()
         if training:
             self.u.assign(u)
-        if isinstance(self.layer, KernelLayer) and self._divides_product(inputs):
+        if isinstance(self.layer, KernelLayer) and _divides_product(inputs, kernel):
             return self.layer.apply_kernel(inputs, kernel, 1.0 / sigma)
         return apply_kernel(self.layer, inputs, kernel / sigma)
 
@@ -113,13 +113,14 @@ class SpectralNorm(tf.keras.layers.Layer):
 
         return iterated(tf.convert_to_tensor(kernel_of(self.layer)))
 
-    def _divides_product(self, inputs: tf.Tensor) -> bool:
-        locations = math.prod(inputs.shape[1:-1])  # of an image's map; 1 for vectors and labels
-        entries = math.prod(self.layer.kernel.shape[:-1])  # of the kernel, for each output channel
-        return inputs.dtype != tf.float16 and entries >= KERNEL_IS_LARGE * locations
-
     def _matrix(self, kernel: tf.Tensor) -> tf.Tensor:
         return tf.transpose(kernel) if isinstance(self.layer, TABLES) else as_matrix(kernel)
+
+
+def _divides_product(inputs: tf.Tensor, kernel: tf.Tensor) -> bool:
+    locations = math.prod(inputs.shape[1:-1])  # of an image's map; 1 for vectors and labels
+    entries = math.prod(kernel.shape[:-1])  # of the kernel, for each output channel
+    return inputs.dtype != tf.float16 and entries >= KERNEL_IS_LARGE * locations
 
 
 TABLES = Embedding | tf.keras.layers.Embedding

@@ -81,7 +81,7 @@ def together(parts: tf.Tensor, height: int, width: int) -> tf.Tensor:
 def _along(parts: tf.Tensor) -> tf.Tensor:
     """(4,N,S,C) -> (N,S,2*C), the even and the odd places along an axis of S windows, each of which has its entries
     0..3 at the places 2n-1..2n+2."""
-    n = parts.shape[2]
+    n = parts.shape[2]  # padded before it is cut: the other way round, XLA on CPU miscompiled one of the tests' shapes
     first, second, third, last = tf.unstack(tf.pad(parts, [[0, 0], [0, 0], [1, 1], [0, 0]]))
     even = second[:, 1 : n + 1] + last[:, :n]  # the last entry of the window before
     odd = third[:, 1 : n + 1] + first[:, 2:]  # the first entry of the window after

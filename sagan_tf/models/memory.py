@@ -12,8 +12,8 @@ from sagan_tf.models.cost import Forms, discriminator_costs, generator_costs, to
 from sagan_tf.models.spec import GANSpec
 
 PROCESS = 750 << 20  # Python, TensorFlow, and the compiled graph
-PER_WEIGHT = 2.3  # float32 copies of every weight beside the state, at the peak
-PER_WEIGHT_16_BITS = 0.6  # as many more if the kernels are cast
+PER_WEIGHT = 2.1  # float32 copies of every weight beside the state, at the peak
+PER_WEIGHT_16_BITS = -0.2  # as many more if the kernels are cast: fewer, since what is kept of them is half
 PER_ACTIVATION = 2.1  # bytes at the peak for each kept one
 
 

@@ -53,10 +53,10 @@ def gan_step(
         return update_discriminator(gan, objective, *batches, t, decay, keep, microbatches=microbatches)
 
     updates = [functools.partial(discriminator, number) for number in range(n_d)]
-    updates.insert(0 if procedure.generator_first else n_d, generator)
-    done = in_turn(updates)
-    g = done.pop(0 if procedure.generator_first else n_d)
-    d = done
+    place = 0 if procedure.generator_first else n_d
+    updates.insert(place, generator)
+    d = in_turn(updates)
+    g = d.pop(place)
     if gan.average is not None:
         gan.average.update(gan.shadow, gan.g_variables, step, g.health.ok)
     return _logs(gan, d, g)

@@ -19,7 +19,7 @@ def moved(generator, seed):
     """Other statistics of the same generator."""
     rng = np.random.default_rng(seed)
     shapes = {n: v.shape for n, v in named_variables(generator).items() if ".statistics." in n}
-    ranges = {n: (0.05, 0.2) if n.endswith("variance") else (-0.1, 0.1) for n in shapes}
+    ranges = {n: (0.5, 2.0) if n.endswith("variance") else (-0.1, 0.1) for n in shapes}
     return {n: rng.uniform(*ranges[n], shape).astype(np.float32) for n, shape in shapes.items()}
 
 
