@@ -14,11 +14,13 @@ Attend = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 # Scores of one image in one block: 2 MiB of float32.
 BLOCK_SCORES = 2**19
+# Queries that a block may have whatever their scores: products of fewer rows are slow.
+BLOCK_QUERIES = 128
 
 
 def block_length(queries: int, keys: int) -> int:
-    """The largest divisor of the number of queries whose block has at most BLOCK_SCORES scores (at least 1)."""
-    most = max(1, BLOCK_SCORES // keys)
+    """The largest divisor of the number of queries that is at most BLOCK_QUERIES, or has at most BLOCK_SCORES scores."""
+    most = max(BLOCK_QUERIES, BLOCK_SCORES // keys)
     return max(n for n in range(1, queries + 1) if queries % n == 0 and n <= most)
 
 

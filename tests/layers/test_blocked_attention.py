@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.layers.blocked_attention import BLOCK_SCORES, block_length, in_blocks
+from sagan_tf.layers.blocked_attention import BLOCK_QUERIES, BLOCK_SCORES, block_length, in_blocks
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.self_attention import SelfAttention, attend
 
@@ -110,10 +110,11 @@ def test_large_maps_are_computed_in_blocks_by_themselves(side, form, memory, blo
 
 
 def test_blocks_divide_the_queries_and_hold_at_most_their_scores():
-    assert block_length(128 * 128, 128 * 128) == 32 == BLOCK_SCORES // 128**2
+    assert block_length(128 * 128, 128 * 128) == 128 == BLOCK_QUERIES > BLOCK_SCORES // 128**2
     assert block_length(36, 9) == 36
     assert block_length(2**12 * 9, 2**10) == 2**9
-    assert block_length(7, 2 * BLOCK_SCORES) == 1
+    assert block_length(7, 2 * BLOCK_SCORES) == 7
+    assert block_length(2**12 - 1, 2 * BLOCK_SCORES) == 117
 
 
 def test_an_unknown_memory_is_refused():
