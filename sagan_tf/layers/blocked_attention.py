@@ -19,7 +19,7 @@ BLOCK_QUERIES = 128
 
 
 def block_length(queries: int, keys: int) -> int:
-    """The largest divisor of the number of queries up to BLOCK_QUERIES, or up to BLOCK_SCORES scores if that is more."""
+    """The largest divisor of the number of queries up to BLOCK_QUERIES, or to BLOCK_SCORES scores if that is more."""
     most = max(BLOCK_QUERIES, BLOCK_SCORES // keys)
     return max(n for n in range(1, queries + 1) if queries % n == 0 and n <= most)
 
