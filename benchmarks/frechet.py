@@ -18,6 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 
 BATCH = 1000
+COMPARED = {"images": 10_000, "features": 2048}  # of a side, in compare.py
 CLASSES, REAL_PER_CLASS = 1000, 1300
 
 

@@ -12,7 +12,7 @@ import types
 
 import numpy as np
 import torch
-from frechet import batches
+from frechet import COMPARED, batches
 from rounds import serve
 
 # The flags of the checkout's own scripts (launch_SAGAN_bs128x2_ema.sh, launch_BigGAN_bs256x8.sh) that shape the step.
@@ -144,16 +144,14 @@ def frechet(flags: argparse.Namespace) -> None:
     import_checkout(flags.peer)
     import inception_utils
 
-    features = {"images": 10_000, "features": 2048}
-
     def call():
         sides = []
         for seed in (0, 1):
-            pool = torch.from_numpy(np.concatenate(list(batches(seed, **features))))
+            pool = torch.from_numpy(np.concatenate(list(batches(seed, **COMPARED))))
             sides += [pool.mean(0), inception_utils.torch_cov(pool, rowvar=False)]
         return float(inception_utils.torch_calculate_frechet_distance(*sides))
 
-    serve(call, images=features["images"])
+    serve(call, images=COMPARED["images"])
 
 
 PHASES = {"step": step, "sampling": sampling, "attention": attention, "frechet": frechet}

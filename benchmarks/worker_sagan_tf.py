@@ -3,7 +3,7 @@
 import argparse
 
 import tensorflow as tf
-from frechet import by_streaming
+from frechet import COMPARED, by_streaming
 from rounds import serve
 from step import sampling, training
 
@@ -12,9 +12,8 @@ from sagan_tf.data.pipeline import training_batches
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.parts import Parts
 
-# What worker_biggan_pytorch.py is given too: an attention layer's map, and how many features of how many dimensions.
+# The attention layer's map, as in worker_biggan_pytorch.py.
 ATTENTION_SIDE, ATTENTION_CHANNELS = 64, 64
-FEATURES = {"images": 10_000, "features": 2048}
 
 
 def peak(settings: experiment.Experiment) -> None:
@@ -46,7 +45,7 @@ def attention(settings: experiment.Experiment) -> None:
 
 def frechet(settings: experiment.Experiment) -> None:
     """The Frechet distance of two sets of features, from the features on."""
-    serve(lambda: by_streaming(**FEATURES), images=FEATURES["images"])
+    serve(lambda: by_streaming(**COMPARED), images=COMPARED["images"])
 
 
 def pipeline(settings: experiment.Experiment) -> None:

@@ -21,10 +21,9 @@ from sagan_tf.models.spec import GANSpec
 def forms_of(numerics: Numerics, resolution: int) -> Forms:
     """How networks of a resolution are computed on this machine with these options."""
     sides = tuple(2**i for i in range(resolution.bit_length()))
-    fused = {"auto": (FUSED_SIDES, FUSED_SIDES), "fused": (sides, sides), "plain": ((), ())}
+    fused = {"auto": FUSED_SIDES, "fused": sides, "plain": ()}[numerics.resampling]
     blocked = {"auto": BLOCKED_FROM, "blocked": 0, "plain": None}
-    up, down = fused[numerics.resampling]
-    return Forms(fused_up=up, fused_down=down, blocked_from=blocked[numerics.attention])
+    return Forms(fused_up=fused, fused_down=fused, blocked_from=blocked[numerics.attention])
 
 
 def step_memory(settings: Experiment, spec: GANSpec, replicas: int = 1) -> Memory:

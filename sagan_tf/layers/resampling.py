@@ -62,7 +62,7 @@ class ResamplingConv2D(Conv2D):
     def build(self, input_shape):
         super().build(input_shape)
         self.height = input_shape[1]
-        self.fused = self.form == "fused" or (self.form == "auto" and input_shape[1] in self.fused_sides)
+        self.fused = self.form == "fused" or (self.form == "auto" and self.height in self.fused_sides)
 
 
 class UpsampleConv2D(ResamplingConv2D):

@@ -18,12 +18,10 @@ def strided(x: tf.Tensor, kernel: tf.Tensor, *, flip: bool = False) -> tf.Tensor
         if flip:
             out = tf.reduce_sum(tf.matmul(taps(x), _matrices(kernel), transpose_b=True), 0)
         else:
-            patches = tf.reshape(_patches(x), [-1, 16 * inputs])  # (B*H*W,16*I)
-            out = tf.matmul(patches, tf.reshape(kernel, [16 * inputs, -1]))
+            out = tf.matmul(_patches(x), tf.reshape(kernel, [16 * inputs, -1]))
 
         def gradients(d_out):
-            d_kernel = _over_taps(d_out, x) if flip else kernel_gradient(x, d_out, size=4, stride=2)
-            return transposed(d_out, kernel, flip=not flip), tf.reshape(d_kernel, kernel.shape)
+            return transposed(d_out, kernel, flip=not flip), _strided_kernel_gradient(x, d_out, flip=flip)
 
         return tf.reshape(out, [-1, height // 2, width // 2, out.shape[-1]]), gradients
 
@@ -39,30 +37,35 @@ def transposed(y: tf.Tensor, kernel: tf.Tensor, *, flip: bool = False) -> tf.Ten
         out = tf.matmul(tf.reshape(y, [1, -1, inputs]), _matrices(kernel), transpose_b=flip)  # (16,B*H*W,O)
 
         def gradients(d_out):
-            d_kernel = kernel_gradient(d_out, y, size=4, stride=2) if flip else _over_taps(y, d_out)
-            return strided(d_out, kernel, flip=not flip), tf.reshape(d_kernel, kernel.shape)
+            return strided(d_out, kernel, flip=not flip), _strided_kernel_gradient(d_out, y, flip=not flip)
 
         return together(out, height, width), gradients
 
     return convolved(y, kernel)
 
 
-def kernel_gradient(x: tf.Tensor, d_out: tf.Tensor, *, size: int, stride: int) -> tf.Tensor:
-    """Of the SAME convolution: the sum over images and places of x's patches times d_out.
+def kernel_gradient(x: tf.Tensor, d_out: tf.Tensor, size: int) -> tf.Tensor:
+    """Of the SAME convolution without stride: the sum over images and places of x's patches times d_out.
 
-    Shapes: x (B,H,W,I), d_out (B,H/stride,W/stride,O) -> (size,size,I,O); without stride, size must be odd.
+    Shapes: x (B,H,W,I), d_out (B,H,W,O) -> (size,size,I,O); size must be odd.
     """
     _, height, width, inputs = x.shape
-    outputs = d_out.shape[-1]
-    rows = tf.reshape(d_out, [-1, outputs])  # (B*H/s*W/s,O)
-    if stride == 2:
-        gradient = tf.matmul(tf.reshape(_patches(x), [-1, 16 * inputs]), rows, transpose_a=True)
-    else:
-        border = size // 2
-        padded = tf.pad(x, [[0, 0], [border, border], [border, border], [0, 0]])
-        places = [padded[:, i : i + height, j : j + width] for i in range(size) for j in range(size)]
-        gradient = tf.stack([tf.matmul(tf.reshape(part, [-1, inputs]), rows, transpose_a=True) for part in places])
-    return tf.reshape(gradient, [size, size, inputs, outputs])
+    border, outputs = size // 2, d_out.shape[-1]
+    rows = tf.reshape(d_out, [-1, outputs])  # (B*H*W,O)
+    padded = tf.pad(x, [[0, 0], [border, border], [border, border], [0, 0]])
+    places = [padded[:, i : i + height, j : j + width] for i in range(size) for j in range(size)]
+    parts = [tf.matmul(tf.reshape(part, [-1, inputs]), rows, transpose_a=True) for part in places]  # (I,O) each
+    return tf.reshape(tf.stack(parts), [size, size, inputs, outputs])
+
+
+def _strided_kernel_gradient(x: tf.Tensor, y: tf.Tensor, *, flip: bool) -> tf.Tensor:
+    """Of `strided`, from its x (B,2H,2W,I) and its output's gradient y (B,H,W,O): (4,4,I,O), flipped (4,4,O,I)."""
+    inputs, outputs = x.shape[-1], y.shape[-1]
+    if flip:
+        gradient = tf.matmul(tf.reshape(y, [1, -1, outputs]), taps(x), transpose_a=True)  # (16,O,I)
+        return tf.reshape(gradient, [4, 4, outputs, inputs])
+    gradient = tf.matmul(_patches(x), tf.reshape(y, [-1, outputs]), transpose_a=True)  # (16*I,O)
+    return tf.reshape(gradient, [4, 4, inputs, outputs])
 
 
 def taps(x: tf.Tensor) -> tf.Tensor:
@@ -88,14 +91,10 @@ def _along(parts: tf.Tensor) -> tf.Tensor:
     return tf.concat([even, odd], -1)
 
 
-def _over_taps(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """Sum over images and places of y times each tap of x: y (B,H,W,I), x (B,2H,2W,O) -> (16,I,O)."""
-    return tf.matmul(tf.reshape(y, [1, -1, y.shape[-1]]), taps(x), transpose_a=True)
-
-
 def _patches(x: tf.Tensor) -> tf.Tensor:
-    """(B,2H,2W,C) -> (B,H,W,16*C)."""
-    return tf.image.extract_patches(x, [1, 4, 4, 1], [1, 2, 2, 1], [1, 1, 1, 1], "SAME")
+    """(B,2H,2W,C) -> (B*H*W,16*C)."""
+    patches = tf.image.extract_patches(x, [1, 4, 4, 1], [1, 2, 2, 1], [1, 1, 1, 1], "SAME")
+    return tf.reshape(patches, [-1, 16 * x.shape[-1]])
 
 
 def _matrices(kernel: tf.Tensor) -> tf.Tensor:

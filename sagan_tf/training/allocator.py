@@ -10,9 +10,9 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 def keep_freed_memory() -> bool:
     """Tells glibc to keep freed memory for the next step instead of giving it back to the system. True if it heard.
 
-    On the CPU TensorFlow's tensors are malloc's; large ones are mapped anew each time by default, and every page of
-    them is faulted in and zeroed again. Kept, SAGAN-128's float32 step takes 16% less time, for 3% more resident
-    memory (benchmarks/README.md). Numbers don't change. Elsewhere than on glibc nothing happens; where
+    On the CPU much of what a step uses is malloc's; large pieces are mapped anew each time by default, and every page
+    of them is faulted in and zeroed again. Kept, SAGAN-128's step takes 8% (float32) to 13% (bfloat16) less time for
+    about the same memory (benchmarks/README.md). Numbers don't change. Elsewhere than on glibc nothing happens; where
     MALLOC_... is in the environment, the user has said what malloc should do.
     """
     if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):

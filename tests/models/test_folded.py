@@ -42,7 +42,8 @@ def test_images_are_the_live_generators(name, resampling):
     generator = trained(VARIANTS[name], resampling=resampling)
     images, folded = generator(Z, Y).numpy(), fold(generator)
     assert images.std() > 0.1
-    np.testing.assert_allclose(folded(Z, Y), images, atol=1e-5)
+    rounding = 5e-6 if name == "batch_statistics" else 2e-6  # there z * (1 + 1e-7) alone moves images by 2.4e-6
+    np.testing.assert_allclose(folded(Z, Y), images, atol=rounding)
     assert folded.spec == generator.spec and folded.numerics == generator.numerics
 
 
