@@ -27,10 +27,20 @@ def command(verb: str, *flags: str) -> list[str]:
 
 
 def training(run: Path, variant: str, seed: int, steps: int) -> list[str]:
-    bindings = [*VARIANTS[variant], f"train.seed={seed}", f"train.total_steps={steps}", "train.evaluation=None",
-                "train.sample_every=0", "train.keep_checkpoints=100"]
-    return command("train", "--gin_file=gin/quickstart.gin", f"--run_dir={run}",
-                   *(f"--gin_bindings={binding}" for binding in bindings))
+    bindings = [
+        *VARIANTS[variant],
+        f"train.seed={seed}",
+        f"train.total_steps={steps}",
+        "train.evaluation=None",
+        "train.sample_every=0",
+        "train.keep_checkpoints=100",
+    ]
+    return command(
+        "train",
+        "--gin_file=gin/quickstart.gin",
+        f"--run_dir={run}",
+        *(f"--gin_bindings={binding}" for binding in bindings),
+    )
 
 
 def evaluation(run: Path) -> list[str]:
@@ -65,8 +75,10 @@ def main() -> None:
     with concurrent.futures.ThreadPoolExecutor(flags.jobs) as pool:
         list(pool.map(lambda run: train_and_evaluate(*run, flags.steps), runs))
     rows = ",".join(f"{variant}={run}" for run, variant, _ in runs)
-    subprocess.run(command("evaluate", "--table=runs", f"--step={flags.steps}", f"--metrics={METRICS}",
-                           f"--run_dirs={rows}"), check=True)
+    subprocess.run(
+        command("evaluate", "--table=runs", f"--step={flags.steps}", f"--metrics={METRICS}", f"--run_dirs={rows}"),
+        check=True,
+    )
 
 
 if __name__ == "__main__":

@@ -66,12 +66,20 @@ def raw_bytes(paths: list[str], shards: bool) -> tf.data.Dataset:
 def stages(examples: Examples, raw: tf.data.Dataset, resolution: int) -> dict[str, tuple[tf.data.Dataset, int]]:
     transform = Transform()
     decoded = examples.stream(seed=0)
-    resized = decoded.map(lambda image, label: (transform.resized(image, resolution), label),
-                          num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    batches = training_batches(examples, resolution=resolution, batch_size=BATCH, seed=0, transform=transform,
-                               cache_bytes=0)
-    return {"read": (raw.batch(BATCH), BATCH), "decode": (decoded.prefetch(BATCH), 1),
-            "resize": (resized.batch(BATCH).prefetch(2), BATCH), "batch, scale": (batches, BATCH)}
+    resized = decoded.map(
+        lambda image, label: (transform.resized(image, resolution), label),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    batches = training_batches(
+        examples, resolution=resolution, batch_size=BATCH, seed=0, transform=transform, cache_bytes=0
+    )
+    return {
+        "read": (raw.batch(BATCH), BATCH),
+        "decode": (decoded.prefetch(BATCH), 1),
+        "resize": (resized.batch(BATCH).prefetch(2), BATCH),
+        "batch, scale": (batches, BATCH),
+    }
 
 
 def measure(name: str, examples: Examples, paths: list[str], resolution: int, flags: argparse.Namespace) -> None:
@@ -87,9 +95,11 @@ def measure(name: str, examples: Examples, paths: list[str], resolution: int, fl
     per_core = speed / os.cpu_count()
     print(f"  limit: {max(costs, key=costs.get)}; {speed / flags.step_images_per_s:,.0f} times the training step")
     need = ACCELERATORS * flags.images_per_accelerator
-    print(f"  {ACCELERATORS} accelerators at {flags.images_per_accelerator:,} images/s each: {need / per_core:,.0f} "
-          f"such cores, {need * kilobytes / 1000:,.0f} MB/s from disk, {need * resolution**2 * 12 / 1e6:,.0f} MB/s of "
-          f"float32 to the devices")
+    print(
+        f"  {ACCELERATORS} accelerators at {flags.images_per_accelerator:,} images/s each: {need / per_core:,.0f} "
+        f"such cores, {need * kilobytes / 1000:,.0f} MB/s from disk, {need * resolution**2 * 12 / 1e6:,.0f} MB/s of "
+        f"float32 to the devices"
+    )
 
 
 def main() -> None:
@@ -109,9 +119,17 @@ def main() -> None:
         measure("JPEG folder", folder, [str(path) for path in jpegs.rglob("*.jpg")], flags.resolution, flags)
         for encoding, quality in (("png", 0), ("jpeg", 95)):
             out = pathlib.Path(scratch) / encoding
-            plan = Plan(source=folder.name, fingerprint=folder.fingerprint, class_names=folder.class_names,
-                        n_source=folder.n_examples, resolution=flags.resolution, method="biggan", encoding=encoding,
-                        quality=quality, per_shard=512)
+            plan = Plan(
+                source=folder.name,
+                fingerprint=folder.fingerprint,
+                class_names=folder.class_names,
+                n_source=folder.n_examples,
+                resolution=flags.resolution,
+                method="biggan",
+                encoding=encoding,
+                quality=quality,
+                per_shard=512,
+            )
             prepare(folder, plan, out)
             shards = PreparedShards(path=str(out)).open(flags.resolution)
             paths = sorted(str(path) for path in out.glob("*.tfrecord"))

@@ -107,8 +107,14 @@ def main() -> None:
         if flags.here:
             measure(way, flags.images, flags.features)
         else:
-            command = [sys.executable, __file__, f"--images={flags.images}", f"--features={flags.features}",
-                       f"--ways={way}", "--here"]
+            command = [
+                sys.executable,
+                __file__,
+                f"--images={flags.images}",
+                f"--features={flags.features}",
+                f"--ways={way}",
+                "--here",
+            ]
             subprocess.run(command, check=True)
 
 

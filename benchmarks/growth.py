@@ -76,8 +76,7 @@ def main() -> None:
     programs = [program(*case) for _, case in cases]
     results = interleave(programs, rounds=flags.rounds, quiet=flags.quiet, say=lambda s: print(s, file=sys.stderr))
     points = [
-        {"sweep": sweep, "gflop": gflop(*case), **result}
-        for (sweep, case), result in zip(cases, results, strict=True)
+        {"sweep": sweep, "gflop": gflop(*case), **result} for (sweep, case), result in zip(cases, results, strict=True)
     ]
     print("| grows by | | GFLOP | s min | s median | GFLOP/s |\n| --- | --- | --- | --- | --- | --- |")
     for p in points:

@@ -1,6 +1,6 @@
 """The estimate of peak memory beside real runs: each a training process of its own with two steps.
 
-    python benchmarks/memory.py        # about six minutes of two cores, 5 GB of memory
+python benchmarks/memory.py        # about six minutes of two cores, 5 GB of memory
 """
 
 import json

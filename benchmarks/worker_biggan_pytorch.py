@@ -92,9 +92,7 @@ def step(flags: argparse.Namespace) -> None:
     z, y = b.utils.prepare_z_y(flags.batch_size, b.generator.dim_z, 1000, device=b.device)
     b.generator.train()
     b.discriminator.train()
-    train = b.train_fns.GAN_training_function(
-        b.generator, b.discriminator, both, z, y, ema, {"itr": 0}, b.config
-    )
+    train = b.train_fns.GAN_training_function(b.generator, b.discriminator, both, z, y, ema, {"itr": 0}, b.config)
     x = torch.rand(flags.batch_size, 3, 128, 128, device=b.device).to(memory_format=b.layout) * 2 - 1
     labels = torch.randint(0, 1000, (flags.batch_size,), device=b.device)
 

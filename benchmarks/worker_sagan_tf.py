@@ -52,8 +52,11 @@ def pipeline(settings: experiment.Experiment) -> None:
     """Ten batches of 64 from the data set that the settings name."""
     resolution = settings.spec.resolution
     examples = settings.data.open(resolution)
-    batches = iter(training_batches(examples, resolution=resolution, batch_size=64, seed=0,
-                                   transform=settings.transform, cache_bytes=0))
+    batches = iter(
+        training_batches(
+            examples, resolution=resolution, batch_size=64, seed=0, transform=settings.transform, cache_bytes=0
+        )
+    )
     serve(lambda: [next(batches)[1].numpy() for _ in range(10)], images=640)
 
 

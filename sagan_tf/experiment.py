@@ -211,9 +211,7 @@ def _bindings_of(source: Source) -> list[str]:
     """A source as gin bindings, so that the run's own config.gin holds it."""
     name = type(source).__name__
     values = [
-        (f.name, getattr(source, f.name))
-        for f in dataclasses.fields(source)
-        if getattr(source, f.name) != f.default
+        (f.name, getattr(source, f.name)) for f in dataclasses.fields(source) if getattr(source, f.name) != f.default
     ]
     return [f"train.data = @{name}()"] + [f"{name}.{key} = {_literal(value)}" for key, value in values]
 

@@ -56,8 +56,10 @@ class Page:
         model = self._stage.model
         self._ui.label(f"Run {model.run.path.resolve().name}").classes("text-2xl")
         weights = "averaged" if model.averaged else "raw"
-        self._ui.label(f"Step {model.step:,}, {weights} weights, moving statistics. Click a pixel to see where that "
-                       "location attends; the outline holds half of its attention.").classes("text-sm")
+        self._ui.label(
+            f"Step {model.step:,}, {weights} weights, moving statistics. Click a pixel to see where that "
+            "location attends; the outline holds half of its attention."
+        ).classes("text-sm")
 
     def _changing(self, element):
         element.on_value_change(self.refresh).classes("w-full")
@@ -79,9 +81,12 @@ class Page:
         return max(1, _SIDE // self._stage.model.spec.resolution)
 
     def _place(self) -> Place:
-        return Place(classes=tuple(int(one.value) for one in self._classes),
-                     seeds=tuple(int(one.value or 0) for one in self._seeds), position=float(self._position.value),
-                     threshold=float(self._threshold.value) if self._cuts.value else None)
+        return Place(
+            classes=tuple(int(one.value) for one in self._classes),
+            seeds=tuple(int(one.value or 0) for one in self._seeds),
+            position=float(self._position.value),
+            threshold=float(self._threshold.value) if self._cuts.value else None,
+        )
 
     async def refresh(self) -> None:
         """Shows what is chosen now. While an image is being made, only the last of later choices is followed."""
@@ -105,8 +110,10 @@ class Page:
 
     def _show_point(self) -> None:
         (x, y), scale = self._point, self._scale
-        self._image.set_content(f'<circle cx="{(x + 0.5) * scale}" cy="{(y + 0.5) * scale}" r="9" fill="#D55E00" '
-                                'stroke="white" stroke-width="3"/>')
+        self._image.set_content(
+            f'<circle cx="{(x + 0.5) * scale}" cy="{(y + 0.5) * scale}" r="9" fill="#D55E00" '
+            'stroke="white" stroke-width="3"/>'
+        )
         self._said.set_text(f"pixel {x}, {y}")
         for name, look in self._looks.items():
             look.set_source(data_uri(looked_from(self._scene, name, self._point)))
@@ -121,33 +128,45 @@ def serve(stage: Stage, *, host: str, port: int, show: bool) -> None:
     try:
         from nicegui import run, ui
     except ImportError:
-        raise RunError("the explorer must have its library; nicegui is not installed. Run: pip install "
-                       "'sagan_tf[explore]'") from None
+        raise RunError(
+            "the explorer must have its library; nicegui is not installed. Run: pip install 'sagan_tf[explore]'"
+        ) from None
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise RunError(f"--host and --port must be free to listen on; received --host={host} --port={port}: "
-                           f"{error.strerror}. Choose another --port.") from None
+            raise RunError(
+                f"--host and --port must be free to listen on; received --host={host} --port={port}: "
+                f"{error.strerror}. Choose another --port."
+            ) from None
 
     async def page() -> None:
         await Page(ui, run, stage).refresh()
 
     print(f"http://{host}:{port}   (Ctrl-C ends)", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
-        ui.run(page, host=host, port=port, title="sagan_tf", dark=None, reload=False, show=show,
-               show_welcome_message=False)
+        ui.run(
+            page, host=host, port=port, title="sagan_tf", dark=None, reload=False, show=show, show_welcome_message=False
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sagan_tf.explore", description=__doc__)
     parser.add_argument("--run_dir", required=True, metavar="RUN")
     parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
-    parser.add_argument("--average", action=argparse.BooleanOptionalAction, default=None,
-                        help="the moving average of G, or its raw weights; the average by default if there is one")
-    parser.add_argument("--host", default="127.0.0.1", help="who may connect: by default this machine alone; anybody "
-                        "who reaches another address may, without a password")
+    parser.add_argument(
+        "--average",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the moving average of G, or its raw weights; the average by default if there is one",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="who may connect: by default this machine alone; anybody "
+        "who reaches another address may, without a password",
+    )
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--browser", action=argparse.BooleanOptionalAction, default=True, help="open it in a browser")
     flags = parser.parse_args(arguments)

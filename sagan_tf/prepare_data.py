@@ -14,7 +14,7 @@ from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.survey import survey_examples, survey_folder
 from sagan_tf.data.transforms import Method
 
-_SHARD_BYTES = 2**27                       # of decoded pixels; a third to a half of that once encoded
+_SHARD_BYTES = 2**27  # of decoded pixels; a third to a half of that once encoded
 _PER_SHARD = (64, 8192)
 
 
@@ -32,10 +32,18 @@ def write(source: Source, flags: argparse.Namespace) -> ShardIndex:
         print(note)
     low, high = _PER_SHARD
     per_shard = min(high, max(low, _SHARD_BYTES // (3 * flags.resolution**2)))
-    plan = Plan(source=examples.name, fingerprint=examples.fingerprint, class_names=examples.class_names,
-                n_source=examples.n_examples, resolution=flags.resolution, method=flags.method,
-                min_short_edge=flags.min_short_edge, encoding="jpeg" if flags.jpeg_quality else "png",
-                quality=flags.jpeg_quality, per_shard=per_shard)
+    plan = Plan(
+        source=examples.name,
+        fingerprint=examples.fingerprint,
+        class_names=examples.class_names,
+        n_source=examples.n_examples,
+        resolution=flags.resolution,
+        method=flags.method,
+        min_short_edge=flags.min_short_edge,
+        encoding="jpeg" if flags.jpeg_quality else "png",
+        quality=flags.jpeg_quality,
+        per_shard=per_shard,
+    )
     return prepare(examples, plan, pathlib.Path(flags.out))
 
 
@@ -43,24 +51,40 @@ def summary(index: ShardIndex, folder: str) -> str:
     counts, plan = index.class_counts, index.plan
     size = sum(shard.n_bytes for shard in index.shards) / 2**20
     left_out = f", {plan.n_source - index.count} left out as too small" if index.count < plan.n_source else ""
-    return (f"{folder}: {index.count} images of {len(counts)} classes ({min(counts)} to {max(counts)} a class"
-            f"{left_out}) at {plan.resolution}x{plan.resolution} in {len(index.shards)} shards, {size:.1f} MiB.\n"
-            f"Train on them: python -m sagan_tf.train --gin_file=... --data={folder} --run_dir=RUN")
+    return (
+        f"{folder}: {index.count} images of {len(counts)} classes ({min(counts)} to {max(counts)} a class"
+        f"{left_out}) at {plan.resolution}x{plan.resolution} in {len(index.shards)} shards, {size:.1f} MiB.\n"
+        f"Train on them: python -m sagan_tf.train --gin_file=... --data={folder} --run_dir=RUN"
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     built = argparse.ArgumentParser(prog="python -m sagan_tf.prepare_data", description=__doc__)
-    built.add_argument("--source", required=True, metavar="DATA",
-                       help="folder of images, folder of shards, tfds:NAME[:SPLIT], or procedural")
+    built.add_argument(
+        "--source",
+        required=True,
+        metavar="DATA",
+        help="folder of images, folder of shards, tfds:NAME[:SPLIT], or procedural",
+    )
     built.add_argument("--resolution", type=int, required=True, metavar="R", help="side of the prepared images")
     built.add_argument("--out", metavar="DIR", help="where the shards go; run again to go on after an interruption")
     built.add_argument("--check", action="store_true", help="only look: bad files, classes, sizes, duplicates")
     built.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
     built.add_argument("--method", choices=get_args(Method), default="biggan", help="crop and resampling")
-    built.add_argument("--min_short_edge", type=int, default=0, metavar="PIXELS",
-                       help="leave out smaller images (BigGAN at 512: 400; SNGAN: 256)")
-    built.add_argument("--jpeg_quality", type=int, default=0, metavar="Q",
-                       help="store as JPEG of this quality (1-100) instead of lossless PNG")
+    built.add_argument(
+        "--min_short_edge",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="leave out smaller images (BigGAN at 512: 400; SNGAN: 256)",
+    )
+    built.add_argument(
+        "--jpeg_quality",
+        type=int,
+        default=0,
+        metavar="Q",
+        help="store as JPEG of this quality (1-100) instead of lossless PNG",
+    )
     return built
 
 

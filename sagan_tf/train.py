@@ -218,9 +218,7 @@ def train_and_evaluate(
     return 0 if reached else INTERRUPTED
 
 
-def conclude(
-    run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool
-) -> None:
+def conclude(run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool) -> None:
     """The evaluation of a run that has come to its end, and the report of any."""
     finished = reached and run.checkpoints().steps()[-1] >= settings.total_steps
     if finished and evaluates and not run.is_evaluated(settings.total_steps):

@@ -30,8 +30,9 @@ def attention(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
     layer = pictures.choose_layer(pictures.layers_of(model), flags.layer)
     points = parse_points(flags.points, model.spec.resolution) if flags.points else None
-    made = pictures.attention(model, _labels(flags, model), layer, seed=flags.seed, points=points, count=flags.count,
-                              real=flags.real)
+    made = pictures.attention(
+        model, _labels(flags, model), layer, seed=flags.seed, points=points, count=flags.count, real=flags.real
+    )
     return [canvas.save(made, _out(flags))]
 
 
@@ -50,15 +51,17 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
 
 def neighbors(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
-    table = pictures.nearest_images(model, _labels(flags, model), seed=flags.seed, count=flags.count,
-                                    extractor=flags.extractor)
+    table = pictures.nearest_images(
+        model, _labels(flags, model), seed=flags.seed, count=flags.count, extractor=flags.extractor
+    )
     return [grids.save(table.draw(), _out(flags))]
 
 
 def truncation(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
-    table = pictures.truncation(model, _labels(flags, model), thresholds=flags.thresholds, mode=flags.truncation_mode,
-                                seed=flags.seed)
+    table = pictures.truncation(
+        model, _labels(flags, model), thresholds=flags.thresholds, mode=flags.truncation_mode, seed=flags.seed
+    )
     return [grids.save(table.draw(), _out(flags))]
 
 
@@ -71,8 +74,11 @@ def classes(flags: argparse.Namespace) -> list[Path]:
         made.append(grids.save(table.draw(), folder / f"{label:04d}_{name}.png"))
     compared = pictures.easy_and_difficult(model, seed=flags.seed)
     if compared is None:
-        print("No intra-FID of this run yet, so easy and difficult classes are not told apart: "
-              "python -m sagan_tf.evaluate --metrics=intra_fid --run_dir=" + flags.run_dir, file=sys.stderr)
+        print(
+            "No intra-FID of this run yet, so easy and difficult classes are not told apart: "
+            "python -m sagan_tf.evaluate --metrics=intra_fid --run_dir=" + flags.run_dir,
+            file=sys.stderr,
+        )
         return made
     return [*made, grids.save(compared.draw(), folder / "easy_and_difficult.png")]
 
@@ -98,8 +104,9 @@ WHAT: dict[str, tuple[Callable[[argparse.Namespace], list[Path]], str]] = {
 
 
 def _model(flags: argparse.Namespace) -> TrainedModel:
-    return TrainedModel(flags.run_dir, average=flags.average, step=flags.step,
-                        statistics=getattr(flags, "statistics", None))
+    return TrainedModel(
+        flags.run_dir, average=flags.average, step=flags.step, statistics=getattr(flags, "statistics", None)
+    )
 
 
 def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
@@ -143,13 +150,20 @@ def _parser() -> argparse.ArgumentParser:
     verbs["interpolate"].add_argument("--frames", type=_positive, default=25, help="of the animation, one way")
     verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".webp or .gif; by default beside the sheet")
     verbs["neighbors"].add_argument("--count", type=_positive, default=4, help="neighbors a sample")
-    verbs["neighbors"].add_argument("--extractor", metavar="NAME", help="of features, as in evaluate: auto, inception, "
-                                    "dataset, or a SavedModel's folder; by default the run's")
-    verbs["truncation"].add_argument("--thresholds", type=_thresholds, default=[2.0, 1.5, 1.0, 0.5, 0.04],
-                                     metavar="2,1,0.5")
+    verbs["neighbors"].add_argument(
+        "--extractor",
+        metavar="NAME",
+        help="of features, as in evaluate: auto, inception, dataset, or a SavedModel's folder; by default the run's",
+    )
+    verbs["truncation"].add_argument(
+        "--thresholds", type=_thresholds, default=[2.0, 1.5, 1.0, 0.5, 0.04], metavar="2,1,0.5"
+    )
     verbs["truncation"].add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
-    verbs["truncation"].add_argument("--statistics", choices=get_args(Statistics),
-                                     help="of the norms; by default standing ones, gathered for each threshold")
+    verbs["truncation"].add_argument(
+        "--statistics",
+        choices=get_args(Statistics),
+        help="of the norms; by default standing ones, gathered for each threshold",
+    )
     verbs["classes"].add_argument("--count", type=_positive, default=64, help="images a sheet")
     return parser
 
@@ -159,8 +173,12 @@ def _add_choice(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--num", type=_positive, help="rows, the classes in turn; by default one a class, eight at most")
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
-    verb.add_argument("--average", action=argparse.BooleanOptionalAction, default=None,
-                      help="the moving average of G, or its raw weights; the average by default if there is one")
+    verb.add_argument(
+        "--average",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the moving average of G, or its raw weights; the average by default if there is one",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -157,7 +157,8 @@ def test_choose_move_click_and_the_map_changes(browser, address):
     def choose():
         browser.find_elements(By.CSS_SELECTOR, ".q-select")[0].click()
         options = WebDriverWait(browser, 30).until(
-            lambda b: [e for e in b.find_elements(By.CSS_SELECTOR, ".q-item") if e.text == "rings"])
+            lambda b: [e for e in b.find_elements(By.CSS_SELECTOR, ".q-item") if e.text == "rings"]
+        )
         options[0].click()
 
     changed_by(choose, "image", "generator.attention_8")

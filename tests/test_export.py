@@ -97,9 +97,7 @@ def test_the_next_version_is_the_next_number_and_moving_statistics_are_the_runs_
     generator, _, _ = run.generator(average=False)
     live = run.sampler_with(generator, truncation=Truncation(threshold=1.5), statistics="moving")
     generate = tf.saved_model.load(str(exported.parent / "2")).signatures["generate"]
-    found = generate(
-        seed=tf.constant([1, -2], tf.int64), label=tf.constant([3, 4]), truncation=tf.constant([1.5, 1.5])
-    )
+    found = generate(seed=tf.constant([1, -2], tf.int64), label=tf.constant([3, 4]), truncation=tf.constant([1.5, 1.5]))
     np.testing.assert_array_equal(found["images"], next(live.of_seeds([1, -2], [3, 4])))
 
 

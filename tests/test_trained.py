@@ -54,7 +54,7 @@ def test_the_batchs_own_statistics_make_an_image_depend_on_its_batch(drawable_ru
 
 
 def test_attention_is_there_by_layer(model):
-    (name, values), = model.attention(model.z([1, 2]), [0, "dots"]).items()
+    ((name, values),) = model.attention(model.z([1, 2]), [0, "dots"]).items()
     assert name == "attention_8" and values.shape == (2, 8, 8, 4, 4)
     np.testing.assert_allclose(values.sum((3, 4)), 1, atol=1e-5)
 

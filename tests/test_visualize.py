@@ -70,8 +70,10 @@ def test_the_layers_are_offered(tiny_run, capsys):
 
 def test_a_run_without_attention_says_so():
     model = types.SimpleNamespace(
-        generator=types.SimpleNamespace(long_range=[None, None]), run=types.SimpleNamespace(path="RUN"),
-        spec=types.SimpleNamespace(attention_d=(), long_range="attention"))
+        generator=types.SimpleNamespace(long_range=[None, None]),
+        run=types.SimpleNamespace(path="RUN"),
+        spec=types.SimpleNamespace(attention_d=(), long_range="attention"),
+    )
     with pytest.raises(RunError, match="RUN has no self-attention"):
         pictures.layers_of(model)
 
@@ -130,8 +132,9 @@ def test_neighbors_are_the_nearest_training_images(tiny_run, model, tmp_path):
     halves = Halves()
     tf.saved_model.save(halves, str(tmp_path / "halves"), signatures=halves.outputs.get_concrete_function())
     table = pictures.nearest_images(model, np.asarray([0, 6]), seed=2, count=3, extractor=str(tmp_path / "halves"))
-    real = np.concatenate([batch for batch, _ in pictures.split_images(
-        model.run, pictures.EvaluationOptions(), "train").batches(0)])
+    real = np.concatenate(
+        [batch for batch, _ in pictures.split_images(model.run, pictures.EvaluationOptions(), "train").batches(0)]
+    )
     assert len(real) == 64
     samples = model.images([0, 6], seed=2) / 127.5 - 1
     for first, of in ((1, lambda x: x.reshape(len(x), -1)), (4, lambda x: halves.outputs(x)["features"].numpy())):
@@ -170,18 +173,50 @@ def test_spectra_are_drawn_from_what_the_run_wrote(tiny_run, tmp_path, capsys):
 def test_the_report_holds_the_whole_run(tiny_run, tmp_path):
     run = tmp_path / "run <1>"
     shutil.copytree(tiny_run, run)
-    protocol = {"extractor": "stand-in", "step": 4, "n_generated": 5000, "reference": "train images", "seed": 11,
-                "weights": "ema", "statistics": "standing", "truncation": 0.5}
-    (run / "metrics.jsonl").write_text(json.dumps({"fid": 12.345, "is": 6.5, "protocol": protocol}) + "\n"
-                                       + json.dumps({"train_called_real": 0.75, "protocol": protocol}) + "\n")
+    protocol = {
+        "extractor": "stand-in",
+        "step": 4,
+        "n_generated": 5000,
+        "reference": "train images",
+        "seed": 11,
+        "weights": "ema",
+        "statistics": "standing",
+        "truncation": 0.5,
+    }
+    (run / "metrics.jsonl").write_text(
+        json.dumps({"fid": 12.345, "is": 6.5, "protocol": protocol})
+        + "\n"
+        + json.dumps({"train_called_real": 0.75, "protocol": protocol})
+        + "\n"
+    )
     text = made(run, "report", tmp_path / "report.html").read_text()
     assert "Run run &lt;1&gt;" in text and "http" not in text.replace("http-equiv", "")
-    for heading in ("Samples over time", "Attention", "Metrics", "Curves", "Singular values", "Architecture",
-                    "Configuration", "Commands"):
+    for heading in (
+        "Samples over time",
+        "Attention",
+        "Metrics",
+        "Curves",
+        "Singular values",
+        "Architecture",
+        "Configuration",
+        "Commands",
+    ):
         assert f"<h2>{heading}</h2>" in text
-    for said in ("step 2", "step 4", "12.345", "6.5", "0.75", "stand-in",
-                 "ema, standing, truncation 0.5", "&quot;seed&quot;: 11", "z_dim",
-                 "projection head", "Losses", "generator.attention_8", "python -m sagan_tf."):
+    for said in (
+        "step 2",
+        "step 4",
+        "12.345",
+        "6.5",
+        "0.75",
+        "stand-in",
+        "ema, standing, truncation 0.5",
+        "&quot;seed&quot;: 11",
+        "z_dim",
+        "projection head",
+        "Losses",
+        "generator.attention_8",
+        "python -m sagan_tf.",
+    ):
         assert said in text, said
     assert text.count('alt="step ') == 2 and text.count("<svg") == 4
     assert text.count("src=") == text.count('src="data:image/webp;base64,')

@@ -5,8 +5,8 @@ import numpy as np
 from sagan_tf.data.structures import STRUCTURES
 from sagan_tf.data.textures import TEXTURES
 
-_CELLS = 16                                # images are averaged to this many cells a side: blur is no disagreement
-_BLANK = 0.02                              # mean deviation from the background (of 2) below which nothing was drawn
+_CELLS = 16  # images are averaged to this many cells a side: blur is no disagreement
+_BLANK = 0.02  # mean deviation from the background (of 2) below which nothing was drawn
 
 
 def _mirrored(images: np.ndarray) -> np.ndarray:
@@ -47,8 +47,10 @@ def agreement(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     images, labels = np.asarray(images, np.float64), np.asarray(labels)
     if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3 or len(images) != len(labels):
-        raise ValueError(f"Images must be (N, R, R, 3) with a label each; received images of shape {images.shape} "
-                         f"and labels of shape {labels.shape}.")
+        raise ValueError(
+            f"Images must be (N, R, R, 3) with a label each; received images of shape {images.shape} "
+            f"and labels of shape {labels.shape}."
+        )
     scores = np.full(len(images), np.nan)
     for label, name in enumerate([*TEXTURES, *STRUCTURES]):
         rows = np.flatnonzero(labels == label)

@@ -26,17 +26,21 @@ def in_memory(examples: Examples, resolution: int, transform: Transform, cache_b
 def _decoded(examples: Examples, resolution: int, transform: Transform) -> Examples:
     images = np.empty((examples.n_examples, resolution, resolution, 3), np.uint8)
     labels = np.empty(examples.n_examples, np.int32)
-    rows = examples.ordered().map(lambda image, label: (transform.resized(image, resolution), label),
-                                  num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    rows = examples.ordered().map(
+        lambda image, label: (transform.resized(image, resolution), label),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
     done = 0
     with tqdm(total=examples.n_examples, unit="image", desc="reading into memory", delay=2) as progress:
         for image, label in rows.batch(256).as_numpy_iterator():
-            images[done:done + len(label)], labels[done:done + len(label)] = image, label
+            images[done : done + len(label)], labels[done : done + len(label)] = image, label
             done += len(label)
             progress.update(len(label))
     if done != examples.n_examples:
-        raise RuntimeError(f"{examples.name} must give its {examples.n_examples} examples in one pass; received "
-                           f"{done}.")
+        raise RuntimeError(
+            f"{examples.name} must give its {examples.n_examples} examples in one pass; received {done}."
+        )
     pixels, classes = tf.constant(images), tf.constant(labels)
     stream, ordered = random_access(len(labels), lambda i: (pixels[i], classes[i]), parallel=False)
     return dataclasses.replace(examples, stream=stream, ordered=ordered, costly=False)

@@ -7,7 +7,7 @@ from PIL import ExifTags, Image, ImageOps
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-MAX_PIXELS = 2**26                         # 67 million: larger than cameras' 61, and 192 MiB once decoded
+MAX_PIXELS = 2**26  # 67 million: larger than cameras' 61, and 192 MiB once decoded
 
 
 class UnreadableImageError(ValueError):

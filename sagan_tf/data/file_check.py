@@ -12,7 +12,7 @@ from sagan_tf.data.decoding import UnreadableImageError, decode
 from sagan_tf.data.remembered import Memory, stamp
 from sagan_tf.data.source import DataError
 
-_NAMED = 20                                # bad files that a message names; the rest are counted
+_NAMED = 20  # bad files that a message names; the rest are counted
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,10 @@ class FileReport:
         lines = [f"  {path}: {reason}" for path, reason in list(self.bad.items())[:_NAMED]]
         if len(self.bad) > _NAMED:
             lines.append(f"  and {len(self.bad) - _NAMED} more")
-        raise DataError(f"Every image file must be readable; received {len(self.bad)} of {len(self.paths)} that are "
-                        f"not, in {root}:\n" + "\n".join(lines) + "\nRemove or replace them and start again.")
+        raise DataError(
+            f"Every image file must be readable; received {len(self.bad)} of {len(self.paths)} that are "
+            f"not, in {root}:\n" + "\n".join(lines) + "\nRemove or replace them and start again."
+        )
 
 
 def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) -> FileReport:
@@ -61,8 +63,9 @@ def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) 
     stamps = tuple(stamp(root / path) for path in paths)
     new = [path for path, now in zip(paths, stamps, strict=True) if known.get(path, [None])[0] != now]
     found = _check_all(root, new, max_pixels)
-    rows = [[now, *(found[path] if path in found else known[path][1:])]
-            for path, now in zip(paths, stamps, strict=True)]
+    rows = [
+        [now, *(found[path] if path in found else known[path][1:])] for path, now in zip(paths, stamps, strict=True)
+    ]
     if new or len(known) != len(paths):
         memory.keep(dict(zip(paths, rows, strict=True)))
     bad = {path: row[3] for path, row in zip(paths, rows, strict=True) if row[3]}
@@ -80,4 +83,3 @@ def _check_all(root: pathlib.Path, paths: list[str], max_pixels: int) -> dict[st
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = tqdm(pool.map(check, paths), total=len(paths), unit="file", desc="checking images", delay=2)
         return dict(zip(paths, results, strict=True))
-

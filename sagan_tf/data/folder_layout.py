@@ -36,8 +36,11 @@ class _Tree:
     ignored: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
     def below(self, top: str) -> "_Tree":
-        return _Tree({parts[1:]: names for parts, names in self.images.items() if parts[:1] == (top,)},
-                     [parts[1:] for parts in self.empty if parts[0] == top and len(parts) > 1], self.ignored)
+        return _Tree(
+            {parts[1:]: names for parts, names in self.images.items() if parts[:1] == (top,)},
+            [parts[1:] for parts in self.empty if parts[0] == top and len(parts) > 1],
+            self.ignored,
+        )
 
     def tops(self) -> list[str]:
         return sorted({parts[0] for parts in self.images if parts})
@@ -47,8 +50,10 @@ def find_images(folder: pathlib.Path, split: str | None) -> FoundImages:
     """Finds the images and their classes. Raises DataError where the folder's layout leaves a doubt."""
     root = folder.expanduser().absolute()
     if not root.is_dir():
-        raise DataError(f"The data must be a folder; received {root}, which is "
-                        f"{'a file' if root.exists() else 'not there'}. Check the path.")
+        raise DataError(
+            f"The data must be a folder; received {root}, which is "
+            f"{'a file' if root.exists() else 'not there'}. Check the path."
+        )
     tree = _Tree()
     _walk(root, (), (), tree)
     tops = tree.tops()
@@ -56,20 +61,28 @@ def find_images(folder: pathlib.Path, split: str | None) -> FoundImages:
         top = _chosen_split(root, tops, split)
         root, tree = root / top, tree.below(top)
     if not tree.images:
-        raise DataError(f"The data must hold images; received {root}, which holds none"
-                        f"{' but ' + _counts(tree) if tree.ignored else ''}.\n"
-                        f"{_LAYOUT.format(root=root)}")
+        raise DataError(
+            f"The data must hold images; received {root}, which holds none"
+            f"{' but ' + _counts(tree) if tree.ignored else ''}.\n"
+            f"{_LAYOUT.format(root=root)}"
+        )
     notes = [f"{root}: left out, being no images of the known kinds: {_counts(tree)}."] if tree.ignored else []
     if set(tree.images) == {()}:
         notes.append(f"{root} has no class folders: all its images are one class, for an unconditional model.")
         names = sorted(tree.images[()])
-        return FoundImages(root=root, class_names=(root.name,), paths=tuple(names), labels=(0,) * len(names),
-                           notes=tuple(notes))
+        return FoundImages(
+            root=root, class_names=(root.name,), paths=tuple(names), labels=(0,) * len(names), notes=tuple(notes)
+        )
     _refuse_doubtful(root, tree)
     classes = tree.tops()
     files = [(f"{name}/{file}", label) for label, name in enumerate(classes) for file in sorted(tree.images[(name,)])]
-    return FoundImages(root=root, class_names=tuple(classes), paths=tuple(path for path, _ in files),
-                       labels=tuple(label for _, label in files), notes=tuple(notes))
+    return FoundImages(
+        root=root,
+        class_names=tuple(classes),
+        paths=tuple(path for path, _ in files),
+        labels=tuple(label for _, label in files),
+        notes=tuple(notes),
+    )
 
 
 def _walk(folder: pathlib.Path, parts: tuple[str, ...], above: tuple[str, ...], tree: _Tree):
@@ -81,8 +94,10 @@ def _walk(folder: pathlib.Path, parts: tuple[str, ...], above: tuple[str, ...], 
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except PermissionError as error:
-        raise DataError(f"Every folder of the data must be readable; received {folder}, which is not. Change its "
-                        f"permissions or move it elsewhere.") from error
+        raise DataError(
+            f"Every folder of the data must be readable; received {folder}, which is not. Change its "
+            f"permissions or move it elsewhere."
+        ) from error
     shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _NOT_DATA]
     folders = [entry for entry in shown if entry.is_dir()]
     files = [entry.name for entry in shown if not entry.is_dir()]
@@ -102,27 +117,37 @@ def _chosen_split(root: pathlib.Path, tops: list[str], split: str | None) -> str
     for top in tops:
         if top.lower() in wanted:
             return top
-    raise DataError(f"The data's split must be one of its folders; received split={split or 'train'!r} and {root} "
-                    f"with {', '.join(tops) or 'no folders that hold images'}. Name one of them.")
+    raise DataError(
+        f"The data's split must be one of its folders; received split={split or 'train'!r} and {root} "
+        f"with {', '.join(tops) or 'no folders that hold images'}. Name one of them."
+    )
 
 
 def _refuse_doubtful(root: pathlib.Path, tree: _Tree):
     """Class folders must all lie at one level, each with an image, and there must be two."""
     tops = tree.tops()
     if () in tree.images:
-        raise DataError(f"Images must lie in class folders or all in one folder; received {root} with "
-                        f"{len(tree.images[()])} images of its own beside the folders {_some(tops)}. Move them.\n"
-                        f"{_LAYOUT.format(root=root)}")
+        raise DataError(
+            f"Images must lie in class folders or all in one folder; received {root} with "
+            f"{len(tree.images[()])} images of its own beside the folders {_some(tops)}. Move them.\n"
+            f"{_LAYOUT.format(root=root)}"
+        )
     if deep := ["/".join(parts) for parts in tree.images if len(parts) > 1]:
         inner = f" Perhaps you mean {root / tops[0]}." if len(tops) == 1 else ""
-        raise DataError(f"Class folders must lie right below {root}; received images one level too deep or more, in "
-                        f"{_some(deep)}.{inner}\n{_LAYOUT.format(root=root)}")
+        raise DataError(
+            f"Class folders must lie right below {root}; received images one level too deep or more, in "
+            f"{_some(deep)}.{inner}\n{_LAYOUT.format(root=root)}"
+        )
     if empty := [parts[0] for parts in tree.empty if len(parts) == 1]:
-        raise DataError(f"Every class folder must hold an image; received {root} with none in {_some(empty)}. Remove "
-                        f"these folders or fill them.")
+        raise DataError(
+            f"Every class folder must hold an image; received {root} with none in {_some(empty)}. Remove "
+            f"these folders or fill them."
+        )
     if len(tops) == 1:
-        raise DataError(f"A data set with class folders must have two classes; received {root} with the one class "
-                        f"{tops[0]}. For an unconditional model give that folder itself: {root / tops[0]}")
+        raise DataError(
+            f"A data set with class folders must have two classes; received {root} with the one class "
+            f"{tops[0]}. For an unconditional model give that folder itself: {root / tops[0]}"
+        )
 
 
 def _some(names: list[str], most: int = 8) -> str:

@@ -25,8 +25,10 @@ def source_from_flag(data: str, data_dir: str | None = None) -> Source:
         return TfdsSource(name=parts["name"], split=parts["split"] or "train", data_dir=data_dir)
     folder = pathlib.Path(data).expanduser().absolute()
     if not folder.is_dir():
-        raise DataError(f"The data must be a folder of images, a folder of prepared shards, tfds:NAME, or procedural; "
-                        f"received --data={data}, and there is no such folder. Check the path.")
+        raise DataError(
+            f"The data must be a folder of images, a folder of prepared shards, tfds:NAME, or procedural; "
+            f"received --data={data}, and there is no such folder. Check the path."
+        )
     if (folder / INDEX_NAME).exists():
         return PreparedShards(path=str(folder))
     return ImageFolder(path=str(folder))

@@ -55,15 +55,23 @@ class ImageFolder:
             notes.append(f"{left_out} images with a short edge below {self.min_short_edge} pixels are left out.")
         stream, ordered = random_access(len(paths), _reader(found.root, paths, labels))
         digest = hashlib.sha256(report.content_key().encode()).hexdigest()[:16]
-        return Examples(name=f"folder:{found.root}", class_names=found.class_names, n_examples=len(paths),
-                        fingerprint=f"folder {digest} min_short_edge={self.min_short_edge}", stream=stream,
-                        ordered=ordered, notes=tuple(notes))
+        return Examples(
+            name=f"folder:{found.root}",
+            class_names=found.class_names,
+            n_examples=len(paths),
+            fingerprint=f"folder {digest} min_short_edge={self.min_short_edge}",
+            stream=stream,
+            ordered=ordered,
+            notes=tuple(notes),
+        )
 
     def _refuse_emptied_classes(self, class_names: tuple[str, ...], labels: np.ndarray):
         counts = np.bincount(labels, minlength=len(class_names))
         if empty := [name for name, count in zip(class_names, counts, strict=True) if not count]:
-            raise DataError(f"Every class must keep an image of a short edge of {self.min_short_edge} pixels or more; "
-                            f"received none in {', '.join(empty)}. Lower min_short_edge or remove these folders.")
+            raise DataError(
+                f"Every class must keep an image of a short edge of {self.min_short_edge} pixels or more; "
+                f"received none in {', '.join(empty)}. Lower min_short_edge or remove these folders."
+            )
 
 
 def _reader(root: pathlib.Path, paths: list[str], labels: np.ndarray):

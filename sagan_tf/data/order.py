@@ -24,8 +24,9 @@ def permutation(places: tf.Tensor, *, n: int | tf.Tensor, seed: int, epoch: tf.T
 def positions(start: int, stride: int = 1) -> tf.data.Dataset:
     """start, start + stride, start + 2 stride ... without end, as int64."""
     if start < 0 or stride < 1:
-        raise ValueError(f"The stream's start and stride must be at least 0 and 1; received start={start}, "
-                         f"stride={stride}.")
+        raise ValueError(
+            f"The stream's start and stride must be at least 0 and 1; received start={start}, stride={stride}."
+        )
     return tf.data.Dataset.range(start, _ENDLESS - stride, stride)
 
 

@@ -7,11 +7,21 @@ from sagan_tf.data.order import positions
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 
-_CROP, _FLIP, _DEQUANTIZE = 1, 2, 3        # streams of random numbers, one a use
+_CROP, _FLIP, _DEQUANTIZE = 1, 2, 3  # streams of random numbers, one a use
 
 
-def training_batches(examples: Examples, *, resolution: int, batch_size: int, seed: int, start_batch: int = 0,
-                     transform: Transform, host: int = 0, hosts: int = 1, cache_bytes: int = 2**30) -> tf.data.Dataset:
+def training_batches(
+    examples: Examples,
+    *,
+    resolution: int,
+    batch_size: int,
+    seed: int,
+    start_batch: int = 0,
+    transform: Transform,
+    host: int = 0,
+    hosts: int = 1,
+    cache_bytes: int = 2**30,
+) -> tf.data.Dataset:
     """Endless shuffled batches (float32 (B, R, R, 3) in [-1, 1], int32 (B,)) of static shape.
 
     Batch n is a pure function of (seed, n): starting at `start_batch=n` gives exactly the batches that an
@@ -33,8 +43,10 @@ def training_batches(examples: Examples, *, resolution: int, batch_size: int, se
       ValueError: batch_size, start_batch or host out of range.
     """
     if batch_size < 1 or start_batch < 0 or not 0 <= host < hosts:
-        raise ValueError(f"A pipeline must have batch_size >= 1, start_batch >= 0 and 0 <= host < hosts; received "
-                         f"batch_size={batch_size}, start_batch={start_batch}, host={host}, hosts={hosts}.")
+        raise ValueError(
+            f"A pipeline must have batch_size >= 1, start_batch >= 0 and 0 <= host < hosts; received "
+            f"batch_size={batch_size}, start_batch={start_batch}, host={host}, hosts={hosts}."
+        )
     if transform.crop == "center":
         examples = in_memory(examples, resolution, transform, cache_bytes)
     start = start_batch * batch_size * hosts + host
@@ -42,18 +54,23 @@ def training_batches(examples: Examples, *, resolution: int, batch_size: int, se
     if transform.crop == "random":
         rows = tf.data.Dataset.zip((stream, positions(start, hosts))).map(
             lambda row, position: (transform.resized(row[0], resolution, _uniform((), seed, position, _CROP)), row[1]),
-            num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
     else:
         rows = _resized(stream, resolution, transform)
     firsts = positions(start, batch_size * hosts)
     batches = tf.data.Dataset.zip((rows.batch(batch_size, drop_remainder=True), firsts)).map(
         lambda batch, first: (_augmented(batch[0], transform, seed, first, host, hosts), _checked(batch[1], examples)),
-        num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
     return _finished(batches)
 
 
-def evaluation_batches(examples: Examples, *, resolution: int, batch_size: int, transform: Transform,
-                       cache_bytes: int = 2**30) -> tf.data.Dataset:
+def evaluation_batches(
+    examples: Examples, *, resolution: int, batch_size: int, transform: Transform, cache_bytes: int = 2**30
+) -> tf.data.Dataset:
     """One ordered pass (float32 (b, R, R, 3) in [-1, 1], int32 (b,)), centrally cropped, never flipped, no noise.
 
     Every example comes exactly once; the last batch holds what is left, so that b <= batch_size.
@@ -69,8 +86,11 @@ def evaluation_batches(examples: Examples, *, resolution: int, batch_size: int, 
 def _resized(rows: tf.data.Dataset, resolution: int, transform: Transform) -> tf.data.Dataset:
     if rows.element_spec[0].shape == (resolution, resolution, 3):
         return rows
-    return rows.map(lambda image, label: (transform.resized(image, resolution), label),
-                    num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return rows.map(
+        lambda image, label: (transform.resized(image, resolution), label),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
 
 
 def _uniform(shape, seed: int, position: tf.Tensor, use: int) -> tf.Tensor:
@@ -79,12 +99,14 @@ def _uniform(shape, seed: int, position: tf.Tensor, use: int) -> tf.Tensor:
     return tf.random.stateless_uniform(shape, key)
 
 
-def _augmented(images: tf.Tensor, transform: Transform, seed: int, first: tf.Tensor, host: int,
-               hosts: int) -> tf.Tensor:
+def _augmented(
+    images: tf.Tensor, transform: Transform, seed: int, first: tf.Tensor, host: int, hosts: int
+) -> tf.Tensor:
     """Flips and scales a batch; `first` is the place of its first row in the order.
 
     The random numbers are those of all hosts' batch, of which this host takes its rows.
     """
+
     def uniform(shape, use: int) -> tf.Tensor:
         return _uniform((shape[0] * hosts, *shape[1:]), seed, first - host, use)[host::hosts]
 
@@ -99,8 +121,9 @@ def _checked(labels: tf.Tensor, examples: Examples) -> tf.Tensor:
     """The labels, each of them a class: an accelerator would clamp or wrap a wrong one in silence."""
     n_classes = len(examples.class_names)
     message = f"A label of {examples.name} must lie in 0..{n_classes - 1}. Check the data set's labels."
-    with tf.control_dependencies([tf.debugging.assert_non_negative(labels, message),
-                                  tf.debugging.assert_less(labels, n_classes, message)]):
+    with tf.control_dependencies(
+        [tf.debugging.assert_non_negative(labels, message), tf.debugging.assert_less(labels, n_classes, message)]
+    ):
         return tf.identity(labels)
 
 

@@ -35,33 +35,50 @@ class PreparedShards:
         folder, index = pathlib.Path(self.path), self._index()
         plan = index.plan
         if plan.resolution != resolution:
-            raise DataError(f"Prepared shards must have the networks' resolution; received {folder} prepared at "
-                            f"{plan.resolution} for resolution={resolution}. Prepare the data again:\n  python -m "
-                            f"sagan_tf.prepare_data --source=... --resolution={resolution} --out=ANOTHER_FOLDER")
+            raise DataError(
+                f"Prepared shards must have the networks' resolution; received {folder} prepared at "
+                f"{plan.resolution} for resolution={resolution}. Prepare the data again:\n  python -m "
+                f"sagan_tf.prepare_data --source=... --resolution={resolution} --out=ANOTHER_FOLDER"
+            )
         if damaged := damaged_shards(folder, index):
             lines = [f"  {name}: {reason}" for name, reason in list(damaged.items())[:_NAMED]]
-            raise DataError(f"Every shard must be as it was written; received {len(damaged)} of {len(index.shards)} "
-                            f"that are not, in {folder}:\n" + "\n".join(lines) + "\nRun the prepare_data command that "
-                            "wrote them again: it writes only these.")
+            raise DataError(
+                f"Every shard must be as it was written; received {len(damaged)} of {len(index.shards)} "
+                f"that are not, in {folder}:\n" + "\n".join(lines) + "\nRun the prepare_data command that "
+                "wrote them again: it writes only these."
+            )
         shards = [shard for shard in index.shards if shard.count]
-        files = RecordFiles(paths=tuple(str(folder / shard.name) for shard in shards),
-                            counts=tuple(shard.count for shard in shards), skips=(0,) * len(shards))
+        files = RecordFiles(
+            paths=tuple(str(folder / shard.name) for shard in shards),
+            counts=tuple(shard.count for shard in shards),
+            skips=(0,) * len(shards),
+        )
         stream, ordered = sequential_access(files, _parser(plan.encoding, resolution))
         note = f"{folder}: prepared from {plan.source} with method={plan.method!r}; images are not resampled again."
-        return Examples(name=f"shards:{folder}", class_names=plan.class_names, n_examples=index.count,
-                        fingerprint=f"shards {index.content_key()}", stream=stream, ordered=ordered, notes=(note,))
+        return Examples(
+            name=f"shards:{folder}",
+            class_names=plan.class_names,
+            n_examples=index.count,
+            fingerprint=f"shards {index.content_key()}",
+            stream=stream,
+            ordered=ordered,
+            notes=(note,),
+        )
 
     def _index(self) -> ShardIndex:
         index = read_index(pathlib.Path(self.path))
         if not index.complete:
-            raise DataError(f"Prepared shards must be complete; received {self.path} with {len(index.shards)} of "
-                            f"{index.plan.n_shards}: its preparation was interrupted. Run the same prepare_data "
-                            f"command again: it goes on where it stopped.")
+            raise DataError(
+                f"Prepared shards must be complete; received {self.path} with {len(index.shards)} of "
+                f"{index.plan.n_shards}: its preparation was interrupted. Run the same prepare_data "
+                f"command again: it goes on where it stopped."
+            )
         return index
 
 
 def _parser(encoding: str, resolution: int):
     """parse(record) -> (uint8 (R, R, 3), int32 label)."""
+
     def parse(record):
         example = tf.io.parse_single_example(record, _FEATURES)
         if encoding == "jpeg":

@@ -15,8 +15,8 @@ from sagan_tf.data.shard_index import INDEX_NAME, Plan, Shard, ShardIndex, read_
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
 
-_ORDER_SEED = 0                            # the shards hold the first epoch of the source's stream with this seed
-_FRAMING = 16                              # bytes that TFRecord adds to each record: a length and two checksums
+_ORDER_SEED = 0  # the shards hold the first epoch of the source's stream with this seed
+_FRAMING = 16  # bytes that TFRecord adds to each record: a length and two checksums
 
 
 def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
@@ -47,20 +47,27 @@ def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
 def _begun(plan: Plan, folder: pathlib.Path) -> ShardIndex:
     """The index of what a former call with the same plan has finished and is intact."""
     if not (folder / INDEX_NAME).exists():
-        if any(path.suffix != ".part" for path in folder.iterdir()):       # left by a kill at the first shard
-            raise DataError(f"The output must be a new or empty folder, or one of shards; received {folder}, which "
-                            f"holds something else. Choose another.")
+        if any(path.suffix != ".part" for path in folder.iterdir()):  # left by a kill at the first shard
+            raise DataError(
+                f"The output must be a new or empty folder, or one of shards; received {folder}, which "
+                f"holds something else. Choose another."
+            )
         return ShardIndex(plan=plan)
     index = read_index(folder)
     if index.plan != plan:
-        raise DataError(f"The output must hold shards of the same data and settings; received {folder} with\n"
-                        f"{_differences(index.plan, plan)}\nChoose another folder, or delete this one.")
+        raise DataError(
+            f"The output must hold shards of the same data and settings; received {folder} with\n"
+            f"{_differences(index.plan, plan)}\nChoose another folder, or delete this one."
+        )
     return index.without(set(damaged_shards(folder, index)))
 
 
 def _differences(before: Plan, now: Plan) -> str:
-    return "\n".join(f"  {name}={_short(old)} there, {_short(getattr(now, name))} now"
-                     for name, old in vars(before).items() if old != getattr(now, name))
+    return "\n".join(
+        f"  {name}={_short(old)} there, {_short(getattr(now, name))} now"
+        for name, old in vars(before).items()
+        if old != getattr(now, name)
+    )
 
 
 def _short(value) -> str:
@@ -98,8 +105,10 @@ def _records(rows: Iterator, n_classes: int, progress: tqdm) -> tuple[list[bytes
     for image, label, keep in rows:
         progress.update()
         if not 0 <= label < n_classes:
-            raise DataError(f"Every label must lie in 0..{n_classes - 1}; received label={label}. Choose a split that "
-                            f"has labels, or correct them.")
+            raise DataError(
+                f"Every label must lie in 0..{n_classes - 1}; received label={label}. Choose a split that "
+                f"has labels, or correct them."
+            )
         if keep:
             records.append(_record(image, int(label)))
             counts[label] += 1
@@ -126,8 +135,10 @@ def _write_shard(path: pathlib.Path, records: list[bytes], counts: np.ndarray) -
 
 
 def _record(image: bytes, label: int) -> bytes:
-    features = {"image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
-                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))}
+    features = {
+        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
+        "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+    }
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
@@ -137,13 +148,17 @@ def _cannot_write(folder: pathlib.Path, index: ShardIndex, error: Exception) -> 
     if finished:
         per_shard = sum(shard.n_bytes for shard in index.shards) / finished
         room += f", about {per_shard * (plan.n_shards - finished) / 2**20:.0f} MiB are still needed"
-    return (f"Shards must fit on the disk and be writable; received an error at {finished} of {plan.n_shards} shards "
-            f"in {folder}: {error}\n{room}. Finished shards are kept: make room and run the same command again.")
+    return (
+        f"Shards must fit on the disk and be writable; received an error at {finished} of {plan.n_shards} shards "
+        f"in {folder}: {error}\n{room}. Finished shards are kept: make room and run the same command again."
+    )
 
 
 def _refuse_emptied_classes(index: ShardIndex):
     names = index.plan.class_names
     if empty := [name for name, count in zip(names, index.class_counts, strict=True) if not count]:
-        raise DataError(f"Every class must have an image of a short edge of {index.plan.min_short_edge} pixels or "
-                        f"more; received none of {', '.join(empty[:10])} ({len(empty)} of {len(names)} classes). "
-                        f"Prepare again into another folder with a smaller --min_short_edge.")
+        raise DataError(
+            f"Every class must have an image of a short edge of {index.plan.min_short_edge} pixels or "
+            f"more; received none of {', '.join(empty[:10])} ({len(empty)} of {len(names)} classes). "
+            f"Prepare again into another folder with a smaller --min_short_edge."
+        )

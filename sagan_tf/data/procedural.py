@@ -16,10 +16,10 @@ from sagan_tf.data.structures import STRUCTURES
 from sagan_tf.data.textures import TEXTURES
 
 PAINTERS = {**TEXTURES, **STRUCTURES}
-VERSION = 1                                # of the drawings: a change of any pixel changes the data set's fingerprint
+VERSION = 1  # of the drawings: a change of any pixel changes the data set's fingerprint
 Split = Literal["train", "validation"]
-_IN_MEMORY = 512 * 2**20                   # bytes up to which all images are drawn at once when the set is opened
-_CHUNK_PIXELS = 2**20                      # pixels drawn at a time, to bound the painters' temporaries
+_IN_MEMORY = 512 * 2**20  # bytes up to which all images are drawn at once when the set is opened
+_CHUNK_PIXELS = 2**20  # pixels drawn at a time, to bound the painters' temporaries
 
 
 def render(indices: np.ndarray, *, resolution: int, seed: int) -> np.ndarray:
@@ -55,11 +55,14 @@ class ProceduralSource:
     def __post_init__(self):
         check_types(self, n_examples=int, seed=int, split=str)
         if self.n_examples < len(PAINTERS):
-            raise DataError(f"The procedural set must have an image of each of its {len(PAINTERS)} classes; received "
-                            f"n_examples={self.n_examples}.")
+            raise DataError(
+                f"The procedural set must have an image of each of its {len(PAINTERS)} classes; received "
+                f"n_examples={self.n_examples}."
+            )
         if self.split not in get_args(Split):
-            raise DataError(f"The procedural set's split must be one of {get_args(Split)}; received "
-                            f"split={self.split!r}.")
+            raise DataError(
+                f"The procedural set's split must be one of {get_args(Split)}; received split={self.split!r}."
+            )
 
     def class_names(self) -> tuple[str, ...]:
         return tuple(PAINTERS)
@@ -73,8 +76,16 @@ class ProceduralSource:
         read = _reader_of_array(draw(np.arange(self.n_examples))) if small else _reader_of_drawings(draw, resolution)
         stream, ordered = random_access(self.n_examples, read, parallel=not small)
         identity = f"procedural v{VERSION} seed={self.seed} split={self.split} n={self.n_examples} at {resolution}"
-        return Examples(name=f"procedural:{self.split}", class_names=self.class_names(), n_examples=self.n_examples,
-                        fingerprint=identity, stream=stream, ordered=ordered, agreement=agreement, costly=False)
+        return Examples(
+            name=f"procedural:{self.split}",
+            class_names=self.class_names(),
+            n_examples=self.n_examples,
+            fingerprint=identity,
+            stream=stream,
+            ordered=ordered,
+            agreement=agreement,
+            costly=False,
+        )
 
 
 def _label(index: tf.Tensor) -> tf.Tensor:

@@ -13,11 +13,12 @@ from collections.abc import Callable
 import tensorflow as tf
 
 _ending = threading.Event()
-_calls = 0                                 # that were begun; only ever compared with itself
+_calls = 0  # that were begun; only ever compared with itself
 
 
 def python_read(function: Callable, index: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """`function(numpy value of index)` -> an array of `dtype`, as a node of a tf.data pipeline."""
+
     def call(value):
         global _calls
         _calls += 1

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from sagan_tf.data.order import permutation, positions
 
-BLOCK = 4096                               # records that are shuffled together, and held in memory encoded
+BLOCK = 4096  # records that are shuffled together, and held in memory encoded
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,8 +21,10 @@ class RecordFiles:
 
     def __post_init__(self):
         if not self.paths or min(self.counts) < 1 or not len(self.paths) == len(self.counts) == len(self.skips):
-            raise ValueError(f"Record files must each have a skip and a count of at least 1; received "
-                             f"{len(self.paths)} paths, {len(self.skips)} skips, counts={self.counts}.")
+            raise ValueError(
+                f"Record files must each have a skip and a count of at least 1; received "
+                f"{len(self.paths)} paths, {len(self.skips)} skips, counts={self.counts}."
+            )
 
     def of_host(self, host: int, hosts: int) -> "RecordFiles":
         part = slice(host, None, hosts)
@@ -75,7 +77,7 @@ def _shuffled(files: RecordFiles, *, seed: int, start: int, block: int) -> tf.da
         records = _read(files, members(number))
         size = tf.shape(records, tf.int64)[0]
         order = permutation(tf.range(size), n=size, seed=2 * seed + 1, epoch=number)
-        return tf.gather(records, order[tf.where(number == first_group, tf.constant(inside, tf.int64), 0):])
+        return tf.gather(records, order[tf.where(number == first_group, tf.constant(inside, tf.int64), 0) :])
 
     return positions(first_group).map(read_group).prefetch(1).unbatch()
 
@@ -101,7 +103,7 @@ def _read(files: RecordFiles, indices: tf.Tensor) -> tf.Tensor:
     def read_one(index: tf.Tensor) -> tf.data.Dataset:
         count = tf.cast(counts[index], tf.int64)
         part = tf.data.TFRecordDataset(paths[index]).skip(tf.cast(skips[index], tf.int64)).take(count)
-        nothing = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))     # what an empty file would give
+        nothing = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))  # what an empty file would give
         return part.batch(count).concatenate(nothing).take(1).map(lambda rows: _complete(rows, count, paths[index]))
 
     files_of_group = tf.data.Dataset.from_tensor_slices(indices)
@@ -113,7 +115,17 @@ def _read(files: RecordFiles, indices: tf.Tensor) -> tf.Tensor:
 
 def _complete(records: tf.Tensor, count: tf.Tensor, path: tf.Tensor) -> tf.Tensor:
     size = tf.shape(records, tf.int64)[0]
-    complete = tf.debugging.Assert(size == count, ["A record file must hold all its records; received", size, "of",
-                                                   count, "in (or after)", path, ". Restore the file."])
+    complete = tf.debugging.Assert(
+        size == count,
+        [
+            "A record file must hold all its records; received",
+            size,
+            "of",
+            count,
+            "in (or after)",
+            path,
+            ". Restore the file.",
+        ],
+    )
     with tf.control_dependencies([complete]):
         return tf.identity(records)

@@ -39,8 +39,9 @@ def damaged_shards(folder: pathlib.Path, index: ShardIndex) -> dict[str, str]:
         found = list(tqdm(pool.map(check, unsure), total=len(unsure), unit="shard", desc="checking shards", delay=2))
     damaged = {shard.name: reason for shard, reason in zip(unsure, found, strict=True) if reason}
     if unsure:
-        memory.keep({shard.name: [stamps[shard.name], shard.sha256] for shard in index.shards
-                     if shard.name not in damaged})
+        memory.keep(
+            {shard.name: [stamps[shard.name], shard.sha256] for shard in index.shards if shard.name not in damaged}
+        )
     return damaged
 
 

@@ -99,9 +99,12 @@ class ShardIndex:
 
     def write(self, folder: pathlib.Path):
         """Writes whole or not at all."""
-        content = {"version": VERSION, "examples": self.count,
-                   "class_counts": dict(zip(self.plan.class_names, self.class_counts, strict=False)),
-                   **dataclasses.asdict(self)}
+        content = {
+            "version": VERSION,
+            "examples": self.count,
+            "class_counts": dict(zip(self.plan.class_names, self.class_counts, strict=False)),
+            **dataclasses.asdict(self),
+        }
         part = folder / f"{INDEX_NAME}.part"
         with part.open("w", encoding="utf-8") as file:
             json.dump(content, file, ensure_ascii=False)
@@ -116,18 +119,26 @@ def read_index(folder: pathlib.Path) -> ShardIndex:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"A folder of prepared shards must have its index; received {folder} without {INDEX_NAME}. "
-                        f"Prepare one: python -m sagan_tf.prepare_data --source=... --out={folder}") from error
+        raise DataError(
+            f"A folder of prepared shards must have its index; received {folder} without {INDEX_NAME}. "
+            f"Prepare one: python -m sagan_tf.prepare_data --source=... --out={folder}"
+        ) from error
     except (OSError, ValueError) as error:
-        raise DataError(f"The index must be readable JSON; received {path}: {error}. Prepare the shards again; intact "
-                        f"files are not written twice.") from error
+        raise DataError(
+            f"The index must be readable JSON; received {path}: {error}. Prepare the shards again; intact "
+            f"files are not written twice."
+        ) from error
     try:
         if content["version"] != VERSION:
-            raise DataError(f"The index must be of version {VERSION}; received version={content['version']} in {path}. "
-                            f"Prepare the shards again.")
+            raise DataError(
+                f"The index must be of version {VERSION}; received version={content['version']} in {path}. "
+                f"Prepare the shards again."
+            )
         plan = Plan(**{**content["plan"], "class_names": tuple(content["plan"]["class_names"])})
         shards = tuple(Shard(**{**shard, "class_counts": tuple(shard["class_counts"])}) for shard in content["shards"])
     except (KeyError, TypeError) as error:
-        raise DataError(f"The index must hold a plan and its shards; received {path} with {error!r} wrong. Prepare the "
-                        f"shards again.") from error
+        raise DataError(
+            f"The index must hold a plan and its shards; received {path} with {error!r} wrong. Prepare the "
+            f"shards again."
+        ) from error
     return ShardIndex(plan=plan, shards=shards)

@@ -44,8 +44,10 @@ class Examples:
 
     def __post_init__(self):
         if not self.class_names or self.n_examples < 1:
-            raise DataError(f"A data set must have a class and an example; received {self.name} with "
-                            f"{len(self.class_names)} classes and {self.n_examples} examples.")
+            raise DataError(
+                f"A data set must have a class and an example; received {self.name} with "
+                f"{len(self.class_names)} classes and {self.n_examples} examples."
+            )
 
 
 def check_types(source: object, **kinds: type):
@@ -53,8 +55,10 @@ def check_types(source: object, **kinds: type):
     for name, kind in kinds.items():
         value = getattr(source, name)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise DataError(f"{type(source).__name__}.{name} must be of type {kind.__name__}; received "
-                            f"{name}={value!r}. Correct the binding.")
+            raise DataError(
+                f"{type(source).__name__}.{name} must be of type {kind.__name__}; received "
+                f"{name}={value!r}. Correct the binding."
+            )
 
 
 class Source(Protocol):

@@ -15,7 +15,7 @@ from sagan_tf.data.folder_layout import find_images
 from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.source import Examples
 
-_BAD, _CLASSES, _TWINS = 20, 12, 5         # lines of each kind that fit on a screen
+_BAD, _CLASSES, _TWINS = 20, 12, 5  # lines of each kind that fit on a screen
 _BAR = 30
 
 
@@ -53,8 +53,12 @@ class Survey:
     def report(self, resolution: int) -> str:
         """One screen."""
         good = self.sizes[:, 0] > 0
-        parts = [f"{self.name}: {good.sum()} good images, {len(self.class_names)} classes", *self.notes,
-                 *self._bad_lines(), *self._class_lines(self.labels[good])]
+        parts = [
+            f"{self.name}: {good.sum()} good images, {len(self.class_names)} classes",
+            *self.notes,
+            *self._bad_lines(),
+            *self._class_lines(self.labels[good]),
+        ]
         if good.any():
             parts += self._size_lines(self.sizes[good], resolution)
         return "\n".join([*parts, *self._duplicate_lines()])
@@ -69,7 +73,7 @@ class Survey:
     def _class_lines(self, labels: np.ndarray) -> list[str]:
         counts = np.bincount(labels, minlength=len(self.class_names))
         order = range(len(counts)) if len(counts) <= _CLASSES else np.argsort(-counts, kind="stable")
-        shown = list(order) if len(counts) <= _CLASSES else [*order[:_CLASSES // 2], *order[-_CLASSES // 2:]]
+        shown = list(order) if len(counts) <= _CLASSES else [*order[: _CLASSES // 2], *order[-_CLASSES // 2 :]]
         width = max(len(self.class_names[i]) for i in shown)
         bars = ["#" * round(_BAR * count / max(1, counts.max())) for count in counts]
         lines = [f"  {self.class_names[i]:<{width}} {counts[i]:>8} {bars[i]}" for i in shown]
@@ -82,8 +86,10 @@ class Survey:
         low, middle, high = np.percentile(short, (0, 50, 100)).astype(int)
         kinds = len(np.unique(sizes, axis=0))
         small = np.sum(short < resolution)
-        return [f"sizes: {kinds} different; short edge {low} to {high} pixels, median {middle}; {small} images are "
-                f"smaller than {resolution} and would be enlarged"]
+        return [
+            f"sizes: {kinds} different; short edge {low} to {high} pixels, median {middle}; {small} images are "
+            f"smaller than {resolution} and would be enlarged"
+        ]
 
     def _duplicate_lines(self) -> list[str]:
         groups = self.duplicates()
@@ -92,8 +98,9 @@ class Survey:
         extra = sum(len(group) - 1 for group in groups)
         mixed = [group for group in groups if len({int(self.labels[i]) for i in group}) > 1]
         shown = [*mixed, *(group for group in groups if group not in mixed)][:_TWINS]
-        lines = ["  " + " = ".join(self.names[i] for i in group[:4]) + (" ..." if len(group) > 4 else "")
-                 for group in shown]
+        lines = [
+            "  " + " = ".join(self.names[i] for i in group[:4]) + (" ..." if len(group) > 4 else "") for group in shown
+        ]
         return [f"duplicates: {extra} images repeat another; {len(mixed)} groups lie in more than one class", *lines]
 
 
@@ -106,25 +113,53 @@ def survey_folder(source: ImageFolder) -> Survey:
         return b"" if path in report.bad else hashlib.sha256((found.root / path).read_bytes()).digest()
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        digests = tuple(tqdm(pool.map(digest, found.paths), total=len(found.paths), unit="file",
-                             desc="looking for duplicates", delay=2))
-    return Survey(name=f"folder {found.root}", class_names=found.class_names, names=found.paths,
-                  labels=np.asarray(found.labels), sizes=report.sizes, digests=digests, bad=report.bad,
-                  notes=found.notes)
+        digests = tuple(
+            tqdm(
+                pool.map(digest, found.paths),
+                total=len(found.paths),
+                unit="file",
+                desc="looking for duplicates",
+                delay=2,
+            )
+        )
+    return Survey(
+        name=f"folder {found.root}",
+        class_names=found.class_names,
+        names=found.paths,
+        labels=np.asarray(found.labels),
+        sizes=report.sizes,
+        digests=digests,
+        bad=report.bad,
+        notes=found.notes,
+    )
 
 
 def survey_examples(examples: Examples) -> Survey:
     """Looks at every image of an opened data set; duplicates by their pixels."""
     labels, sizes, digests, bad = [], [], [], {}
-    rows = tqdm(examples.ordered().prefetch(64).as_numpy_iterator(), total=examples.n_examples, unit="image",
-                desc="looking at images", delay=2)
+    rows = tqdm(
+        examples.ordered().prefetch(64).as_numpy_iterator(),
+        total=examples.n_examples,
+        unit="image",
+        desc="looking at images",
+        delay=2,
+    )
     for image, label in rows:
         if not 0 <= label < len(examples.class_names):
             bad[f"#{len(labels)}"] = f"its label is {label}, which is no class"
         labels.append(int(label))
         sizes.append(image.shape[:2] if 0 <= label < len(examples.class_names) else (0, 0))
         digests.append(hashlib.sha256(image.tobytes()).digest())
-    names = tuple(f"{examples.class_names[label]} #{i}" if f"#{i}" not in bad else f"#{i}"
-                  for i, label in enumerate(labels))
-    return Survey(name=examples.name, class_names=examples.class_names, names=names, labels=np.asarray(labels),
-                  sizes=np.asarray(sizes), digests=tuple(digests), bad=bad, notes=examples.notes)
+    names = tuple(
+        f"{examples.class_names[label]} #{i}" if f"#{i}" not in bad else f"#{i}" for i, label in enumerate(labels)
+    )
+    return Survey(
+        name=examples.name,
+        class_names=examples.class_names,
+        names=names,
+        labels=np.asarray(labels),
+        sizes=np.asarray(sizes),
+        digests=tuple(digests),
+        bad=bad,
+        notes=examples.notes,
+    )

@@ -67,20 +67,29 @@ class TfdsSource:
         stream, ordered = sequential_access(files, parse)
         identity = f"{builder.info.full_name}:{self.split}"
         n_bytes = sum(tf.io.gfile.stat(path).length for path in set(files.paths))
-        return Examples(name=f"tfds:{identity}", class_names=tuple(features[label_key].names),
-                        n_examples=files.n_records, stream=stream, ordered=ordered,
-                        fingerprint=f"tfds {identity} n={files.n_records} bytes={n_bytes}")
+        return Examples(
+            name=f"tfds:{identity}",
+            class_names=tuple(features[label_key].names),
+            n_examples=files.n_records,
+            stream=stream,
+            ordered=ordered,
+            fingerprint=f"tfds {identity} n={files.n_records} bytes={n_bytes}",
+        )
 
     def _library(self):
         try:
             import tensorflow_datasets
         except ImportError as error:
-            raise DataError("TensorFlow Datasets must be installed to read tfds data; received none. Run: "
-                            "pip install tensorflow-datasets") from error
+            raise DataError(
+                "TensorFlow Datasets must be installed to read tfds data; received none. Run: "
+                "pip install tensorflow-datasets"
+            ) from error
         if not hasattr(tensorflow_datasets, "builder"):  # it swallows what goes wrong in its own imports
-            raise DataError("TensorFlow Datasets must be importable as a whole to read tfds data; received one without "
-                            "`builder`. Usually tensorflow-metadata is too new for the installed protobuf; run: "
-                            "pip install 'tensorflow-metadata<1.18'")
+            raise DataError(
+                "TensorFlow Datasets must be importable as a whole to read tfds data; received one without "
+                "`builder`. Usually tensorflow-metadata is too new for the installed protobuf; run: "
+                "pip install 'tensorflow-metadata<1.18'"
+            )
         return tensorflow_datasets
 
     def _builder(self):
@@ -91,12 +100,16 @@ class TfdsSource:
         except tfds.core.registered.DatasetNotFoundError as error:
             near = difflib.get_close_matches(plain, tfds.list_builders(with_community_datasets=False), 3)
             hint = f" Perhaps you mean {' or '.join(near)}." if near else ""
-            raise DataError(f"The data set must be one that TensorFlow Datasets knows; received name={self.name!r}."
-                            f"{hint}\nAll of them: https://www.tensorflow.org/datasets/catalog/overview") from error
+            raise DataError(
+                f"The data set must be one that TensorFlow Datasets knows; received name={self.name!r}."
+                f"{hint}\nAll of them: https://www.tensorflow.org/datasets/catalog/overview"
+            ) from error
         except (AssertionError, ValueError, KeyError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise DataError(f"The data set's name must be NAME, NAME/CONFIG or NAME:VERSION as TensorFlow Datasets has "
-                            f"them; received name={self.name!r}. {reason}") from error
+            raise DataError(
+                f"The data set's name must be NAME, NAME/CONFIG or NAME:VERSION as TensorFlow Datasets has "
+                f"them; received name={self.name!r}. {reason}"
+            ) from error
 
     def _keys(self, builder) -> tuple[str, str]:
         """Names of the image and of the label among the features. Raises DataError where there are none such."""
@@ -104,30 +117,44 @@ class TfdsSource:
         features = dict(builder.info.features)
         image_key, label_key, *_ = (*(builder.info.supervised_keys or ()), "image", "label")
         image, label = features.get(image_key), features.get(label_key)
-        if (not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel)
-                or image.np_dtype != np.uint8 or not label.names):
-            raise DataError(f"A TFDS data set must have an 8-bit image and a class label; received {self.name} with "
-                            f"the features {', '.join(features)}. Choose a data set for image classification.")
+        if (
+            not isinstance(image, tfds.features.Image)
+            or not isinstance(label, tfds.features.ClassLabel)
+            or image.np_dtype != np.uint8
+            or not label.names
+        ):
+            raise DataError(
+                f"A TFDS data set must have an 8-bit image and a class label; received {self.name} with "
+                f"the features {', '.join(features)}. Choose a data set for image classification."
+            )
         return image_key, label_key
 
     def _files(self, builder) -> RecordFiles:
         """The split's record files, all there."""
         if builder.info.file_format is not None and builder.info.file_format.value != "tfrecord":
-            raise DataError(f"A TFDS data set must be stored as tfrecord; received {builder.info.full_name} stored as "
-                            f"{builder.info.file_format.value}. Prepare it again with --file_format=tfrecord.")
+            raise DataError(
+                f"A TFDS data set must be stored as tfrecord; received {builder.info.full_name} stored as "
+                f"{builder.info.file_format.value}. Prepare it again with --file_format=tfrecord."
+            )
         try:
             parts = builder.info.splits[self.split].file_instructions
         except (ValueError, KeyError) as error:
-            raise DataError(f"The split must be one of {', '.join(builder.info.splits)}, or a slice such as "
-                            f"'train[:90%]'; received split={self.split!r} of {builder.info.full_name}.") from error
+            raise DataError(
+                f"The split must be one of {', '.join(builder.info.splits)}, or a slice such as "
+                f"'train[:90%]'; received split={self.split!r} of {builder.info.full_name}."
+            ) from error
         missing = [part.filename for part in parts if not tf.io.gfile.exists(part.filename)]
         if missing or not parts:
-            raise DataError(f"Every file of {builder.info.full_name} must be there; received {len(missing)} of "
-                            f"{len(parts)} missing, such as {missing[:1]}. Delete {builder.data_path} and prepare the "
-                            f"data set again.")
-        return RecordFiles(paths=tuple(str(part.filename) for part in parts),
-                           skips=tuple(part.skip for part in parts),
-                           counts=tuple(part.examples_in_shard for part in parts))
+            raise DataError(
+                f"Every file of {builder.info.full_name} must be there; received {len(missing)} of "
+                f"{len(parts)} missing, such as {missing[:1]}. Delete {builder.data_path} and prepare the "
+                f"data set again."
+            )
+        return RecordFiles(
+            paths=tuple(str(part.filename) for part in parts),
+            skips=tuple(part.skip for part in parts),
+            counts=tuple(part.examples_in_shard for part in parts),
+        )
 
     def _where(self) -> str:
         return self.data_dir or os.environ.get("TFDS_DATA_DIR") or str(pathlib.Path.home() / "tensorflow_datasets")
@@ -135,5 +162,7 @@ class TfdsSource:
     def _absent(self, builder) -> str:
         where = {"name": self.name, "data_dir": self._where(), "manual_dir": f"{self._where()}/downloads/manual"}
         how = (_BY_HAND if builder.name == "imagenet2012" else _BY_ITSELF).format(**where)
-        return (f"The data set {builder.info.full_name} must be prepared on this machine; received none at "
-                f"{builder.data_path}.\n\n{how}\nIf it lies elsewhere, say where: --data_dir=FOLDER\n\n{_WITHOUT_IT}")
+        return (
+            f"The data set {builder.info.full_name} must be prepared on this machine; received none at "
+            f"{builder.data_path}.\n\n{how}\nIf it lies elsewhere, say where: --data_dir=FOLDER\n\n{_WITHOUT_IT}"
+        )

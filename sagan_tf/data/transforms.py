@@ -45,14 +45,15 @@ class Transform:
     def __post_init__(self):
         for name, options in (("method", get_args(Method)), ("crop", get_args(Crop))):
             if getattr(self, name) not in options:
-                raise ValueError(f"Transform.{name} must be one of {options}; received "
-                                 f"{name}={getattr(self, name)!r}.")
+                raise ValueError(f"Transform.{name} must be one of {options}; received {name}={getattr(self, name)!r}.")
         for name in ("flip", "dequantize"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Transform.{name} must be True or False; received {name}={getattr(self, name)!r}.")
         if self.crop == "random" and self.method == "sngan":
-            raise ValueError("Transform.crop must be 'center' with method='sngan', which crops 256 x 256 in the "
-                             "middle; received crop='random'. Use method='biggan' or 'sagan'.")
+            raise ValueError(
+                "Transform.crop must be 'center' with method='sngan', which crops 256 x 256 in the "
+                "middle; received crop='random'. Use method='biggan' or 'sagan'."
+            )
 
     def resized(self, image: tf.Tensor, resolution: int, noise: tf.Tensor | None = None) -> tf.Tensor:
         """Crop and resize: uint8 (h, w, 3) -> uint8 (R, R, 3). `noise` in [0, 1) places a random crop."""
@@ -93,12 +94,12 @@ def _square(image: tf.Tensor, rounding: str, place: tf.Tensor | None) -> tf.Tens
     """The square along the long edge: in the middle, or at `place` in [0, 1)."""
     shape = tf.shape(image)
     side = tf.minimum(shape[0], shape[1])
-    spare = shape[:2] - side                                          # one of the two is 0
+    spare = shape[:2] - side  # one of the two is 0
     if place is not None:
         start = tf.cast(tf.floor(place * tf.cast(spare + 1, tf.float32)), tf.int32)
     else:
         start = tf.cast(tf.round(spare / 2), tf.int32) if rounding == "round" else spare // 2
-    return image[start[0]:start[0] + side, start[1]:start[1] + side]
+    return image[start[0] : start[0] + side, start[1] : start[1] + side]
 
 
 def _short_side(image: tf.Tensor, side: int) -> tf.Tensor:
@@ -111,4 +112,4 @@ def _short_side(image: tf.Tensor, side: int) -> tf.Tensor:
 
 def _center(image: tf.Tensor, side: int) -> tf.Tensor:
     start = (tf.shape(image)[:2] - side) // 2
-    return image[start[0]:start[0] + side, start[1]:start[1] + side]
+    return image[start[0] : start[0] + side, start[1] : start[1] + side]

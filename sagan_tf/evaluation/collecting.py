@@ -14,8 +14,15 @@ from sagan_tf.evaluation.passes import Passes, in_passes
 from sagan_tf.interruption import Interruption
 
 
-def collect(images: ImageSet, passes: Passes, needs: frozenset[Part], *, title: str, save_every_seconds: float = 60,
-            progress: bool = True) -> Collected:
+def collect(
+    images: ImageSet,
+    passes: Passes,
+    needs: frozenset[Part],
+    *,
+    title: str,
+    save_every_seconds: float = 60,
+    progress: bool = True,
+) -> Collected:
     """Runs all images through the extractor once and keeps `needs`.
 
     What was kept so far is saved now and then and on SIGTERM or SIGINT (then KeyboardInterrupt is raised), for images
@@ -27,8 +34,17 @@ def collect(images: ImageSet, passes: Passes, needs: frozenset[Part], *, title: 
     if partial and (state := read_arrays(partial)):
         collector.restore(state)
     saved, cost = time.monotonic(), 0.0
-    with Interruption() as interruption, tqdm(total=images.count, initial=collector.count, desc=title, unit="image",
-                                              unit_scale=True, disable=None if progress else True) as bar:
+    with (
+        Interruption() as interruption,
+        tqdm(
+            total=images.count,
+            initial=collector.count,
+            desc=title,
+            unit="image",
+            unit_scale=True,
+            disable=None if progress else True,
+        ) as bar,
+    ):
         for batch, labels in in_passes(images.batches(collector.count), passes.size):
             collector.add(batch_parts(images, passes, needs, batch, labels))
             bar.update(len(batch))
@@ -37,19 +53,22 @@ def collect(images: ImageSet, passes: Passes, needs: frozenset[Part], *, title: 
                 started = time.monotonic()
                 write_arrays(partial, collector.state())
                 saved = time.monotonic()
-                cost = saved - started                                   # features of many images take long to write
+                cost = saved - started  # features of many images take long to write
             if interruption.received:
                 raise KeyboardInterrupt(f"stopped after {collector.count} of {images.count} {title}")
     if collector.count != images.count:
-        raise ValueError(f"{images.name} must deliver its {images.count} images; received count={collector.count}. "
-                         "Check the source: it changed while it was read.")
+        raise ValueError(
+            f"{images.name} must deliver its {images.count} images; received count={collector.count}. "
+            "Check the source: it changed while it was read."
+        )
     if partial:
         partial.unlink(missing_ok=True)
     return collector.result()
 
 
-def batch_parts(images: ImageSet, passes: Passes, needs: frozenset[Part], batch: np.ndarray,
-                labels: np.ndarray) -> dict[Part, np.ndarray]:
+def batch_parts(
+    images: ImageSet, passes: Passes, needs: frozenset[Part], batch: np.ndarray, labels: np.ndarray
+) -> dict[Part, np.ndarray]:
     """The needed parts of one batch (B,R,R,3), each with B rows; features stand for the moments too."""
     parts: dict[Part, np.ndarray] = {}
     if needs & {"moments", "features", "logits"}:
@@ -64,6 +83,12 @@ def batch_parts(images: ImageSet, passes: Passes, needs: frozenset[Part], batch:
 def _partial(images: ImageSet, extractor: Extractor, needs: frozenset[Part]) -> pathlib.Path | None:
     if images.fingerprint is None:
         return None
-    key = content_key(images=images.fingerprint, count=images.count, resolution=images.resolution,
-                      extractor=extractor.name, hash=extractor.hash, needs=str(sorted(needs)))
+    key = content_key(
+        images=images.fingerprint,
+        count=images.count,
+        resolution=images.resolution,
+        extractor=extractor.name,
+        hash=extractor.hash,
+        needs=str(sorted(needs)),
+    )
     return cache_folder("partial") / f"{key}.npz"

@@ -15,8 +15,8 @@ from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash, cache_folder, content_key, read_arrays, write_arrays
 
 VERSION = 2
-MAX_SIDE = 64                # larger images are averaged down to this side first
-MAX_BYTES = 512 * 2**20      # of training images held in memory
+MAX_SIDE = 64  # larger images are averaged down to this side first
+MAX_BYTES = 512 * 2**20  # of training images held in memory
 WIDTHS = (32, 64, 128)
 N_FEATURES = 128
 
@@ -40,8 +40,9 @@ class Network(tf.keras.Model):
 
     def __init__(self, n_classes: int):
         super().__init__()
-        self.convolutions = [tf.keras.layers.Conv2D(width, 3, strides=2, padding="same", activation="relu")
-                             for width in WIDTHS]
+        self.convolutions = [
+            tf.keras.layers.Conv2D(width, 3, strides=2, padding="same", activation="relu") for width in WIDTHS
+        ]
         self.embedding = tf.keras.layers.Dense(N_FEATURES, activation="relu")
         self.head = tf.keras.layers.Dense(n_classes)
 
@@ -49,7 +50,7 @@ class Network(tf.keras.Model):
         hidden = images
         for convolution in self.convolutions:
             hidden = convolution(hidden)
-        features = self.embedding(tf.reshape(hidden, [-1, math.prod(hidden.shape[1:])]))   # (B,F)
+        features = self.embedding(tf.reshape(hidden, [-1, math.prod(hidden.shape[1:])]))  # (B,F)
         return features, self.head(features)
 
     def named_variables(self) -> dict[str, tf.Variable]:
@@ -75,15 +76,23 @@ class DatasetClassifier:
         self._network = _build(self.n_logits, min(resolution, MAX_SIDE))
         for name, variable in self._network.named_variables().items():
             variable.assign(weights[name])
-        self._run = tf.function(lambda images: self._network(_shrink(images)),
-                                input_signature=[tf.TensorSpec([None, resolution, resolution, 3])])
+        self._run = tf.function(
+            lambda images: self._network(_shrink(images)),
+            input_signature=[tf.TensorSpec([None, resolution, resolution, 3])],
+        )
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._run(images)
 
 
-def dataset_classifier(examples: Examples, *, resolution: int, transform: Transform,
-                       budget: ClassifierBudget | None = None, progress: bool = True) -> DatasetClassifier:
+def dataset_classifier(
+    examples: Examples,
+    *,
+    resolution: int,
+    transform: Transform,
+    budget: ClassifierBudget | None = None,
+    progress: bool = True,
+) -> DatasetClassifier:
     """The classifier of this data at this resolution: read from the cache, or trained (about a minute) and cached.
 
     Cached by content: the data's fingerprint, resolution, transform, budget and this file's version.
@@ -92,8 +101,16 @@ def dataset_classifier(examples: Examples, *, resolution: int, transform: Transf
     budget = budget or ClassifierBudget()
     check_classes(examples)
     n_classes = len(examples.class_names)
-    key = content_key(kind="classifier", version=VERSION, data=examples.fingerprint, resolution=resolution,
-                      transform=repr(transform), budget=repr(budget), widths=str(WIDTHS), classes=n_classes)
+    key = content_key(
+        kind="classifier",
+        version=VERSION,
+        data=examples.fingerprint,
+        resolution=resolution,
+        transform=repr(transform),
+        budget=repr(budget),
+        widths=str(WIDTHS),
+        classes=n_classes,
+    )
     path = cache_folder("classifiers") / f"{key}.npz"
     arrays = read_arrays(path)
     if arrays is None:
@@ -106,12 +123,15 @@ def dataset_classifier(examples: Examples, *, resolution: int, transform: Transf
 def check_classes(examples: Examples) -> None:
     """Raises ValueError for data with fewer than two classes: there is nothing to learn."""
     if len(examples.class_names) < 2:
-        raise ValueError("the data set's own classifier needs 2 classes or more; received "
-                         f"classes={list(examples.class_names)}. Evaluate with Inception or with a SavedModel instead.")
+        raise ValueError(
+            "the data set's own classifier needs 2 classes or more; received "
+            f"classes={list(examples.class_names)}. Evaluate with Inception or with a SavedModel instead."
+        )
 
 
-def train_classifier(images: np.ndarray, labels: np.ndarray, *, n_classes: int, budget: ClassifierBudget,
-                     progress: bool = True) -> dict[str, np.ndarray]:
+def train_classifier(
+    images: np.ndarray, labels: np.ndarray, *, n_classes: int, budget: ClassifierBudget, progress: bool = True
+) -> dict[str, np.ndarray]:
     """Trains on the first nine tenths, measures on the last: the weights by name, and `accuracy`.
 
     Shapes: images uint8 (N,R,R,3) in random order, labels (N,).
@@ -119,8 +139,7 @@ def train_classifier(images: np.ndarray, labels: np.ndarray, *, n_classes: int, 
     n_train = len(images) - max(1, len(images) // 10)
     network = _build(n_classes, images.shape[1])
     _initialize(network, budget.seed)
-    optimizer = tf.keras.optimizers.Adam(
-        tf.keras.optimizers.schedules.CosineDecay(budget.learning_rate, budget.steps))
+    optimizer = tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(budget.learning_rate, budget.steps))
     optimizer.build(network.trainable_variables)
 
     @tf.function
@@ -149,8 +168,9 @@ def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: in
     side = min(resolution, MAX_SIDE)
     wanted = min(examples.n_examples, MAX_BYTES // (side * side * 3))
     batch_size = min(100, wanted)
-    batches = training_batches(examples, resolution=resolution, batch_size=batch_size, seed=seed, start_batch=0,
-                               transform=transform)
+    batches = training_batches(
+        examples, resolution=resolution, batch_size=batch_size, seed=seed, start_batch=0, transform=transform
+    )
     images, labels = [], []
     for x, y in batches.take(wanted // batch_size):
         images.append(tf.cast(tf.round((_shrink(x) + 1) * 127.5), tf.uint8).numpy())

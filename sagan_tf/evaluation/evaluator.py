@@ -23,14 +23,28 @@ def check_options(options: EvaluationOptions, examples: Examples, *, resolution:
     give, and too few images.
     """
     extractor = extractor_traits(options.extractor, examples, inception_location=options.inception_location)
-    real = ImageSet(name=examples.name, fingerprint=None, count=examples.n_examples, resolution=resolution,
-                    class_names=examples.class_names, batches=lambda start: (), agreement=examples.agreement)
+    real = ImageSet(
+        name=examples.name,
+        fingerprint=None,
+        count=examples.n_examples,
+        resolution=resolution,
+        class_names=examples.class_names,
+        batches=lambda start: (),
+        agreement=examples.agreement,
+    )
     _chosen(dataclasses.replace(real, name="samples", count=options.n_samples), real, extractor, options)
 
 
-def compare(generated: ImageSet, real: ImageSet | KnownMoments, *, extractor: Extractor, options: EvaluationOptions,
-            facts: GeneratorFacts | None = None, strategy: tf.distribute.Strategy | None = None,
-            progress: bool = True) -> EvaluationResult:
+def compare(
+    generated: ImageSet,
+    real: ImageSet | KnownMoments,
+    *,
+    extractor: Extractor,
+    options: EvaluationOptions,
+    facts: GeneratorFacts | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+    progress: bool = True,
+) -> EvaluationResult:
     """Measures any set of images against another: one pass over each side (the real one cached), then the metrics.
 
     `real` may be the moments of a file instead, which are enough for FID alone. The strategy's replicas share the
@@ -41,8 +55,9 @@ def compare(generated: ImageSet, real: ImageSet | KnownMoments, *, extractor: Ex
     metrics = _chosen(generated, real, extractor, options)
     passes = Passes(extractor, batch_size=options.batch_size, strategy=strategy)
     on_real = real_side(real, passes, _union(metric.real for metric in metrics), progress=progress)
-    on_generated = collect(generated, passes, _union(metric.generated for metric in metrics),
-                           title="generated images", progress=progress)
+    on_generated = collect(
+        generated, passes, _union(metric.generated for metric in metrics), title="generated images", progress=progress
+    )
     values: dict[str, float | list[float]] = {}
     for metric in metrics:
         values |= metric.compute(on_generated, on_real)
@@ -50,12 +65,16 @@ def compare(generated: ImageSet, real: ImageSet | KnownMoments, *, extractor: Ex
     return EvaluationResult(metrics=values, protocol=protocol)
 
 
-def _chosen(generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits,
-            options: EvaluationOptions) -> list[Metric]:
+def _chosen(
+    generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits, options: EvaluationOptions
+) -> list[Metric]:
     """The metrics asked for, or else those that these sides can give; each checked."""
-    possible = {"is": extractor.n_logits > 0, "fid": True,
-                "class_accuracy": extractor.classifies and _classes_agree(generated, real),
-                "long_range_agreement": generated.agreement is not None and real.agreement is not None}
+    possible = {
+        "is": extractor.n_logits > 0,
+        "fid": True,
+        "class_accuracy": extractor.classifies and _classes_agree(generated, real),
+        "long_range_agreement": generated.agreement is not None and real.agreement is not None,
+    }
     names = options.metrics or tuple(name for name, is_possible in possible.items() if is_possible)
     for name in names:
         _check(name, METRICS[name], generated, real, extractor, allow_few_samples=options.allow_few_samples)
@@ -69,33 +88,54 @@ def _classes_agree(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
     return len(names) > 1 and (names == real.class_names or numbered)
 
 
-def _check(name: str, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments,
-           extractor: Extractor | Traits, *, allow_few_samples: bool) -> None:
+def _check(
+    name: str,
+    metric: Metric,
+    generated: ImageSet,
+    real: ImageSet | KnownMoments,
+    extractor: Extractor | Traits,
+    *,
+    allow_few_samples: bool,
+) -> None:
     if "logits" in metric.generated and not extractor.n_logits:
-        raise ValueError(f"metric {name} needs an extractor with logits; received extractor={extractor.name}. "
-                         "Leave it out, or choose another extractor.")
+        raise ValueError(
+            f"metric {name} needs an extractor with logits; received extractor={extractor.name}. "
+            "Leave it out, or choose another extractor."
+        )
     if metric.classifies and not extractor.classifies:
-        raise ValueError(f"metric {name} needs the data set's own classifier; received extractor={extractor.name}. "
-                         "Use --extractor=dataset, or leave it out.")
+        raise ValueError(
+            f"metric {name} needs the data set's own classifier; received extractor={extractor.name}. "
+            "Use --extractor=dataset, or leave it out."
+        )
     if metric.by_class and not _classes_agree(generated, real):
-        raise ValueError(f"metric {name} needs labels of the reference's classes; received classes "
-                         f"{_short(generated.class_names)} against {_short(real.class_names)}. Label the images, or "
-                         "leave it out.")
+        raise ValueError(
+            f"metric {name} needs labels of the reference's classes; received classes "
+            f"{_short(generated.class_names)} against {_short(real.class_names)}. Label the images, or "
+            "leave it out."
+        )
     if "agreement" in metric.generated and (generated.agreement is None or real.agreement is None):
-        raise ValueError(f"metric {name} needs a data set that measures agreement; received data={real.name}. "
-                         "Only the procedural data set does: leave the metric out.")
+        raise ValueError(
+            f"metric {name} needs a data set that measures agreement; received data={real.name}. "
+            "Only the procedural data set does: leave the metric out."
+        )
     if missing := metric.real - real.parts:
-        raise ValueError(f"metric {name} needs the reference's {', '.join(sorted(missing))}; received "
-                         f"reference={real.name}. Give the images themselves, or leave it out.")
+        raise ValueError(
+            f"metric {name} needs the reference's {', '.join(sorted(missing))}; received "
+            f"reference={real.name}. Give the images themselves, or leave it out."
+        )
     needed = max(metric.fewest, metric.fewest_of_class * len(generated.class_names))
     if generated.count < needed:
-        raise ValueError(f"metric {name} needs {needed} images or more; received images={generated.count}. "
-                         "Give that many, or leave it out.")
+        raise ValueError(
+            f"metric {name} needs {needed} images or more; received images={generated.count}. "
+            "Give that many, or leave it out."
+        )
     smaller_side = min(generated.count, generated.count if real.count is None else real.count)
     if metric.full_rank and smaller_side <= extractor.n_features and not allow_few_samples:
-        raise ValueError(f"metric {name} needs more images a side than its {extractor.n_features} features; received "
-                         f"images={generated.count}, reference={real.count}. Give at least {extractor.n_features + 1} "
-                         "of each, or, for debugging only, allow_few_samples=True.")
+        raise ValueError(
+            f"metric {name} needs more images a side than its {extractor.n_features} features; received "
+            f"images={generated.count}, reference={real.count}. Give at least {extractor.n_features + 1} "
+            "of each, or, for debugging only, allow_few_samples=True."
+        )
 
 
 def _short(names: tuple[str, ...]) -> str:

@@ -48,13 +48,24 @@ def exported_samples(folder: str, options: EvaluationOptions) -> tuple[ImageSet,
     _check(options, known, place)
     generate = tf.saved_model.load(str(place)).signatures["generate"]
     facts = GeneratorFacts(
-        step=known["step"], weights=known["weights"], weights_hash=directory_hash(str(place)),
-        statistics=_statistics(known, options.truncation), standing_passes=known["standing_passes"],
-        truncation=options.truncation if cut else None, truncation_mode=known["truncation_mode"])
+        step=known["step"],
+        weights=known["weights"],
+        weights_hash=directory_hash(str(place)),
+        statistics=_statistics(known, options.truncation),
+        standing_passes=known["standing_passes"],
+        truncation=options.truncation if cut else None,
+        truncation_mode=known["truncation_mode"],
+    )
     sampler = ExportedSampler(generate, truncation=options.truncation if cut else 1.0)
-    images = generated_images(lambda: sampler, count=options.n_samples, class_names=tuple(known["class_names"]),
-                              resolution=known["resolution"], seed=options.seed, name=f"saved-model:{place.name}",
-                              identity=repr(facts))
+    images = generated_images(
+        lambda: sampler,
+        count=options.n_samples,
+        class_names=tuple(known["class_names"]),
+        resolution=known["resolution"],
+        seed=options.seed,
+        name=f"saved-model:{place.name}",
+        identity=repr(facts),
+    )
     return images, facts
 
 
@@ -63,28 +74,36 @@ def _newest_version(folder: pathlib.Path) -> pathlib.Path:
         return folder
     versions = [path for path in folder.glob("*/") if path.name.isdigit() and (path / "saved_model.pb").is_file()]
     if not versions:
-        raise ValueError(f"--saved_model must be a folder with saved_model.pb, or with versions of it; received "
-                         f"{folder}. Write one with: python -m sagan_tf.export --run_dir=RUN --out=DIR")
+        raise ValueError(
+            f"--saved_model must be a folder with saved_model.pb, or with versions of it; received "
+            f"{folder}. Write one with: python -m sagan_tf.export --run_dir=RUN --out=DIR"
+        )
     return max(versions, key=lambda path: int(path.name))
 
 
 def _protocol(place: pathlib.Path) -> dict:
     path = place / "assets" / "protocol.json"
     if not path.is_file():
-        raise ValueError(f"an exported generator must have assets/protocol.json beside it; received {place} without. "
-                         "Export it again, or write its images to an .npz and measure these: --images=FILE.npz")
+        raise ValueError(
+            f"an exported generator must have assets/protocol.json beside it; received {place} without. "
+            "Export it again, or write its images to an .npz and measure these: --images=FILE.npz"
+        )
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _check(options: EvaluationOptions, known: dict, place: pathlib.Path) -> None:
     if options.statistics not in (None, known["statistics"]):
-        raise ValueError(f"an export's statistics are baked in; received statistics={options.statistics} for {place}, "
-                         f"which has {known['statistics']} ones. Leave it out, or export again.")
+        raise ValueError(
+            f"an export's statistics are baked in; received statistics={options.statistics} for {place}, "
+            f"which has {known['statistics']} ones. Leave it out, or export again."
+        )
     cut = known["truncation_mode"] is not None
     if cut != (options.truncation is not None):
         remedy = "Add --truncation=T, in (0, 2]." if cut else f"The prior {known['latent']} isn't cut: leave it out."
-        raise ValueError(f"an export is measured at the truncation that is given to it; received "
-                         f"truncation={options.truncation} for {place}. {remedy}")
+        raise ValueError(
+            f"an export is measured at the truncation that is given to it; received "
+            f"truncation={options.truncation} for {place}. {remedy}"
+        )
 
 
 def _statistics(known: dict, threshold: float | None) -> str:

@@ -9,8 +9,15 @@ from sagan_tf.evaluation.features import Extractor, SavedModelExtractor
 from sagan_tf.evaluation.inception import inception, local_inception
 
 
-def choose_extractor(kind: str, *, examples: Examples | None, resolution: int, transform: Transform,
-                     inception_location: str | None = None, progress: bool = True) -> Extractor:
+def choose_extractor(
+    kind: str,
+    *,
+    examples: Examples | None,
+    resolution: int,
+    transform: Transform,
+    inception_location: str | None = None,
+    progress: bool = True,
+) -> Extractor:
     """The extractor of this kind, loaded (or, the data set's classifier, trained once).
 
     "inception": TF-GAN's module, from `inception_location`, `$TFHUB_CACHE_DIR` or TF-Hub. "dataset": a classifier of
@@ -24,8 +31,10 @@ def choose_extractor(kind: str, *, examples: Examples | None, resolution: int, t
     if kind != "dataset":
         return SavedModelExtractor(kind)
     if examples is None:
-        raise ValueError("extractor=dataset must have labeled examples to learn from; received none. "
-                         "Give labels beside the reference images, or choose another extractor.")
+        raise ValueError(
+            "extractor=dataset must have labeled examples to learn from; received none. "
+            "Give labels beside the reference images, or choose another extractor."
+        )
     return dataset_classifier(examples, resolution=resolution, transform=transform, progress=progress)
 
 
@@ -44,8 +53,12 @@ def extractor_traits(kind: str, examples: Examples, *, inception_location: str |
     kind = _resolved(kind, inception_location)
     if kind == "dataset":
         check_classes(examples)
-        return Traits(name=f"dataset-classifier:{examples.name}", n_features=N_FEATURES,
-                      n_logits=len(examples.class_names), classifies=True)
+        return Traits(
+            name=f"dataset-classifier:{examples.name}",
+            n_features=N_FEATURES,
+            n_logits=len(examples.class_names),
+            classifies=True,
+        )
     found = inception(inception_location) if kind == "inception" else SavedModelExtractor(kind)
     return Traits(name=found.name, n_features=found.n_features, n_logits=found.n_logits, classifies=False)
 

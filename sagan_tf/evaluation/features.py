@@ -42,8 +42,10 @@ class SavedModelExtractor:
 
     def __init__(self, directory: str, *, name: str | None = None, image_size: int | None = None):
         if not tf.io.gfile.exists(f"{directory}/saved_model.pb"):
-            raise ValueError(f"a SavedModel's folder must hold saved_model.pb; received directory={directory!r}. "
-                             "Give the folder that saved_model.pb lies in.")
+            raise ValueError(
+                f"a SavedModel's folder must hold saved_model.pb; received directory={directory!r}. "
+                "Give the folder that saved_model.pb lies in."
+            )
         self._model = tf.saved_model.load(directory)
         self._call, input_size = _entry(self._model, directory)
         self._image_size = image_size or input_size
@@ -89,16 +91,22 @@ def _entry(model, directory: str):
     if signature is not None:
         (argument, spec), *others = signature.structured_input_signature[1].items()
         if others:
-            raise ValueError("an extractor's serving_default must take images alone; received "
-                             f"arguments={[argument, *(name for name, _ in others)]}. Export another signature.")
+            raise ValueError(
+                "an extractor's serving_default must take images alone; received "
+                f"arguments={[argument, *(name for name, _ in others)]}. Export another signature."
+            )
         if not set(FEATURE_OUTPUTS) & set(signature.structured_outputs):
-            raise ValueError(f"an extractor must have an output among {FEATURE_OUTPUTS}; received "
-                             f"outputs={sorted(signature.structured_outputs)} of {directory!r}. Rename its outputs.")
+            raise ValueError(
+                f"an extractor must have an output among {FEATURE_OUTPUTS}; received "
+                f"outputs={sorted(signature.structured_outputs)} of {directory!r}. Rename its outputs."
+            )
         side = spec.shape[1] if spec.shape.rank == 4 else None
         return lambda images: signature(**{argument: images}), side
     if not callable(model):
-        raise ValueError("an extractor must have a signature serving_default or be callable; received "
-                         f"directory={directory!r}. Export it with one.")
+        raise ValueError(
+            "an extractor must have a signature serving_default or be callable; received "
+            f"directory={directory!r}. Export it with one."
+        )
     return model, None
 
 
@@ -107,4 +115,4 @@ def _pick(outputs: dict[str, tf.Tensor], names: tuple[str, ...]) -> tf.Tensor | 
 
 
 def _flatten(tensor: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(tensor, [tf.shape(tensor)[0], -1])                 # pool_3 may be (B,1,1,F)
+    return tf.reshape(tensor, [tf.shape(tensor)[0], -1])  # pool_3 may be (B,1,1,F)

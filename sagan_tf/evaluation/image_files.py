@@ -36,8 +36,10 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
         return ImageFolder(path=str(file)).open(side), side
     images, labels = _arrays(file)
     if resolution is None and images.shape[1] != images.shape[2]:
-        raise DataError(f"images must be square, or a resolution be given; received {path} with arr_0 of shape "
-                        f"{images.shape}. Add --resolution=R to crop and resize them.")
+        raise DataError(
+            f"images must be square, or a resolution be given; received {path} with arr_0 of shape "
+            f"{images.shape}. Add --resolution=R to crop and resize them."
+        )
     return _examples(file, images, labels), resolution or images.shape[1]
 
 
@@ -59,14 +61,20 @@ def _arrays(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
             images = arrays["arr_0"]
             labels = arrays["labels"] if "labels" in arrays.files else None
     except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"an .npz of images must hold arr_0; received {file}, which can't be read so: {error}. "
-                        "Write it with numpy.savez(FILE, images).") from error
+        raise DataError(
+            f"an .npz of images must hold arr_0; received {file}, which can't be read so: {error}. "
+            "Write it with numpy.savez(FILE, images)."
+        ) from error
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not images.size:
-        raise DataError(f"arr_0 must be uint8 (N,H,W,3); received {file} with {images.dtype} {images.shape}. "
-                        "Convert the images to 8 bits a channel, channels last.")
+        raise DataError(
+            f"arr_0 must be uint8 (N,H,W,3); received {file} with {images.dtype} {images.shape}. "
+            "Convert the images to 8 bits a channel, channels last."
+        )
     if labels is not None and (labels.shape != images.shape[:1] or labels.min() < 0):
-        raise DataError(f"labels must be (N,) from 0 on, one an image; received {file} with labels {labels.shape} "
-                        f"and {len(images)} images. Leave them out or correct them.")
+        raise DataError(
+            f"labels must be (N,) from 0 on, one an image; received {file} with labels {labels.shape} "
+            f"and {len(images)} images. Leave them out or correct them."
+        )
     return images, labels
 
 
@@ -77,14 +85,21 @@ def _examples(file: pathlib.Path, images: np.ndarray, labels: np.ndarray | None)
     digest.update(classes.tobytes())
 
     def read(index):
-        image, label = tf.numpy_function(lambda i: (images[i], classes[i]), [index], (tf.uint8, tf.int32),
-                                         stateful=False)
+        image, label = tf.numpy_function(
+            lambda i: (images[i], classes[i]), [index], (tf.uint8, tf.int32), stateful=False
+        )
         return tf.ensure_shape(image, images.shape[1:]), tf.ensure_shape(label, ())
 
     stream, ordered = random_access(len(images), read)
-    return Examples(name=f"npz:{file.name}", class_names=names, n_examples=len(images),
-                    fingerprint=f"npz {digest.hexdigest()[:24]} {images.shape}", stream=stream, ordered=ordered,
-                    costly=False)
+    return Examples(
+        name=f"npz:{file.name}",
+        class_names=names,
+        n_examples=len(images),
+        fingerprint=f"npz {digest.hexdigest()[:24]} {images.shape}",
+        stream=stream,
+        ordered=ordered,
+        costly=False,
+    )
 
 
 def _side_of_first(folder: pathlib.Path) -> int:
@@ -96,6 +111,8 @@ def _side_of_first(folder: pathlib.Path) -> int:
     except OSError as error:
         raise DataError(f"an image must be readable; received {path}: {error}. Replace it or take it away.") from error
     if width != height:
-        raise DataError(f"images must be square, or a resolution be given; received {path} of {width} x {height} "
-                        "pixels. Add --resolution=R to crop and resize them.")
+        raise DataError(
+            f"images must be square, or a resolution be given; received {path} of {width} x {height} "
+            "pixels. Add --resolution=R to crop and resize them."
+        )
     return width

@@ -46,9 +46,17 @@ class Samples(Protocol):
     def batches(self, labels: np.ndarray, *, seed: int, start: int) -> Iterator[np.ndarray]: ...
 
 
-def generated_images(make_sampler: Callable[[], Samples], *, count: int, class_names: tuple[str, ...], resolution: int,
-                     seed: int, name: str = "samples", identity: str | None = None,
-                     agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None) -> ImageSet:
+def generated_images(
+    make_sampler: Callable[[], Samples],
+    *,
+    count: int,
+    class_names: tuple[str, ...],
+    resolution: int,
+    seed: int,
+    name: str = "samples",
+    identity: str | None = None,
+    agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+) -> ImageSet:
     """`count` samples with the classes in turn (uniform to within one image), as they would be stored: in uint8.
 
     SAGAN's released evaluation feeds the generator's floats unquantized; most later tools, and this one, round to
@@ -64,8 +72,15 @@ def generated_images(make_sampler: Callable[[], Samples], *, count: int, class_n
             start += len(images)
 
     fingerprint = None if identity is None else f"{identity} seed {seed} resolution {resolution}"
-    return ImageSet(name=name, fingerprint=fingerprint, count=count, resolution=resolution, class_names=class_names,
-                    batches=batches, agreement=agreement)
+    return ImageSet(
+        name=name,
+        fingerprint=fingerprint,
+        count=count,
+        resolution=resolution,
+        class_names=class_names,
+        batches=batches,
+        agreement=agreement,
+    )
 
 
 def example_images(examples: Examples, *, resolution: int, transform: Transform, batch_size: int) -> ImageSet:
@@ -78,6 +93,12 @@ def example_images(examples: Examples, *, resolution: int, transform: Transform,
             yield images[rest:], labels[rest:]
             rest = 0
 
-    return ImageSet(name=examples.name, fingerprint=f"{examples.fingerprint} {transform!r} {resolution}",
-                    count=examples.n_examples, resolution=resolution, class_names=examples.class_names,
-                    batches=batches, agreement=examples.agreement)
+    return ImageSet(
+        name=examples.name,
+        fingerprint=f"{examples.fingerprint} {transform!r} {resolution}",
+        count=examples.n_examples,
+        resolution=resolution,
+        class_names=examples.class_names,
+        batches=batches,
+        agreement=examples.agreement,
+    )

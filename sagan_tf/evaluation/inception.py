@@ -15,7 +15,7 @@ import tensorflow as tf
 from sagan_tf.evaluation.features import SavedModelExtractor
 
 HANDLE = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
-FOLDER = hashlib.sha1(HANDLE.encode()).hexdigest()                       # as TF-Hub names its cache folders
+FOLDER = hashlib.sha1(HANDLE.encode()).hexdigest()  # as TF-Hub names its cache folders
 IMAGE_SIZE = 299
 TIMEOUT_SECONDS = 30
 
@@ -31,8 +31,9 @@ def inception(location: str | None = None) -> SavedModelExtractor:
     """
     directory = location or local_inception() or _download()
     if not tf.io.gfile.exists(f"{directory}/saved_model.pb"):
-        raise InceptionMissingError(f"Inception's folder must hold saved_model.pb; received location={directory!r}. "
-                                    f"{_remedy()}")
+        raise InceptionMissingError(
+            f"Inception's folder must hold saved_model.pb; received location={directory!r}. {_remedy()}"
+        )
     return _load(directory)
 
 
@@ -51,24 +52,29 @@ def _load(directory: str) -> SavedModelExtractor:
 
 def _remedy() -> str:
     root = os.environ.get("TFHUB_CACHE_DIR") or "/path/to/tfhub_cache"
-    return (f"Copy the unpacked module {HANDLE} (saved_model.pb and variables/) from a machine with network to "
-            f"{root}/{FOLDER} and set TFHUB_CACHE_DIR={root}.")
+    return (
+        f"Copy the unpacked module {HANDLE} (saved_model.pb and variables/) from a machine with network to "
+        f"{root}/{FOLDER} and set TFHUB_CACHE_DIR={root}."
+    )
 
 
 def _download() -> str:
     root = os.environ.get("TFHUB_CACHE_DIR")
     lock = pathlib.Path(root, f"{FOLDER}.lock") if root else None
-    if lock and lock.exists():                                           # TF-Hub would wait for its owner for ever
-        raise InceptionMissingError(f"Inception's download must not be locked; received lock={str(lock)!r}. "
-                                    f"If no download is under way, remove it. {_remedy()}")
+    if lock and lock.exists():  # TF-Hub would wait for its owner for ever
+        raise InceptionMissingError(
+            f"Inception's download must not be locked; received lock={str(lock)!r}. "
+            f"If no download is under way, remove it. {_remedy()}"
+        )
     import tensorflow_hub
 
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT_SECONDS)                            # TF-Hub itself has none
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)  # TF-Hub itself has none
     try:
         return tensorflow_hub.resolve(HANDLE)
-    except Exception as error:                                           # it raises many kinds, RuntimeError among them
-        raise InceptionMissingError("Inception must be on this machine or on the network; received "
-                                    f"error={str(error)[:200]!r}. {_remedy()}") from error
+    except Exception as error:  # it raises many kinds, RuntimeError among them
+        raise InceptionMissingError(
+            f"Inception must be on this machine or on the network; received error={str(error)[:200]!r}. {_remedy()}"
+        ) from error
     finally:
         socket.setdefaulttimeout(before)

@@ -8,16 +8,18 @@ from tqdm import tqdm
 from sagan_tf.evaluation.image_sets import ImageSet
 
 
-def share_called_real(discriminate: Callable[[np.ndarray, np.ndarray], np.ndarray], images: ImageSet, *,
-                      progress: bool = True) -> float:
+def share_called_real(
+    discriminate: Callable[[np.ndarray, np.ndarray], np.ndarray], images: ImageSet, *, progress: bool = True
+) -> float:
     """The share, in [0,1], of real images with a logit above 0.
 
     BigGAN's discriminator called over 98% of its training images real and 50-55% of the validation images: it had
     memorized the former. `discriminate(images (B,R,R,3) in [-1,1], labels (B,)) -> logits (B,)`, in inference mode.
     """
     called_real = 0
-    with tqdm(total=images.count, desc=images.name, unit="image", unit_scale=True,
-              disable=None if progress else True) as bar:
+    with tqdm(
+        total=images.count, desc=images.name, unit="image", unit_scale=True, disable=None if progress else True
+    ) as bar:
         for batch, labels in images.batches(0):
             called_real += int((discriminate(batch, labels) > 0).sum())
             bar.update(len(batch))

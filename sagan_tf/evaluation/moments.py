@@ -27,9 +27,11 @@ class Moments:
 
     def __post_init__(self):
         if self.mean.ndim != 1 or self.covariance.shape != (self.mean.size, self.mean.size):
-            raise ValueError("Moments must be a mean (F,) and a covariance (F,F); received "
-                             f"mean={self.mean.shape}, covariance={self.covariance.shape}. "
-                             "Check the file's mu and sigma.")
+            raise ValueError(
+                "Moments must be a mean (F,) and a covariance (F,F); received "
+                f"mean={self.mean.shape}, covariance={self.covariance.shape}. "
+                "Check the file's mu and sigma."
+            )
 
 
 class StreamingMoments:
@@ -50,8 +52,10 @@ class StreamingMoments:
         """Takes features (B,F) in."""
         features = np.asarray(features)
         if features.ndim != 2 or features.shape[1] != self.n_features:
-            raise ValueError(f"features must be (B, {self.n_features}); received shape={features.shape}. "
-                             "Use one extractor for all images.")
+            raise ValueError(
+                f"features must be (B, {self.n_features}); received shape={features.shape}. "
+                "Use one extractor for all images."
+            )
         while len(features):
             part, features = np.split(features, [BLOCK - self._n_waiting])
             self._waiting[self._n_waiting : self._n_waiting + len(part)] = part
@@ -75,8 +79,12 @@ class StreamingMoments:
 
     def state(self) -> dict[str, np.ndarray]:
         """All it holds, as arrays; `StreamingMoments.from_state` goes on from there bit for bit."""
-        return {"count": np.int64(self.count), "mean": self._mean, "scatter": self._scatter,
-                "waiting": self._waiting[: self._n_waiting]}
+        return {
+            "count": np.int64(self.count),
+            "mean": self._mean,
+            "scatter": self._scatter,
+            "waiting": self._waiting[: self._n_waiting],
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, np.ndarray]) -> "StreamingMoments":
@@ -113,16 +121,24 @@ def moments_of(features: np.ndarray) -> Moments:
 def write_moments(path: pathlib.Path, moments: Moments, *, protocol: dict) -> None:
     """Writes `mu`, `sigma` (the exchange format of the FID tools), `count` and `protocol` (JSON text) to an .npz."""
     known = {} if moments.count is None else {"count": np.int64(moments.count)}
-    write_arrays(path, {"mu": moments.mean, "sigma": moments.covariance, **known,
-                        "protocol": np.str_(json.dumps(protocol, sort_keys=True))})
+    write_arrays(
+        path,
+        {
+            "mu": moments.mean,
+            "sigma": moments.covariance,
+            **known,
+            "protocol": np.str_(json.dumps(protocol, sort_keys=True)),
+        },
+    )
 
 
 def moments_from_arrays(arrays: dict[str, np.ndarray]) -> tuple[Moments, dict]:
     """The moments and their protocol from `mu`, `sigma` and, where this code wrote them, `count`, `protocol`."""
     count = int(arrays["count"]) if "count" in arrays else None
     protocol = json.loads(str(arrays["protocol"])) if "protocol" in arrays else {}
-    moments = Moments(count=count, mean=np.asarray(arrays["mu"], np.float64),
-                      covariance=np.asarray(arrays["sigma"], np.float64))
+    moments = Moments(
+        count=count, mean=np.asarray(arrays["mu"], np.float64), covariance=np.asarray(arrays["sigma"], np.float64)
+    )
     return moments, protocol
 
 

@@ -42,23 +42,31 @@ class EvaluationOptions:
         for name in ("n_samples", "batch_size", "standing_passes"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
-                raise ValueError(f"EvaluationOptions.{name} must be an integer of at least 1; "
-                                 f"received {name}={value!r}. Give a positive count.")
+                raise ValueError(
+                    f"EvaluationOptions.{name} must be an integer of at least 1; "
+                    f"received {name}={value!r}. Give a positive count."
+                )
         if self.statistics not in (None, *get_args(Statistics)):
-            raise ValueError(f"EvaluationOptions.statistics must be one of {', '.join(get_args(Statistics))}; "
-                             f"received statistics={self.statistics!r}. Leave it out for the run's own.")
+            raise ValueError(
+                f"EvaluationOptions.statistics must be one of {', '.join(get_args(Statistics))}; "
+                f"received statistics={self.statistics!r}. Leave it out for the run's own."
+            )
         self._check_metrics()
         Truncation(threshold=1.0 if self.truncation is None else self.truncation, mode=self.truncation_mode)
 
     def _check_metrics(self) -> None:
         if isinstance(self.metrics, str):
-            raise ValueError(f"EvaluationOptions.metrics must be a tuple of names; received metrics={self.metrics!r}. "
-                             f"Write ({self.metrics!r},).")
+            raise ValueError(
+                f"EvaluationOptions.metrics must be a tuple of names; received metrics={self.metrics!r}. "
+                f"Write ({self.metrics!r},)."
+            )
         for name in self.metrics or ():
             if name not in METRICS:
                 near = difflib.get_close_matches(name, METRICS, n=1) or list(METRICS)
-                raise ValueError(f"EvaluationOptions.metrics must be among {', '.join(METRICS)}; "
-                                 f"received metric={name!r}. Did you mean {near[0]!r}?")
+                raise ValueError(
+                    f"EvaluationOptions.metrics must be among {', '.join(METRICS)}; "
+                    f"received metric={name!r}. Did you mean {near[0]!r}?"
+                )
 
     @property
     def cut(self) -> Truncation | None:

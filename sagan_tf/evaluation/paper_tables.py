@@ -39,16 +39,28 @@ _INCEPTION_50K = {"extractor": "inception-2015-12-05", "n_generated": 50_000}
 _IMAGENET_128 = {**_INCEPTION_50K, "resolution": 128, "truncation": None}
 _FID, _IS, _IS_ONE_SPLIT = Column(metric="fid"), Column(metric="is"), Column(metric="is_one_split")
 
-_FIGURE_6 = (("goldfish", "n01443537"), ("indigo bunting", "n01537544"), ("redshank", "n02028035"),
-             ("saint bernard", "n02109525"), ("tiger cat", "n02123159"), ("stone wall", "n04326547"),
-             ("geyser", "n09288635"), ("valley", "n09468604"), ("coral fungus", "n12985857"))
-_FOUR_POINTS = tuple(Column(metric=f"{point}_{metric}")
-                     for point in ("no_truncation", "best_fid", "validation_is", "best_is") for metric in ("fid", "is"))
+_FIGURE_6 = (
+    ("goldfish", "n01443537"),
+    ("indigo bunting", "n01537544"),
+    ("redshank", "n02028035"),
+    ("saint bernard", "n02109525"),
+    ("tiger cat", "n02123159"),
+    ("stone wall", "n04326547"),
+    ("geyser", "n09288635"),
+    ("valley", "n09468604"),
+    ("coral fungus", "n12985857"),
+)
+_FOUR_POINTS = tuple(
+    Column(metric=f"{point}_{metric}")
+    for point in ("no_truncation", "best_fid", "validation_is", "best_is")
+    for metric in ("fid", "is")
+)
 
 PAPER_TABLES: dict[str, PaperTable] = {
     "sagan_table1": PaperTable(
         title="Zhang et al. 2019, Table 1: attention or a residual block at feature maps of a size; 1M steps",
-        columns=(_FID, _IS_ONE_SPLIT), protocol={**_IMAGENET_128, "step": 1_000_000},
+        columns=(_FID, _IS_ONE_SPLIT),
+        protocol={**_IMAGENET_128, "step": 1_000_000},
         rows={
             "no_attention": (22.96, 42.87),
             "sagan_feat_8": (22.98, 43.15),
@@ -63,7 +75,8 @@ PAPER_TABLES: dict[str, PaperTable] = {
     ),
     "sagan_table2": PaperTable(
         title="Zhang et al. 2019, Table 2: class-conditional models on ImageNet 128x128",
-        columns=(_IS_ONE_SPLIT, Column(metric="intra_fid"), _FID), protocol=_IMAGENET_128,
+        columns=(_IS_ONE_SPLIT, Column(metric="intra_fid"), _FID),
+        protocol=_IMAGENET_128,
         rows={
             "acgan_128": (28.5, 260.0, None),
             "sngan_projection_128": (36.8, 92.4, 27.62),
@@ -91,7 +104,9 @@ PAPER_TABLES: dict[str, PaperTable] = {
     ),
     "biggan_table1": PaperTable(
         title="Brock et al. 2018, Table 1: batch size, width and components on ImageNet 128x128",
-        columns=(_FID, _IS), protocol=_IMAGENET_128, unconfirmed=True,
+        columns=(_FID, _IS),
+        protocol=_IMAGENET_128,
+        unconfirmed=True,
         rows={
             "row_1": (18.65, 52.52),
             "row_2": (15.30, 58.77),
@@ -106,8 +121,10 @@ PAPER_TABLES: dict[str, PaperTable] = {
     ),
     "biggan_table2": PaperTable(
         title="Brock et al. 2018, Table 2: without truncation, at the best FID, at the IS of real validation images, "
-              "at the best IS (by evaluate --truncation_curve)",
-        columns=_FOUR_POINTS, protocol={**_INCEPTION_50K, "statistics": "standing"}, unconfirmed=True,
+        "at the best IS (by evaluate --truncation_curve)",
+        columns=_FOUR_POINTS,
+        protocol={**_INCEPTION_50K, "statistics": "standing"},
+        unconfirmed=True,
         may_differ=("resolution", "reference", "reference_fingerprint", "n_real"),
         rows={
             "biggan_128": (8.7, 98.8, 7.7, 126.5, 9.6, 166.3, 25.0, 206.0),

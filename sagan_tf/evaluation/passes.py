@@ -38,8 +38,10 @@ class Passes:
         padding = [(0, self.size - len(images)), (0, 0), (0, 0), (0, 0)]
         features, logits = self._run(tf.constant(np.pad(images, padding), tf.float32))
         if len(features) != self.size:
-            raise ValueError(f"a pass must come back whole; received images={len(features)} of {self.size}. Evaluate "
-                             "on the devices of one process: --strategy=mirrored.")
+            raise ValueError(
+                f"a pass must come back whole; received images={len(features)} of {self.size}. Evaluate "
+                "on the devices of one process: --strategy=mirrored."
+            )
         return features.numpy()[: len(images)], logits.numpy()[: len(images)]
 
 

@@ -42,7 +42,8 @@ class EvaluationResult:
     def record(self) -> dict:
         """The metrics' names as keys, beside `protocol`; what isn't finite becomes None, since JSON has no NaN."""
         return {name: value if np.all(np.isfinite(value)) else None for name, value in self.metrics.items()} | {
-            "protocol": self.protocol}
+            "protocol": self.protocol
+        }
 
     def append_to(self, path: pathlib.Path) -> None:
         """Appends the record as one line of JSON, on disk when this returns."""
@@ -84,22 +85,36 @@ class EvaluationResult:
         return {name: value for name, value in self.metrics.items() if not isinstance(value, list)}
 
 
-def describe_protocol(generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor, *, seed: int,
-                      facts: GeneratorFacts) -> dict:
+def describe_protocol(
+    generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor, *, seed: int, facts: GeneratorFacts
+) -> dict:
     """The protocol of numbers that compare `generated` with `real` by this extractor, ready for JSON."""
     return {
-        "extractor": extractor.name, "extractor_hash": extractor.hash, "extractor_note": extractor.note,
-        "resize": extractor.resize, "resolution": generated.resolution, "encoding": "uint8, rounded",
-        "images": generated.name, "n_generated": generated.count,
-        "reference": real.name, "reference_fingerprint": real.fingerprint, "n_real": real.count,
-        "seed": seed, **dataclasses.asdict(facts), "versions": versions(),
+        "extractor": extractor.name,
+        "extractor_hash": extractor.hash,
+        "extractor_note": extractor.note,
+        "resize": extractor.resize,
+        "resolution": generated.resolution,
+        "encoding": "uint8, rounded",
+        "images": generated.name,
+        "n_generated": generated.count,
+        "reference": real.name,
+        "reference_fingerprint": real.fingerprint,
+        "n_real": real.count,
+        "seed": seed,
+        **dataclasses.asdict(facts),
+        "versions": versions(),
     }
 
 
 def versions() -> dict[str, str]:
     """The versions a number may depend on; the flavor of Keras is told by where its layers are defined."""
-    return {"sagan_tf": _own_version(), "tensorflow": tf.__version__, "numpy": np.__version__,
-            "keras": tf.keras.layers.Layer.__module__.split(".")[0]}
+    return {
+        "sagan_tf": _own_version(),
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "keras": tf.keras.layers.Layer.__module__.split(".")[0],
+    }
 
 
 def _own_version() -> str:

@@ -43,14 +43,17 @@ class KnownMoments:
         made_by = self.protocol.get("extractor_hash", extractor.hash)
         if made_by != extractor.hash or self.moments.mean.size != extractor.n_features:
             maker = self.protocol.get("extractor", "unknown")
-            raise ValueError(f"{self.name} must hold moments by the extractor {extractor.name} ({extractor.hash}), "
-                             f"{extractor.n_features} wide; received extractor={maker} ({made_by}), "
-                             f"width={self.moments.mean.size}. Measure both sides by one extractor.")
+            raise ValueError(
+                f"{self.name} must hold moments by the extractor {extractor.name} ({extractor.hash}), "
+                f"{extractor.n_features} wide; received extractor={maker} ({made_by}), "
+                f"width={self.moments.mean.size}. Measure both sides by one extractor."
+            )
         return Collected(moments=self.moments)
 
 
-def real_side(images: ImageSet | KnownMoments, passes: Passes, needs: frozenset[Part], *,
-              progress: bool = True) -> Collected:
+def real_side(
+    images: ImageSet | KnownMoments, passes: Passes, needs: frozenset[Part], *, progress: bool = True
+) -> Collected:
     """The needed parts of the real side: from the cache where all lie there, else computed in one pass and cached.
 
     The key is over the data's fingerprint, transform, resolution, count, and the extractor's name, hash and resize.
@@ -74,9 +77,16 @@ def real_side(images: ImageSet | KnownMoments, passes: Passes, needs: frozenset[
 
 
 def _protocol(images: ImageSet, extractor: Extractor) -> dict[str, str | int]:
-    return {"images": images.name, "fingerprint": images.fingerprint, "count": images.count,
-            "resolution": images.resolution, "extractor": extractor.name, "extractor_hash": extractor.hash,
-            "resize": extractor.resize, "version": VERSION}
+    return {
+        "images": images.name,
+        "fingerprint": images.fingerprint,
+        "count": images.count,
+        "resolution": images.resolution,
+        "extractor": extractor.name,
+        "extractor_hash": extractor.hash,
+        "resize": extractor.resize,
+        "version": VERSION,
+    }
 
 
 def _path(images: ImageSet, extractor: Extractor, part: Part):

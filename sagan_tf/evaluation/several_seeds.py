@@ -17,8 +17,10 @@ def over_seeds(results: Sequence[EvaluationResult]) -> EvaluationResult:
     protocols = [{**result.protocol, "seed": None} for result in results]
     differing = sorted(key for key in protocols[0] if any(other[key] != protocols[0][key] for other in protocols))
     if differing:
-        raise ValueError(f"results of several seeds must share their protocol; received differences in "
-                         f"{', '.join(differing)}. Measure them alike.")
+        raise ValueError(
+            f"results of several seeds must share their protocol; received differences in "
+            f"{', '.join(differing)}. Measure them alike."
+        )
     metrics: dict[str, float | list[float]] = {}
     for name in results[0].metrics:
         values = np.array([result.metrics[name] for result in results])

@@ -10,8 +10,20 @@ import numpy as np
 from sagan_tf.evaluation.paper_tables import PAPER_TABLES, Column, PaperTable
 
 # Numbers that differ in one of these compare nothing, and never stand in one table.
-SAME_IN_A_TABLE = ("extractor", "extractor_hash", "resize", "resolution", "encoding", "n_generated", "reference",
-                   "reference_fingerprint", "n_real", "statistics", "standing_passes", "truncation_mode")
+SAME_IN_A_TABLE = (
+    "extractor",
+    "extractor_hash",
+    "resize",
+    "resolution",
+    "encoding",
+    "n_generated",
+    "reference",
+    "reference_fingerprint",
+    "n_real",
+    "statistics",
+    "standing_passes",
+    "truncation_mode",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,37 +48,49 @@ def paper_table(name: str, run_dirs: Sequence[str]) -> str:
     Raises ValueError for an unknown table or row, or for runs that were measured by different protocols.
     """
     if name not in PAPER_TABLES:
-        raise ValueError(f"--table must be runs or one of {', '.join(PAPER_TABLES)}; received --table={name}. "
-                         "Name one of these.")
+        raise ValueError(
+            f"--table must be runs or one of {', '.join(PAPER_TABLES)}; received --table={name}. Name one of these."
+        )
     runs = _runs_by_row(run_dirs)
     if unknown := sorted(set(runs) - set(PAPER_TABLES[name].rows)):
-        raise ValueError(f"rows of {name} are {', '.join(PAPER_TABLES[name].rows)}; received row={unknown[0]}. "
-                         "Say which row a run belongs to: --run_dirs=ROW=FOLDER.")
+        raise ValueError(
+            f"rows of {name} are {', '.join(PAPER_TABLES[name].rows)}; received row={unknown[0]}. "
+            "Say which row a run belongs to: --run_dirs=ROW=FOLDER."
+        )
     return lay_out(PAPER_TABLES[name], runs)
 
 
-def runs_table(run_dirs: Sequence[str], metrics: Sequence[str], *, step: int | None = None,
-               truncation: float | None = None) -> str:
+def runs_table(
+    run_dirs: Sequence[str], metrics: Sequence[str], *, step: int | None = None, truncation: float | None = None
+) -> str:
     """The runs' own numbers, a row a name, without a paper: several runs of a name give mean and deviation.
 
     step: None takes each run's last result. truncation: the threshold that the samples were cut at.
     """
     runs = _runs_by_row(run_dirs)
     columns = tuple(Column(metric=metric, step=step) for metric in metrics)
-    return lay_out(PaperTable(title="Measured", columns=columns, protocol={},
-                              rows={row: (None,) * len(columns) for row in runs}), runs, truncation=truncation)
+    return lay_out(
+        PaperTable(title="Measured", columns=columns, protocol={}, rows={row: (None,) * len(columns) for row in runs}),
+        runs,
+        truncation=truncation,
+    )
 
 
 def lay_out(table: PaperTable, runs: dict[str, list[EvaluatedRun]], *, truncation: float | None = None) -> str:
     """The table as Markdown, of results at one truncation, or of whole curves where its columns are theirs."""
-    found = {(row, column): _latest(runs.get(row, []), column, truncation)
-             for row in table.rows for column in table.columns}
+    found = {
+        (row, column): _latest(runs.get(row, []), column, truncation) for row in table.rows for column in table.columns
+    }
     used = [record for found_here in found.values() for record, _ in found_here]
     _refuse_mixed(table, [record["protocol"] for record in used])
     has_paper = any(value is not None for values in table.rows.values() for value in values)
     heading = _line(["", *(_heading(column, has_paper) for column in table.columns), "steps"])
-    lines = [f"{table.title}{' (published values, unconfirmed)' if table.unconfirmed else ''}", "",
-             heading, "|" + "---|" * (len(table.columns) + 2)]
+    lines = [
+        f"{table.title}{' (published values, unconfirmed)' if table.unconfirmed else ''}",
+        "",
+        heading,
+        "|" + "---|" * (len(table.columns) + 2),
+    ]
     for row, values in table.rows.items():
         cells = [_cell(table, paper, found[row, column]) for column, paper in zip(table.columns, values, strict=True)]
         of_row = [record["protocol"] for column in table.columns for record, _ in found[row, column]]
@@ -92,11 +116,14 @@ def _runs_by_row(run_dirs: Sequence[str]) -> dict[str, list[EvaluatedRun]]:
         row, _, folder = text.rpartition("=")
         path, facts = Path(folder) / "metrics.jsonl", Path(folder) / "run.json"
         if not path.is_file():
-            raise ValueError(f"--run_dirs must name runs that were evaluated; received {folder}, without "
-                             f"metrics.jsonl. Evaluate it first: python -m sagan_tf.evaluate --run_dir={folder}")
+            raise ValueError(
+                f"--run_dirs must name runs that were evaluated; received {folder}, without "
+                f"metrics.jsonl. Evaluate it first: python -m sagan_tf.evaluate --run_dir={folder}"
+            )
         names = json.loads(facts.read_text(encoding="utf-8"))["data"]["class_names"] if facts.is_file() else ()
         runs.setdefault(row or Path(folder).name, []).append(
-            EvaluatedRun(records=read_records(path), class_names=tuple(names)))
+            EvaluatedRun(records=read_records(path), class_names=tuple(names))
+        )
     return runs
 
 
@@ -104,23 +131,30 @@ def _latest(runs: Iterable[EvaluatedRun], column: Column, truncation: float | No
     """Each run's last record that has this column's value, and the value."""
     latest = []
     for run in runs:
-        fitting = [(record, value) for record in run.records if (value := run.value(record, column)) is not None
-                   and column.step in (None, record["protocol"]["step"]) and _is_cut_at(record, truncation)]
+        fitting = [
+            (record, value)
+            for record in run.records
+            if (value := run.value(record, column)) is not None
+            and column.step in (None, record["protocol"]["step"])
+            and _is_cut_at(record, truncation)
+        ]
         latest += fitting[-1:]
     return latest
 
 
 def _is_cut_at(record: dict, truncation: float | None) -> bool:
     cut = record["protocol"].get("truncation")
-    return isinstance(cut, list) or cut == truncation                    # a list's numbers are of a whole curve
+    return isinstance(cut, list) or cut == truncation  # a list's numbers are of a whole curve
 
 
 def _refuse_mixed(table: PaperTable, protocols: Sequence[dict]) -> None:
     for other in protocols[1:]:
         for key in SAME_IN_A_TABLE:
             if other.get(key) != protocols[0].get(key) and key not in table.may_differ:
-                raise ValueError(f"numbers in one table must share their protocol; received {key}="
-                                 f"{protocols[0].get(key)!r} and {other.get(key)!r}. Evaluate these runs alike.")
+                raise ValueError(
+                    f"numbers in one table must share their protocol; received {key}="
+                    f"{protocols[0].get(key)!r} and {other.get(key)!r}. Evaluate these runs alike."
+                )
 
 
 def _heading(column: Column, has_paper: bool) -> str:
@@ -144,12 +178,15 @@ def _notes(table: PaperTable, used: Sequence[dict]) -> list[str]:
     if not used:
         return ["Nothing was measured yet."]
     protocol = used[0]["protocol"]
-    notes = [f"Measured with {protocol['extractor']} ({protocol['extractor_hash']}), {protocol['n_generated']:,} "
-             f"images against {protocol['reference']}. ± is the deviation over runs."]
+    notes = [
+        f"Measured with {protocol['extractor']} ({protocol['extractor_hash']}), {protocol['n_generated']:,} "
+        f"images against {protocol['reference']}. ± is the deviation over runs."
+    ]
     for key in dict.fromkeys(key for record in used for key in _differences(table, record)):
         ours = sorted({record["protocol"].get(key) for record in used} - {table.protocol[key]}, key=str)
-        notes.append(f"† NOT THE PAPER'S PROTOCOL: {key} is {', '.join(map(str, ours))}, in the paper "
-                     f"{table.protocol[key]}.")
+        notes.append(
+            f"† NOT THE PAPER'S PROTOCOL: {key} is {', '.join(map(str, ours))}, in the paper {table.protocol[key]}."
+        )
     return notes
 
 

@@ -19,8 +19,10 @@ import tensorflow as tf
 def _eval():
     spec = importlib.util.find_spec("tensorflow_gan")
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError("TF-GAN's metrics need the package tensorflow-gan; it is not installed. "
-                          "Run: pip install 'tensorflow-gan>=2.1,<3' tensorflow-probability tf-keras")
+        raise ImportError(
+            "TF-GAN's metrics need the package tensorflow-gan; it is not installed. "
+            "Run: pip install 'tensorflow-gan>=2.1,<3' tensorflow-probability tf-keras"
+        )
     root = pathlib.Path(next(iter(spec.submodule_search_locations)))
     for name, path in (("tensorflow_gan", root), ("tensorflow_gan.python", root / "python")):
         parent = types.ModuleType(name)

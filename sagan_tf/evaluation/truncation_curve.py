@@ -48,8 +48,9 @@ def _at_score(points: Sequence[CurvePoint], score: float) -> CurvePoint | None:
         if 0 <= share <= 1:
             known = None not in (left.truncation, right.truncation)
             threshold = left.truncation + share * (right.truncation - left.truncation) if known else right.truncation
-            return CurvePoint(truncation=threshold, fid=left.fid + share * (right.fid - left.fid),
-                              inception_score=score)
+            return CurvePoint(
+                truncation=threshold, fid=left.fid + share * (right.fid - left.fid), inception_score=score
+            )
     return None
 
 
@@ -69,6 +70,12 @@ def csv_text(points: Sequence[CurvePoint]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["truncation", "fid", "is", "fid_std", "is_std"])
     for p in points:
-        writer.writerow(["none" if p.truncation is None else p.truncation, p.fid, p.inception_score,
-                         *("" if value is None else value for value in (p.fid_std, p.inception_score_std))])
+        writer.writerow(
+            [
+                "none" if p.truncation is None else p.truncation,
+                p.fid,
+                p.inception_score,
+                *("" if value is None else value for value in (p.fid_std, p.inception_score_std)),
+            ]
+        )
     return text.getvalue()

@@ -22,8 +22,9 @@ class Looked:
     caption: str
 
 
-def attention_figure(looked: Sequence[Looked], *, title: str, points: Sequence[tuple[int, int]] | None = None,
-                     count: int = 4):
+def attention_figure(
+    looked: Sequence[Looked], *, title: str, points: Sequence[tuple[int, int]] | None = None, count: int = 4
+):
     """A row an image: the image with its query points, then each point's map over the image.
 
     points: pixels (x, y), the same in every image; None: `count` an image, chosen by `spread_points`. The contour holds
@@ -36,8 +37,17 @@ def attention_figure(looked: Sequence[Looked], *, title: str, points: Sequence[t
     if not 1 <= count <= len(canvas.COLORS):
         raise ValueError(f"the query points must be 1 to {len(canvas.COLORS)} an image; received {count}.")
     height = 1.6 * len(looked) + 0.55
-    made, axes = canvas.figure(len(looked), count + 1, size=(1.45 * (count + 1), height), wspace=0.05, hspace=0.17,
-                               left=0.06, right=0.99, bottom=0.2 / height, top=1 - 0.55 / height)
+    made, axes = canvas.figure(
+        len(looked),
+        count + 1,
+        size=(1.45 * (count + 1), height),
+        wspace=0.05,
+        hspace=0.17,
+        left=0.06,
+        right=0.99,
+        bottom=0.2 / height,
+        top=1 - 0.55 / height,
+    )
     for row, item in zip(axes, looked, strict=True):
         _draw_row(row, item, points, count)
     made.suptitle(title, y=1 - 0.06 / height, va="top", fontsize=10)

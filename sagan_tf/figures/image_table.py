@@ -59,8 +59,9 @@ class ImageTable:
 
     def frame(self, column: int) -> Image.Image:
         """One column, laid side by side under the rows' names: a frame of an animation."""
-        one = dataclasses.replace(self, images=self.images[None, :, column], rows=(), captions=(),
-                                  heads=[(name, 1) for name in self.rows])
+        one = dataclasses.replace(
+            self, images=self.images[None, :, column], rows=(), captions=(), heads=[(name, 1) for name in self.rows]
+        )
         return one.draw()
 
     @property
@@ -84,7 +85,13 @@ def save_animation(frames: Sequence[Image.Image], path: Path, *, seconds: float 
     there_and_back = [*frames, *frames[-2:0:-1]]
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
-    there_and_back[0].save(temporary, format=kind, save_all=True, append_images=there_and_back[1:], loop=0,
-                           duration=max(20, round(1000 * seconds / len(there_and_back))))
+    there_and_back[0].save(
+        temporary,
+        format=kind,
+        save_all=True,
+        append_images=there_and_back[1:],
+        loop=0,
+        duration=max(20, round(1000 * seconds / len(there_and_back))),
+    )
     temporary.replace(path)
     return path

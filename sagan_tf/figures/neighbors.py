@@ -23,8 +23,9 @@ def pixels(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1) / np.sqrt(images[0].size)
 
 
-def nearest(queries: np.ndarray, batches: Iterable[tuple[np.ndarray, np.ndarray]], count: int,
-            spaces: dict[str, Space]) -> dict[str, Neighbors]:
+def nearest(
+    queries: np.ndarray, batches: Iterable[tuple[np.ndarray, np.ndarray]], count: int, spaces: dict[str, Space]
+) -> dict[str, Neighbors]:
     """The `count` nearest images to each query in every space, by Euclidean distance, in one pass over the images.
 
     queries: images (N,R,R,3). batches: of (images (B,R,R,3), labels (B,)). spaces: images (B,R,R,3) -> vectors (B,F).
@@ -65,6 +66,8 @@ class _Nearest:
 
     def result(self) -> Neighbors:
         if self._distances.shape[1] < self._count:
-            raise ValueError(f"there must be {self._count} images to look among; received {self._distances.shape[1]}. "
-                             "Ask for fewer neighbors.")
+            raise ValueError(
+                f"there must be {self._count} images to look among; received {self._distances.shape[1]}. "
+                "Ask for fewer neighbors."
+            )
         return Neighbors(images=self._images, labels=self._labels, distances=self._distances)

@@ -14,8 +14,10 @@ def read_lines(path: Path) -> list[dict]:
             records.append(json.loads(line))
         except ValueError:
             if number + 1 < len(lines):
-                raise ValueError(f"{path} must hold a JSON record a line; received line {number + 1}: {line[:80]!r}. "
-                                 "Mend or remove that line.") from None
+                raise ValueError(
+                    f"{path} must hold a JSON record a line; received line {number + 1}: {line[:80]!r}. "
+                    "Mend or remove that line."
+                ) from None
     return records
 
 
@@ -33,5 +35,10 @@ def names_of(records: list[dict], pattern: str) -> list[str]:
 def spectra_of(looks: list[dict], network: str) -> dict[str, tuple[list[int], list[float]]]:
     """The first singular value of each kernel of "generator" or "discriminator" over the steps, in order of depth."""
     names = dict.fromkeys(name for look in looks for name in look["spectra"] if name.startswith(network + "."))
-    return {name: ([look["step"] for look in looks if name in look["spectra"]],
-                   [look["spectra"][name][0] for look in looks if name in look["spectra"]]) for name in names}
+    return {
+        name: (
+            [look["step"] for look in looks if name in look["spectra"]],
+            [look["spectra"][name][0] for look in looks if name in look["spectra"]],
+        )
+        for name in names
+    }

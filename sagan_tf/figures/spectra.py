@@ -14,10 +14,13 @@ def spectra_figure(train: list[dict], looks: list[dict]):
       ValueError: without looks.
     """
     if not looks:
-        raise ValueError("spectra must have been looked at while the run trained; looks.jsonl is missing or empty. "
-                         "Train on with Watching.every above 0 in the run's gin file.")
-    made, ((of_g, of_d), (losses, gains)) = canvas.figure(2, 2, size=(8.4, 5.6), left=0.075, right=0.99, bottom=0.085,
-                                                          top=0.95, wspace=0.2, hspace=0.36)
+        raise ValueError(
+            "spectra must have been looked at while the run trained; looks.jsonl is missing or empty. "
+            "Train on with Watching.every above 0 in the run's gin file."
+        )
+    made, ((of_g, of_d), (losses, gains)) = canvas.figure(
+        2, 2, size=(8.4, 5.6), left=0.075, right=0.99, bottom=0.085, top=0.95, wspace=0.2, hspace=0.36
+    )
     for axis, network in ((of_g, "generator"), (of_d, "discriminator")):
         _draw_spectra(axis, network, spectra_of(looks, network))
     _draw_lines(losses, {name: series(train, name) for name in ("d_loss", "g_loss")}, "Losses")
@@ -37,8 +40,15 @@ def _draw_spectra(axis, network: str, lines: dict[str, tuple[list[int], list[flo
     _name(axis, f"{network.capitalize()}: largest singular values")
     for (name, (steps, values)), color in zip(lines.items(), canvas.depth_colors(len(lines)), strict=True):
         if values[-1] == max(last for _, (*_, last) in lines.values()):
-            axis.annotate(name.removeprefix(network + "."), (steps[-1], values[-1]), xytext=(0, 4), color=color,
-                          textcoords="offset points", ha="right", fontsize=7)
+            axis.annotate(
+                name.removeprefix(network + "."),
+                (steps[-1], values[-1]),
+                xytext=(0, 4),
+                color=color,
+                textcoords="offset points",
+                ha="right",
+                fontsize=7,
+            )
     for x, text, color in ((0.0, "first kernel", canvas.depth_colors(2)[0]), (0.17, "to last", "#8a9a00")):
         axis.text(x + 0.02, 0.02, text, transform=axis.transAxes, fontsize=7, color=color)
 

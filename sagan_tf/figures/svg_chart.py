@@ -10,8 +10,9 @@ _WIDTH, _HEIGHT = 460, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 26
 
 
-def line_chart(lines: Mapping[str, Line], *, title: str, logarithmic: bool = False, legend: bool = True,
-               by_depth: bool = False) -> str:
+def line_chart(
+    lines: Mapping[str, Line], *, title: str, logarithmic: bool = False, legend: bool = True, by_depth: bool = False
+) -> str:
     """One chart with its legend: lines by name, (steps, values) each; what isn't finite is left out.
 
     by_depth: colors in an order from first to last line (classes d0..d9), else colors apart (c0..c5).
@@ -29,13 +30,23 @@ def line_chart(lines: Mapping[str, Line], *, title: str, logarithmic: bool = Fal
     parts = [_grid(x_ticks, y_ticks, x_range, y_range, logarithmic)]
     for kind, (name, points) in zip(kinds, drawn.items(), strict=True):
         path = " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, logarithmic):.1f}" for x, y in points)
-        parts.append(f'<polyline class="{kind}" points="{path}"><title>{html.escape(name)}: {points[-1][1]:.4g} '
-                     f"at step {points[-1][0]:,.0f}</title></polyline>")
-    keys = "".join(f'<span class="{kind}">{html.escape(name)} <b>{points[-1][1]:.3g}</b></span>'
-                   for kind, (name, points) in zip(kinds, drawn.items(), strict=True)) if legend else ""
-    return (f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
-            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)} over steps">'
-            f'{"".join(parts)}</svg><div class="keys">{keys}</div></figure>')
+        parts.append(
+            f'<polyline class="{kind}" points="{path}"><title>{html.escape(name)}: {points[-1][1]:.4g} '
+            f"at step {points[-1][0]:,.0f}</title></polyline>"
+        )
+    keys = (
+        "".join(
+            f'<span class="{kind}">{html.escape(name)} <b>{points[-1][1]:.3g}</b></span>'
+            for kind, (name, points) in zip(kinds, drawn.items(), strict=True)
+        )
+        if legend
+        else ""
+    )
+    return (
+        f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)} over steps">'
+        f'{"".join(parts)}</svg><div class="keys">{keys}</div></figure>'
+    )
 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
@@ -77,12 +88,16 @@ def _grid(x_ticks, y_ticks, x_range, y_range, logarithmic: bool) -> str:
     parts = []
     for tick in y_ticks:
         y = _y(tick, y_range, logarithmic)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                     f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{_short(tick)}</text>')
+        parts.append(
+            f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{_short(tick)}</text>'
+        )
     for tick in (t for t in x_ticks if x_range[0] <= t <= x_range[1]):
         x = _x(tick, x_range)
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_short(tick)}</text>'
-                     f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_short(tick)}</text>'
+            f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>'
+        )
     return "".join(parts) + f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>'
 
 

@@ -33,9 +33,7 @@ class Generator(tf.keras.Model):
         channels, sizes = spec.generator_channels, spec.generator_sizes
         self.shared = parts.shared_embedding() if spec.conditioning == "shared" else None
         self.dense = parts.dense(16 * channels[0])
-        self.blocks = [
-            GBlock(a, b, conv=parts.conv, norm=parts.norm) for a, b in itertools.pairwise(channels)
-        ]
+        self.blocks = [GBlock(a, b, conv=parts.conv, norm=parts.norm) for a, b in itertools.pairwise(channels)]
         attends = spec.attends_after(sizes, spec.attention_g)
         self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels[1:], attends, strict=True)]
         self.final_norm = parts.final_norm()

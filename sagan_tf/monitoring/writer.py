@@ -1,9 +1,9 @@
 """What is watched, written down: JSON lines for programs, TensorBoard events for eyes.
 
-    train.jsonl   every `log_every` steps: {"step": 25, "d_loss": ..., "g_loss": ..., "logits_real": ...,
-                  "gamma/generator.attention_64": ..., "images_per_second": ..., "seconds_per_step": ..., ...}
-    looks.jsonl   every `Watching.every` steps: spectra, distances of samples, signs of collapse; see looks.py
-    tensorboard/  the same numbers, and the sheets of samples
+train.jsonl   every `log_every` steps: {"step": 25, "d_loss": ..., "g_loss": ..., "logits_real": ...,
+              "gamma/generator.attention_64": ..., "images_per_second": ..., "seconds_per_step": ..., ...}
+looks.jsonl   every `Watching.every` steps: spectra, distances of samples, signs of collapse; see looks.py
+tensorboard/  the same numbers, and the sheets of samples
 """
 
 import json

@@ -53,13 +53,25 @@ def run_samples(run: RunDirectory, options: EvaluationOptions, chosen: Chosen) -
         truncation=options.truncation,
         truncation_mode=cut.mode if cut else None,
     )
-    images = generated_images(make_sampler, count=options.n_samples, class_names=run.class_names,
-                              resolution=generator.spec.resolution, seed=options.seed, identity=repr(facts))
+    images = generated_images(
+        make_sampler,
+        count=options.n_samples,
+        class_names=run.class_names,
+        resolution=generator.spec.resolution,
+        seed=options.seed,
+        identity=repr(facts),
+    )
     return images, facts
 
 
-def measure_generator(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick,
-                      chosen: Chosen | None = None, *, again: bool = True) -> EvaluationResult:
+def measure_generator(
+    run: RunDirectory,
+    options: EvaluationOptions,
+    yardstick: Yardstick,
+    chosen: Chosen | None = None,
+    *,
+    again: bool = True,
+) -> EvaluationResult:
     """Samples of a run's checkpoint by a yardstick, kept with the run; interrupted, the same call goes on where it was.
 
     again: False takes the kept result of the very same protocol, if there is one with the options' metrics.
@@ -70,8 +82,9 @@ def measure_generator(run: RunDirectory, options: EvaluationOptions, yardstick: 
     return _measured(run, images, yardstick, options, facts, again=again, strategy=chosen.strategy)
 
 
-def measure_split(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, split: str, *,
-                  again: bool = True) -> EvaluationResult:
+def measure_split(
+    run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, split: str, *, again: bool = True
+) -> EvaluationResult:
     """A split of a run's own data, "train" or "validation", in place of samples: the papers' scores of real images."""
     return _measured(run, split_images(run, options, split), yardstick, options, GeneratorFacts(), again=again)
 
@@ -83,19 +96,28 @@ def keep(run: RunDirectory, result: EvaluationResult) -> None:
         result.write_events(run.path / "tensorboard")
 
 
-def _measured(run: RunDirectory, images: ImageSet, yardstick: Yardstick, options: EvaluationOptions,
-              facts: GeneratorFacts, *, again: bool,
-              strategy: tf.distribute.Strategy | None = None) -> EvaluationResult:
+def _measured(
+    run: RunDirectory,
+    images: ImageSet,
+    yardstick: Yardstick,
+    options: EvaluationOptions,
+    facts: GeneratorFacts,
+    *,
+    again: bool,
+    strategy: tf.distribute.Strategy | None = None,
+) -> EvaluationResult:
     if not again and (kept := _kept(run, images, yardstick, options, facts)):
         return kept
-    result = compare(images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts,
-                     strategy=strategy)
+    result = compare(
+        images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts, strategy=strategy
+    )
     keep(run, result)
     return result
 
 
-def _kept(run: RunDirectory, images: ImageSet, yardstick: Yardstick, options: EvaluationOptions,
-          facts: GeneratorFacts) -> EvaluationResult | None:
+def _kept(
+    run: RunDirectory, images: ImageSet, yardstick: Yardstick, options: EvaluationOptions, facts: GeneratorFacts
+) -> EvaluationResult | None:
     """The run's last result of exactly this protocol with all of the metrics asked for."""
     path = run.path / "metrics.jsonl"
     protocol = describe_protocol(images, yardstick.real, yardstick.extractor, seed=options.seed, facts=facts)
@@ -118,18 +140,34 @@ def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step:
         return discriminator(images, labels, training=False).logits
 
     sets = {split: split_images(run, options, split) for split in SPLITS}
-    shares = {f"{split}_called_real": share_called_real(lambda x, y: logits(x, y).numpy(), images)
-              for split, images in sets.items()}
-    protocol = {"extractor": "discriminator", "extractor_hash": run.weights_hash(found), "extractor_note": "",
-                "images": sets["validation"].name, "n_generated": sets["validation"].count,
-                "reference": sets["train"].name, "n_real": sets["train"].count, "seed": None, "step": found}
+    shares = {
+        f"{split}_called_real": share_called_real(lambda x, y: logits(x, y).numpy(), images)
+        for split, images in sets.items()
+    }
+    protocol = {
+        "extractor": "discriminator",
+        "extractor_hash": run.weights_hash(found),
+        "extractor_note": "",
+        "images": sets["validation"].name,
+        "n_generated": sets["validation"].count,
+        "reference": sets["train"].name,
+        "n_real": sets["train"].count,
+        "seed": None,
+        "step": found,
+    }
     result = EvaluationResult(metrics=shares, protocol=protocol)
     keep(run, result)
     return result
 
 
-def evaluate_run(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
-                 step: int | None = None, strategy: tf.distribute.Strategy | None = None) -> EvaluationResult:
+def evaluate_run(
+    run: RunDirectory,
+    options: EvaluationOptions,
+    *,
+    examples: Examples | None = None,
+    step: int | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> EvaluationResult:
     """Measures a run's generator against the run's own data, and keeps the result with the run.
 
     examples: the data, if it is open already. step: a checkpoint's; None: the newest. strategy: whose replicas share

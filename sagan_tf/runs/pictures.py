@@ -44,16 +44,22 @@ def layers_of(model: TrainedModel) -> dict[str, AttentionLayer]:
     if model.spec.attention_d and model.spec.long_range == "attention":
         found |= _layers(model.run.discriminator(step=model.step)[0], "discriminator")
     if not found:
-        raise RunError(f"the run in {model.run.path} has no self-attention in G or D. Choose a run that has, such as "
-                       "one of gin/sagan_128.gin or gin/quickstart.gin.")
+        raise RunError(
+            f"the run in {model.run.path} has no self-attention in G or D. Choose a run that has, such as "
+            "one of gin/sagan_128.gin or gin/quickstart.gin."
+        )
     return found
 
 
 def _layers(network: tf.keras.Model, role: str) -> dict[str, AttentionLayer]:
-    return {f"{role}.{name}": AttentionLayer(
-        network=network, name=name,
-        title=f"attention at {layer.side}x{layer.side} of the {role}, gamma {gammas(network)[name]:.3f}")
-        for name, layer in attention_layers(network).items()}
+    return {
+        f"{role}.{name}": AttentionLayer(
+            network=network,
+            name=name,
+            title=f"attention at {layer.side}x{layer.side} of the {role}, gamma {gammas(network)[name]:.3f}",
+        )
+        for name, layer in attention_layers(network).items()
+    }
 
 
 def choose_layer(layers: dict[str, AttentionLayer], name: str | None) -> AttentionLayer:
@@ -66,13 +72,23 @@ def choose_layer(layers: dict[str, AttentionLayer], name: str | None) -> Attenti
         of_generator = [layer for key, layer in layers.items() if key.startswith("generator.")]
         return of_generator[-1] if of_generator else next(iter(layers.values()))
     if name not in layers:
-        raise RunError(f"--layer must be one of {', '.join(layers)}; received --layer={name}. "
-                       f"{nearest_name(name, layers)}".rstrip())
+        raise RunError(
+            f"--layer must be one of {', '.join(layers)}; received --layer={name}. "
+            f"{nearest_name(name, layers)}".rstrip()
+        )
     return layers[name]
 
 
-def attention(model: TrainedModel, labels: np.ndarray, layer: AttentionLayer, *, seed: int = 0,
-              points: Sequence[tuple[int, int]] | None = None, count: int = 4, real: bool = False):
+def attention(
+    model: TrainedModel,
+    labels: np.ndarray,
+    layer: AttentionLayer,
+    *,
+    seed: int = 0,
+    points: Sequence[tuple[int, int]] | None = None,
+    count: int = 4,
+    real: bool = False,
+):
     """A figure with a row a label: where the query points look. `real`: D looks at training images of these classes.
 
     Raises:
@@ -80,14 +96,20 @@ def attention(model: TrainedModel, labels: np.ndarray, layer: AttentionLayer, *,
     """
     of_generator = layer.network is model.generator
     if real and of_generator:
-        raise RunError("real images must be looked at by the discriminator; received a layer of the generator. "
-                       "Give --layer=discriminator....")
+        raise RunError(
+            "real images must be looked at by the discriminator; received a layer of the generator. "
+            "Give --layer=discriminator...."
+        )
     seen = tf.constant(real_images(model, labels) if real else model.z(image_seeds(seed, len(labels))))
     if not (real or of_generator):
         seen = model.generator(seen, tf.constant(labels), training=False)
     output, maps = attention_maps(layer.network, seen, tf.constant(labels))
-    looked = [Looked(image=image, maps=looks, caption=model.class_names[label]) for image, looks, label in
-              zip(to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True)]
+    looked = [
+        Looked(image=image, maps=looks, caption=model.class_names[label])
+        for image, looks, label in zip(
+            to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True
+        )
+    ]
     title = f"{layer.title[0].upper()}{layer.title[1:]}, step {model.step:,}"
     return attention_figure(looked, title=title, points=points, count=count)
 
@@ -109,8 +131,15 @@ def real_images(model: TrainedModel, labels: np.ndarray) -> np.ndarray:
     raise RunError("the training data must have an image for each row; there are too few of a class. Ask for fewer.")
 
 
-def interpolation(model: TrainedModel, labels: np.ndarray, *, seed: int = 0, kind: str = "both", steps: int = 9,
-                  path: str = "spherical") -> ImageTable:
+def interpolation(
+    model: TrainedModel,
+    labels: np.ndarray,
+    *,
+    seed: int = 0,
+    kind: str = "both",
+    steps: int = 9,
+    path: str = "spherical",
+) -> ImageTable:
     """A row a label, from it to itself with another z ("z"), to the next label with the same z ("class"), or to both.
 
     path: of z. The last row goes to the first label. Classes are mixed linearly, whatever the path.
@@ -123,24 +152,33 @@ def interpolation(model: TrainedModel, labels: np.ndarray, *, seed: int = 0, kin
         z = between(a, a if kind == "class" else b, steps, path)
         shares = class_shares(start, end, steps, n)
         images.append(to_pixels(model.generator(tf.constant(z), tf.constant(shares), training=False)).numpy())
-    names = [model.class_names[a] + ("" if a == b else f" to {model.class_names[b]}")
-             for a, b in zip(labels, targets, strict=True)]
+    names = [
+        model.class_names[a] + ("" if a == b else f" to {model.class_names[b]}")
+        for a, b in zip(labels, targets, strict=True)
+    ]
     what = {"z": f"Another z, {path}", "class": "Another class, the same z", "both": f"Another class and z ({path})"}
     return ImageTable(images=np.stack(images), title=f"{what[kind]}; step {model.step:,}", rows=names, side=64)
 
 
-def truncation(model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[float], mode: str = "resampled",
-               seed: int = 0) -> ImageTable:
+def truncation(
+    model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[float], mode: str = "resampled", seed: int = 0
+) -> ImageTable:
     """A row a label, a column a threshold: the same seeds, cut shorter and shorter (Brock et al. 2018, Fig. 2)."""
     cuts = [Truncation(threshold=threshold, mode=mode) for threshold in thresholds]
     columns = [model.images(labels.tolist(), seed=seed, truncation=cut) for cut in cuts]
     title = f"Truncation threshold ({mode}), {model.statistics(cuts[0])} statistics; step {model.step:,}"
-    return ImageTable(images=np.stack(columns, axis=1), title=title, heads=[(f"{t:g}", 1) for t in thresholds],
-                      rows=[model.class_names[label] for label in labels], side=64)
+    return ImageTable(
+        images=np.stack(columns, axis=1),
+        title=title,
+        heads=[(f"{t:g}", 1) for t in thresholds],
+        rows=[model.class_names[label] for label in labels],
+        side=64,
+    )
 
 
-def nearest_images(model: TrainedModel, labels: np.ndarray, *, seed: int = 0, count: int = 4,
-                   extractor: str | None = None) -> ImageTable:
+def nearest_images(
+    model: TrainedModel, labels: np.ndarray, *, seed: int = 0, count: int = 4, extractor: str | None = None
+) -> ImageTable:
     """A row a label: the sample, its nearest training images in pixels, and in an extractor's features (the run's)."""
     samples = model.images(labels.tolist(), seed=seed)
     options = model.run.experiment().evaluation or EvaluationOptions()
@@ -151,13 +189,23 @@ def nearest_images(model: TrainedModel, labels: np.ndarray, *, seed: int = 0, co
     batches = tqdm(yardstick.real.batches(0), total=total, desc="training images", unit="batch", disable=None)
     found = neighbors.nearest(samples / np.float32(127.5) - 1, batches, count, spaces)
     images = [samples[:, None], *(to_pixels(found[space].images).numpy() for space in spaces)]
-    captions = [[""] + [f"{model.class_names[label]} {distance:.2g}" for space in spaces
-                        for label, distance in zip(found[space].labels[i], found[space].distances[i], strict=True)]
-                for i in range(len(samples))]
-    return ImageTable(images=np.concatenate(images, 1), captions=captions, rows=[model.class_names[i] for i in labels],
-                      heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
-                      title=f"Nearest of {yardstick.real.count:,} training images, and their distance; step "
-                            f"{model.step:,}; features of {yardstick.extractor.name}")
+    captions = [
+        [""]
+        + [
+            f"{model.class_names[label]} {distance:.2g}"
+            for space in spaces
+            for label, distance in zip(found[space].labels[i], found[space].distances[i], strict=True)
+        ]
+        for i in range(len(samples))
+    ]
+    return ImageTable(
+        images=np.concatenate(images, 1),
+        captions=captions,
+        rows=[model.class_names[i] for i in labels],
+        heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
+        title=f"Nearest of {yardstick.real.count:,} training images, and their distance; step "
+        f"{model.step:,}; features of {yardstick.extractor.name}",
+    )
 
 
 def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 64) -> ImageTable:
@@ -166,8 +214,11 @@ def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 
     images = model.images([label] * count, seed=seed)
     filled = np.full((-(-count // columns) * columns, *images.shape[1:]), 255, np.uint8)
     filled[:count] = images
-    return ImageTable(images=filled.reshape(-1, columns, *images.shape[1:]), side=64,
-                      title=f"{model.class_names[label]}; seed {seed}, step {model.step:,}")
+    return ImageTable(
+        images=filled.reshape(-1, columns, *images.shape[1:]),
+        side=64,
+        title=f"{model.class_names[label]}; seed {seed}, step {model.step:,}",
+    )
 
 
 def easy_and_difficult(model: TrainedModel, *, seed: int = 0, each: int = 5, columns: int = 8) -> ImageTable | None:
@@ -183,5 +234,9 @@ def easy_and_difficult(model: TrainedModel, *, seed: int = 0, each: int = 5, col
     images = model.images(np.repeat(chosen, columns), seed=seed)
     names = [f"{model.class_names[label]} {distances[label]:.1f}" for label in chosen]
     protocol = record["protocol"]
-    return ImageTable(images=images.reshape(len(chosen), columns, *images.shape[1:]), rows=names, side=64,
-                      title=f"Easy to difficult by intra-FID ({protocol['extractor']}, step {protocol['step']:,})")
+    return ImageTable(
+        images=images.reshape(len(chosen), columns, *images.shape[1:]),
+        rows=names,
+        side=64,
+        title=f"Easy to difficult by intra-FID ({protocol['extractor']}, step {protocol['step']:,})",
+    )

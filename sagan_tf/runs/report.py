@@ -37,16 +37,20 @@ def write_report(run: RunDirectory, out: Path) -> Path:
     model = TrainedModel(run.path)
     train, looks = read_lines(run.path / "train.jsonl"), read_lines(run.path / "looks.jsonl")
     metrics = read_lines(run.path / "metrics.jsonl")
-    made = page.page(f"Run {run.path.resolve().name}", _lead(model, metrics), {
-        "Samples over time": _samples(run),
-        "Attention": _attention(model),
-        "Metrics": _metrics(metrics),
-        "Curves": _curves(train, metrics),
-        "Singular values": _spectra(looks),
-        "Architecture": page.preformatted((run.path / "architecture.txt").read_text(encoding="utf-8")),
-        "Configuration": _configuration(run),
-        "Commands": _commands(run),
-    })
+    made = page.page(
+        f"Run {run.path.resolve().name}",
+        _lead(model, metrics),
+        {
+            "Samples over time": _samples(run),
+            "Attention": _attention(model),
+            "Metrics": _metrics(metrics),
+            "Curves": _curves(train, metrics),
+            "Singular values": _spectra(looks),
+            "Architecture": page.preformatted((run.path / "architecture.txt").read_text(encoding="utf-8")),
+            "Configuration": _configuration(run),
+            "Commands": _commands(run),
+        },
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     write(out, made)
     return out
@@ -55,16 +59,20 @@ def write_report(run: RunDirectory, out: Path) -> Path:
 def _lead(model: TrainedModel, metrics: list[dict]) -> str:
     facts, spec = model.run.facts()["data"], model.spec
     weights = "averaged" if model.averaged else "raw"
-    numbers = {"of steps " + f"{model.run.experiment().total_steps:,}": f"{model.step:,}",
-               "parameters of G": f"{spec.generator_parameters:,}", "parameters of D":
-               f"{spec.discriminator_parameters:,}"}
+    numbers = {
+        "of steps " + f"{model.run.experiment().total_steps:,}": f"{model.step:,}",
+        "parameters of G": f"{spec.generator_parameters:,}",
+        "parameters of D": f"{spec.discriminator_parameters:,}",
+    }
     for name in ("fid", "is"):
         if record := next((record for record in reversed(metrics) if record.get(name) is not None), None):
             numbers[f"{name.upper()}, last measured by {record['protocol']['extractor']}"] = f"{record[name]:.4g}"
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
-    return page.text(f"{spec.resolution}x{spec.resolution} images of {len(model.class_names)} classes, trained on "
-                     f"{facts['name']} ({facts['n_examples']:,} images). Pictures are of {weights} weights at step "
-                     f"{model.step:,}. Written {today}.") + page.tiles(numbers)
+    return page.text(
+        f"{spec.resolution}x{spec.resolution} images of {len(model.class_names)} classes, trained on "
+        f"{facts['name']} ({facts['n_examples']:,} images). Pictures are of {weights} weights at step "
+        f"{model.step:,}. Written {today}."
+    ) + page.tiles(numbers)
 
 
 def _samples(run: RunDirectory) -> str:
@@ -72,7 +80,8 @@ def _samples(run: RunDirectory) -> str:
     if not sheets:
         return page.text("The run has drawn no sheets (train.sample_every).")
     return page.text("The same latents at each step, a row a class.") + page.frames(
-        {f"step {int(sheets[i].stem[5:]):,}": _opened(sheets[i]) for i in _spread(len(sheets), _MOST_SHEETS)})
+        {f"step {int(sheets[i].stem[5:]):,}": _opened(sheets[i]) for i in _spread(len(sheets), _MOST_SHEETS)}
+    )
 
 
 def _opened(path: Path) -> Image.Image:
@@ -93,8 +102,10 @@ def _attention(model: TrainedModel) -> str:
         return page.text("The networks have no self-attention.")
     labels = _spread(len(model.class_names), _MOST_ROWS)
     drawn = {layer.title: canvas.picture(pictures.attention(model, labels, layer)) for layer in layers.values()}
-    return "".join(page.folded(title.capitalize(), page.picture(image, title), opened=number == 0)
-                   for number, (title, image) in enumerate(drawn.items()))
+    return "".join(
+        page.folded(title.capitalize(), page.picture(image, title), opened=number == 0)
+        for number, (title, image) in enumerate(drawn.items())
+    )
 
 
 def _metrics(metrics: list[dict]) -> str:
@@ -105,8 +116,11 @@ def _metrics(metrics: list[dict]) -> str:
         protocol = record["protocol"]
         step = "" if protocol.get("step") is None else f"{protocol['step']:,}"
         how = protocol["extractor"], _drawn(protocol), f"{protocol['n_generated']:,}", str(protocol["reference"])
-        rows += [(step, name, "not finite" if value is None else f"{value:.5g}", *how)
-                 for name, value in record.items() if value is None or isinstance(value, int | float)]
+        rows += [
+            (step, name, "not finite" if value is None else f"{value:.5g}", *how)
+            for name, value in record.items()
+            if value is None or isinstance(value, int | float)
+        ]
     head = ("step", "metric", "value", "extractor", "generator", "images", "against")
     full = page.preformatted("\n".join(json.dumps(record["protocol"], indent=1) for record in metrics))
     return page.table(head, rows) + page.folded("The whole protocol of each", full)
@@ -125,21 +139,32 @@ def _curves(train: list[dict], metrics: list[dict]) -> str:
         lines = {name.removeprefix("gamma/"): series(train, name) for name in names_of(train, pattern)}
         charts.append(line_chart(lines, title=title))
     for name in ("fid", "is"):
-        measured = [{"step": r["protocol"]["step"], name: r[name]} for r in metrics
-                    if r.get(name) is not None and r["protocol"].get("step") is not None]
+        measured = [
+            {"step": r["protocol"]["step"], name: r[name]}
+            for r in metrics
+            if r.get(name) is not None and r["protocol"].get("step") is not None
+        ]
         if len(measured) > 1:
             charts.append(line_chart({name: series(measured, name)}, title=f"{name.upper()} of each evaluation"))
     return f'<div class="charts">{"".join(charts)}</div>' if any(charts) else ""
 
 
 def _spectra(looks: list[dict]) -> str:
-    charts = [line_chart(spectra_of(looks, network), title=f"{network.capitalize()}: largest singular value of each "
-                         "kernel", logarithmic=True, legend=False, by_depth=True)
-              for network in ("generator", "discriminator")]
+    charts = [
+        line_chart(
+            spectra_of(looks, network),
+            title=f"{network.capitalize()}: largest singular value of each kernel",
+            logarithmic=True,
+            legend=False,
+            by_depth=True,
+        )
+        for network in ("generator", "discriminator")
+    ]
     if not any(charts):
         return ""
     return page.text("From dark to bright with depth; point at a line for its name.") + (
-        f'<div class="charts">{"".join(charts)}</div>')
+        f'<div class="charts">{"".join(charts)}</div>'
+    )
 
 
 def _configuration(run: RunDirectory) -> str:
@@ -149,6 +174,10 @@ def _configuration(run: RunDirectory) -> str:
 
 
 def _commands(run: RunDirectory) -> str:
-    return page.table(("time (UTC)", "command", "versions"), [
-        (c["time"][:16].replace("T", " "), c["command"], ", ".join(f"{k} {v}" for k, v in c["versions"].items()))
-        for c in run.facts()["commands"]])
+    return page.table(
+        ("time (UTC)", "command", "versions"),
+        [
+            (c["time"][:16].replace("T", " "), c["command"], ", ".join(f"{k} {v}" for k, v in c["versions"].items()))
+            for c in run.facts()["commands"]
+        ],
+    )

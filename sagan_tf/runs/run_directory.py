@@ -1,14 +1,14 @@
 """The run directory: everything that a verb needs to know about a run, in one folder that explains itself.
 
-    config.gin  config.json     what was asked for, and every value of it, defaults too
-    run.json                    data set (name, fingerprint, class names), commands, versions
-    architecture.txt            both nets' tables
-    checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
-    checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (selection.py, watching.py)
-    train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
-    looks.jsonl                 singular values, distances of samples, signs of collapse (monitoring/looks.py)
-    samples/step-*.png          sheets with a row a class
-    tensorboard/                the same for TensorBoard
+config.gin  config.json     what was asked for, and every value of it, defaults too
+run.json                    data set (name, fingerprint, class names), commands, versions
+architecture.txt            both nets' tables
+checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
+checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (selection.py, watching.py)
+train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
+looks.jsonl                 singular values, distances of samples, signs of collapse (monitoring/looks.py)
+samples/step-*.png          sheets with a row a class
+tensorboard/                the same for TensorBoard
 """
 
 import dataclasses

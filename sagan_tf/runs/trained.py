@@ -45,9 +45,7 @@ class TrainedModel:
         self.run = RunDirectory.open(run)
         self.class_names = self.run.class_names
         self.latent = self.run.experiment().latent
-        self.generator, self.step, self.averaged = self.run.generator(
-            average=average, step=step, statistics=statistics
-        )
+        self.generator, self.step, self.averaged = self.run.generator(average=average, step=step, statistics=statistics)
         self.spec = self.generator.spec
         self._asked_statistics = statistics
         self._samplers: dict[Truncation | None, Sampler] = {}

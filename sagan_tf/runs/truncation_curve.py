@@ -18,8 +18,15 @@ from sagan_tf.runs.yardstick import Yardstick
 from sagan_tf.sampling.seeds import SeededLatents
 
 
-def measure_curve(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, chosen: Chosen, *,
-                  thresholds: Sequence[float], seeds: Sequence[int]) -> EvaluationResult:
+def measure_curve(
+    run: RunDirectory,
+    options: EvaluationOptions,
+    yardstick: Yardstick,
+    chosen: Chosen,
+    *,
+    thresholds: Sequence[float],
+    seeds: Sequence[int],
+) -> EvaluationResult:
     """IS and FID without truncation and at each threshold, mean of the seeds; the four points that BigGAN reports.
 
     Each threshold has its own standing statistics, unless the options name others. What the run's metrics.jsonl has
@@ -32,39 +39,57 @@ def measure_curve(run: RunDirectory, options: EvaluationOptions, yardstick: Yard
     cuts = [dataclasses.replace(options, truncation=cut) for cut in [None, *sorted(set(thresholds), reverse=True)]]
     results, points = [], []
     for cut in cuts:
-        result = over_seeds([measure_generator(run, dataclasses.replace(cut, seed=seed), yardstick, chosen, again=False)
-                             for seed in seeds])
+        result = over_seeds(
+            [
+                measure_generator(run, dataclasses.replace(cut, seed=seed), yardstick, chosen, again=False)
+                for seed in seeds
+            ]
+        )
         results.append(result)
         points.append(_point(result, cut.truncation))
-        print(f"truncation {cut.truncation or 'none'}: FID {points[-1].fid:.4g}, IS {points[-1].inception_score:.4g}",
-              file=sys.stderr)
+        print(
+            f"truncation {cut.truncation or 'none'}: FID {points[-1].fid:.4g}, IS {points[-1].inception_score:.4g}",
+            file=sys.stderr,
+        )
     score = _validation_score(run, options, yardstick)
     reported = reported_points(points, score)
     summary = EvaluationResult(
         metrics=reported_numbers(reported) | ({} if score is None else {"real_validation_is": score}),
-        protocol={**results[0].protocol, "truncation": [point.truncation for point in points],
-                  "truncation_mode": options.truncation_mode})
+        protocol={
+            **results[0].protocol,
+            "truncation": [point.truncation for point in points],
+            "truncation_mode": options.truncation_mode,
+        },
+    )
     keep(run, summary)
     place = run.path / "truncation" / f"step-{results[0].protocol['step']:08d}.csv"
     place.parent.mkdir(exist_ok=True)
     config.write(place, csv_text(points).rstrip())
-    canvas.save(truncation_figure(points, reported, validation_score=score, caption=_caption(summary)),
-                place.with_suffix(".png"))
+    canvas.save(
+        truncation_figure(points, reported, validation_score=score, caption=_caption(summary)),
+        place.with_suffix(".png"),
+    )
     print(f"curve: {place} and .png", file=sys.stderr)
     return summary
 
 
 def _point(result: EvaluationResult, threshold: float | None) -> CurvePoint:
     found = result.metrics
-    return CurvePoint(truncation=threshold, fid=found["fid"], inception_score=found["is"],
-                      fid_std=found.get("fid_over_seeds_std"), inception_score_std=found.get("is_over_seeds_std"))
+    return CurvePoint(
+        truncation=threshold,
+        fid=found["fid"],
+        inception_score=found["is"],
+        fid_std=found.get("fid_over_seeds_std"),
+        inception_score_std=found.get("is_over_seeds_std"),
+    )
 
 
 def _validation_score(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick) -> float | None:
     """IS of the data's own validation images; None, said aloud, where it has none."""
     try:
-        return measure_split(run, dataclasses.replace(options, metrics=("is",)), yardstick, "validation",
-                             again=False).metrics["is"]
+        return measure_split(
+            run, dataclasses.replace(options, metrics=("is",)), yardstick, "validation", again=False
+        ).metrics["is"]
     except DataError as error:
         print(f"The point of the validation images' IS is left out: {error}", file=sys.stderr)
         return None
@@ -72,5 +97,7 @@ def _validation_score(run: RunDirectory, options: EvaluationOptions, yardstick: 
 
 def _caption(summary: EvaluationResult) -> str:
     p = summary.protocol
-    return (f"step {p['step']:,}, {p['statistics']} statistics, {p['n_generated']:,} samples against "
-            f"{p['reference']}, {p['extractor']}")
+    return (
+        f"step {p['step']:,}, {p['statistics']} statistics, {p['n_generated']:,} samples against "
+        f"{p['reference']}, {p['extractor']}"
+    )

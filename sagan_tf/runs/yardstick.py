@@ -25,8 +25,14 @@ class Yardstick:
     real: ImageSet | KnownMoments
 
 
-def run_yardstick(run: RunDirectory, options: EvaluationOptions, *, examples: Examples | None = None,
-                  reference: str = "train", data_dir: str | None = None) -> Yardstick:
+def run_yardstick(
+    run: RunDirectory,
+    options: EvaluationOptions,
+    *,
+    examples: Examples | None = None,
+    reference: str = "train",
+    data_dir: str | None = None,
+) -> Yardstick:
     """The real side that a run is measured against: a split of its own data, or images or moments of a file.
 
     examples: the run's training data, if it is open already; else it is opened where it is measured against or
@@ -39,8 +45,9 @@ def run_yardstick(run: RunDirectory, options: EvaluationOptions, *, examples: Ex
     examples = examples or settings.data.open(side)
     extractor = _extractor(options, examples, side, transform)
     if reference in SPLITS:
-        real = _images(examples if reference == "train" else _validation(settings.data).open(side), side, transform,
-                       options)
+        real = _images(
+            examples if reference == "train" else _validation(settings.data).open(side), side, transform, options
+        )
     else:
         real, _ = _files(reference, options, side, data_dir)
     return Yardstick(extractor=extractor, real=real)
@@ -60,15 +67,17 @@ def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> I
     return _images(source.open(side), side, settings.transform, options)
 
 
-def file_images(path: str, options: EvaluationOptions, *, resolution: int | None = None,
-                data_dir: str | None = None) -> ImageSet:
+def file_images(
+    path: str, options: EvaluationOptions, *, resolution: int | None = None, data_dir: str | None = None
+) -> ImageSet:
     """Anybody's images: an .npz, a folder, or `tfds:NAME:SPLIT`, as images to be measured."""
     examples, side = open_images(path, resolution=resolution, data_dir=data_dir)
     return _images(examples, side, Transform(), options)
 
 
-def _files(path: str, options: EvaluationOptions, side: int,
-           data_dir: str | None) -> tuple[ImageSet | KnownMoments, Examples | None]:
+def _files(
+    path: str, options: EvaluationOptions, side: int, data_dir: str | None
+) -> tuple[ImageSet | KnownMoments, Examples | None]:
     """The real side from a file or folder, and its examples unless it holds moments."""
     if found := read_moments(path):
         return KnownMoments(name=f"moments:{Path(path).name}", moments=found[0], protocol=found[1]), None
@@ -82,14 +91,21 @@ def _validation(source: Source) -> Source:
         return dataclasses.replace(source, split="validation")
     found = [split for split in ("val", "valid", "validation") if (Path(source.path) / split).is_dir()]
     if not found:
-        raise DataError(f"validation images must lie in a split folder named val; received data={source.path}. "
-                        "Make one, or name the images: --reference=FOLDER.")
+        raise DataError(
+            f"validation images must lie in a split folder named val; received data={source.path}. "
+            "Make one, or name the images: --reference=FOLDER."
+        )
     return dataclasses.replace(source, split=found[0])
 
 
 def _extractor(options: EvaluationOptions, examples: Examples | None, side: int, transform: Transform) -> Extractor:
-    return choose_extractor(options.extractor, examples=examples, resolution=side, transform=transform,
-                            inception_location=options.inception_location)
+    return choose_extractor(
+        options.extractor,
+        examples=examples,
+        resolution=side,
+        transform=transform,
+        inception_location=options.inception_location,
+    )
 
 
 def _images(examples: Examples, side: int, transform: Transform, options: EvaluationOptions) -> ImageSet:

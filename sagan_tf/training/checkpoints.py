@@ -191,4 +191,3 @@ def _check_fit(folder: Path, saved: dict[str, tuple], variables: Mapping[str, tf
                 f"checkpoint {folder} doesn't fit this configuration: {name} {has} there and is "
                 f"{tuple(variable.shape)} here. Use the configuration that the run was started with."
             )
-

@@ -1,8 +1,8 @@
 """Turns Debian's package dataset-fashion-mnist into class folders of PNG files: 60,000 images of 28 x 28, 10 classes.
 
-  apt-get install dataset-fashion-mnist
-  python tests/data/fashion_mnist_folder.py FOLDER
-  python -m sagan_tf.train --gin_file=gin/quickstart.gin --data=FOLDER --run_dir=RUN
+apt-get install dataset-fashion-mnist
+python tests/data/fashion_mnist_folder.py FOLDER
+python -m sagan_tf.train --gin_file=gin/quickstart.gin --data=FOLDER --run_dir=RUN
 """
 
 import argparse

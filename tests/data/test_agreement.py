@@ -16,9 +16,9 @@ def structures(request):
 def halves_swapped(images, labels):
     """Each image keeps its left (or upper) half and takes the other from the next image of its class."""
     half = images.shape[1] // 2
-    swapped, donors = images.copy(), np.roll(images, 5, axis=0)      # classes alternate, five of them
+    swapped, donors = images.copy(), np.roll(images, 5, axis=0)  # classes alternate, five of them
     for row, label in enumerate(labels):
-        if label == 7:                                               # rings lie above each other
+        if label == 7:  # rings lie above each other
             swapped[row, half:] = donors[row, half:]
         else:
             swapped[row, :, half:] = donors[row, :, half:]
@@ -43,7 +43,7 @@ def test_a_missing_part_scores_nothing(structures):
     half = images.shape[1] // 2
     for label, erased in ((5, np.s_[:, :, half:]), (7, np.s_[:, half:])):
         alone = images[labels == label].copy()
-        alone[erased] = alone[:, half:half + 1, half:half + 1]       # the background shows in the middle
+        alone[erased] = alone[:, half : half + 1, half : half + 1]  # the background shows in the middle
         assert agreement(alone, labels[labels == label]).max() < 0.05
 
 

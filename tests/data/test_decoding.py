@@ -29,8 +29,9 @@ def test_jpeg_is_read_within_its_loss(tmp_path):
 
 
 def test_grey_is_repeated(tmp_path):
-    np.testing.assert_array_equal(decode(saved(tmp_path / "a.png", Image.fromarray(RAMP))),
-                                  np.repeat(RAMP[..., None], 3, -1))
+    np.testing.assert_array_equal(
+        decode(saved(tmp_path / "a.png", Image.fromarray(RAMP))), np.repeat(RAMP[..., None], 3, -1)
+    )
 
 
 def test_one_bit_is_black_and_white(tmp_path):
@@ -49,8 +50,9 @@ def test_palettes_are_looked_up(tmp_path):
     image = Image.new("P", (2, 2))
     image.putpalette([10, 20, 30, 200, 100, 0])
     image.putdata([0, 1, 1, 0])
-    np.testing.assert_array_equal(decode(saved(tmp_path / "a.png", image)),
-                                  [[[10, 20, 30], [200, 100, 0]], [[200, 100, 0], [10, 20, 30]]])
+    np.testing.assert_array_equal(
+        decode(saved(tmp_path / "a.png", image)), [[[10, 20, 30], [200, 100, 0]], [[200, 100, 0], [10, 20, 30]]]
+    )
 
 
 def test_transparency_shows_white(tmp_path):
@@ -77,7 +79,7 @@ def test_cmyk_is_converted(tmp_path):
 
 def test_orientation_is_applied(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6                                                  # the camera was turned: rotate by 90 degrees
+    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees
     read = decode(saved(tmp_path / "a.png", Image.fromarray(COLORS[:, :10]), exif=exif))
     np.testing.assert_array_equal(read, np.rot90(COLORS[:, :10], -1))
 
@@ -92,8 +94,9 @@ def png_header(width, height):
     """A PNG file of this size whose pixels are missing."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = b"IDAT" + zlib.compress(b"\0")
-    chunks = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-              for chunk in (header, pixels))
+    chunks = (
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in (header, pixels)
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -102,7 +105,7 @@ def damaged(path, kind):
     if kind in ("cut jpeg", "cut png", "cut webp", "cut bmp"):
         image.save(path, format=kind.split()[1].upper())
         content = path.read_bytes()
-        path.write_bytes(content[:len(content) * 2 // 3])
+        path.write_bytes(content[: len(content) * 2 // 3])
     elif kind == "flipped png":
         image.save(path, format="PNG")
         content = bytearray(path.read_bytes())
@@ -111,14 +114,31 @@ def damaged(path, kind):
     elif kind == "gif":
         image.save(path, format="GIF")
     else:
-        path.write_bytes({"empty": b"", "text": b"not an image", "html": b"<html><body>404</body></html>",
-                          "header alone": png_header(64, 64)}[kind])
+        path.write_bytes(
+            {
+                "empty": b"",
+                "text": b"not an image",
+                "html": b"<html><body>404</body></html>",
+                "header alone": png_header(64, 64),
+            }[kind]
+        )
 
 
-@pytest.mark.parametrize(("kind", "reason"), [
-    ("cut jpeg", "cut short"), ("cut png", "cut short"), ("cut webp", "cut short|not a PNG"), ("cut bmp", "cut short"),
-    ("flipped png", "damaged"), ("gif", "not a PNG"), ("empty", "empty"), ("text", "not a PNG"), ("html", "not a PNG"),
-    ("header alone", "cut short")])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("cut jpeg", "cut short"),
+        ("cut png", "cut short"),
+        ("cut webp", "cut short|not a PNG"),
+        ("cut bmp", "cut short"),
+        ("flipped png", "damaged"),
+        ("gif", "not a PNG"),
+        ("empty", "empty"),
+        ("text", "not a PNG"),
+        ("html", "not a PNG"),
+        ("header alone", "cut short"),
+    ],
+)
 def test_damaged_files_are_refused(tmp_path, kind, reason):
     damaged(tmp_path / "a.png", kind)
     with pytest.raises(UnreadableImageError, match=reason):

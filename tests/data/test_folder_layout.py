@@ -14,8 +14,9 @@ def tree(root, *paths):
 
 
 def test_class_folders_sorted_with_any_extension_and_any_name(tmp_path):
-    found = find_images(tree(tmp_path, "zebra/b.PNG", "zebra/a.jpeg", "été chaud/x y.webp", "Bee/é.BMP", "ant/1.jpg"),
-                        None)
+    found = find_images(
+        tree(tmp_path, "zebra/b.PNG", "zebra/a.jpeg", "été chaud/x y.webp", "Bee/é.BMP", "ant/1.jpg"), None
+    )
     assert found.class_names == ("Bee", "ant", "zebra", "été chaud")
     assert found.paths == ("Bee/é.BMP", "ant/1.jpg", "zebra/a.jpeg", "zebra/b.PNG", "été chaud/x y.webp")
     assert found.labels == (0, 1, 2, 2, 3)
@@ -23,8 +24,21 @@ def test_class_folders_sorted_with_any_extension_and_any_name(tmp_path):
 
 
 def test_other_files_are_counted_and_hidden_ones_passed_over(tmp_path):
-    found = find_images(tree(tmp_path, "a/1.png", "b/1.png", "a/notes.txt", "b/more.txt", "b/film.gif", "a/.hidden.png",
-                             ".git/x.png", "__MACOSX/a/1.png", "a/Thumbs.db"), None)
+    found = find_images(
+        tree(
+            tmp_path,
+            "a/1.png",
+            "b/1.png",
+            "a/notes.txt",
+            "b/more.txt",
+            "b/film.gif",
+            "a/.hidden.png",
+            ".git/x.png",
+            "__MACOSX/a/1.png",
+            "a/Thumbs.db",
+        ),
+        None,
+    )
     assert found.paths == ("a/1.png", "b/1.png")
     assert found.notes == (f"{tmp_path}: left out, being no images of the known kinds: 2 .txt, 1 .gif.",)
 
@@ -53,14 +67,18 @@ def test_a_flat_folder_is_one_class_said_aloud(tmp_path):
     assert "one class" in found.notes[0]
 
 
-@pytest.mark.parametrize(("paths", "message"), [
-    ((), "holds none"),
-    (("a/x.txt", "b/y.gif"), "holds none but 1 .txt, 1 .gif"),
-    (("set/a/1.png", "set/b/1.png"), "Perhaps you mean .*/set"),
-    (("a/1.png", "b/deep/1.png"), "too deep or more, in b/deep"),
-    (("a/1.png", "b/x.txt"), "none in b"),
-    (("a/1.png", "1.png"), "1 images of its own beside the folders a"),
-    (("a/1.png",), "the one class a")])
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ((), "holds none"),
+        (("a/x.txt", "b/y.gif"), "holds none but 1 .txt, 1 .gif"),
+        (("set/a/1.png", "set/b/1.png"), "Perhaps you mean .*/set"),
+        (("a/1.png", "b/deep/1.png"), "too deep or more, in b/deep"),
+        (("a/1.png", "b/x.txt"), "none in b"),
+        (("a/1.png", "1.png"), "1 images of its own beside the folders a"),
+        (("a/1.png",), "the one class a"),
+    ],
+)
 def test_doubtful_layouts_are_refused(tmp_path, paths, message):
     with pytest.raises(DataError, match=message):
         find_images(tree(tmp_path, *paths), None)

@@ -98,6 +98,6 @@ def test_bad_files_are_not_remembered_as_good(folder):
 @pytest.mark.parametrize("memory", ["not json", "[1, 2]", '{"cat/0.png": []}', '{"cat/0.png": ["1:2"]}'])
 def test_a_damaged_memory_costs_a_check_and_no_more(folder, memory):
     ImageFolder(path=str(folder)).open(16)
-    kept, = pathlib.Path(os.environ["XDG_CACHE_HOME"]).rglob("*.json")
+    (kept,) = pathlib.Path(os.environ["XDG_CACHE_HOME"]).rglob("*.json")
     kept.write_text(memory)
     assert ImageFolder(path=str(folder)).open(16).n_examples == 18

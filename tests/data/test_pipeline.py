@@ -14,8 +14,15 @@ ALL_SWITCHES = Transform(flip=True, dequantize=True)
 def numbered(n=50, shape=(20, 16, 3), n_classes=10, costly=True):
     """Example i is an image whose every byte is i, with label i % 10."""
     stream, ordered = random_access(n, lambda i: (tf.fill(shape, tf.cast(i, tf.uint8)), tf.cast(i % 10, tf.int32)))
-    return Examples(name="numbered", class_names=tuple("abcdefghij"[:n_classes]), n_examples=n, fingerprint="1",
-                    stream=stream, ordered=ordered, costly=costly)
+    return Examples(
+        name="numbered",
+        class_names=tuple("abcdefghij"[:n_classes]),
+        n_examples=n,
+        fingerprint="1",
+        stream=stream,
+        ordered=ordered,
+        costly=costly,
+    )
 
 
 def batches(examples, count, **options):
@@ -30,7 +37,7 @@ def numbers(rows):
 def test_shapes_are_static_and_values_scaled():
     dataset = training_batches(numbered(), resolution=16, batch_size=8, seed=0, transform=Transform())
     assert dataset.element_spec == (tf.TensorSpec((8, 16, 16, 3), tf.float32), tf.TensorSpec((8,), tf.int32))
-    (images, labels), = batches(numbered(), 1)
+    ((images, labels),) = batches(numbered(), 1)
     example = numbers([(images, labels)])
     np.testing.assert_array_equal(labels, example % 10)
     np.testing.assert_allclose(images[:, 5, 5, 1], example / 127.5 - 1, atol=1e-6)
@@ -52,9 +59,9 @@ def test_seeds_give_different_orders():
 @pytest.mark.parametrize("transform", [Transform(), ALL_SWITCHES, Transform(crop="random", flip=True)])
 @pytest.mark.parametrize("cache_bytes", [0, 2**20])
 def test_a_restart_gives_the_uninterrupted_batches(transform, cache_bytes):
-    examples = ProceduralSource(n_examples=50).open(24)              # 24 px, so that the transform has work to do
+    examples = ProceduralSource(n_examples=50).open(24)  # 24 px, so that the transform has work to do
     straight = batches(examples, 20, transform=transform, cache_bytes=cache_bytes)
-    for start in (1, 13):                                         # 50 is no multiple of 8: epochs end inside batches
+    for start in (1, 13):  # 50 is no multiple of 8: epochs end inside batches
         restarted = batches(examples, 20 - start, transform=transform, start_batch=start, cache_bytes=cache_bytes)
         for (images, labels), (images_again, labels_again) in zip(straight[start:], restarted, strict=True):
             np.testing.assert_array_equal(images, images_again)
@@ -62,8 +69,9 @@ def test_a_restart_gives_the_uninterrupted_batches(transform, cache_bytes):
 
 
 def test_memory_changes_nothing_but_speed():
-    for (kept, labels), (read, labels_again) in zip(batches(numbered(), 9), batches(numbered(), 9, cache_bytes=0),
-                                                    strict=True):
+    for (kept, labels), (read, labels_again) in zip(
+        batches(numbered(), 9), batches(numbered(), 9, cache_bytes=0), strict=True
+    ):
         np.testing.assert_array_equal(kept, read)
         np.testing.assert_array_equal(labels, labels_again)
 
@@ -76,8 +84,9 @@ def test_memory_reads_a_costly_source_once():
         return tf.fill((16, 16, 3), tf.cast(index, tf.uint8)), tf.constant(0)
 
     stream, ordered = random_access(20, read)
-    examples = Examples(name="counted", class_names=("a",), n_examples=20, fingerprint="1", stream=stream,
-                        ordered=ordered)
+    examples = Examples(
+        name="counted", class_names=("a",), n_examples=20, fingerprint="1", stream=stream, ordered=ordered
+    )
     batches(examples, 10)
     list(evaluation_batches(examples, resolution=16, batch_size=8, transform=Transform()))
     assert reads.numpy() == 20
@@ -141,7 +150,7 @@ def test_replicas_share_each_batch(mirrored):
     """A distributed data set gives each replica its part of the batches that one device would have got."""
     pipeline = training_batches(numbered(), resolution=16, batch_size=8, seed=3, transform=Transform())
     parts = next(iter(mirrored.experimental_distribute_dataset(pipeline)))
-    together, = batches(numbered(), 1)
+    (together,) = batches(numbered(), 1)
     for part, whole in zip(parts, together, strict=True):
         values = mirrored.experimental_local_results(part)
         assert [len(value) for value in values] == [4, 4]

@@ -30,8 +30,17 @@ def test_prepares_a_folder_that_trains(folder, tmp_path, capsys):
 
 
 def test_flags_reach_the_plan(folder, tmp_path):
-    assert run(f"--source={folder}", "--resolution=8", f"--out={tmp_path / 'out'}", "--method=sagan",
-               "--min_short_edge=25", "--jpeg_quality=90") == 0
+    assert (
+        run(
+            f"--source={folder}",
+            "--resolution=8",
+            f"--out={tmp_path / 'out'}",
+            "--method=sagan",
+            "--min_short_edge=25",
+            "--jpeg_quality=90",
+        )
+        == 0
+    )
     plan = PreparedShards(path=str(tmp_path / "out"))._index().plan
     assert (plan.method, plan.min_short_edge, plan.encoding, plan.quality) == ("sagan", 25, "jpeg", 90)
     assert PreparedShards(path=str(tmp_path / "out")).open(8).n_examples == 4
@@ -63,9 +72,14 @@ def test_checks_shards(folder, tmp_path, capsys):
     assert shard.name in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("--resolution=16",), "no --out"), (("--resolution=4", "--out=x"), "--resolution=4"),
-    (("--resolution=16", "--out=x", "--jpeg_quality=101"), "--jpeg_quality=101")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--resolution=16",), "no --out"),
+        (("--resolution=4", "--out=x"), "--resolution=4"),
+        (("--resolution=16", "--out=x", "--jpeg_quality=101"), "--jpeg_quality=101"),
+    ],
+)
 def test_bad_flags_are_named(folder, capsys, arguments, message):
     assert run(f"--source={folder}", *arguments) == 2
     assert message in capsys.readouterr().err

@@ -25,16 +25,28 @@ from sagan_tf.data.transforms import Transform
 
 def pictures(n=50, size=(20, 16), names=("a", "b é", "c")):
     """Example i is an image of the one grey 5 * i, of class i % 3."""
-    stream, ordered = random_access(n, lambda i: (tf.fill((*size, 3), tf.cast(5 * i, tf.uint8)),
-                                                  tf.cast(i % len(names), tf.int32)))
-    return Examples(name="pictures", class_names=names, n_examples=n, fingerprint=f"pictures {n} {size}",
-                    stream=stream, ordered=ordered)
+    stream, ordered = random_access(
+        n, lambda i: (tf.fill((*size, 3), tf.cast(5 * i, tf.uint8)), tf.cast(i % len(names), tf.int32))
+    )
+    return Examples(
+        name="pictures",
+        class_names=names,
+        n_examples=n,
+        fingerprint=f"pictures {n} {size}",
+        stream=stream,
+        ordered=ordered,
+    )
 
 
 def plan_of(examples, **changes):
     settings = {"resolution": 8, "method": "biggan", "per_shard": 12, **changes}
-    return Plan(source=examples.name, fingerprint=examples.fingerprint, class_names=examples.class_names,
-                n_source=examples.n_examples, **settings)
+    return Plan(
+        source=examples.name,
+        fingerprint=examples.fingerprint,
+        class_names=examples.class_names,
+        n_source=examples.n_examples,
+        **settings,
+    )
 
 
 @pytest.fixture
@@ -72,8 +84,15 @@ def test_images_lie_shuffled(folder):
 @pytest.mark.parametrize("cache_bytes", [0, 2**20])
 def test_restarts_are_exact(folder, cache_bytes):
     def rows(count, **start):
-        batches = training_batches(PreparedShards(path=str(folder)).open(8), resolution=8, batch_size=8, seed=5,
-                                   transform=Transform(flip=True), cache_bytes=cache_bytes, **start)
+        batches = training_batches(
+            PreparedShards(path=str(folder)).open(8),
+            resolution=8,
+            batch_size=8,
+            seed=5,
+            transform=Transform(flip=True),
+            cache_bytes=cache_bytes,
+            **start,
+        )
         return np.stack([images for images, _ in batches.take(count).as_numpy_iterator()])
 
     np.testing.assert_array_equal(rows(8, start_batch=5), rows(13)[5:])
@@ -84,14 +103,16 @@ def test_lossless_and_jpeg(tmp_path):
     smooth = np.asarray(Image.fromarray(noise[0, :4, :4]).resize((16, 16), Image.Resampling.BICUBIC))
     array = tf.constant(np.concatenate([noise[:19], smooth[None]]))
     stream, ordered = random_access(20, lambda i: (array[i], tf.constant(0)))
-    source = Examples(name="noise", class_names=("all",), n_examples=20, fingerprint="1", stream=stream,
-                      ordered=ordered)
+    source = Examples(
+        name="noise", class_names=("all",), n_examples=20, fingerprint="1", stream=stream, ordered=ordered
+    )
     read = {}
     for encoding, quality in (("png", 0), ("jpeg", 95)):
         out = tmp_path / encoding
         preparing.prepare(source, plan_of(source, resolution=16, encoding=encoding, quality=quality), out)
-        rows = evaluation_batches(PreparedShards(path=str(out)).open(16), resolution=16, batch_size=20,
-                                  transform=Transform())
+        rows = evaluation_batches(
+            PreparedShards(path=str(out)).open(16), resolution=16, batch_size=20, transform=Transform()
+        )
         read[encoding] = np.rint((np.concatenate([images for images, _ in rows]) + 1) * 127.5).astype(int)
     assert {image.astype(np.uint8).tobytes() for image in read["png"]} == {bytes(image) for image in array.numpy()}
     difference = np.abs(read["jpeg"] - read["png"]).mean(axis=(1, 2, 3))
@@ -122,7 +143,7 @@ def test_an_interrupted_preparation_goes_on_and_ends_the_same(folder, tmp_path, 
     with pytest.raises(DataError, match="2 of 5: its preparation was interrupted"):
         PreparedShards(path=str(other)).open(8)
     preparing.prepare(pictures(), plan_of(pictures()), other)
-    assert len(calls) == 6                                            # two, the interrupted one, and three more
+    assert len(calls) == 6  # two, the interrupted one, and three more
     assert [path.read_bytes() for path in shards(other)] == [path.read_bytes() for path in shards(folder)]
 
 
@@ -136,10 +157,18 @@ def damage(path, how):
         path.write_bytes({"cut": content[:-40], "empty": b"", "text": b"x" * len(content)}[how])
 
 
-@pytest.mark.parametrize(("how", "reason"), [("missing", "missing"), ("cut", "bytes instead of"), ("empty", "0 bytes"),
-                                             ("flipped", "checksum differs"), ("text", "checksum differs")])
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("missing", "missing"),
+        ("cut", "bytes instead of"),
+        ("empty", "0 bytes"),
+        ("flipped", "checksum differs"),
+        ("text", "checksum differs"),
+    ],
+)
 def test_damaged_shards_are_named_and_written_again(folder, how, reason):
-    PreparedShards(path=str(folder)).open(8)                          # found good once, and remembered so
+    PreparedShards(path=str(folder)).open(8)  # found good once, and remembered so
     good = [path.read_bytes() for path in shards(folder)]
     damage(folder / "shard-00003-of-00005.tfrecord", how)
     with pytest.raises(DataError, match=rf"1 of 5 that are not(.|\n)*shard-00003-of-00005.tfrecord: .*{reason}"):
@@ -179,8 +208,9 @@ def test_other_settings_and_other_folders_are_refused(folder, tmp_path):
 def test_small_images_are_left_out(tmp_path):
     sizes = tf.constant([10, 12, 14, 30, 40, 50])
     stream, ordered = random_access(6, lambda i: (tf.zeros([sizes[i], 45, 3], tf.uint8), tf.cast(i % 2, tf.int32)))
-    source = Examples(name="sizes", class_names=("even", "odd"), n_examples=6, fingerprint="1", stream=stream,
-                      ordered=ordered)
+    source = Examples(
+        name="sizes", class_names=("even", "odd"), n_examples=6, fingerprint="1", stream=stream, ordered=ordered
+    )
     index = preparing.prepare(source, plan_of(source, min_short_edge=14, per_shard=1), tmp_path / "some")
     assert index.count == 4 and index.class_counts == (2, 2)
     assert PreparedShards(path=str(tmp_path / "some")).open(8).n_examples == 4
@@ -191,8 +221,9 @@ def test_small_images_are_left_out(tmp_path):
 @pytest.mark.parametrize("label", [-1, 3])
 def test_a_label_that_is_no_class_is_refused(tmp_path, label):
     stream, ordered = random_access(6, lambda i: (tf.zeros([9, 9, 3], tf.uint8), tf.where(i == 4, label, 0)))
-    source = Examples(name="labels", class_names=("a", "b", "c"), n_examples=6, fingerprint="1", stream=stream,
-                      ordered=ordered)
+    source = Examples(
+        name="labels", class_names=("a", "b", "c"), n_examples=6, fingerprint="1", stream=stream, ordered=ordered
+    )
     with pytest.raises(DataError, match=f"label={label}"):
         preparing.prepare(source, plan_of(source), tmp_path)
     assert survey_examples(source).bad == {"#4": f"its label is {label}, which is no class"}
@@ -205,8 +236,9 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
     def stream(seed=0, start=0, stride=1):
         return tf.data.Dataset.range(start, 128).map(lambda i: (tf.where(i < 64, noise[0, 0], noise), tf.constant(0)))
 
-    source = Examples(name="noise", class_names=("all",), n_examples=128, fingerprint="1", stream=stream,
-                      ordered=stream)
+    source = Examples(
+        name="noise", class_names=("all",), n_examples=128, fingerprint="1", stream=stream, ordered=stream
+    )
     plan, out = plan_of(source, resolution=64, per_shard=64), tmp_path / "out"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))

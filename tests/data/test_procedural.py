@@ -69,16 +69,20 @@ def test_lazily_drawn_images_equal_those_in_memory(monkeypatch):
 
 
 def test_splits_and_seeds_are_different_data():
-    prints = {ProceduralSource(n_examples=10, seed=seed, split=split).open(8).fingerprint
-              for seed in (0, 1) for split in ("train", "validation")}
+    prints = {
+        ProceduralSource(n_examples=10, seed=seed, split=split).open(8).fingerprint
+        for seed in (0, 1)
+        for split in ("train", "validation")
+    }
     assert len(prints) == 4
     train = render(np.arange(1000), resolution=8, seed=0).reshape(1000, -1)
     validation = render(np.arange(1000), resolution=8, seed=1).reshape(1000, -1)
     assert not {row.tobytes() for row in train} & {row.tobytes() for row in validation}
 
 
-@pytest.mark.parametrize(("arguments", "named"), [
-    ({"n_examples": 5}, "n_examples=5"), ({"split": "test"}, "split='test'")])
+@pytest.mark.parametrize(
+    ("arguments", "named"), [({"n_examples": 5}, "n_examples=5"), ({"split": "test"}, "split='test'")]
+)
 def test_bad_arguments_are_named(arguments, named):
     with pytest.raises(DataError, match=named):
         ProceduralSource(**arguments)

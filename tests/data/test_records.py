@@ -54,10 +54,10 @@ def test_a_start_anywhere_gives_the_rest_of_the_order(files, block):
 def test_a_start_reads_only_the_group_it_lies_in(files, tmp_path):
     """With a file a group, all others may be gone."""
     order = numbers(files, 27, block=1)
-    start = int(np.flatnonzero((order >= 10) & (order < 20))[0])     # the file of ten
+    start = int(np.flatnonzero((order >= 10) & (order < 20))[0])  # the file of ten
     for i in (0, 1, 3, 4):
         (tmp_path / f"{i}.tfrecord").unlink()
-    np.testing.assert_array_equal(numbers(files, 9, block=1, start=start + 1), order[start + 1:start + 10])
+    np.testing.assert_array_equal(numbers(files, 9, block=1, start=start + 1), order[start + 1 : start + 10])
 
 
 def test_hosts_have_files_of_their_own(files):
@@ -69,7 +69,7 @@ def test_hosts_have_files_of_their_own(files):
 def test_more_hosts_than_files_share_the_order(files):
     order = numbers(files, 27)
     for host in (0, 6):
-        np.testing.assert_array_equal(numbers(files, 3, start=host, stride=7), order[host:host + 21:7])
+        np.testing.assert_array_equal(numbers(files, 3, start=host, stride=7), order[host : host + 21 : 7])
 
 
 def test_parts_of_files(files):
@@ -81,7 +81,7 @@ def test_parts_of_files(files):
 def cut(path, where):
     """A record takes 12 bytes of header, its content and 4 bytes of checksum: here 17 for one digit, 18 for two."""
     content = path.read_bytes()
-    path.write_bytes(content[:{"boundary": 3 * 18, "header": 3 * 18 + 5, "content": 3 * 18 + 13, "start": 0}[where]])
+    path.write_bytes(content[: {"boundary": 3 * 18, "header": 3 * 18 + 5, "content": 3 * 18 + 13, "start": 0}[where]])
 
 
 @pytest.mark.parametrize("where", ["boundary", "header", "content", "start"])

@@ -7,11 +7,21 @@ from sagan_tf.data.source import DataError
 from sagan_tf.data.tfds import TfdsSource
 
 
-@pytest.mark.parametrize(("source", "options", "message"), [
-    (ProceduralSource, {"n_examples": 1e4}, r"ProceduralSource\.n_examples must be of type int; received .*10000\.0"),
-    (ProceduralSource, {"seed": True}, "seed=True"), (ImageFolder, {"path": 3}, "path=3"),
-    (ImageFolder, {"path": "x", "min_short_edge": "400"}, "min_short_edge='400'"),
-    (TfdsSource, {"name": 10}, "name=10"), (PreparedShards, {"path": b"x"}, "path=b'x'")])
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        (
+            ProceduralSource,
+            {"n_examples": 1e4},
+            r"ProceduralSource\.n_examples must be of type int; received .*10000\.0",
+        ),
+        (ProceduralSource, {"seed": True}, "seed=True"),
+        (ImageFolder, {"path": 3}, "path=3"),
+        (ImageFolder, {"path": "x", "min_short_edge": "400"}, "min_short_edge='400'"),
+        (TfdsSource, {"name": 10}, "name=10"),
+        (PreparedShards, {"path": b"x"}, "path=b'x'"),
+    ],
+)
 def test_wrong_types_are_named(source, options, message):
     with pytest.raises(DataError, match=message):
         source(**options)

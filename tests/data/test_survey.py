@@ -24,21 +24,33 @@ def test_a_folder_on_one_screen(folder):
     (folder / "cat" / "x.jpg").write_text("no image")
     shutil.copy(folder / "cat" / "1.png", folder / "été" / "moved.png")
     report = survey_folder(ImageFolder(path=str(folder))).report(16)
-    for line in ("8 good images, 2 classes", "bad files: 1,", "  cat/x.jpg: not a PNG", "images a class: 3 to 5",
-                 "  cat        5 ##############################", "  été        3 ##################",
-                 "sizes: 2 different; short edge 10 to 30 pixels, median 10; 6 images are smaller than 16",
-                 "duplicates: 2 images repeat another; 1 groups lie in more than one class",
-                 "  cat/1.png = été/moved.png", "  cat/0.png = cat/again.png"):
+    for line in (
+        "8 good images, 2 classes",
+        "bad files: 1,",
+        "  cat/x.jpg: not a PNG",
+        "images a class: 3 to 5",
+        "  cat        5 ##############################",
+        "  été        3 ##################",
+        "sizes: 2 different; short edge 10 to 30 pixels, median 10; 6 images are smaller than 16",
+        "duplicates: 2 images repeat another; 1 groups lie in more than one class",
+        "  cat/1.png = été/moved.png",
+        "  cat/0.png = cat/again.png",
+    ):
         assert line in report
     assert report.index("été/moved.png") < report.index("cat/again.png")
 
 
 def test_many_classes_and_many_bad_files_still_fit_on_a_screen():
     n = 3000
-    survey = Survey(name="big", class_names=tuple(f"class {i}" for i in range(1000)),
-                    names=tuple(f"{i}.png" for i in range(n)), labels=np.arange(n) % 1000,
-                    sizes=np.repeat([[0, 0], [9, 9]], [100, n - 100], axis=0), digests=(b"same",) * n,
-                    bad={f"{i}.png": "cut" for i in range(100)})
+    survey = Survey(
+        name="big",
+        class_names=tuple(f"class {i}" for i in range(1000)),
+        names=tuple(f"{i}.png" for i in range(n)),
+        labels=np.arange(n) % 1000,
+        sizes=np.repeat([[0, 0], [9, 9]], [100, n - 100], axis=0),
+        digests=(b"same",) * n,
+        bad={f"{i}.png": "cut" for i in range(100)},
+    )
     report = survey.report(8)
     assert len(report.splitlines()) < 50 and max(map(len, report.splitlines())) < 160
     assert "and 80 more" in report and "988 classes between these" in report

@@ -17,12 +17,13 @@ class TinyPictures(tfds.core.GeneratorBasedBuilder):
     """30 training and 6 test images; image i is 16 x 20 of the one grey 7 * i, of class i % 3."""
 
     VERSION = tfds.core.Version("1.2.3")
-    code_path = None                       # no checksums file lies beside this code
+    code_path = None  # no checksums file lies beside this code
 
     def _info(self):
         features = {"image": tfds.features.Image(shape=(None, None, 1)), "label": tfds.features.ClassLabel(names="abc")}
-        return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features),
-                                              supervised_keys=("image", "label"))
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features), supervised_keys=("image", "label")
+        )
 
     def _split_generators(self, manager):
         return {"train": self._generate_examples(30), "test": self._generate_examples(6)}
@@ -64,8 +65,19 @@ def test_reads_every_example_with_its_label(prepared):
 
 def test_epochs_are_permutations_and_restarts_are_exact(prepared):
     def rows(count, **start):
-        return list(training_batches(tiny(prepared).open(8), resolution=8, batch_size=4, seed=1, transform=Transform(),
-                                     cache_bytes=0, **start).take(count).as_numpy_iterator())
+        return list(
+            training_batches(
+                tiny(prepared).open(8),
+                resolution=8,
+                batch_size=4,
+                seed=1,
+                transform=Transform(),
+                cache_bytes=0,
+                **start,
+            )
+            .take(count)
+            .as_numpy_iterator()
+        )
 
     straight = rows(15)
     for epoch in greys(straight).reshape(2, 30):
@@ -87,9 +99,13 @@ def test_what_is_not_there_is_explained_at_once_and_offline(tmp_path):
         TfdsSource(name="imagenet2012", data_dir=str(tmp_path)).open(128)
     assert time.monotonic() - start < 5
     screen = str(caught.value)
-    for part in ("ILSVRC2012_img_train.tar", f"{tmp_path}/downloads/manual", f"none at {tmp_path}/imagenet2012/5.1.0",
-                 "--gin_file=gin/sagan_128.gin --gin_file=gin/data/procedural.gin",
-                 "--gin_bindings='train.table_size=1000' --gin_bindings='train.batch_size=2' --run_dir=RUN"):
+    for part in (
+        "ILSVRC2012_img_train.tar",
+        f"{tmp_path}/downloads/manual",
+        f"none at {tmp_path}/imagenet2012/5.1.0",
+        "--gin_file=gin/sagan_128.gin --gin_file=gin/data/procedural.gin",
+        "--gin_bindings='train.table_size=1000' --gin_bindings='train.batch_size=2' --run_dir=RUN",
+    ):
         assert part in screen
     assert len(screen.splitlines()) < 24
     with pytest.raises(DataError, match="build cifar10 --data_dir"):
@@ -101,10 +117,15 @@ def test_class_names_without_the_data(tmp_path):
     assert len(names) == 1000 and names[0] == "n01440764" and names[-1] == "n15075141" and list(names) == sorted(names)
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("tiny_picture", r"received name='tiny_picture'\. Perhaps you mean tiny_pictures"),
-    ("cifar10:9.9.9", "only: 3.0.2"), ("cifar10/nothing", "nothing not found"),
-    ("tiny_sounds", "the features pitch")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tiny_picture", r"received name='tiny_picture'\. Perhaps you mean tiny_pictures"),
+        ("cifar10:9.9.9", "only: 3.0.2"),
+        ("cifar10/nothing", "nothing not found"),
+        ("tiny_sounds", "the features pitch"),
+    ],
+)
 def test_names_that_cannot_be_used(tmp_path, name, message):
     with pytest.raises(DataError, match=message):
         TfdsSource(name=name, data_dir=str(tmp_path)).open(32)
@@ -121,8 +142,9 @@ def test_the_flag():
     assert source_from_flag("tfds:cifar10") == TfdsSource(name="cifar10")
     assert source_from_flag("tfds:cifar10:test", "D") == TfdsSource(name="cifar10", split="test", data_dir="D")
     assert source_from_flag("tfds:cifar10:3.0.2") == TfdsSource(name="cifar10:3.0.2")
-    assert (source_from_flag("tfds:imagenet_resized/64x64:0.1.0:train[:90%]")
-            == TfdsSource(name="imagenet_resized/64x64:0.1.0", split="train[:90%]"))
+    assert source_from_flag("tfds:imagenet_resized/64x64:0.1.0:train[:90%]") == TfdsSource(
+        name="imagenet_resized/64x64:0.1.0", split="train[:90%]"
+    )
     for wrong in ("tfds:", "tfds::train", "nowhere"):
         with pytest.raises(DataError, match=wrong):
             source_from_flag(wrong)

@@ -20,7 +20,7 @@ def resized(image, resolution, **options):
 
 def square(image, top, left):
     side = min(image.shape[:2])
-    return image[top:top + side, left:left + side]
+    return image[top : top + side, left : left + side]
 
 
 def pillow_area(image, resolution):
@@ -34,8 +34,9 @@ def pillow(image, size, kernel=Image.Resampling.BILINEAR):
     return np.asarray(Image.fromarray(image).resize(size, kernel)).astype(int)
 
 
-@pytest.mark.parametrize(("height", "width", "resolution"), [(50, 75, 32), (75, 51, 32), (40, 40, 16), (28, 28, 32),
-                                                             (33, 200, 16)])
+@pytest.mark.parametrize(
+    ("height", "width", "resolution"), [(50, 75, 32), (75, 51, 32), (40, 40, 16), (28, 28, 32), (33, 200, 16)]
+)
 def test_biggan_is_the_area_of_the_center_square(height, width, resolution):
     image = picture(height, width)
     side = min(height, width)
@@ -50,7 +51,7 @@ def test_biggan_is_pillows_box_at_whole_ratios(factor):
 
 
 def test_sagan_is_pillows_bilinear_truncated():
-    image = picture(60, 87)                                           # round(27 / 2) = 14, where floor gives 13
+    image = picture(60, 87)  # round(27 / 2) = 14, where floor gives 13
     expected = pillow(square(image, 0, 14), (32, 32))
     difference = expected - resized(image, 32, method="sagan")
     assert difference.min() >= -1 and difference.max() <= 2
@@ -70,7 +71,7 @@ def test_sngan_resizes_to_256_crops_and_resizes_again(height, width):
     short = min(height, width)
     first = pillow(image, (round(width * 256 / short), round(height * 256 / short))).astype(np.uint8)
     top, left = (first.shape[0] - 256) // 2, (first.shape[1] - 256) // 2
-    expected = pillow(first[top:top + 256, left:left + 256], (64, 64))
+    expected = pillow(first[top : top + 256, left : left + 256], (64, 64))
     assert np.abs(resized(image, 64, method="sngan") - expected).max() <= 1
 
 
@@ -104,9 +105,16 @@ def test_scales_to_the_whole_range():
     np.testing.assert_allclose(noisy.scaled(bytes_), np.array([0.5, 127.5, 128.5, 255.5]) / 128 - 1, atol=1e-6)
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"method": "lanczos"}, "method='lanczos'"), ({"crop": "left"}, "crop='left'"), ({"flip": 1}, "flip=1"),
-    ({"dequantize": "yes"}, "dequantize='yes'"), ({"method": "sngan", "crop": "random"}, "crop='random'")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "lanczos"}, "method='lanczos'"),
+        ({"crop": "left"}, "crop='left'"),
+        ({"flip": 1}, "flip=1"),
+        ({"dequantize": "yes"}, "dequantize='yes'"),
+        ({"method": "sngan", "crop": "random"}, "crop='random'"),
+    ],
+)
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         Transform(**options)

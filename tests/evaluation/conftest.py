@@ -58,8 +58,15 @@ def examples():
     def agreement(images, labels):
         return np.where(labels == 1, (np.asarray(images).mean((1, 2, 3)) + 1) / 2, np.nan)
 
-    return Examples(name="two", class_names=("dark", "bright"), n_examples=200, fingerprint="two v1", stream=stream,
-                    ordered=ordered, agreement=agreement)
+    return Examples(
+        name="two",
+        class_names=("dark", "bright"),
+        n_examples=200,
+        fingerprint="two v1",
+        stream=stream,
+        ordered=ordered,
+        agreement=agreement,
+    )
 
 
 class Painter:

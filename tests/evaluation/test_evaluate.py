@@ -41,12 +41,20 @@ def call(capsys, *flags):
 
 
 def test_two_files_give_the_distance_of_their_features(files, capsys):
-    status, out, _ = call(capsys, f"--images={files}/a.npz", f"--reference={files}/b.npz", f"--extractor={files}/net",
-                          "--metrics=fid,kid,pr,is", "--json")
+    status, out, _ = call(
+        capsys,
+        f"--images={files}/a.npz",
+        f"--reference={files}/b.npz",
+        f"--extractor={files}/net",
+        "--metrics=fid,kid,pr,is",
+        "--json",
+    )
     record = json.loads(out)
     net = SavedModelExtractor(str(files / "net"))
-    sides = [moments_of(net(np.load(files / f"{name}.npz")["arr_0"].astype(np.float32) / 127.5 - 1)[0].numpy())
-             for name in "ab"]
+    sides = [
+        moments_of(net(np.load(files / f"{name}.npz")["arr_0"].astype(np.float32) / 127.5 - 1)[0].numpy())
+        for name in "ab"
+    ]
     assert status == 0 and record["fid"] == pytest.approx(frechet_distance(*sides), rel=1e-5)
     assert {"is", "is_std", "kid", "kid_std", "precision", "recall", "density", "coverage"} < set(record)
     assert record["protocol"]["images"] == "npz:a.npz" and record["protocol"]["reference"] == "npz:b.npz"
@@ -57,28 +65,39 @@ def test_a_written_reference_stands_in_for_its_images(files, capsys):
     first = json.loads(call(capsys, *common, f"--reference={files}/b.npz", f"--write_reference={files}/mu.npz")[1])
     second = json.loads(call(capsys, *common, f"--reference={files}/mu.npz")[1])
     assert second["fid"] == first["fid"] and second["protocol"]["n_real"] == 80
-    status, _, err = call(capsys, f"--images={files}/a.npz", f"--reference={files}/mu.npz", "--metrics=fid",
-                          "--extractor=dataset")
+    status, _, err = call(
+        capsys, f"--images={files}/a.npz", f"--reference={files}/mu.npz", "--metrics=fid", "--extractor=dataset"
+    )
     assert status == 2 and "extractor=dataset must have labeled examples" in err
     status, _, err = call(capsys, *common[:2], f"--reference={files}/mu.npz", "--metrics=kid")
     assert status == 2 and "metric kid needs the reference's features" in err
 
 
 def test_moments_of_another_extractor_are_refused(files, capsys, save_stand_in):
-    call(capsys, f"--images={files}/a.npz", f"--extractor={files}/net", "--metrics=fid",
-         f"--reference={files}/b.npz", f"--write_reference={files}/mu.npz")
+    call(
+        capsys,
+        f"--images={files}/a.npz",
+        f"--extractor={files}/net",
+        "--metrics=fid",
+        f"--reference={files}/b.npz",
+        f"--write_reference={files}/mu.npz",
+    )
     other = save_stand_in(files / "other", side=8)
     assert other is not None
-    status, _, err = call(capsys, f"--images={files}/a.npz", f"--extractor={files}/other", "--metrics=fid",
-                          f"--reference={files}/mu.npz")
+    status, _, err = call(
+        capsys, f"--images={files}/a.npz", f"--extractor={files}/other", "--metrics=fid", f"--reference={files}/mu.npz"
+    )
     assert status == 2 and "must hold moments by the extractor saved-model:other" in err
 
 
-@pytest.mark.parametrize(("flags", "message"), [
-    (["--images=A"], "must be compared with a --reference"),
-    (["--images=/nowhere.npz", "--reference=/nowhere.npz"], "which isn't there"),
-    (["--run_dir=/nowhere"], "--run_dir must be a run's directory"),
-])
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--images=A"], "must be compared with a --reference"),
+        (["--images=/nowhere.npz", "--reference=/nowhere.npz"], "which isn't there"),
+        (["--run_dir=/nowhere"], "--run_dir must be a run's directory"),
+    ],
+)
 def test_bad_flags_are_one_sentence_and_status_2(capsys, flags, message):
     status, out, err = call(capsys, *flags)
     assert status == 2 and message in err and err.startswith("error: ") and not out
@@ -87,16 +106,27 @@ def test_bad_flags_are_one_sentence_and_status_2(capsys, flags, message):
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory):
     """A run of tiny nets that were never trained, with the checkpoint of step 3."""
-    tiny = ["train.spec = @families.sagan()", "families.sagan.resolution = 32", "families.sagan.attention = (16,)",
-            "families.sagan.width = 4", "ProceduralSource.n_examples = 150", "train.total_steps = 9",
-            "train.evaluation = @EvaluationOptions()", "EvaluationOptions.n_samples = 30"]
+    tiny = [
+        "train.spec = @families.sagan()",
+        "families.sagan.resolution = 32",
+        "families.sagan.attention = (16,)",
+        "families.sagan.width = 4",
+        "ProceduralSource.n_examples = 150",
+        "train.total_steps = 9",
+        "train.evaluation = @EvaluationOptions()",
+        "EvaluationOptions.n_samples = 30",
+    ]
     loaded = experiment.load(["gin/data/procedural.gin"], tiny)
     run = RunDirectory(tmp_path_factory.mktemp("untrained") / "run")
     run.prepare(loaded, loaded.value.data.open(32))
-    nets = {"generator": Generator(run.spec(), numerics=loaded.value.numerics),
-            "discriminator": Discriminator(run.spec(), numerics=loaded.value.numerics)}
-    run.checkpoints().save({f"{net}.{name}": variable for net, model in nets.items()
-                            for name, variable in named_variables(model).items()}, 3)
+    nets = {
+        "generator": Generator(run.spec(), numerics=loaded.value.numerics),
+        "discriminator": Discriminator(run.spec(), numerics=loaded.value.numerics),
+    }
+    run.checkpoints().save(
+        {f"{net}.{name}": variable for net, model in nets.items() for name, variable in named_variables(model).items()},
+        3,
+    )
     return run.path
 
 
@@ -106,8 +136,9 @@ def run_dir(untrained, tmp_path):
 
 
 def test_a_run_is_measured_with_several_seeds(run_dir, files, capsys):
-    status, out, _ = call(capsys, f"--run_dir={run_dir}", f"--extractor={files}/net", "--metrics=fid", "--seeds=1,2",
-                          "--json")
+    status, out, _ = call(
+        capsys, f"--run_dir={run_dir}", f"--extractor={files}/net", "--metrics=fid", "--seeds=1,2", "--json"
+    )
     record = json.loads(out)
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     distances = [line["fid"] for line in lines]

@@ -27,11 +27,24 @@ def extractor(tmp_path, save_stand_in):
 
 def run(sampler, examples, extractor, strategy=None, **options):
     options = EvaluationOptions(**{"n_samples": 101, "batch_size": 32} | options)
-    generated = generated_images(lambda: sampler, count=options.n_samples, class_names=examples.class_names,
-                                 resolution=8, seed=options.seed, agreement=examples.agreement)
+    generated = generated_images(
+        lambda: sampler,
+        count=options.n_samples,
+        class_names=examples.class_names,
+        resolution=8,
+        seed=options.seed,
+        agreement=examples.agreement,
+    )
     real = example_images(examples, resolution=8, transform=Transform(), batch_size=32)
-    return compare(generated, real, extractor=extractor, options=options,
-                   facts=GeneratorFacts(step=7, weights="ema"), strategy=strategy, progress=False)
+    return compare(
+        generated,
+        real,
+        extractor=extractor,
+        options=options,
+        facts=GeneratorFacts(step=7, weights="ema"),
+        strategy=strategy,
+        progress=False,
+    )
 
 
 def test_numbers_are_those_of_all_features_at_once(examples, extractor, painter):
@@ -55,9 +68,21 @@ def test_a_number_carries_its_protocol_into_one_line(examples, extractor, painte
     result.append_to(tmp_path / "run" / "metrics.jsonl")
     first, second = (json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
     assert first == second and set(first) == {"fid", "protocol"}
-    expected = {"extractor": "saved-model:net", "extractor_hash": extractor.hash, "resize": "none", "resolution": 8,
-                "images": "samples", "n_generated": 101, "reference": "two", "n_real": 200, "seed": 0, "step": 7,
-                "weights": "ema", "statistics": None, "truncation": None}
+    expected = {
+        "extractor": "saved-model:net",
+        "extractor_hash": extractor.hash,
+        "resize": "none",
+        "resolution": 8,
+        "images": "samples",
+        "n_generated": 101,
+        "reference": "two",
+        "n_real": 200,
+        "seed": 0,
+        "step": 7,
+        "weights": "ema",
+        "statistics": None,
+        "truncation": None,
+    }
     assert expected.items() <= first["protocol"].items()
     assert first["protocol"]["versions"]["tensorflow"] == tf.__version__
     assert "[saved-model:net]" in result.summary() and "101 of samples against 200 of two" in result.summary()
@@ -83,13 +108,18 @@ def test_the_real_side_is_computed_once_and_never_stale(examples, extractor, pai
     assert len(stamps()) == 3
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"n_samples": 4, "metrics": ("fid",)},
-     "more images a side than its 4 features; received images=4, reference=200. Give at least 5"),
-    ({"metrics": ("class_accuracy",)}, "needs the data set's own classifier"),
-    ({"metrics": ("is",), "n_samples": 9}, "metric is needs 10 images or more; received images=9"),
-    ({"metrics": ("intra_fid",), "n_samples": 3}, "metric intra_fid needs 4 images or more; received images=3"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"n_samples": 4, "metrics": ("fid",)},
+            "more images a side than its 4 features; received images=4, reference=200. Give at least 5",
+        ),
+        ({"metrics": ("class_accuracy",)}, "needs the data set's own classifier"),
+        ({"metrics": ("is",), "n_samples": 9}, "metric is needs 10 images or more; received images=9"),
+        ({"metrics": ("intra_fid",), "n_samples": 3}, "metric intra_fid needs 4 images or more; received images=3"),
+    ],
+)
 def test_impossible_metrics_are_refused_before_any_image_is_made(examples, extractor, painter, options, message):
     sampler = painter()
     with pytest.raises(ValueError, match=message):
@@ -117,13 +147,20 @@ def test_a_set_against_itself_is_at_distance_0(examples, extractor):
 def test_a_source_that_delivers_fewer_images_is_refused(examples, extractor):
     images = example_images(examples, resolution=8, transform=Transform(), batch_size=64)
     with pytest.raises(ValueError, match="its 300 images; received count=200"):
-        compare(dataclasses.replace(images, count=300), images, extractor=extractor,
-                options=EvaluationOptions(metrics=("fid",)), progress=False)
+        compare(
+            dataclasses.replace(images, count=300),
+            images,
+            extractor=extractor,
+            options=EvaluationOptions(metrics=("fid",)),
+            progress=False,
+        )
 
 
 def test_both_kinds_of_set_can_start_anywhere(examples, painter):
-    sets = (example_images(examples, resolution=8, transform=Transform(), batch_size=32),
-            generated_images(painter, count=75, class_names=("a", "b"), resolution=8, seed=1))
+    sets = (
+        example_images(examples, resolution=8, transform=Transform(), batch_size=32),
+        generated_images(painter, count=75, class_names=("a", "b"), resolution=8, seed=1),
+    )
     for images in sets:
         whole = [np.concatenate(rows) for rows in zip(*images.batches(0), strict=True)]
         rest = [np.concatenate(rows) for rows in zip(*images.batches(45), strict=True)]
@@ -131,25 +168,31 @@ def test_both_kinds_of_set_can_start_anywhere(examples, painter):
             np.testing.assert_array_equal(all_rows[45:], last_rows)
 
 
-@pytest.mark.parametrize(("option", "message"), [
-    ({"metrics": ("fdi",)}, "received metric='fdi'. Did you mean 'fid'?"),
-    ({"metrics": "fid"}, "must be a tuple of names; received metrics='fid'. Write ('fid',)."),
-    ({"n_samples": 0}, "n_samples must be an integer of at least 1; received n_samples=0"),
-    ({"batch_size": "64"}, "received batch_size='64'"),
-])
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"metrics": ("fdi",)}, "received metric='fdi'. Did you mean 'fid'?"),
+        ({"metrics": "fid"}, "must be a tuple of names; received metrics='fid'. Write ('fid',)."),
+        ({"n_samples": 0}, "n_samples must be an integer of at least 1; received n_samples=0"),
+        ({"batch_size": "64"}, "received batch_size='64'"),
+    ],
+)
 def test_options_are_checked_at_construction(option, message):
     with pytest.raises(ValueError) as caught:
         EvaluationOptions(**option)
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(("options", "changes", "message"), [
-    ({"extractor": "dataset"}, {"class_names": ("all",)}, "needs 2 classes or more"),
-    ({"extractor": "dataset", "n_samples": 128}, {}, "more images a side than its 128 features"),
-    ({"extractor": "/nowhere"}, {}, "received directory='/nowhere'"),
-    ({"extractor": "inception", "inception_location": "/nowhere"}, {}, "received location='/nowhere'"),
-    ({"metrics": ("long_range_agreement",)}, {"agreement": None}, "Only the procedural"),
-])
+@pytest.mark.parametrize(
+    ("options", "changes", "message"),
+    [
+        ({"extractor": "dataset"}, {"class_names": ("all",)}, "needs 2 classes or more"),
+        ({"extractor": "dataset", "n_samples": 128}, {}, "more images a side than its 128 features"),
+        ({"extractor": "/nowhere"}, {}, "received directory='/nowhere'"),
+        ({"extractor": "inception", "inception_location": "/nowhere"}, {}, "received location='/nowhere'"),
+        ({"metrics": ("long_range_agreement",)}, {"agreement": None}, "Only the procedural"),
+    ],
+)
 def test_what_would_fail_after_training_is_refused_before(examples, options, changes, message):
     check_options(EvaluationOptions(extractor="dataset", n_samples=150), examples, resolution=8)
     with pytest.raises(ValueError, match=message):
@@ -160,6 +203,10 @@ def test_what_would_fail_after_training_is_refused_before(examples, options, cha
 def test_gin_files_of_the_evaluation_are_valid_beside_a_run(name):
     files = ["gin/quickstart.gin", f"gin/evaluation/{name}.gin"]
     options = experiment.load(files, []).value.evaluation
-    expected = {"inception_50k": ("inception", 50_000, None), "biggan_50k": ("inception", 50_000, "standing"),
-                "dataset_classifier": ("dataset", 5000, None), "tfgan": ("auto", 5000, None)}
+    expected = {
+        "inception_50k": ("inception", 50_000, None),
+        "biggan_50k": ("inception", 50_000, "standing"),
+        "dataset_classifier": ("dataset", 5000, None),
+        "tfgan": ("auto", 5000, None),
+    }
     assert (options.extractor, options.n_samples, options.statistics) == expected[name]

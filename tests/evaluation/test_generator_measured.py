@@ -19,10 +19,18 @@ from sagan_tf.models.generator import Generator
 from sagan_tf.runs.measuring import Chosen, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
-TINY = ["train.spec = @families.sagan()", "families.sagan.resolution = 32", "families.sagan.attention = ()",
-        "families.sagan.width = 2", "ProceduralSource.n_examples = 60", "train.total_steps = 9",
-        "train.evaluation = @EvaluationOptions()", "EvaluationOptions.n_samples = 30",
-        "EvaluationOptions.standing_passes = 2", "EvaluationOptions.batch_size = 8"]
+TINY = [
+    "train.spec = @families.sagan()",
+    "families.sagan.resolution = 32",
+    "families.sagan.attention = ()",
+    "families.sagan.width = 2",
+    "ProceduralSource.n_examples = 60",
+    "train.total_steps = 9",
+    "train.evaluation = @EvaluationOptions()",
+    "EvaluationOptions.n_samples = 30",
+    "EvaluationOptions.standing_passes = 2",
+    "EvaluationOptions.batch_size = 8",
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +55,9 @@ def measure(run_dir, tmp_path, save_stand_in, capsys):
     save_stand_in(tmp_path / "net")
 
     def call(*flags):
-        status = evaluate.main([f"--run_dir={run_dir}", f"--extractor={tmp_path}/net", "--metrics=fid", "--json",
-                                "--strategy=cpu", *flags])
+        status = evaluate.main(
+            [f"--run_dir={run_dir}", f"--extractor={tmp_path}/net", "--metrics=fid", "--json", "--strategy=cpu", *flags]
+        )
         output = capsys.readouterr()
         return status, json.loads(output.out or "{}"), output.err
 
@@ -61,14 +70,24 @@ def lines(run_dir):
 
 def test_statistics_and_truncation_change_the_number_and_are_told(measure):
     told = {}
-    for flags in ((), ("--statistics=batch",), ("--statistics=standing",), ("--truncation=0.5",),
-                  ("--truncation=0.5", "--truncation_mode=scaled", "--statistics=moving")):
+    for flags in (
+        (),
+        ("--statistics=batch",),
+        ("--statistics=standing",),
+        ("--truncation=0.5",),
+        ("--truncation=0.5", "--truncation_mode=scaled", "--statistics=moving"),
+    ):
         status, record, _ = measure(*flags)
         p = record["protocol"]
         told[p["statistics"], p["standing_passes"], p["truncation"], p["truncation_mode"]] = record["fid"]
         assert status == 0 and p["step"] == 3 and len(p["weights_hash"]) == 16
-    assert list(told) == [("moving", None, None, None), ("batch", None, None, None), ("standing", 2, None, None),
-                          ("standing", 2, 0.5, "resampled"), ("moving", None, 0.5, "scaled")]
+    assert list(told) == [
+        ("moving", None, None, None),
+        ("batch", None, None, None),
+        ("standing", 2, None, None),
+        ("standing", 2, 0.5, "resampled"),
+        ("moving", None, 0.5, "scaled"),
+    ]
     assert len(set(told.values())) == 5
 
 
@@ -83,7 +102,7 @@ def test_the_images_are_those_that_the_loaded_run_draws(untrained):
 
 def test_replicas_share_the_work_and_give_one_devices_numbers(measure, mirrored, monkeypatch):
     monkeypatch.setattr(evaluate, "create_strategy", lambda name, say: mirrored if name == "mirrored" else None)
-    flags = ("--num=40", "--truncation=0.5")                             # its standing statistics are gathered too
+    flags = ("--num=40", "--truncation=0.5")  # its standing statistics are gathered too
     assert measure(*flags, "--strategy=mirrored")[1] == measure(*flags)[1]
 
 
@@ -136,16 +155,25 @@ def test_a_curve_with_a_wrong_threshold_measures_nothing(run_dir, measure):
 
 
 def test_an_export_gives_its_runs_numbers(run_dir, measure, tmp_path, capsys):
-    assert export.main([f"--run_dir={run_dir}", f"--out={tmp_path}/model", "--truncations=0.5,1",
-                        "--standing_passes=2"]) == 0
+    assert (
+        export.main([f"--run_dir={run_dir}", f"--out={tmp_path}/model", "--truncations=0.5,1", "--standing_passes=2"])
+        == 0
+    )
     capsys.readouterr()
     _, alone, _ = measure("--truncation=0.5")
     kept = lines(run_dir)
     exported = ("--saved_model=" + str(tmp_path / "model"), "--num=30")
     status, record, _ = measure(*exported, "--truncation=0.5")
     assert status == 0 and record["fid"] == pytest.approx(alone["fid"], rel=1e-4) and lines(run_dir) == kept
-    facts = {"step": 3, "weights": "raw", "statistics": "standing", "standing_passes": 2, "truncation": 0.5,
-             "truncation_mode": "resampled", "images": "saved-model:1"}
+    facts = {
+        "step": 3,
+        "weights": "raw",
+        "statistics": "standing",
+        "standing_passes": 2,
+        "truncation": 0.5,
+        "truncation_mode": "resampled",
+        "images": "saved-model:1",
+    }
     assert facts.items() <= record["protocol"].items()
     assert measure(*exported, "--truncation=0.7")[1]["protocol"]["statistics"] == "standing, interpolated"
     for flags, message in (((), "Add --truncation=T"), (("--truncation=1", "--statistics=moving"), "are baked in")):
@@ -155,16 +183,20 @@ def test_an_export_gives_its_runs_numbers(run_dir, measure, tmp_path, capsys):
 
 def test_a_run_whose_prior_cannot_be_cut_is_refused_at_its_start():
     with pytest.raises(ConfigError, match="truncation must be of a normal prior; this run's is latent='bernoulli'"):
-        experiment.load(["gin/data/procedural.gin"], [*TINY, "train.latent = 'bernoulli'",
-                                                      "EvaluationOptions.truncation = 0.5"])
+        experiment.load(
+            ["gin/data/procedural.gin"], [*TINY, "train.latent = 'bernoulli'", "EvaluationOptions.truncation = 0.5"]
+        )
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"statistics": "running"}, "statistics must be one of moving, batch, standing; received statistics='running'"),
-    ({"truncation": 0.0}, "threshold must be positive"),
-    ({"truncation_mode": "clipped"}, "received truncation='clipped'"),
-    ({"standing_passes": 0}, "received standing_passes=0"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"statistics": "running"}, "statistics must be one of moving, batch, standing; received statistics='running'"),
+        ({"truncation": 0.0}, "threshold must be positive"),
+        ({"truncation_mode": "clipped"}, "received truncation='clipped'"),
+        ({"standing_passes": 0}, "received standing_passes=0"),
+    ],
+)
 def test_generator_options_are_checked_at_construction(options, message):
     with pytest.raises(ValueError, match=message):
         EvaluationOptions(**options)

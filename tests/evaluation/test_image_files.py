@@ -42,14 +42,17 @@ def test_a_folder_gives_its_classes_and_its_side(tmp_path):
     assert open_images(str(tmp_path), resolution=4)[1] == 4
 
 
-@pytest.mark.parametrize(("arrays", "message"), [
-    ({"images": IMAGES}, "must hold arr_0"),
-    ({"arr_0": IMAGES.astype(np.float32)}, r"must be uint8 \(N,H,W,3\); received .* float32 \(6, 8, 8, 3\)"),
-    ({"arr_0": IMAGES[:, :, :, :1]}, r"uint8 \(6, 8, 8, 1\)"),
-    ({"arr_0": IMAGES[:, :5]}, "must be square, or a resolution be given.*--resolution=R"),
-    ({"arr_0": IMAGES, "labels": [0, 1]}, r"labels must be \(N,\) from 0 on"),
-    ({"arr_0": IMAGES, "labels": [-1, 0, 0, 0, 0, 0]}, r"labels must be \(N,\) from 0 on"),
-])
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": IMAGES}, "must hold arr_0"),
+        ({"arr_0": IMAGES.astype(np.float32)}, r"must be uint8 \(N,H,W,3\); received .* float32 \(6, 8, 8, 3\)"),
+        ({"arr_0": IMAGES[:, :, :, :1]}, r"uint8 \(6, 8, 8, 1\)"),
+        ({"arr_0": IMAGES[:, :5]}, "must be square, or a resolution be given.*--resolution=R"),
+        ({"arr_0": IMAGES, "labels": [0, 1]}, r"labels must be \(N,\) from 0 on"),
+        ({"arr_0": IMAGES, "labels": [-1, 0, 0, 0, 0, 0]}, r"labels must be \(N,\) from 0 on"),
+    ],
+)
 def test_arrays_that_are_no_images_are_refused(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(DataError, match=message):

@@ -17,8 +17,10 @@ def extractor(tmp_path, save_stand_in):
 
 def all_features(passes, sizes):
     batches = zip(np.split(IMAGES, np.cumsum(sizes)), np.split(np.arange(23), np.cumsum(sizes)), strict=True)
-    return [np.concatenate(parts) for parts in zip(*(passes(images) for images, _ in in_passes(batches, passes.size)),
-                                                   strict=True)]
+    return [
+        np.concatenate(parts)
+        for parts in zip(*(passes(images) for images, _ in in_passes(batches, passes.size)), strict=True)
+    ]
 
 
 def test_features_are_the_extractors_own(extractor):

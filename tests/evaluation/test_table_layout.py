@@ -8,9 +8,19 @@ from sagan_tf import evaluate
 from sagan_tf.evaluation.paper_tables import PAPER_TABLES
 from sagan_tf.evaluation.table_layout import paper_table, runs_table
 
-PROTOCOL = {"extractor": "inception-2015-12-05", "extractor_hash": "abc", "resize": "tf1-bilinear 299",
-            "resolution": 128, "encoding": "uint8, rounded", "n_generated": 50_000, "reference": "imagenet",
-            "reference_fingerprint": "f", "n_real": 1_281_167, "step": 1_000_000, "truncation": None}
+PROTOCOL = {
+    "extractor": "inception-2015-12-05",
+    "extractor_hash": "abc",
+    "resize": "tf1-bilinear 299",
+    "resolution": 128,
+    "encoding": "uint8, rounded",
+    "n_generated": 50_000,
+    "reference": "imagenet",
+    "reference_fingerprint": "f",
+    "n_real": 1_281_167,
+    "step": 1_000_000,
+    "truncation": None,
+}
 
 
 @pytest.fixture
@@ -18,8 +28,9 @@ def run(tmp_path):
     def make(name, *records, **protocol):
         folder = tmp_path / name
         folder.mkdir()
-        lines = [json.dumps({**metrics, "protocol": {**PROTOCOL, **protocol, "step": step}})
-                 for step, metrics in records]
+        lines = [
+            json.dumps({**metrics, "protocol": {**PROTOCOL, **protocol, "step": step}}) for step, metrics in records
+        ]
         (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
         return str(folder)
 
@@ -70,8 +81,10 @@ def test_two_protocols_never_share_a_table(run):
 
 def test_a_column_of_a_class_takes_that_class_by_name_or_synset(run, tmp_path):
     by_class = [10.0 * i for i in range(4)]
-    for name, classes in (("sagan_128", ["n00000000", "n01443537", "n09288635", "n0"]),
-                          ("sngan_projection_128", ["cat", "dog", "goldfish", "cow"])):
+    for name, classes in (
+        ("sagan_128", ["n00000000", "n01443537", "n09288635", "n0"]),
+        ("sngan_projection_128", ["cat", "dog", "goldfish", "cow"]),
+    ):
         run(name, (9, {"intra_fid_by_class": by_class}))
         (tmp_path / name / "run.json").write_text(json.dumps({"data": {"class_names": classes}}))
     text = paper_table("sagan_figure6", [str(tmp_path / "sagan_128"), str(tmp_path / "sngan_projection_128")])

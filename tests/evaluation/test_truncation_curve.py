@@ -46,13 +46,18 @@ def test_without_a_validation_score_or_points():
 def test_a_line_a_point_in_the_csv():
     several = [CurvePoint(truncation=0.5, fid=2.0, inception_score=3.0, fid_std=0.1, inception_score_std=0.2)]
     assert csv_text(curve((None, 8.7, 98.8)) + several) == (
-        "truncation,fid,is,fid_std,is_std\nnone,8.7,98.8,,\n0.5,2.0,3.0,0.1,0.2\n")
+        "truncation,fid,is,fid_std,is_std\nnone,8.7,98.8,,\n0.5,2.0,3.0,0.1,0.2\n"
+    )
 
 
 def test_the_figure_marks_what_there_is(tmp_path):
     figure = truncation_figure(BIGGAN, reported_points(BIGGAN, 300.0), validation_score=300.0, caption="step 1")
     (axis,) = figure.axes
     assert [text.get_text() for text in axis.get_legend().get_texts()] == [
-        "IS of real validation images", "no truncation", "best FID", "best IS"]
+        "IS of real validation images",
+        "no truncation",
+        "best FID",
+        "best IS",
+    ]
     assert [text.get_text() for text in axis.texts] == ["none", "1.5", "1", "0.5", "0.04"]
     assert canvas.save(figure, tmp_path / "curve.png").stat().st_size > 5000

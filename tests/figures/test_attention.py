@@ -5,11 +5,14 @@ from sagan_tf.figures import canvas
 from sagan_tf.figures.attention import Looked, attention_figure, contour_level, finer, shaded
 
 
-@pytest.mark.parametrize("weights, level, area", [
-    ([0.4, 0.3, 0.2, 0.1], 0.3, 0.5),
-    ([0.1, 0.6, 0.2, 0.1], 0.6, 0.25),
-    ([0.25] * 4, 0.25, 0.5),
-])
+@pytest.mark.parametrize(
+    "weights, level, area",
+    [
+        ([0.4, 0.3, 0.2, 0.1], 0.3, 0.5),
+        ([0.1, 0.6, 0.2, 0.1], 0.6, 0.25),
+        ([0.25] * 4, 0.25, 0.5),
+    ],
+)
 def test_the_contour_holds_half_of_the_weight_in_as_few_locations_as_can_be(weights, level, area):
     assert contour_level(np.reshape(weights, (2, 2))) == (pytest.approx(level), area)
 

@@ -10,8 +10,12 @@ IMAGES = np.arange(6, dtype=np.uint8).reshape(2, 3, 1, 1, 1).repeat(4, 2).repeat
 def cells(drawn):
     """The gray levels of enlarged images in reading order."""
     pixels = np.asarray(drawn)
-    found = [(y, x, pixels[y, x, 0]) for value in (0, 40, 80, 120, 160, 200)
-             for y, x in [next(zip(*np.where(whole(pixels, value)), strict=True), (None, None))] if y is not None]
+    found = [
+        (y, x, pixels[y, x, 0])
+        for value in (0, 40, 80, 120, 160, 200)
+        for y, x in [next(zip(*np.where(whole(pixels, value)), strict=True), (None, None))]
+        if y is not None
+    ]
     return [int(value) for _, _, value in sorted(found)]
 
 
@@ -23,8 +27,9 @@ def whole(pixels, value, side=8):
 
 
 def test_every_image_stands_in_its_place_enlarged_by_a_whole_factor():
-    drawn = ImageTable(images=IMAGES, title="title", rows=("a", "b"), side=8,
-                       heads=[("one", 1), ("two", 2)], captions=[["x"] * 3] * 2).draw()
+    drawn = ImageTable(
+        images=IMAGES, title="title", rows=("a", "b"), side=8, heads=[("one", 1), ("two", 2)], captions=[["x"] * 3] * 2
+    ).draw()
     assert cells(drawn) == [0, 40, 80, 120, 160, 200]
 
 

@@ -31,10 +31,18 @@ class Read(HTMLParser):
 
 def test_a_page_is_well_formed_and_loads_nothing():
     pictures = {f"step {i}": Image.fromarray(np.full((4, 4, 3), 80 * i, np.uint8)) for i in range(3)}
-    read = Read(page.page("A <run>", page.tiles({"FID": "1.5"}), {
-        "Samples over time": page.frames(pictures), "Nothing": "",
-        "Table": page.table(("name", "value"), [("<b>", "1,000.5")]) + page.folded("more", page.preformatted("a & b")),
-    }))
+    read = Read(
+        page.page(
+            "A <run>",
+            page.tiles({"FID": "1.5"}),
+            {
+                "Samples over time": page.frames(pictures),
+                "Nothing": "",
+                "Table": page.table(("name", "value"), [("<b>", "1,000.5")])
+                + page.folded("more", page.preformatted("a & b")),
+            },
+        )
+    )
     assert not read.open
     images = [attributes for tag, attributes in read.tags if tag == "img"]
     assert [image["class"] for image in images] == ["", "", "shown"]

@@ -8,10 +8,16 @@ def test_points_are_read_as_x_and_y():
     assert parse_points("3,5;0,31", 32) == [(3, 5), (0, 31)]
 
 
-@pytest.mark.parametrize("text, said", [
-    ("32,0", "0 to 31; received the point 32,0"), ("-1,2", "received the point -1,2"),
-    ("3", "x,y;x,y"), ("a,b", "x,y;x,y"), ("1,2;", "x,y;x,y"),
-])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("32,0", "0 to 31; received the point 32,0"),
+        ("-1,2", "received the point -1,2"),
+        ("3", "x,y;x,y"),
+        ("a,b", "x,y;x,y"),
+        ("1,2;", "x,y;x,y"),
+    ],
+)
 def test_other_points_are_refused(text, said):
     with pytest.raises(ValueError, match=said):
         parse_points(text, 32)

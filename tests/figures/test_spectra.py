@@ -3,10 +3,19 @@ import pytest
 
 from sagan_tf.figures.spectra import spectra_figure
 
-LOOKS = [{"step": step, "spectra": {f"{net}.{i}": [float(i + step), 1.0, 0.5] for net in ("generator", "discriminator")
-                                    for i in range(1, 4)}} for step in (10, 20)]
-TRAIN = [{"step": step, "d_loss": 1.0 * step, "g_loss": 2.0 * step, "gamma/generator.attention_8": 0.1 * step}
-         for step in (10, 20)]
+LOOKS = [
+    {
+        "step": step,
+        "spectra": {
+            f"{net}.{i}": [float(i + step), 1.0, 0.5] for net in ("generator", "discriminator") for i in range(1, 4)
+        },
+    }
+    for step in (10, 20)
+]
+TRAIN = [
+    {"step": step, "d_loss": 1.0 * step, "g_loss": 2.0 * step, "gamma/generator.attention_8": 0.1 * step}
+    for step in (10, 20)
+]
 
 
 def test_every_panel_shows_its_numbers():

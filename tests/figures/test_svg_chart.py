@@ -7,26 +7,32 @@ import pytest
 from sagan_tf.figures.svg_chart import decades, line_chart, nice_ticks
 
 
-@pytest.mark.parametrize("low, high, count, ticks", [
-    (0, 1, 5, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-    (0, 1600, 5, [0, 500, 1000, 1500, 2000]),
-    (-0.3, 2.1, 4, [-1, 0, 1, 2, 3]),
-    (2, 2, 4, [1.8, 1.9, 2.0, 2.1, 2.2]),
-])
+@pytest.mark.parametrize(
+    "low, high, count, ticks",
+    [
+        (0, 1, 5, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (0, 1600, 5, [0, 500, 1000, 1500, 2000]),
+        (-0.3, 2.1, 4, [-1, 0, 1, 2, 3]),
+        (2, 2, 4, [1.8, 1.9, 2.0, 2.1, 2.2]),
+    ],
+)
 def test_ticks_are_round_and_enclose_the_numbers(low, high, count, ticks):
     assert nice_ticks(low, high, count) == pytest.approx(ticks)
 
 
-@pytest.mark.parametrize("low, high, ticks", [(0.5, 2000, [0.1, 1, 10, 100, 1000, 10000]), (1.5, 8, [1, 2, 5, 10]),
-                                              (3, 3, [2, 5]), (1, 1, [1, 10])])
+@pytest.mark.parametrize(
+    "low, high, ticks",
+    [(0.5, 2000, [0.1, 1, 10, 100, 1000, 10000]), (1.5, 8, [1, 2, 5, 10]), (3, 3, [2, 5]), (1, 1, [1, 10])],
+)
 def test_logarithmic_ticks_enclose_the_numbers(low, high, ticks):
     assert decades(low, high) == pytest.approx(ticks)
 
 
 def points(chart):
     svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", chart).group())
-    return [[tuple(map(float, point.split(","))) for point in line.get("points").split()]
-            for line in svg.iter("polyline")]
+    return [
+        [tuple(map(float, point.split(","))) for point in line.get("points").split()] for line in svg.iter("polyline")
+    ]
 
 
 def test_lines_lie_where_their_numbers_are():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = str(Path(__file__).parents[2])
-ODD = ["--run_dir=my run", "--gin_bindings=A.b='c d'", "--gin_bindings=$HOME \"x\" \\"]
+ODD = ["--run_dir=my run", "--gin_bindings=A.b='c d'", '--gin_bindings=$HOME "x" \\']
 SSH = ["ssh", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4"]
 # ssh hands its last word to a shell on the other side, as the real one does
 REMOTE = 'cd /; bash -c "${@: -1}"\nexit'

@@ -12,7 +12,7 @@ import pytest
 LAUNCH = Path(__file__).parents[2] / "launch"
 SCRIPTS = ("gpu.sh", "multi_worker.sh", "slurm.sbatch", "tpu_vm.sh", "tpu_pod.sh")
 # What a shell would split, expand or end early.
-ODD = ["--run_dir=my run", "--gin_bindings=A.b='c d'", "--gin_bindings=$HOME `id` \"x\" \\ ; # *"]
+ODD = ["--run_dir=my run", "--gin_bindings=A.b='c d'", '--gin_bindings=$HOME `id` "x" \\ ; # *']
 COUNT = 'n=$(($(cat "$FAKES/n" 2>/dev/null || echo 0) + 1)); echo $n >"$FAKES/n"\n'
 
 
@@ -59,7 +59,7 @@ def test_a_dry_run_runs_nothing_and_can_be_pasted(fakes, tmp_path):
 
 
 def test_gpu_starts_again_while_the_code_is_75(fakes):
-    fakes.behave("python", '[[ $1 == -m ]] || exit 0\n' + COUNT + "((n > 2)) || exit 75; exit 0")
+    fakes.behave("python", "[[ $1 == -m ]] || exit 0\n" + COUNT + "((n > 2)) || exit 75; exit 0")
     found = fakes.run("gpu.sh", fakes.python, "--wait=0", "--", "--run_dir=r")
     assert found.returncode == 0 and len(trainings(fakes)) == 3
     assert "restart 2 of 100" in found.stderr
@@ -82,7 +82,7 @@ def test_no_gpu_no_training(fakes):
 def test_a_signal_is_passed_on_once_and_nothing_starts_again(fakes, number):
     fakes.behave(
         "python",
-        '[[ $1 == -m ]] || exit 0\ntrap \'echo got >>"$FAKES/signals"; exit 75\' TERM\n'
+        "[[ $1 == -m ]] || exit 0\ntrap 'echo got >>\"$FAKES/signals\"; exit 75' TERM\n"
         'touch "$FAKES/up"; for ((i = 0; i < 200; i++)); do sleep 0.05; done',
     )
     process = fakes.start("gpu.sh", fakes.python, "--wait=0", "--", "--run_dir=r")

@@ -25,7 +25,6 @@ def signatures(drawable_run, tmp_path_factory):
     del model
 
 
-
 @pytest.mark.parametrize("name", ["serving_default", "generate", "png", "attention"])
 def test_every_signature_takes_and_gives_servings_messages(signatures, name):
     predict = pytest.importorskip("tensorflow_serving.apis.predict_pb2", reason="needs tensorflow-serving-api")

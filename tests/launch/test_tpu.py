@@ -159,8 +159,8 @@ def test_a_run_that_cannot_be_fetched_is_not_thrown_away(cloud):
 
 
 def test_the_queue_is_waited_for(cloud):
-    waiting = GCLOUD.replace("*describe*)", '*describe*)\n    [[ $answer != WAITING* ]] || state ACTIVE')
-    cloud.behave("gcloud", waiting.replace("create\"*) state ACTIVE", "create\"*) state WAITING_FOR_RESOURCES"))
+    waiting = GCLOUD.replace("*describe*)", "*describe*)\n    [[ $answer != WAITING* ]] || state ACTIVE")
+    cloud.behave("gcloud", waiting.replace('create"*) state ACTIVE', 'create"*) state WAITING_FOR_RESOURCES'))
     found = cloud.train("tpu_pod.sh")
     assert found.returncode == 0, found.stderr
     assert "is waiting" in found.stderr and verbs(cloud)[:2] == ["create", "set_up"]

@@ -34,9 +34,7 @@ def test_fused_equals_plain_in_float64(kind, height, width):
 
 def test_upsample_repeats_and_downsample_averages():
     x = tf.reshape(tf.constant([1.0, 2.0, 3.0, 4.0]), [1, 2, 2, 1])
-    np.testing.assert_array_equal(
-        upsample(x)[0, :, :, 0], [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
-    )
+    np.testing.assert_array_equal(upsample(x)[0, :, :, 0], [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]])
     np.testing.assert_array_equal(downsample(x)[0, :, :, 0], [[2.5]])
     np.testing.assert_array_equal(downsample(upsample(x)), x)
 

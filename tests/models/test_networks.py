@@ -67,9 +67,9 @@ def test_initial_weights_depend_on_the_seed_alone():
     for name, variable in first.items():
         np.testing.assert_array_equal(variable, again[name])
     assert not np.array_equal(first["dense.layer.kernel"], other["dense.layer.kernel"])
-    assert not np.array_equal(
-        first["blocks.0.conv_2.layer.kernel"], first["blocks.1.conv_2.layer.kernel"]
-    ), "every kernel has its own draw"
+    assert not np.array_equal(first["blocks.0.conv_2.layer.kernel"], first["blocks.1.conv_2.layer.kernel"]), (
+        "every kernel has its own draw"
+    )
 
 
 def test_initial_values_are_the_released_codes():

@@ -33,8 +33,10 @@ def test_layers_are_named_by_the_side_of_their_map(generator, spec):
 def test_the_output_is_the_networks_and_each_location_gives_out_one(generator):
     images, maps = attention_maps(generator, *inputs())
     np.testing.assert_array_equal(images, generator(*inputs(), training=False))
-    assert {name: m.shape for name, m in maps.items()} == {"attention_8": (2, 8, 8, 4, 4),
-                                                           "attention_16": (2, 16, 16, 8, 8)}
+    assert {name: m.shape for name, m in maps.items()} == {
+        "attention_8": (2, 8, 8, 4, 4),
+        "attention_16": (2, 16, 16, 8, 8),
+    }
     for values in maps.values():
         np.testing.assert_allclose(np.sum(values, (3, 4)), 1, atol=1e-5)
 

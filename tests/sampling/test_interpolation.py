@@ -39,8 +39,11 @@ def test_shares_of_classes_are_mixtures_of_their_rows():
     np.testing.assert_allclose(class_shares(2, 0, 3, 4), [[0, 0, 1, 0], [0.5, 0, 0.5, 0], [1, 0, 0, 0]])
 
 
-@pytest.mark.parametrize("spec", [families.sagan(resolution=32, attention=(8,), width=8), families.biggan(32, width=8)],
-                         ids=["tables", "shared embedding"])
+@pytest.mark.parametrize(
+    "spec",
+    [families.sagan(resolution=32, attention=(8,), width=8), families.biggan(32, width=8)],
+    ids=["tables", "shared embedding"],
+)
 def test_a_generator_reads_a_whole_share_as_the_class(spec):
     generator = Generator(spec.with_classes(3), seed=2)
     z = tf.random.stateless_normal([3, generator.spec.z_dim], [1, 2])

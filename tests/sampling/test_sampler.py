@@ -89,9 +89,7 @@ def test_truncation_cuts_z_and_nothing_else():
         with pytest.raises(ValueError, match=r"threshold must be positive|truncation must be one of"):
             Truncation(**bad)
     with pytest.raises(ValueError, match="must be of a normal prior"):
-        Sampler(
-            largest, z_dim=2, n_classes=1, resolution=1, latent="bernoulli", truncation=Truncation(threshold=1.0)
-        )
+        Sampler(largest, z_dim=2, n_classes=1, resolution=1, latent="bernoulli", truncation=Truncation(threshold=1.0))
 
 
 @pytest.mark.parametrize("label", [-1, 3, 10**6])

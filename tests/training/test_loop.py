@@ -44,9 +44,7 @@ def run(tmp_path, *, gan=None, stop_at=20, steps_per_call=6, actions=(), safegua
     gan = gan or Counter()
     calls = Steps(gan, **steps)
     store = CheckpointStore(tmp_path, keep=9)
-    pace = loop.Pace(
-        stop_at=stop_at, total_steps=20, steps_per_call=steps_per_call, checkpoint_every=10, batch_size=4
-    )
+    pace = loop.Pace(stop_at=stop_at, total_steps=20, steps_per_call=steps_per_call, checkpoint_every=10, batch_size=4)
     finished = loop.train(
         gan, calls, [], pace=pace, store=store, strategy=tf.distribute.get_strategy(), actions=actions,
         safeguards=safeguards,

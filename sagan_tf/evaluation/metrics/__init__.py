@@ -54,8 +54,10 @@ def _class_accuracy(generated: Collected, real: Collected) -> dict[str, float]:
 
 
 def _long_range_agreement(generated: Collected, real: Collected) -> dict[str, float]:
-    return {"long_range_agreement": long_range_agreement(generated.agreement),
-            "long_range_agreement_real": long_range_agreement(real.agreement)}
+    return {
+        "long_range_agreement": long_range_agreement(generated.agreement),
+        "long_range_agreement_real": long_range_agreement(real.agreement),
+    }
 
 
 def _kid(generated: Collected, real: Collected) -> dict[str, float]:
@@ -85,8 +87,9 @@ LABELS, AGREEMENT = frozenset({"labels"}), frozenset({"agreement"})
 METRICS: dict[str, Metric] = {
     "is": Metric(compute=_inception_score, generated=LOGITS, fewest=10),
     "fid": Metric(compute=_fid, generated=MOMENTS, real=MOMENTS, full_rank=True),
-    "intra_fid": Metric(compute=_intra_fid, generated=FEATURES | LABELS, real=FEATURES | LABELS, by_class=True,
-                        fewest_of_class=2),
+    "intra_fid": Metric(
+        compute=_intra_fid, generated=FEATURES | LABELS, real=FEATURES | LABELS, by_class=True, fewest_of_class=2
+    ),
     "class_accuracy": Metric(compute=_class_accuracy, generated=LOGITS | LABELS, by_class=True, classifies=True),
     "long_range_agreement": Metric(compute=_long_range_agreement, generated=AGREEMENT, real=AGREEMENT),
     "kid": Metric(compute=_kid, generated=FEATURES, real=FEATURES),

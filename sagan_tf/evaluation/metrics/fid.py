@@ -12,8 +12,10 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     relative in ten times the time (a test compares them). Raises ValueError for features of different widths.
     """
     if a.mean.shape != b.mean.shape:
-        raise ValueError("both sets' features must have the same width; received "
-                         f"widths={a.mean.size}, {b.mean.size}. Use one extractor for both.")
+        raise ValueError(
+            "both sets' features must have the same width; received "
+            f"widths={a.mean.size}, {b.mean.size}. Use one extractor for both."
+        )
     traces = np.trace(a.covariance) + np.trace(b.covariance)
     return float(((a.mean - b.mean) ** 2).sum() + traces - 2 * trace_sqrt_product(a.covariance, b.covariance))
 
@@ -53,8 +55,9 @@ def _root(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _centered(features: np.ndarray, mean: np.ndarray) -> np.ndarray:
     if len(features) < 2:
-        raise ValueError(f"a Frechet distance must be of at least 2 images a side; received count={len(features)}. "
-                         "Give more images.")
+        raise ValueError(
+            f"a Frechet distance must be of at least 2 images a side; received count={len(features)}. Give more images."
+        )
     return (features - mean) / np.sqrt(len(features) - 1)
 
 
@@ -63,7 +66,7 @@ def _nuclear_norm_of_product(x: np.ndarray, y: np.ndarray) -> float:
     width = x.shape[1]
     if len(large) <= width:
         return float(np.linalg.svd(small @ large.T, compute_uv=False).sum())
-    if len(small) <= width:                                        # the singular values of X Y^T by its Gram matrix
+    if len(small) <= width:  # the singular values of X Y^T by its Gram matrix
         projected = small @ (large.T @ large) @ small.T
         return float(np.sqrt(np.maximum(np.linalg.eigvalsh(projected), 0)).sum())
     return trace_sqrt_product(small.T @ small, large.T @ large)

@@ -17,8 +17,10 @@ def inception_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, flo
     Raises ValueError for fewer images than splits.
     """
     if logits.ndim != 2 or len(logits) < splits or splits < 1:
-        raise ValueError(f"logits must be (N,K) with N of at least splits={splits}; received shape={logits.shape}. "
-                         "Give more images or fewer splits.")
+        raise ValueError(
+            f"logits must be (N,K) with N of at least splits={splits}; received shape={logits.shape}. "
+            "Give more images or fewer splits."
+        )
     order = np.random.default_rng(0).permutation(len(logits))
     scores = [_score(logits[rows]) for rows in np.array_split(order, splits)]
     return float(np.mean(scores)), float(np.std(scores))

@@ -5,8 +5,9 @@ import numpy as np
 from sagan_tf.evaluation.metrics.fid import frechet_distance_of_features
 
 
-def intra_fid(real: np.ndarray, real_labels: np.ndarray, generated: np.ndarray,
-              generated_labels: np.ndarray) -> np.ndarray:
+def intra_fid(
+    real: np.ndarray, real_labels: np.ndarray, generated: np.ndarray, generated_labels: np.ndarray
+) -> np.ndarray:
     """The Frechet distance of real and generated features of each class 0..K-1: (K,); the score is their mean.
 
     Miyato and Koyama compare 5,000 samples a class with all its training images. The SAGAN paper's protocol has
@@ -20,10 +21,16 @@ def intra_fid(real: np.ndarray, real_labels: np.ndarray, generated: np.ndarray,
     real_rows, generated_rows = _rows_by_class(real_labels, n_classes), _rows_by_class(generated_labels, n_classes)
     for name, rows in (("real", real_rows), ("generated", generated_rows)):
         if few := [label for label in range(n_classes) if len(rows[label]) < 2]:
-            raise ValueError(f"intra-FID needs 2 {name} images of each class; received {len(few)} classes with fewer, "
-                             f"class={few[0]} the first. Give more images, or leave it out.")
-    return np.array([frechet_distance_of_features(real[real_rows[label]], generated[generated_rows[label]])
-                     for label in range(n_classes)])
+            raise ValueError(
+                f"intra-FID needs 2 {name} images of each class; received {len(few)} classes with fewer, "
+                f"class={few[0]} the first. Give more images, or leave it out."
+            )
+    return np.array(
+        [
+            frechet_distance_of_features(real[real_rows[label]], generated[generated_rows[label]])
+            for label in range(n_classes)
+        ]
+    )
 
 
 def _rows_by_class(labels: np.ndarray, n_classes: int) -> list[np.ndarray]:

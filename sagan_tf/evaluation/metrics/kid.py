@@ -14,10 +14,14 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, block_size: int = 1024) -> 
     """
     n_blocks = -(-max(len(a), len(b)) // block_size)
     if min(len(a), len(b)) < 2 * n_blocks:
-        raise ValueError(f"a kernel distance needs 2 images of each side in each of its {n_blocks} blocks; received "
-                         f"counts={len(a)}, {len(b)}. Give counts of similar size.")
-    estimates = [_estimate(x.astype(np.float64), y.astype(np.float64))
-                 for x, y in zip(_blocks(a, n_blocks), _blocks(b, n_blocks), strict=True)]
+        raise ValueError(
+            f"a kernel distance needs 2 images of each side in each of its {n_blocks} blocks; received "
+            f"counts={len(a)}, {len(b)}. Give counts of similar size."
+        )
+    estimates = [
+        _estimate(x.astype(np.float64), y.astype(np.float64))
+        for x, y in zip(_blocks(a, n_blocks), _blocks(b, n_blocks), strict=True)
+    ]
     error = np.std(estimates, ddof=1) / np.sqrt(n_blocks) if n_blocks > 1 else np.nan
     return float(np.mean(estimates)), float(error)
 
@@ -33,7 +37,7 @@ def _estimate(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return (x @ y.T / x.shape[1] + 1) ** 3                                # (N,M)
+    return (x @ y.T / x.shape[1] + 1) ** 3  # (N,M)
 
 
 def _mean_of_distinct(kernel: np.ndarray) -> float:

@@ -10,6 +10,8 @@ def long_range_agreement(scores: np.ndarray) -> float:
     """
     counted = scores[~np.isnan(scores)]
     if not len(counted):
-        raise ValueError("agreement must be defined for an image at least; received "
-                         f"scores={len(scores)}, all NaN. Evaluate classes that have far-apart parts too.")
+        raise ValueError(
+            "agreement must be defined for an image at least; received "
+            f"scores={len(scores)}, all NaN. Evaluate classes that have far-apart parts too."
+        )
     return float(counted.mean())

@@ -33,8 +33,10 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_d
     """
     largest = max(k, k_density)
     if min(len(real), len(generated)) <= largest:
-        raise ValueError(f"precision and recall need more than {largest} images a side; received "
-                         f"counts={len(real)}, {len(generated)}. Give more images.")
+        raise ValueError(
+            f"precision and recall need more than {largest} images a side; received "
+            f"counts={len(real)}, {len(generated)}. Give more images."
+        )
     # Distances don't change when both sides move; near the origin fewer digits cancel.
     center = real.mean(axis=0, dtype=np.float64)
     real, generated = real - center, generated - center
@@ -50,8 +52,12 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_d
         balls[rows] = (squared <= real_density_radii).sum(axis=1)
         covered |= (squared <= real_density_radii).any(axis=0)
         in_generated |= (squared <= generated_radii[rows, None]).any(axis=0)
-    return PrecisionRecall(precision=float(in_real.mean()), recall=float(in_generated.mean()),
-                           density=float(balls.mean() / k_density), coverage=float(covered.mean()))
+    return PrecisionRecall(
+        precision=float(in_real.mean()),
+        recall=float(in_generated.mean()),
+        density=float(balls.mean() / k_density),
+        coverage=float(covered.mean()),
+    )
 
 
 def _radii(features: np.ndarray, *ks: int) -> np.ndarray:
@@ -61,10 +67,10 @@ def _radii(features: np.ndarray, *ks: int) -> np.ndarray:
         squared = _squared_distances(features[start : start + CHUNK], features)
         rows = np.arange(len(squared))
         squared[rows, start + rows] = 0
-        radii[:, start + rows] = np.partition(squared, ks, axis=1)[:, ks].T   # the 0-th is the feature itself
+        radii[:, start + rows] = np.partition(squared, ks, axis=1)[:, ks].T  # the 0-th is the feature itself
     return radii
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * (a @ b.T)
-    return np.maximum(squares, 0)                                         # (N,M)
+    return np.maximum(squares, 0)  # (N,M)
