@@ -20,6 +20,7 @@ quickstart: .venv/.cpu
 
 test: .venv/.test
 	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
 	$(VENV) -m pytest --numprocesses=2
 
 test-legacy-keras: .venv/.test
@@ -37,3 +38,4 @@ test-tpu-stack: .venv-tpu/.test
 
 lint: .venv/.test
 	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
