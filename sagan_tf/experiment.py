@@ -170,10 +170,15 @@ HOUSEKEEPING = (
     "evaluation.",
 )
 
+# Settings of former versions that changed no result and are gone: the gin binding, and its name in config.json.
+# They are refused like any other unknown name, except in a run's own record, where they are passed over.
+RETIRED = {"Numerics.recompute": "numerics.recompute"}
+
 
 def free_on_resume(settings: Experiment) -> tuple[str, ...]:
     """What may differ when this run goes on: the housekeeping, and how long it lasts unless its prior narrows by it."""
-    return HOUSEKEEPING if settings.latent == "annealed_normal" else ("total_steps", *HOUSEKEEPING)
+    free = (*HOUSEKEEPING, *RETIRED.values())
+    return free if settings.latent == "annealed_normal" else ("total_steps", *free)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -205,6 +210,20 @@ def load(
     extra = _bindings_of(source_from_flag(data, data_dir)) if data else []
     extra += [f"TfdsSource.data_dir = {data_dir!r}"] if data_dir and not data else []
     return config.load(CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra])
+
+
+def load_saved(folder: Path) -> config.Loaded:
+    """The experiment that a run's folder holds (`config.save`), without the settings that are RETIRED since.
+
+    Raises:
+      ConfigError: if the file is not there or is wrong.
+    """
+    file = folder / "config.gin"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() not in RETIRED]
+    if kept == lines:
+        return config.load(CONFIGURABLES, "train", files=[str(file)])
+    return config.load(CONFIGURABLES, "train", bindings=kept)
 
 
 def _bindings_of(source: Source) -> list[str]:

@@ -97,6 +97,18 @@ def test_drift_is_told_line_by_line_and_housekeeping_is_free(tmp_path):
     assert len(config.difference(tmp_path, annealed, experiment.free_on_resume(annealed))) == 2
 
 
+def test_a_run_that_bound_a_retired_setting_still_loads_and_resumes_but_a_new_binding_is_refused(tmp_path):
+    loaded = experiment.load(QUICKSTART, ["train.seed=7"])
+    config.save(tmp_path, loaded)
+    file, values = tmp_path / "config.gin", json.loads((tmp_path / "config.json").read_text())
+    file.write_text(file.read_text() + "\nNumerics.recompute = 'blocks'\n")
+    (tmp_path / "config.json").write_text(json.dumps(values | {"numerics.recompute": "blocks"}))
+    assert experiment.load_saved(tmp_path).value == loaded.value
+    assert not config.difference(tmp_path, loaded.value, experiment.free_on_resume(loaded.value))
+    with pytest.raises(config.ConfigError, match="parameter named 'recompute'.*Numerics has: precision, resampling"):
+        experiment.load(QUICKSTART, ["Numerics.recompute='blocks'"])
+
+
 def test_a_run_from_before_a_field_existed_had_its_default(tmp_path):
     loaded = experiment.load(QUICKSTART, [])
     config.save(tmp_path, loaded)

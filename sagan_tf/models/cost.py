@@ -149,7 +149,7 @@ def step_flops(spec: GANSpec, forms: Forms, *, batch_size: int, discriminator_st
 
     A gradient costs twice its forward pass: once for the weights, once for the inputs. D's update: G forward, D forward
     and gradient on 2B images. G's: G forward and gradient, D forward and its gradient for the inputs alone, on B.
-    Recomputed activations and the R1 penalty are not in it.
+    What blocked attention computes again and the R1 penalty are not counted.
     """
     g, d = total(generator_costs(spec, forms)).flops, total(discriminator_costs(spec, forms)).flops
     return batch_size * (discriminator_steps * (g + 6 * d) + 3 * g + 2 * d)

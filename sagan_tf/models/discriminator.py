@@ -5,7 +5,6 @@ import tensorflow as tf
 from sagan_tf.models.blocks import DBlock
 from sagan_tf.models.heads import AuxiliaryHead, PlainHead, ProjectionHead
 from sagan_tf.models.parts import Numerics, Parts
-from sagan_tf.models.recomputed import runner
 from sagan_tf.models.spec import GANSpec
 
 
@@ -40,10 +39,9 @@ class Discriminator(tf.keras.Model):
 
     def call(self, x, y, training=False, keep=None):
         h = tf.cast(x, self.numerics.dtype)
-        run = runner(self.numerics.recompute)
         for block, long_range in zip(self.blocks, self.long_range, strict=True):
-            h = run(block, h, training=training)
-            h = h if long_range is None else run(long_range, h, training=training)
+            h = block(h, training=training)
+            h = h if long_range is None else long_range(h, training=training)
         h = tf.reduce_sum(tf.cast(tf.nn.relu(h), tf.float32), [1, 2])  # (B,C)
         return self.head(h if keep is None else h * keep, y, training=training)
 

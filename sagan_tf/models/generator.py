@@ -8,7 +8,6 @@ import tensorflow as tf
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.blocks import GBlock
 from sagan_tf.models.parts import Numerics, Parts
-from sagan_tf.models.recomputed import runner
 from sagan_tf.models.spec import GANSpec
 
 
@@ -48,10 +47,9 @@ class Generator(tf.keras.Model):
         conditions = self.conditions(y, chunks[1:], training)
         h = self.dense(chunks[0], training=training)
         h = tf.reshape(tf.cast(h, self.numerics.dtype), [-1, 4, 4, self.spec.generator_channels[0]])  # (B,4,4,C)
-        run = runner(self.numerics.recompute)
         for block, long_range, condition in zip(self.blocks, self.long_range, conditions, strict=True):
-            h = run(block, h, condition, training=training)
-            h = h if long_range is None else run(long_range, h, training=training)
+            h = block(h, condition, training=training)
+            h = h if long_range is None else long_range(h, training=training)
         h = tf.nn.relu(self.final_norm(h, training=training))
         return tf.tanh(tf.cast(self.to_rgb(h, training=training), tf.float32))
 

@@ -37,8 +37,7 @@ def training_memory(
     """The peak of a training step.
 
     batch_size: images of one replica, and of one microbatch if gradients are accumulated. G's update keeps both nets'
-    activations for the batch, D's update D's alone for twice the batch: the larger of the two counts. Blocks that are
-    recomputed keep less than is estimated.
+    activations for the batch, D's update D's alone for twice the batch: the larger of the two counts.
     """
     g, d = (total(costs(spec, forms)).kept_bytes(precision) for costs in (generator_costs, discriminator_costs))
     weights = spec.generator_parameters + spec.discriminator_parameters

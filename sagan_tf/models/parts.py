@@ -27,9 +27,6 @@ class Numerics:
     resampling: form of the convolutions beside up- and downsampling: "fused", "plain", or "auto", by size.
     attention: "plain" holds each attention's whole map; "blocked" computes it in blocks of queries, and again in the
       gradient; "auto" chooses by the map's size.
-    recompute: "none", or "blocks" to keep only what goes into each block, and compute its inside again for the
-      gradient. It pays where many blocks have equally large maps; on the ladders here, whose maps halve from block to
-      block, the largest block's own work decides the peak (measured: 4% less for 14% more work).
 
     Raises:
       ValueError: for any other name.
@@ -38,7 +35,6 @@ class Numerics:
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     resampling: Literal["auto", "plain", "fused"] = "auto"
     attention: Literal["auto", "plain", "blocked"] = "auto"
-    recompute: Literal["none", "blocks"] = "none"
 
     def __post_init__(self):
         if self.precision not in ("float32", "bfloat16", "float16"):
@@ -49,8 +45,6 @@ class Numerics:
             raise ValueError(f"resampling must be 'auto', 'plain' or 'fused'; received resampling={self.resampling!r}.")
         if self.attention not in ("auto", "plain", "blocked"):
             raise ValueError(f"attention must be 'auto', 'plain' or 'blocked'; received attention={self.attention!r}.")
-        if self.recompute not in ("none", "blocks"):
-            raise ValueError(f"recompute must be 'none' or 'blocks'; received recompute={self.recompute!r}.")
 
     @property
     def dtype(self) -> tf.DType:

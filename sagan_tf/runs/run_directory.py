@@ -132,7 +132,7 @@ class RunDirectory:
 
     def experiment(self) -> experiment.Experiment:
         """What the run was started with."""
-        return experiment.load([str(self.path / "config.gin")], []).value
+        return experiment.load_saved(self.path).value
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -151,8 +151,6 @@ def test_bad_numerics_are_refused():
         Numerics(resampling="fast")
     with pytest.raises(ValueError, match="attention must be"):
         Numerics(attention="flash")
-    with pytest.raises(ValueError, match="recompute must be"):
-        Numerics(recompute="all")
 
 
 def test_without_a_seed_kernels_are_zeros_to_be_read_from_elsewhere():
