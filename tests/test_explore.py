@@ -49,9 +49,18 @@ def test_a_look_is_darkest_where_the_point_attends(stage):
     weights[2, 4] = np.eye(16, dtype=np.float32)[15].reshape(4, 4)
     scene = type(scene)(image=np.full((32, 32, 3), 255, np.uint8), maps={"layer": weights})
     for point, (y, x) in (((0, 0), (16, 16)), ((16, 8), (240, 240)), ((19, 11), (240, 240))):
-        drawn = np.asarray(looked_from(scene, "layer", point))
+        drawn, area = looked_from(scene, "layer", point)
+        drawn = np.asarray(drawn)
+        assert 0.01 < area < 0.1
         assert drawn.shape == (256, 256, 3)
         assert tuple(drawn[y, x]) == (219, 118, 38) and tuple(drawn[255 - y, 255 - x]) == (255, 255, 255)
+
+
+def test_a_uniform_look_is_blank(stage):
+    scene = stage.scene(Place(classes=(1, 5), seeds=(7, 9)))
+    maps = {"layer": np.full((8, 8, 4, 4), 1 / 16, np.float32)}
+    drawn, area = looked_from(type(scene)(image=np.full((32, 32, 3), 255, np.uint8), maps=maps), "layer", (3, 3))
+    assert area == 0.5 and (np.asarray(drawn) == 255).all()
 
 
 def test_small_images_are_enlarged_pixel_by_pixel():

@@ -7,10 +7,12 @@ import numpy as np
 from PIL import Image
 
 from sagan_tf.figures import canvas
-from sagan_tf.figures.query_points import location, spread_points
+from sagan_tf.figures.query_points import dot_center, location, spread_points
 
-SHARE = 0.5  # of a map's weight lies inside its contour
-_FINE = 8  # a map is drawn on a grid that many times finer
+SHARE = 0.5  # The part of a map's weight that lies inside its contour.
+UNIFORM_AREA = 0.45  # A map whose contour takes more of the image than this is called uniform.
+_FINE = 8  # Maps are drawn on a grid this many times finer than their own.
+_DOT_SIZE, _DOT_EDGE = 6.5, 1.2  # Diameter and edge width of a query point, in typographic points.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,10 +27,11 @@ class Looked:
 def attention_figure(
     looked: Sequence[Looked], *, title: str, points: Sequence[tuple[int, int]] | None = None, count: int = 4
 ):
-    """A row an image: the image with its query points, then each point's map over the image.
+    """One row per image: the image with its query points, then the map of each point over the image.
 
-    points: pixels (x, y), the same in every image; None: `count` an image, chosen by `spread_points`. The contour holds
-    the locations with the most weight, together half of the map; below it stands the part of the image that they take.
+    points: pixels (x, y), the same in every image; None: `count` points per image, chosen by `spread_points`. The
+    contour encloses the locations with the most weight that together hold half of it; the number below says what part
+    of the image they cover. A map that is close to uniform has no contour, and the word "uniform" below it.
 
     Raises:
       ValueError: for more points than colors.
@@ -51,7 +54,7 @@ def attention_figure(
     for row, item in zip(axes, looked, strict=True):
         _draw_row(row, item, points, count)
     made.suptitle(title, y=1 - 0.06 / height, va="top", fontsize=10)
-    said = "outlined: where half of a point's attention goes, and the part of the image that is"
+    said = "Half of a dot's attention falls inside the outline, which covers the given percentage of the image."
     made.text(0.5, 1 - 0.3 / height, said, ha="center", va="top", fontsize=8, color="#555555")
     return made
 
@@ -59,6 +62,8 @@ def attention_figure(
 def _draw_row(row, item: Looked, points: Sequence[tuple[int, int]] | None, count: int) -> None:
     side, resolution = item.maps.shape[0], item.image.shape[0]
     places = [location(p, resolution, side) for p in points] if points else spread_points(item.maps, count)
+    inches = row[0].get_position().width * row[0].figure.get_size_inches()[0]
+    radius = (_DOT_SIZE + _DOT_EDGE) / 2 / (72 * inches) * side
     row[0].imshow(item.image, extent=(0, side, side, 0), interpolation="nearest")
     row[0].set_ylabel(item.caption, fontsize=8)
     for axis in row:
@@ -67,7 +72,8 @@ def _draw_row(row, item: Looked, points: Sequence[tuple[int, int]] | None, count
     for axis, place, color in zip(row[1:], places, canvas.COLORS, strict=False):
         _draw_map(axis, item, place, color)
         for dotted in (row[0], axis):
-            dotted.plot(place[1] + 0.5, place[0] + 0.5, "o", ms=6.5, mfc=color, mec="white", mew=1.2, clip_on=False)
+            x, y = (dot_center(at, side, radius) for at in place[::-1])
+            dotted.plot(x, y, "o", ms=_DOT_SIZE, mfc=color, mec="white", mew=_DOT_EDGE, clip_on=False)
 
 
 def _draw_map(axis, item: Looked, place: tuple[int, int], color: str) -> None:
@@ -75,17 +81,25 @@ def _draw_map(axis, item: Looked, place: tuple[int, int], color: str) -> None:
     fine = finer(item.maps[place], side * _FINE)
     level, area = contour_level(fine)
     axis.imshow(shaded(item.image, fine, color), extent=(0, side, side, 0), interpolation="nearest")
+    axis.set_xlabel("uniform" if area > UNIFORM_AREA else f"{area:.0%}", fontsize=8, labelpad=2)
+    if area > UNIFORM_AREA:
+        return
     ends = np.concatenate([[0], (np.arange(side * _FINE) + 0.5) / _FINE, [side]])
     axis.contour(ends, ends, np.pad(fine, 1), [level], colors=[color], linewidths=1.4)  # padded: closed at the border
-    axis.set_xlabel(f"{area:.0%}", fontsize=8, labelpad=2)
 
 
 def shaded(image: np.ndarray, weights: np.ndarray, color: str) -> np.ndarray:
-    """A faded image (R,R,3) under a map (S,S) in a color, darkest at its greatest weight: (S,S,3) uint8."""
+    """A faded image (R,R,3) under a map (S,S) in a color: (S,S,3) uint8.
+
+    The color shows how far a weight exceeds that of uniform attention, 1/(S*S) of the whole: it is absent where a
+    location gets no more than that, and strongest at the greatest weight. A map whose greatest weight is less than
+    twice the uniform one stays proportionally paler, so that nearly uniform attention looks nearly blank.
+    """
     side = len(weights)
     gray = Image.fromarray(image).convert("L").resize((side, side), Image.Resampling.NEAREST)
     faded = 255 - 0.45 * (255 - np.asarray(gray, np.float64))[..., None]
-    opacity = 0.85 * (weights / weights.max())[..., None]
+    excess = np.maximum(weights / weights.mean() - 1, 0)
+    opacity = 0.85 * (excess / max(excess.max(), 1))[..., None]
     return np.round(faded + opacity * (canvas.rgb(color) - faded)).astype(np.uint8)
 
 

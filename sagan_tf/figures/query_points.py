@@ -30,6 +30,11 @@ def location(point: tuple[int, int], resolution: int, side: int) -> tuple[int, i
     return y * side // resolution, x * side // resolution
 
 
+def dot_center(index: int, side: int, radius: float) -> float:
+    """Where the dot of a location `index` of `side` is drawn: its center, or as near as a whole dot fits the image."""
+    return min(max(index + 0.5, radius), side - radius)
+
+
 def spread_points(maps: np.ndarray, count: int) -> list[tuple[int, int]]:
     """`count` locations (row, column) whose maps (H,W,h,w) differ most from each other.
 

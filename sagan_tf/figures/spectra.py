@@ -1,14 +1,21 @@
 """Singular values over training (Brock et al. 2018, Figure 3), with the losses and the gains of attention."""
 
+import math
+
 from sagan_tf.figures import canvas
+from sagan_tf.figures.labels import extremes, readable, spread_apart
 from sagan_tf.figures.records import names_of, series, spectra_of
+from sagan_tf.figures.svg_chart import decades
+
+_GRAY = "#b8bcc2"
+_GAP = 0.062  # Between two labels, as a part of a panel's height.
 
 
 def spectra_figure(train: list[dict], looks: list[dict]):
-    """Four panels over the steps: the largest singular value of each stored kernel of G and of D, losses, gammas.
+    """Four panels over the same steps: the largest singular value of every kernel of G and of D, losses, gammas.
 
-    The paper colors by depth from red to violet, here from dark to bright. train, looks: lines of train.jsonl and
-    looks.jsonl.
+    The greatest, the least and the fastest growing kernels are drawn in color, with their names at the ends of their
+    lines; the others are gray. train, looks: lines of train.jsonl and looks.jsonl.
 
     Raises:
       ValueError: without looks.
@@ -19,46 +26,71 @@ def spectra_figure(train: list[dict], looks: list[dict]):
             "Train on with Watching.every above 0 in the run's gin file."
         )
     made, ((of_g, of_d), (losses, gains)) = canvas.figure(
-        2, 2, size=(8.4, 5.6), left=0.075, right=0.99, bottom=0.085, top=0.95, wspace=0.2, hspace=0.36
+        2, 2, size=(9.6, 6.2), left=0.05, right=0.86, bottom=0.075, top=0.95, wspace=0.52, hspace=0.34
     )
+    gammas = {name: series(train, name) for name in names_of(train, "gamma/*")}
     for axis, network in ((of_g, "generator"), (of_d, "discriminator")):
-        _draw_spectra(axis, network, spectra_of(looks, network))
-    _draw_lines(losses, {name: series(train, name) for name in ("d_loss", "g_loss")}, "Losses")
-    gammas = {name.removeprefix("gamma/"): series(train, name) for name in names_of(train, "gamma/*")}
-    _draw_lines(gains, gammas, "Gain gamma of attention")
+        curves = {name.removeprefix(network + "."): curve for name, curve in spectra_of(looks, network).items()}
+        _draw_spectra(axis, curves, f"{network.capitalize()}: largest singular value of each kernel")
+    _draw_lines(losses, {readable(name): series(train, name) for name in ("d_loss", "g_loss")}, "Losses")
+    _draw_lines(gains, {readable(name.removeprefix("gamma/")): c for name, c in gammas.items()}, "Gain of attention")
     if not gammas:
         gains.text(0.5, 0.5, "no attention", ha="center", transform=gains.transAxes, color="#777777")
+    last = max(record["step"] for record in (*train, *looks))
+    for axis in (of_g, of_d, losses, gains):
+        axis.set_xlim(0, last)
     return made
 
 
-def _draw_spectra(axis, network: str, lines: dict[str, tuple[list[int], list[float]]]) -> None:
-    for (steps, values), color in zip(lines.values(), canvas.depth_colors(len(lines)), strict=True):
-        axis.plot(steps, values, color=color, lw=1.1, marker="o" if len(steps) < 3 else None, ms=3)
+def _draw_spectra(axis, curves: dict[str, tuple[list[int], list[float]]], title: str) -> None:
+    values = [value for _, line in curves.values() for value in line if value > 0 and math.isfinite(value)]
+    named = extremes(curves)
+    for name, curve in curves.items():
+        if name not in named:
+            _draw(axis, curve, color=_GRAY, lw=0.8)
+    for name, color in zip(named, canvas.COLORS, strict=False):
+        _draw(axis, curves[name], color=color, lw=1.6, label=name)
     axis.set_yscale("log")
-    axis.yaxis.set_major_formatter("{x:g}")
-    axis.yaxis.set_minor_formatter("{x:g}")
-    _name(axis, f"{network.capitalize()}: largest singular values")
-    for (name, (steps, values)), color in zip(lines.items(), canvas.depth_colors(len(lines)), strict=True):
-        if values[-1] == max(last for _, (*_, last) in lines.values()):
-            axis.annotate(
-                name.removeprefix(network + "."),
-                (steps[-1], values[-1]),
-                xytext=(0, 4),
-                color=color,
-                textcoords="offset points",
-                ha="right",
-                fontsize=7,
-            )
-    for x, text, color in ((0.0, "first kernel", canvas.depth_colors(2)[0]), (0.17, "to last", "#8a9a00")):
-        axis.text(x + 0.02, 0.02, text, transform=axis.transAxes, fontsize=7, color=color)
+    if values:
+        ticks = decades(min(values), max(values))
+        axis.set_ylim(min(values) / 1.06, max(values) * 1.1)
+        shown = [tick for tick in _fine(ticks) if axis.get_ylim()[0] <= tick <= axis.get_ylim()[1]]
+        axis.set_yticks(shown, [f"{tick:g}" for tick in shown])
+    axis.set_yticks([], minor=True)
+    _name(axis, title)
+    _label_ends(axis, {name: curves[name][1][-1] for name in named})
+    if len(curves) > len(named):
+        axis.plot([], [], color=_GRAY, lw=0.8, label=f"{len(curves) - len(named)} other kernels")
+        axis.legend(handles=axis.lines[-1:], frameon=False, fontsize=7.5, loc="upper left")
+
+
+def _fine(ticks: list[float]) -> list[float]:
+    """Ticks with 1.5 and 3 times a power of ten between them where less than a decade is shown."""
+    if ticks[-1] / ticks[0] > 10:
+        return ticks
+    powers = {10.0 ** math.floor(math.log10(tick)) for tick in ticks}
+    return sorted({round(m * power, 12) for power in powers for m in (1, 1.5, 2, 3, 4, 5, 7)})
+
+
+def _label_ends(axis, last: dict[str, float]) -> None:
+    """Names to the right of the panel, each beside the end of its line or as near as there is room."""
+    heights = [axis.transAxes.inverted().transform(axis.transData.transform((0, value)))[1] for value in last.values()]
+    for name, height, color in zip(last, spread_apart(heights, _GAP), canvas.COLORS, strict=False):
+        axis.text(1.015, height, f"{name}  {last[name]:.3g}", transform=axis.transAxes, color=color, va="center",
+                  fontsize=7.5)  # fmt: skip
 
 
 def _draw_lines(axis, lines: dict[str, tuple[list[int], list[float]]], title: str) -> None:
-    for (name, (steps, values)), color in zip(lines.items(), canvas.COLORS, strict=False):
-        axis.plot(steps, values, color=color, lw=1.2, label=name.replace("_", " "))
+    lines = {name: curve for name, curve in lines.items() if curve[0]}
+    for (name, curve), color in zip(lines.items(), canvas.COLORS, strict=False):
+        _draw(axis, curve, color=color, lw=1.2, label=name)
     _name(axis, title)
     if lines:
         axis.legend(frameon=False, fontsize=8)
+
+
+def _draw(axis, curve: tuple[list[int], list[float]], **style) -> None:
+    axis.plot(*curve, marker="o" if len(curve[0]) < 3 else None, ms=3, **style)
 
 
 def _name(axis, title: str) -> None:

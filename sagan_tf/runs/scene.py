@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sagan_tf.figures import canvas
-from sagan_tf.figures.attention import contour_level, finer, shaded
+from sagan_tf.figures.attention import UNIFORM_AREA, contour_level, finer, shaded
 from sagan_tf.figures.query_points import location
 from sagan_tf.runs import pictures
 from sagan_tf.runs.trained import TrainedModel
@@ -75,13 +75,19 @@ def enlarged(image: np.ndarray, side: int) -> Image.Image:
     return Image.fromarray(image.repeat(factor, 0).repeat(factor, 1))
 
 
-def looked_from(scene: Scene, layer: str, point: tuple[int, int], side: int = 256) -> Image.Image:
-    """Where an image's pixel (x, y) looks in a layer: the map over the image, half of its weight outlined."""
+def looked_from(scene: Scene, layer: str, point: tuple[int, int], side: int = 256) -> tuple[Image.Image, float]:
+    """Where an image's pixel (x, y) looks in a layer.
+
+    Returns the map over the image, with half of its weight outlined unless it is uniform, and the part of the image
+    that the outline covers.
+    """
     maps = scene.maps[layer]
     weights = finer(maps[location(point, len(scene.image), len(maps))], side)
-    inside = np.pad(weights >= contour_level(weights)[0], _LINE)
-    shifts = [np.roll(inside, shift, axis) for axis in (0, 1) for shift in (-_LINE, _LINE)]
-    outline = (inside & ~np.logical_and.reduce(shifts))[_LINE:-_LINE, _LINE:-_LINE]
+    level, area = contour_level(weights)
     drawn = shaded(scene.image, weights, canvas.COLORS[0])
-    drawn[outline] = canvas.rgb(canvas.INK)
-    return Image.fromarray(drawn)
+    if area <= UNIFORM_AREA:
+        inside = np.pad(weights >= level, _LINE)
+        shifts = [np.roll(inside, shift, axis) for axis in (0, 1) for shift in (-_LINE, _LINE)]
+        outline = (inside & ~np.logical_and.reduce(shifts))[_LINE:-_LINE, _LINE:-_LINE]
+        drawn[outline] = canvas.rgb(canvas.INK)
+    return Image.fromarray(drawn), area

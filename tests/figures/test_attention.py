@@ -22,14 +22,21 @@ def test_a_map_is_interpolated_between_the_centers_of_its_cells():
     np.testing.assert_allclose(fine[0], [0, 0.25, 0.75, 1])
 
 
-def test_the_greatest_weight_is_darkest_and_no_weight_leaves_the_faded_image():
+def test_color_shows_what_exceeds_uniform_attention():
     image = np.full((2, 2, 3), 55, np.uint8)
-    drawn = shaded(image, np.asarray([[0.0, 2.0], [1.0, 0.0]]), "#D55E00")
-    faded = 255 - 0.45 * 200
-    np.testing.assert_array_equal(drawn[0, 0], [faded] * 3)
+    faded = np.full(3, 255 - 0.45 * 200)
     orange = np.asarray([0xD5, 0x5E, 0x00])
-    np.testing.assert_array_equal(drawn[0, 1], np.round(faded + 0.85 * (orange - faded)))
-    np.testing.assert_array_equal(drawn[1, 0], np.round(faded + 0.425 * (orange - faded)))
+
+    def colored(opacity):
+        return np.round(faded + opacity * (orange - faded))
+
+    drawn = shaded(image, np.asarray([[0.0, 4.0], [2.5, 1.5]]), "#D55E00")  # 2 is the uniform weight
+    for place, opacity in {(0, 0): 0, (0, 1): 0.85, (1, 0): 0.85 / 4, (1, 1): 0}.items():
+        np.testing.assert_array_equal(drawn[place], colored(opacity))
+    nearly_uniform = shaded(image, np.asarray([[0.9, 1.1], [1.0, 1.0]]), "#D55E00")
+    np.testing.assert_array_equal(nearly_uniform[0, 1], colored(0.085))
+    np.testing.assert_array_equal(nearly_uniform[1, 0], faded)
+    np.testing.assert_array_equal(shaded(image, np.full((2, 2), 0.25), "#D55E00"), np.full((2, 2, 3), faded))
 
 
 def looked(side=4):
@@ -55,3 +62,24 @@ def test_a_dot_stands_at_its_pixel_and_its_map_where_it_looks():
 def test_more_points_than_colors_are_refused():
     with pytest.raises(ValueError, match="1 to 6 an image; received 7"):
         attention_figure([looked()], title="t", count=7)
+
+
+def test_uniform_attention_is_named_and_not_outlined():
+    item = Looked(image=np.zeros((8, 8, 3), np.uint8), maps=np.full((4, 4, 2, 2), 0.25, np.float32), caption="all")
+    made = attention_figure([item], title="t", points=[(4, 4)])
+    assert made.axes[1].get_xlabel() == "uniform" and not made.axes[1].collections
+
+
+@pytest.mark.parametrize("side", [4, 16, 64, 128])
+def test_dots_at_the_border_are_drawn_whole_inside_the_image(side):
+    maps = np.full((side, side, 1, 1), 1, np.float32)
+    item = Looked(image=np.zeros((128, 128, 3), np.uint8), maps=maps, caption="corners")
+    made = attention_figure([item], title="t", points=[(0, 0), (127, 0), (0, 127), (127, 127)])
+    made.canvas.draw()
+    axis = made.axes[0]
+    box = axis.get_window_extent()
+    for line in axis.lines:
+        x, y = axis.transData.transform(line.get_xydata()[0])
+        radius = (line.get_markersize() + line.get_markeredgewidth()) / 2 * made.dpi / 72
+        assert box.x0 - 0.5 <= x - radius and x + radius <= box.x1 + 0.5
+        assert box.y0 - 0.5 <= y - radius and y + radius <= box.y1 + 0.5
