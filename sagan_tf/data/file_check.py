@@ -1,15 +1,14 @@
 """Every image file is decoded once before training, so that none can end a run hours later."""
 
-import concurrent.futures
 import dataclasses
-import os
 import pathlib
 
 import numpy as np
-from tqdm import tqdm
 
 from sagan_tf.data.decoding import UnreadableImageError, decode
+from sagan_tf.data.in_parallel import in_parallel
 from sagan_tf.data.remembered import Memory, stamp
+from sagan_tf.data.shard_check import sha256_of
 from sagan_tf.data.source import DataError
 
 _NAMED = 20  # bad files that a message names; the rest are counted
@@ -23,21 +22,19 @@ class FileReport:
       paths: relative to the folder.
       stamps: "size:mtime" of each, in bytes and nanoseconds.
       sizes: (N, 2) height and width in pixels, 0 where a file is bad.
+      digests: 32 hexadecimal digits of each file's SHA-256, "" where a file is bad.
       bad: path -> what is wrong with it.
     """
 
     paths: tuple[str, ...]
     stamps: tuple[str, ...]
     sizes: np.ndarray
+    digests: tuple[str, ...]
     bad: dict[str, str]
 
     @property
     def short_edges(self) -> np.ndarray:
         return self.sizes.min(axis=1)
-
-    def content_key(self) -> str:
-        """Changes when a file is added, removed, renamed or written."""
-        return "\n".join(f"{path}:{stamp}" for path, stamp in zip(self.paths, self.stamps, strict=True))
 
     def raise_if_bad(self, root: pathlib.Path):
         """Raises DataError that names the files that cannot be read."""
@@ -55,31 +52,49 @@ class FileReport:
 def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) -> FileReport:
     """Decodes every file, in parallel, with a progress bar where it takes long.
 
-    What was found is remembered by path, size and time of change, so that only new and changed files are decoded at
-    the next start.
+    The results are remembered by path, size and modification time, so that the next start only looks at new and changed
+    files. A file of the same size with another modification time, such as a copy, is compared by its content: it is
+    decoded again only if that changed.
     """
     memory = Memory(root, f"decodes, max_pixels={max_pixels}")
-    known = {path: row for path, row in memory.recall().items() if len(row) == 4 and not row[3]}
+    known = {path: row for path, row in memory.recall().items() if len(row) in (4, 5) and not row[3]}
     stamps = tuple(stamp(root / path) for path in paths)
-    new = [path for path, now in zip(paths, stamps, strict=True) if known.get(path, [None])[0] != now]
-    found = _check_all(root, new, max_pixels)
+    new = [path for path, now in zip(paths, stamps, strict=True) if not _is_current(known.get(path), now)]
+    found = dict(
+        zip(
+            new,
+            in_parallel(lambda path: _check(root / path, known.get(path), max_pixels), new, "file", "checking images"),
+            strict=True,
+        )
+    )
     rows = [
         [now, *(found[path] if path in found else known[path][1:])] for path, now in zip(paths, stamps, strict=True)
     ]
     if new or len(known) != len(paths):
         memory.keep(dict(zip(paths, rows, strict=True)))
-    bad = {path: row[3] for path, row in zip(paths, rows, strict=True) if row[3]}
-    return FileReport(paths=paths, stamps=stamps, sizes=np.array([row[1:3] for row in rows], np.int64), bad=bad)
+    return FileReport(
+        paths=paths,
+        stamps=stamps,
+        sizes=np.array([row[1:3] for row in rows], np.int64),
+        digests=tuple(row[4] for row in rows),
+        bad={path: row[3] for path, row in zip(paths, rows, strict=True) if row[3]},
+    )
 
 
-def _check_all(root: pathlib.Path, paths: list[str], max_pixels: int) -> dict[str, tuple[int, int, str]]:
-    def check(path: str) -> tuple[int, int, str]:
-        try:
-            height, width, _ = decode(root / path, max_pixels=max_pixels).shape
-        except UnreadableImageError as error:
-            return 0, 0, str(error)
-        return height, width, ""
+def _is_current(row: list | None, now: str) -> bool:
+    return row is not None and len(row) == 5 and row[0] == now
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = tqdm(pool.map(check, paths), total=len(paths), unit="file", desc="checking images", delay=2)
-        return dict(zip(paths, results, strict=True))
+
+def _check(path: pathlib.Path, row: list | None, max_pixels: int) -> tuple[int, int, str, str]:
+    """Height, width, what is wrong, and digest; `row`: what is remembered of the file, if anything."""
+    try:
+        digest = sha256_of(path)[:32]
+    except OSError:
+        digest = ""  # decoding says why
+    if row and digest and (row[4] == digest if len(row) == 5 else row[0] == stamp(path)):
+        return row[1], row[2], "", digest
+    try:
+        height, width, _ = decode(path, max_pixels=max_pixels).shape
+    except UnreadableImageError as error:
+        return 0, 0, str(error), ""
+    return height, width, "", digest

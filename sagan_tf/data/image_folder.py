@@ -1,7 +1,6 @@
 """A folder of images in class folders, checked file by file before anything else is done."""
 
 import dataclasses
-import hashlib
 import pathlib
 
 import numpy as np
@@ -9,6 +8,7 @@ import tensorflow as tf
 
 from sagan_tf.data.decoding import MAX_PIXELS, decode
 from sagan_tf.data.file_check import check_files
+from sagan_tf.data.fingerprints import class_digests, content_key, stamp_key
 from sagan_tf.data.folder_layout import find_images
 from sagan_tf.data.order import random_access
 from sagan_tf.data.python_reads import python_read
@@ -54,12 +54,13 @@ class ImageFolder:
         if left_out := len(found.paths) - len(paths):
             notes.append(f"{left_out} images with a short edge below {self.min_short_edge} pixels are left out.")
         stream, ordered = random_access(len(paths), _reader(found.root, paths, labels))
-        digest = hashlib.sha256(report.content_key().encode()).hexdigest()[:16]
         return Examples(
             name=f"folder:{found.root}",
             class_names=found.class_names,
             n_examples=len(paths),
-            fingerprint=f"folder {digest} min_short_edge={self.min_short_edge}",
+            fingerprint=f"folder content={content_key(report)} min_short_edge={self.min_short_edge}",
+            former_fingerprint=f"folder {stamp_key(report)} min_short_edge={self.min_short_edge}",
+            class_digests=class_digests(report, found.labels, len(found.class_names)),
             stream=stream,
             ordered=ordered,
             notes=tuple(notes),

@@ -1,12 +1,9 @@
 """Finding missing, cut and damaged shards by size and checksum."""
 
-import concurrent.futures
 import hashlib
-import os
 import pathlib
 
-from tqdm import tqdm
-
+from sagan_tf.data.in_parallel import in_parallel
 from sagan_tf.data.remembered import Memory, stamp
 from sagan_tf.data.shard_index import Shard, ShardIndex
 
@@ -35,8 +32,7 @@ def damaged_shards(folder: pathlib.Path, index: ShardIndex) -> dict[str, str]:
     def check(shard: Shard) -> str:
         return _what_is_wrong(folder / shard.name, shard)
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(tqdm(pool.map(check, unsure), total=len(unsure), unit="shard", desc="checking shards", delay=2))
+    found = in_parallel(check, unsure, "shard", "checking shards")
     damaged = {shard.name: reason for shard, reason in zip(unsure, found, strict=True) if reason}
     if unsure:
         memory.keep(

@@ -19,7 +19,10 @@ class Examples:
       name: where the examples come from, such as "procedural" or "tfds:cifar10/3.0.2:train".
       class_names: one name a class; labels are indices into it.
       n_examples: examples in one epoch.
-      fingerprint: identity of the content; changes when the data change.
+      fingerprint: identity of the content, whatever its place and the files' times; changes when the data change.
+      former_fingerprint: the same as runs recorded it before contents were hashed, for those begun then.
+      class_digests: for each class its number of images, a digest of their names and sizes, and one of their contents,
+        where the source knows them; a run that goes on says by them what has changed.
       stream: `stream(seed=, start=0, stride=1)` is an endless data set of (uint8 image (h, w, 3), int32 label ()).
         Every epoch is a permutation of its own, drawn from (seed, epoch). Element i of the stream is example
         `start + i * stride` of the endless order, so that a run restarts anywhere without replaying the epoch, and
@@ -40,6 +43,8 @@ class Examples:
     ordered: Callable[[], tf.data.Dataset]
     agreement: Callable | None = None
     costly: bool = True
+    former_fingerprint: str | None = None
+    class_digests: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self):

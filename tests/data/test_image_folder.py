@@ -1,5 +1,6 @@
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -101,3 +102,44 @@ def test_a_damaged_memory_costs_a_check_and_no_more(folder, memory):
     (kept,) = pathlib.Path(os.environ["XDG_CACHE_HOME"]).rglob("*.json")
     kept.write_text(memory)
     assert ImageFolder(path=str(folder)).open(16).n_examples == 18
+
+
+def test_a_copy_with_other_file_times_is_the_same_data_and_nothing_is_decoded_again(folder, monkeypatch):
+    before = ImageFolder(path=str(folder)).open(16)
+    decoded = []
+    real = file_check.decode
+    monkeypatch.setattr(file_check, "decode", lambda path, **limit: decoded.append(path.name) or real(path, **limit))
+    for path in folder.rglob("*.png"):
+        os.utime(path, ns=(1, 1))
+    after = ImageFolder(path=str(folder)).open(16)
+    assert not decoded and after.fingerprint == before.fingerprint and after.class_digests == before.class_digests
+    assert after.former_fingerprint != before.former_fingerprint
+
+
+def test_the_same_data_elsewhere_have_the_same_fingerprint(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "pictures"
+    shutil.copytree(folder, elsewhere)
+    assert ImageFolder(path=str(elsewhere)).open(16).fingerprint == ImageFolder(path=str(folder)).open(16).fingerprint
+
+
+def test_other_pixels_in_a_file_of_the_same_name_and_size_are_other_data(folder):
+    for number, level in ((6, 10), (7, 200)):
+        Image.new("L", (20, 20), level).save(folder / "cat" / f"{number}.bmp")
+    before = ImageFolder(path=str(folder)).open(16)
+    size = (folder / "cat" / "6.bmp").stat().st_size
+    shutil.copy(folder / "cat" / "7.bmp", folder / "cat" / "6.bmp")
+    assert (folder / "cat" / "6.bmp").stat().st_size == size
+    after = ImageFolder(path=str(folder)).open(16)
+    assert after.fingerprint != before.fingerprint
+    counts, names, contents = zip(*(digest.split() for digest in after.class_digests), strict=True)
+    old_counts, old_names, old_contents = zip(*(digest.split() for digest in before.class_digests), strict=True)
+    assert counts == old_counts == ("6", "6", "8") and names == old_names
+    assert [a == b for a, b in zip(contents, old_contents, strict=True)] == [True, True, False]
+
+
+def test_a_renamed_class_has_its_former_digest(folder):
+    before = ImageFolder(path=str(folder)).open(16)
+    (folder / "ant hill").rename(folder / "zoo")
+    after = ImageFolder(path=str(folder)).open(16)
+    assert after.class_names == ("bée", "cat", "zoo")
+    assert after.class_digests[2] == before.class_digests[0] and after.fingerprint != before.fingerprint
