@@ -7,12 +7,9 @@ any work; a binding that nothing uses is refused too, since gin itself lets it p
 
 import contextlib
 import dataclasses
-import difflib
 import importlib.util  # noqa: F401  gin 0.5.0 uses it without importing it
-import inspect
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,10 @@ try:
     gin.parse_config  # noqa: B018  without gin-config, a folder named gin passes as an empty package
 except (ImportError, AttributeError) as error:
     raise ImportError("sagan_tf needs gin-config: pip install gin-config") from error
+
+from sagan_tf.binding_types import Reference, wrong_kind
+from sagan_tf.gin_errors import explain, full_name, suggestions
+from sagan_tf.spelling import did_you_mean, nearest_files
 
 _PACKAGE = Path(__file__).parent
 # Where `gin/...` is looked for: the working directory, a checkout, the files shipped in the installed package.
@@ -63,16 +64,22 @@ def load(
     for file in files:
         _require_file(file)
     used: set = set()
+    statement = None
     try:
-        for file in files:
-            gin.parse_config_file(file)
+        for statement in files:
+            gin.parse_config_file(statement)
             used |= _used_so_far(configurables, root)
-        gin.parse_config(list(bindings))
+        for statement in bindings:
+            gin.parse_config(statement)
+        statement = None
+        _refuse_wrong_kinds(configurables)
         value = _build(configurables, root)
+    except ConfigError:
+        raise
     except Exception as error:
-        raise ConfigError(_explain(error, configurables)) from error
+        raise ConfigError(explain(error, statement, configurables, _used(configurables, root))) from error
     _drop_replaced(used)
-    _refuse_unused()
+    _refuse_unused(configurables)
     return Loaded(value, gin.config_str(max_line_length=110))
 
 
@@ -129,48 +136,67 @@ def _require_file(file: str) -> None:
     if any((path / file).is_file() for path in SEARCH_PATHS):
         return
     known = sorted({str(p.relative_to(path)) for path in SEARCH_PATHS for p in (path / "gin").glob("**/*.gin")})
-    near = nearest(file, known)
+    first, *others = nearest_files(file, known)
     raise ConfigError(
-        f"gin file must exist; received --gin_file={file}. {near}It is looked for in the working directory, "
-        "then among the files that come with sagan_tf: " + ", ".join(known)
+        f"--gin_file must name a file that exists, in the working directory or among the {len(known)} that come with "
+        f"sagan_tf; received --gin_file={file}. Did you mean {first}? The next nearest are {' and '.join(others)}."
     )
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """ "Did you mean ...? " for a misspelt word, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"Did you mean {close[0]}? " if close else ""
+def _used(configurables: Mapping[str, Callable], root: str) -> set[str]:
+    """The configurables that the bindings so far mention, refer to, or leave at a default that is one of them."""
+    keys = {full_name(_short(selector), configurables) for _, selector in gin.config._CONFIG}
+    references = [
+        ref
+        for values in gin.config._CONFIG.values()
+        for v in values.values()
+        for ref in gin.config.iterate_references(v)
+    ]
+    keys |= {full_name(_short(reference.configurable.selector), configurables) for reference in references}
+    defaults = {id(f.default_factory) for f in dataclasses.fields(configurables[root])}
+    return {root} | {name for name, target in configurables.items() if name in keys or id(target) in defaults}
 
 
-def _explain(error: Exception, configurables: Mapping[str, Callable]) -> str:
-    """gin's error in one sentence, with the nearest right name."""
-    text = " ".join(str(error).split())
-    parameters = {name: list(inspect.signature(c).parameters) for name, c in configurables.items()}
-    if match := re.search(r"Configurable '([\w.]+)' doesn't have a parameter named '(\w+)'", text):
-        owner = next((n for n in parameters if n == match[1] or n.endswith("." + match[1])), None)
-        known = parameters.get(owner, [])
-        return f"{text}. {nearest(match[2], known)}{match[1]} has: {', '.join(known)}."
-    if match := re.search(r"No configurable matching (?:reference )?'@?([\w./]+?)(?:\(\))?'", text):
-        return f"{text}. {nearest(match[1], configurables)}Known names: {', '.join(configurables)}."
-    if "macro()" in text:
-        scope = re.search(r"in scope '(\w+)'", text)
-        return f"a macro must be given a value before it is used; received %{scope[1] if scope else '?'} without one."
-    if "malformed node" in text:
-        return f"a value must be a Python literal (strings in quotes); {text}"
-    return text
+def _refuse_wrong_kinds(configurables: Mapping[str, Callable]) -> None:
+    for (_, selector), values in gin.config._CONFIG.items():
+        owner = full_name(_short(selector), configurables)
+        for parameter, value in values.items() if owner in configurables else ():
+            if wrong := wrong_kind(owner, parameter, _plain(value, configurables), configurables):
+                raise ConfigError(wrong)
 
 
-def _refuse_unused() -> None:
+def _plain(value: Any, configurables: Mapping[str, Callable]) -> Any:
+    """A bound value with gin's references as `Reference`, and macros by their values."""
+    if isinstance(value, gin.config.ConfigurableReference):
+        if value.configurable.selector == "gin.macro":
+            bound = gin.config._CONFIG.get(("/".join(value.scopes), "gin.macro"), {})
+            if "value" not in bound:
+                raise ConfigError(
+                    f"a macro must be given a value before it is used; received %{'/'.join(value.scopes)} without one."
+                )
+            return _plain(bound["value"], configurables)
+        return Reference(full_name(_short(value.configurable.selector), configurables), value.evaluate)
+    return type(value)(_plain(item, configurables) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _refuse_unused(configurables: Mapping[str, Callable]) -> None:
     """Every binding must have been used by building the object: gin ignores a misspelt scope without a word."""
     unused = set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG)
-    used = sorted({_short(selector) for scope, selector in gin.config._OPERATIVE_CONFIG if not scope})
+    used = {full_name(_short(selector), configurables) for scope, selector in gin.config._OPERATIVE_CONFIG if not scope}
+    used &= set(configurables)
     for scope, selector in sorted(unused):
-        parameters = ", ".join(gin.config._CONFIG[(scope, selector)])
-        name = f"{scope}/{_short(selector)}" if scope else _short(selector)
+        parameters = list(gin.config._CONFIG[(scope, selector)])
+        if selector == "gin.macro":
+            near = did_you_mean(suggestions(None, scope, configurables, used))
+            raise ConfigError(f"every macro must be used; nothing uses the macro {scope}. {near}".rstrip())
+        name = full_name(_short(selector), configurables)
+        shown = f"{scope}/{name}" if scope else name
         reason = f"nothing uses the scope {scope!r}" if scope else f"{name} is not part of this configuration"
+        in_use = {owner: target for owner, target in configurables.items() if owner in used}
+        near = did_you_mean([n for n in suggestions(None, parameters[0], in_use, used) if not scope])
         raise ConfigError(
-            f"every binding must be used; received one for {name} ({parameters}), but {reason}. Remove it, or refer "
-            f"to it as @{name}(). In use: {', '.join(used)}."
+            f"every binding must be used; received one for {shown} ({', '.join(parameters)}), but {reason}. {near}"
+            f"Remove it, or refer to it as @{shown}(). In use: {', '.join(sorted(used))}."
         )
 
 

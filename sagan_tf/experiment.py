@@ -223,7 +223,7 @@ def load_saved(folder: Path) -> config.Loaded:
     kept = [line for line in lines if line.partition("=")[0].strip() not in RETIRED]
     if kept == lines:
         return config.load(CONFIGURABLES, "train", files=[str(file)])
-    return config.load(CONFIGURABLES, "train", bindings=kept)
+    return config.load(CONFIGURABLES, "train", bindings=["\n".join(kept)])
 
 
 def _bindings_of(source: Source) -> list[str]:

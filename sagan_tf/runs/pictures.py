@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from sagan_tf.config import nearest as nearest_name
 from sagan_tf.evaluation.evaluator import EvaluationOptions
 from sagan_tf.figures import neighbors
 from sagan_tf.figures.attention import Looked, attention_figure
@@ -21,6 +20,7 @@ from sagan_tf.sampling.attention_maps import attention_layers, attention_maps, g
 from sagan_tf.sampling.interpolation import between, class_shares
 from sagan_tf.sampling.sampler import Truncation, to_pixels
 from sagan_tf.sampling.seeds import image_seeds
+from sagan_tf.spelling import nearest as nearest_name
 
 KINDS = ("z", "class", "both")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.config import nearest
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import SeededLatents, image_seeds
 from sagan_tf.sampling.standing_statistics import Statistics
+from sagan_tf.spelling import nearest
 
 Class = int | str
 

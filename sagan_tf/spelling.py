@@ -1,0 +1,26 @@
+"""The right names that are nearest to a misspelt one."""
+
+import difflib
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """ "Did you mean ...? " for a misspelt word, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def nearest_files(file: str, known: Collection[str], count: int = 3) -> list[str]:
+    """The `count` files whose paths or names are most like `file`, the likest first."""
+
+    def likeness(path: str) -> float:
+        pairs = ((path, file), (Path(path).stem, Path(file).stem))
+        return max(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
+
+    return sorted(known, key=lambda path: (-likeness(path), len(path), path))[:count]
+
+
+def did_you_mean(names: Collection[str]) -> str:
+    """ "Did you mean A or B? ", or nothing without names."""
+    return f"Did you mean {' or '.join(names)}? " if names else ""
