@@ -7,12 +7,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 import tensorflow as tf
 
-from sagan_tf.config import ConfigError
 from sagan_tf.data.source import DataError
+from sagan_tf.evaluate_flags import parse
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.exported import exported_samples
 from sagan_tf.evaluation.moments import write_moments
@@ -22,16 +21,14 @@ from sagan_tf.evaluation.protocol import EvaluationResult
 from sagan_tf.evaluation.real_side import real_side
 from sagan_tf.evaluation.several_seeds import over_seeds
 from sagan_tf.evaluation.table_layout import paper_table, read_records, runs_table
-from sagan_tf.evaluation.truncation_curve import THRESHOLDS
-from sagan_tf.interruption import INTERRUPTED, sigterm_as_keyboard_interrupt
-from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.refusals import answered
 from sagan_tf.runs.measuring import Chosen, measure_generator, measure_memorization, measure_split
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.truncation_curve import measure_curve
 from sagan_tf.runs.yardstick import SPLITS, Yardstick, file_images, file_yardstick, run_yardstick
-from sagan_tf.sampling.standing_statistics import Statistics
 from sagan_tf.training.checkpoints import CheckpointError
-from sagan_tf.training.strategy import StrategyError, create_strategy
+from sagan_tf.training.strategy import create_strategy
 
 WATCH_SECONDS = 10
 
@@ -138,7 +135,7 @@ def _strategy(flags: argparse.Namespace) -> tf.distribute.Strategy:
     """Devices of this process: a TPU or a cluster trains, but the extractors' graphs are for CPU and GPU."""
     gpus = tf.config.list_physical_devices("GPU")
     best = "mirrored" if len(gpus) > 1 else "gpu" if gpus else "cpu"
-    return create_strategy(best if flags.strategy == "auto" else flags.strategy, say=lambda line: None)
+    return create_strategy(best if flags.strategy in (None, "auto") else flags.strategy, say=lambda line: None)
 
 
 def _options(flags: argparse.Namespace, options: EvaluationOptions) -> EvaluationOptions:
@@ -147,7 +144,7 @@ def _options(flags: argparse.Namespace, options: EvaluationOptions) -> Evaluatio
         "extractor": flags.extractor,
         "inception_location": flags.inception,
         "n_samples": flags.num,
-        "metrics": tuple(flags.metrics.split(",")) if flags.metrics else None,
+        "metrics": tuple(flags.metrics) if flags.metrics else None,
         "batch_size": flags.batch_size,
         "allow_few_samples": flags.allow_few_samples or None,
         "statistics": flags.statistics,
@@ -175,121 +172,22 @@ def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, yard
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sagan_tf.evaluate", description=__doc__)
-    parser.add_argument("--run_dir", metavar="RUN", help="measure this run's generator")
-    parser.add_argument(
-        "--saved_model",
-        metavar="DIR",
-        help="measure this exported generator, at --truncation, against --reference or the data of --run_dir",
-    )
-    parser.add_argument(
-        "--images",
-        metavar="PATH",
-        help="measure these: .npz (arr_0 uint8), folder, tfds:NAME:SPLIT; "
-        "with --run_dir train or validation, a split of its data",
-    )
-    parser.add_argument(
-        "--reference",
-        metavar="PATH",
-        help="the real images: the same kinds, or an .npz of mu and "
-        "sigma; with --run_dir also train (default) or validation",
-    )
-    parser.add_argument("--extractor", metavar="NAME", help="auto, inception, dataset, or a SavedModel's folder")
-    parser.add_argument("--inception", metavar="DIR", help="where the Inception module lies, local or gs://")
-    parser.add_argument("--metrics", help="is, fid, kid, pr, ... separated by commas")
-    parser.add_argument("--num", type=int, help="generated images")
-    parser.add_argument(
-        "--seeds",
-        type=lambda text: [int(seed) for seed in text.split(",")],
-        metavar="0,1,2",
-        help="measure with each seed that isn't yet; their mean and deviation are reported too",
-    )
-    parser.add_argument("--watch", action="store_true", help="measure each new checkpoint until training ends")
-    parser.add_argument(
-        "--memorization",
-        action="store_true",
-        help="the shares of training and validation images that D calls real, instead",
-    )
-    parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
-    parser.add_argument(
-        "--average",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="the moving average of G, or its raw weights; the average by default if there is one",
-    )
-    parser.add_argument(
-        "--statistics",
-        choices=get_args(Statistics),
-        help="of the generator's batch norms; standing by default for truncated samples, else what the run says",
-    )
-    parser.add_argument("--truncation", type=float, metavar="THRESHOLD", help="cut z; BigGAN's are 0.04 to 2")
-    parser.add_argument("--truncation_mode", choices=list(TRUNCATIONS), help="resampled, the paper's, by default")
-    parser.add_argument(
-        "--truncation_curve",
-        nargs="?",
-        type=_thresholds,
-        const=THRESHOLDS,
-        metavar="2,1,0.5",
-        help="IS against FID at these thresholds (by default "
-        f"{', '.join(map(str, THRESHOLDS))}), as numbers, CSV and plot",
-    )
-    parser.add_argument(
-        "--strategy",
-        default="auto",
-        choices=["auto", "cpu", "gpu", "mirrored"],
-        help="whose replicas share the work; auto takes all GPUs of this machine, else the CPU",
-    )
-    parser.add_argument("--resolution", type=int, help="crop and resize images of files to this side")
-    parser.add_argument("--batch_size", type=int, help="images a pass through the extractor")
-    parser.add_argument("--allow_few_samples", action="store_true", help="FID of too few images, for debugging only")
-    parser.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
-    parser.add_argument("--write_reference", metavar="FILE", help="keep the reference's mu and sigma in an .npz")
-    parser.add_argument("--out", metavar="FILE", help="append results here; those of a run are also kept with the run")
-    parser.add_argument(
-        "--table",
-        metavar="NAME",
-        help="lay the results of --run_dirs beside a paper's: sagan_table1, "
-        "...; runs: the --metrics of the runs alone, at --step and --truncation",
-    )
-    parser.add_argument(
-        "--run_dirs",
-        type=lambda text: text.split(","),
-        default=[],
-        metavar="[ROW=]RUN,...",
-        help="evaluated runs for --table; several of a row give mean and deviation",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON: the metrics' names as keys, and protocol")
-    return parser
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = _parser()
-    flags = parser.parse_args(arguments)
-    if not (flags.run_dir or flags.images or flags.table or flags.saved_model):
-        parser.error("one of --run_dir, --saved_model, --images and --table is needed")
-    if flags.run_dir and flags.images and flags.images not in SPLITS:
-        parser.error("--images with --run_dir must be train or validation; to measure files leave --run_dir out")
-    try:
+    flags = parse(arguments)
+
+    def work() -> None:
         with sigterm_as_keyboard_interrupt():
             print(_table(flags) if flags.table else _report(flags))
-    except (ConfigError, DataError, RunError, CheckpointError, StrategyError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print(f"interrupted: {stop or 'nothing was measured yet'}. Repeat the command to go on.", file=sys.stderr)
-        return INTERRUPTED
-    return 0
 
-
-def _thresholds(text: str) -> tuple[float, ...]:
-    return tuple(float(threshold) for threshold in text.split(","))
+    return answered(
+        work,
+        interrupted=lambda stop: f"interrupted: {stop or 'nothing was measured yet'}. Repeat the command to go on.",
+    )
 
 
 def _table(flags: argparse.Namespace) -> str:
     if flags.table == "runs":
-        metrics = (flags.metrics or "fid").split(",")
-        return runs_table(flags.run_dirs, metrics, step=flags.step, truncation=flags.truncation)
+        return runs_table(flags.run_dirs, flags.metrics or ["fid"], step=flags.step, truncation=flags.truncation)
     return paper_table(flags.table, flags.run_dirs)
 
 

@@ -19,6 +19,8 @@ ALLOWED = {
     "binding_types": {"spelling"},
     "spelling": set(),
     "interruption": set(),
+    "refusals": {"interruption"},
+    "comma_lists": set(),
     "models": {"layers"},
     "monitoring": {"layers"},
     "sampling": {"layers", "latents"},

@@ -1,0 +1,96 @@
+"""How every verb ends: bad input is one sentence on stderr and exit code 2, never a traceback.
+
+`answered` runs a verb's work and turns what it raises into an exit code:
+
+* an error class of this package, or a ValueError: `error: SENTENCE`, 2;
+* an OSError, or a lack of memory: the same, with the path and what to do;
+* KeyboardInterrupt: the verb's own sentence, `interruption.INTERRUPTED`;
+* anything else (TypeError, KeyError, ...) is a fault of the program and keeps its traceback.
+
+A ValueError that another library raised is told apart by its place, since it may be a fault of ours that wears the
+same class; with `SAGAN_TF_TRACEBACK=1` every refusal shows where it was raised.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from sagan_tf.interruption import INTERRUPTED
+
+REFUSED = 2  # exit code: the input was refused, nothing was changed
+_PACKAGE = Path(__file__).parent
+_NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
+
+
+def answered(
+    work: Callable[[], int | None],
+    *,
+    interrupted: str | Callable[[KeyboardInterrupt], str] = "interrupted: nothing was kept. Repeat the command.",
+    explain: Callable[[BaseException], str | None] | None = None,
+) -> int:
+    """Runs `work` and returns the verb's exit code: work's own (None: 0), REFUSED, or INTERRUPTED.
+
+    interrupted: the line for stderr when Ctrl-C or SIGTERM ended the work, or a function of the interruption.
+    explain: the verb's own sentence for an error, asked before the ones of this file; None where it has none.
+    """
+    try:
+        return work() or 0
+    except KeyboardInterrupt as stop:
+        line = interrupted(stop) if callable(interrupted) else interrupted
+        if line:
+            print(line, file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has gone; the rest of it has no reader
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    except Exception as error:
+        said = (explain(error) if explain else None) or sentence(error)
+        if said is None:
+            raise
+        if os.environ.get("SAGAN_TF_TRACEBACK"):
+            traceback.print_exc()
+        print(f"error: {said}", file=sys.stderr)
+        return REFUSED
+
+
+def sentence(error: BaseException) -> str | None:
+    """What to tell the user about an error; None for a fault of the program, whose traceback is to be seen."""
+    if type(error).__module__.partition(".")[0] == "sagan_tf":
+        return str(error)
+    if isinstance(error, OSError):
+        return of_files(error)
+    if isinstance(error, MemoryError):
+        return f"there must be memory for what was asked; received a lack of it ({_one_line(error)}). Ask for less."
+    if isinstance(error, ValueError | OverflowError):
+        return str(error) if _raised_here(error) else _of_a_library(error)
+    return None
+
+
+def of_files(error: OSError) -> str:
+    """A file or folder that can't be read or written: which one, why, and what to do."""
+    path = error.filename if error.filename is not None else None
+    reason = error.strerror or _one_line(error)
+    if path is None:
+        return f"a file could not be read or written: {reason}."
+    path = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else path
+    remedy = "Make room there" if reason in _NO_ROOM else "Check the path and its permissions"
+    return f"{path} could not be read or written: {reason}. {remedy}, and repeat the command."
+
+
+def _raised_here(error: BaseException) -> bool:
+    """Whether the frame that raised the error is the package's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
+
+
+def _of_a_library(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    place = f" (in {Path(ours[-1].filename).relative_to(_PACKAGE.parent)}, line {ours[-1].lineno})" if ours else ""
+    return f"{_one_line(error)}{place}. SAGAN_TF_TRACEBACK=1 shows where this comes from."
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
