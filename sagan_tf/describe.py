@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from sagan_tf import experiment
-from sagan_tf.config import ConfigError
-from sagan_tf.data.source import DataError
 from sagan_tf.experiment import Experiment
 from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.layers.self_attention import BLOCKED_FROM
@@ -16,6 +14,7 @@ from sagan_tf.models.counting import Stage
 from sagan_tf.models.memory import Memory, training_memory
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
+from sagan_tf.refusals import answered
 
 
 def forms_of(numerics: Numerics, resolution: int) -> Forms:
@@ -114,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--replicas", type=int, default=1, metavar="N", help="devices that share the batch")
     parser.add_argument("--json", action="store_true", help="print JSON")
     flags = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value
         spec = settings.sized()
         if flags.replicas < 1 or settings.batch_size % (flags.replicas * settings.accumulation):
@@ -122,14 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"--replicas must divide the batch of {settings.batch_size} in its {settings.accumulation} part(s); "
                 f"received --replicas={flags.replicas}."
             )
-    except (ConfigError, DataError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if flags.json:
-        print(json.dumps(as_json(settings, spec, flags.replicas), indent=1))
-    else:
-        print(table(spec, settings.numerics), step_text(step_costs(settings, spec, flags.replicas)), sep="\n\n")
-    return 0
+        if flags.json:
+            print(json.dumps(as_json(settings, spec, flags.replicas), indent=1))
+        else:
+            print(table(spec, settings.numerics), step_text(step_costs(settings, spec, flags.replicas)), sep="\n\n")
+
+    return answered(work)
 
 
 if __name__ == "__main__":

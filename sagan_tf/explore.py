@@ -6,12 +6,11 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from sagan_tf.config import ConfigError
 from sagan_tf.figures.page import data_uri
+from sagan_tf.refusals import answered
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.scene import Place, Stage, enlarged, looked_from
 from sagan_tf.runs.trained import TrainedModel
-from sagan_tf.training.checkpoints import CheckpointError
 
 _SIDE = 448
 _STYLE = ".looks { display: grid; grid-template-columns: repeat(auto-fill, minmax(256px, 1fr)); gap: 16px; }"
@@ -170,13 +169,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--browser", action=argparse.BooleanOptionalAction, default=True, help="open it in a browser")
     flags = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step)
         serve(Stage(model), host=flags.host, port=flags.port, show=flags.browser)
-    except (ConfigError, RunError, CheckpointError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return answered(work, interrupted="interrupted: the page was not served.")
 
 
 if __name__ == "__main__":

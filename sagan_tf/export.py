@@ -15,15 +15,15 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from sagan_tf.config import ConfigError
+from sagan_tf.comma_lists import comma_list, number_above_zero
 from sagan_tf.evaluation.protocol import versions
 from sagan_tf.interop import onnx, saved_model
-from sagan_tf.interruption import INTERRUPTED, sigterm_as_keyboard_interrupt
+from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import NORMAL, TRUNCATIONS
 from sagan_tf.models.baked import bake
-from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.refusals import answered
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.standing_statistics import StandingStatistics
-from sagan_tf.training.checkpoints import CheckpointError
 from sagan_tf.training.durable import flush, move, no_room
 
 # Those of BigGAN's Fig. 2a; the published modules have 51.
@@ -59,7 +59,7 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
         )
     generator, step, averaged = run.generator(average=flags.average, step=flags.step, statistics=statistics)
     said = f"Step {step}, {'averaged' if averaged else 'raw'} weights, {statistics} statistics"
-    thresholds = (flags.truncations or THRESHOLDS) if normal else (1.0,)
+    thresholds = tuple(sorted(set(flags.truncations or THRESHOLDS))) if normal else (1.0,)
     if statistics == "standing":
         print(f"{said} at truncation {', '.join(map(str, thresholds))}", file=sys.stderr)
         generator = bake(generator, gather(generator, latent, flags, thresholds), thresholds)
@@ -142,29 +142,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "standing by default where z can be cut",
     )  # fmt: skip
     parser.add_argument(
-        "--truncations", type=_thresholds, metavar="T1,T2,...",
+        "--truncations", type=comma_list(_threshold, "thresholds in (0, 2]"), metavar="T1,T2,...",
         help=f"thresholds in (0, 2] to gather statistics at; {','.join(map(str, THRESHOLDS))} by default",
     )  # fmt: skip
     parser.add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
     parser.add_argument("--standing_passes", type=int, default=100, metavar="N", help="forward passes a threshold")
     flags = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         with sigterm_as_keyboard_interrupt():
             print(export(flags))
-    except KeyboardInterrupt:
-        print("interrupted: nothing was exported. Repeat the command.", file=sys.stderr)
-        return INTERRUPTED
-    except (ExportError, RunError, ConfigError, CheckpointError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return answered(work, interrupted="interrupted: nothing was exported. Repeat the command.")
 
 
-def _thresholds(text: str) -> tuple[float, ...]:
-    values = sorted({float(word) for word in text.split(",")})
-    if not all(0 < value <= 2 for value in values):
-        raise argparse.ArgumentTypeError(f"thresholds must be in (0, 2]; received {text}")
-    return tuple(values)
+def _threshold(text: str) -> float:
+    value = number_above_zero(text)
+    if value > 2:
+        raise ValueError(text)
+    return value
 
 
 if __name__ == "__main__":

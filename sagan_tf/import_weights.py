@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import config, experiment
+from sagan_tf import experiment
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
-from sagan_tf.interop.tensor_files import WeightsError
+from sagan_tf.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.refusals import answered
 from sagan_tf.runs.assembly import build
 from sagan_tf.runs.run_directory import RunDirectory, RunError
-from sagan_tf.training.checkpoints import CheckpointError
 
 FORMATS = {"biggan_pytorch": biggan_pytorch.load, "tfhub_biggan": tfhub_biggan.load}
 
@@ -91,13 +91,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = parser.parse_args(arguments)
     if flags.discriminator and flags.format == "tfhub_biggan":
         parser.error("--discriminator must be left out with --format=tfhub_biggan, which publishes generators only")
-    try:
-        print(f"Imported: {import_weights(flags)}")
-    except (config.ConfigError, DataError, RunError, CheckpointError, WeightsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"To see images: python -m sagan_tf.sample --run_dir={flags.run_dir} --num=80 --out=sheet.png")
-    return 0
+
+    def work() -> None:
+        with sigterm_as_keyboard_interrupt():
+            print(f"Imported: {import_weights(flags)}")
+        print(f"To see images: python -m sagan_tf.sample --run_dir={flags.run_dir} --num=80 --out=sheet.png")
+
+    return answered(
+        work, interrupted="interrupted: the import isn't complete. Remove its --run_dir and repeat the command."
+    )
 
 
 if __name__ == "__main__":

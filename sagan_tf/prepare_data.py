@@ -13,6 +13,8 @@ from sagan_tf.data.shard_index import Plan, ShardIndex
 from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.survey import survey_examples, survey_folder
 from sagan_tf.data.transforms import Method
+from sagan_tf.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.refusals import answered
 
 _SHARD_BYTES = 2**27  # of decoded pixels; a third to a half of that once encoded
 _PER_SHARD = (64, 8192)
@@ -90,19 +92,17 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     flags = parser().parse_args(arguments)
-    try:
-        _refuse_bad(flags)
-        source = source_from_flag(flags.source, flags.data_dir)
-        if flags.check:
-            return 0 if check(source, flags.resolution) else 2
-        print(summary(write(source, flags), flags.out))
-        return 0
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted. Finished shards are kept: the same command goes on from here.", file=sys.stderr)
-        return 130
+
+    def work() -> int:
+        with sigterm_as_keyboard_interrupt():
+            _refuse_bad(flags)
+            source = source_from_flag(flags.source, flags.data_dir)
+            if flags.check:
+                return 0 if check(source, flags.resolution) else 2
+            print(summary(write(source, flags), flags.out))
+            return 0
+
+    return answered(work, interrupted="interrupted: finished shards are kept. Repeat the command to go on from here.")
 
 
 def _refuse_bad(flags: argparse.Namespace) -> None:

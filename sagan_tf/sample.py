@@ -10,19 +10,17 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from sagan_tf.config import ConfigError
-from sagan_tf.data.source import DataError
-from sagan_tf.interruption import INTERRUPTED, sigterm_as_keyboard_interrupt
+from sagan_tf.comma_lists import comma_list, entries, seed
+from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.runs.run_directory import RunError
+from sagan_tf.refusals import answered
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import image_seeds
 from sagan_tf.sampling.stored_images import NpzFile, PngFolder
-from sagan_tf.training.checkpoints import CheckpointError
 from sagan_tf.training.durable import no_room
-from sagan_tf.training.strategy import StrategyError, create_strategy
+from sagan_tf.training.strategy import create_strategy
 
 IMAGES_A_WRITE = 1024
 
@@ -35,7 +33,7 @@ def parse_classes(text: str | None, model: TrainedModel) -> list[int]:
     """
     if text is None:
         return list(range(len(model.class_names)))
-    return model.labels([text] if text in model.class_names else map(str.strip, text.split(","))).tolist()
+    return model.labels([text] if text in model.class_names else entries(text)).tolist()
 
 
 def labels_for(classes: Sequence[int], count: int) -> np.ndarray:
@@ -113,7 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--num", type=int, default=80, help="images in all, spread evenly over the classes")
     parser.add_argument("--classes", help="indices or names, separated by commas; all by default")
     parser.add_argument("--seed", type=int, default=0, help="of the set: its image i has the seed SEED * 2^32 + i")
-    parser.add_argument("--seeds", type=_seeds, metavar="S0,...", help="a seed an image, instead of --seed and --num")
+    parser.add_argument(
+        "--seeds",
+        type=comma_list(seed, "64-bit integers"),
+        metavar="S0,...",
+        help="a seed an image, instead of --seed and --num",
+    )
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--out", help="a .png file for a sheet, or a folder for single files")
     target.add_argument("--npz", metavar="FILE", help="arr_0 uint8 (N,H,W,3) and labels")
@@ -138,27 +141,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = parser.parse_args(arguments)
     if flags.num < 1:
         parser.error(f"--num must be at least 1; received --num={flags.num}")
-    try:
+
+    def work() -> None:
         with sigterm_as_keyboard_interrupt():
             print(sample(flags))
-    except KeyboardInterrupt:
-        print("interrupted: what was written stays. Repeat the command to go on.", file=sys.stderr)
-        return INTERRUPTED
-    except OSError as error:
+
+    def explain(error: BaseException) -> str | None:
         out = Path(flags.npz or flags.out or flags.run_dir).absolute()
-        print(f"error: {no_room(error, next(p for p in out.parents if p.exists())) or error}", file=sys.stderr)
-        return 2
-    except (RunError, ConfigError, DataError, CheckpointError, StrategyError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        place = next(parent for parent in out.parents if parent.exists())
+        return no_room(error, place) if isinstance(error, OSError) else None
 
-
-def _seeds(text: str) -> list[int]:
-    seeds = [int(word) for word in text.split(",")]
-    if not all(-(1 << 63) <= seed < 1 << 63 for seed in seeds):
-        raise argparse.ArgumentTypeError(f"seeds must be 64-bit integers; received {text}")
-    return seeds
+    interrupted = "interrupted: what was written stays. Repeat the command to go on."
+    return answered(work, interrupted=interrupted, explain=explain)
 
 
 if __name__ == "__main__":

@@ -13,39 +13,26 @@ from typing import NoReturn
 import tensorflow as tf
 
 from sagan_tf import config, experiment
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
 from sagan_tf.interruption import INTERRUPTED, leaving_at_once
-from sagan_tf.monitoring.collapse import CollapseError
 from sagan_tf.monitoring.writer import Writer
+from sagan_tf.refusals import answered
 from sagan_tf.runs import assembly, dry_run, selection, watching
 from sagan_tf.runs.measuring import evaluate_run
-from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training import loop
-from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
-from sagan_tf.training.cluster import ClusterError, LostPeerError
+from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.cluster import LostPeerError
 from sagan_tf.training.durable import no_room
 from sagan_tf.training.microbatches import check_accumulation
 from sagan_tf.training.resuming import go_back, resume
 from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
-from sagan_tf.training.soundness import UnsoundStateError
 from sagan_tf.training.state import GAN
-from sagan_tf.training.strategy import StrategyError, StrategyName, check_batch_size, create_strategy
+from sagan_tf.training.strategy import StrategyName, check_batch_size, create_strategy
 from sagan_tf.training.workers import Workers
 from sagan_tf.training.xla import compiles
-
-REFUSALS = (
-    config.ConfigError,
-    DataError,
-    RunError,
-    ClusterError,
-    StrategyError,
-    CheckpointError,
-    NonFiniteError,
-    UnsoundStateError,
-    CollapseError,
-)
 
 
 def stop_step(step: int, total: int, stop_after: int | None, stop_at: int | None) -> int:
@@ -228,21 +215,19 @@ def conclude(run: RunDirectory, settings: Experiment, examples: Examples, *, rea
 
 def main(arguments: Sequence[str] | None = None) -> int:
     flags = parse(arguments)
-    try:
-        return run_training(flags)
-    except REFUSALS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # an evaluation that keeps what it has measured so far
-        return INTERRUPTED
-    except LostPeerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        leave(INTERRUPTED)
-    except (OSError, tf.errors.OpError) as error:
-        if (message := no_room(error, flags.run_dir)) is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        return 2
+
+    def work() -> int:
+        try:
+            return run_training(flags)
+        except LostPeerError as error:
+            print(f"error: {error}", file=sys.stderr)
+            leave(INTERRUPTED)
+
+    return answered(
+        work,
+        interrupted="",  # an evaluation keeps what it has measured so far, and has said so
+        explain=lambda error: no_room(error, flags.run_dir) if isinstance(error, OSError | tf.errors.OpError) else None,
+    )
 
 
 if __name__ == "__main__":

@@ -8,22 +8,22 @@ from typing import get_args
 
 import numpy as np
 
-from sagan_tf.config import ConfigError
-from sagan_tf.data.source import DataError
+from sagan_tf.comma_lists import comma_list, entries, number_above_zero
 from sagan_tf.figures import canvas
 from sagan_tf.figures.image_table import ImageTable, save_animation
 from sagan_tf.figures.query_points import parse_points
 from sagan_tf.figures.records import read_lines
 from sagan_tf.figures.spectra import spectra_figure
+from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.refusals import answered
 from sagan_tf.runs import pictures
 from sagan_tf.runs.report import write_report
-from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.interpolation import PATHS
 from sagan_tf.sampling.standing_statistics import Statistics
-from sagan_tf.training.checkpoints import CheckpointError
 
 
 def attention(flags: argparse.Namespace) -> list[Path]:
@@ -112,16 +112,12 @@ def _model(flags: argparse.Namespace) -> TrainedModel:
 def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
     """`--num` labels, the chosen classes in turn; without --num one a class, eight at most."""
     text, names = flags.classes, model.class_names
-    chosen = model.labels(range(len(names)) if text is None else [text] if text in names else text.split(","))
+    chosen = model.labels(range(len(names)) if text is None else [text] if text in names else entries(text))
     return np.resize(chosen, flags.num or min(8, len(chosen)))
 
 
 def _out(flags: argparse.Namespace, suffix: str = ".png") -> Path:
     return Path(flags.out or Path(flags.run_dir) / "pictures" / f"{flags.what}{suffix}")
-
-
-def _thresholds(text: str) -> list[float]:
-    return [float(number) for number in text.split(",")]
 
 
 def _positive(text: str) -> int:
@@ -156,7 +152,10 @@ def _parser() -> argparse.ArgumentParser:
         help="of features, as in evaluate: auto, inception, dataset, or a SavedModel's folder; by default the run's",
     )
     verbs["truncation"].add_argument(
-        "--thresholds", type=_thresholds, default=[2.0, 1.5, 1.0, 0.5, 0.04], metavar="2,1,0.5"
+        "--thresholds",
+        type=comma_list(number_above_zero, "numbers above 0"),
+        default=[2.0, 1.5, 1.0, 0.5, 0.04],
+        metavar="2,1,0.5",
     )
     verbs["truncation"].add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
     verbs["truncation"].add_argument(
@@ -183,13 +182,13 @@ def _add_choice(verb: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     flags = _parser().parse_args(arguments)
-    try:
-        for path in WHAT[flags.what][0](flags):
-            print(path)
-    except (ConfigError, DataError, RunError, CheckpointError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    def work() -> None:
+        with sigterm_as_keyboard_interrupt():
+            for path in WHAT[flags.what][0](flags):
+                print(path)
+
+    return answered(work, interrupted="interrupted: no picture was written. Repeat the command.")
 
 
 if __name__ == "__main__":
