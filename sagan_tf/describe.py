@@ -1,6 +1,5 @@
 """`python -m sagan_tf.describe`: a configuration's networks, stage by stage, and what a training step costs."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from sagan_tf.models.counting import Stage
 from sagan_tf.models.memory import Memory, training_memory
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
-from sagan_tf.refusals import answered
+from sagan_tf.refusals import Parser, answered
 
 
 def forms_of(numerics: Numerics, resolution: int) -> Forms:
@@ -108,7 +107,7 @@ def as_json(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m sagan_tf.describe", description=__doc__)
+    parser = Parser(prog="python -m sagan_tf.describe", description=__doc__)
     experiment.add_flags(parser)
     parser.add_argument("--replicas", type=int, default=1, metavar="N", help="devices that share the batch")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from sagan_tf.comma_lists import comma_list, number_above_zero, seed
 from sagan_tf.evaluation.truncation_curve import THRESHOLDS
 from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.refusals import Parser
 from sagan_tf.runs.yardstick import SPLITS
 from sagan_tf.sampling.standing_statistics import Statistics
 
@@ -42,7 +43,7 @@ MODES: dict[Mode, tuple[str, frozenset[str]]] = {
 
 def parser() -> argparse.ArgumentParser:
     """All flags of the verb. A default that isn't None, False or () would count as given: there is none."""
-    built = argparse.ArgumentParser(
+    built = Parser(
         prog="python -m sagan_tf.evaluate",
         description="Measures a run's samples, or anybody's images, against real images.",
     )

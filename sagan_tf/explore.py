@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from sagan_tf.figures.page import data_uri
-from sagan_tf.refusals import answered
+from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.scene import Place, Stage, enlarged, looked_from
 from sagan_tf.runs.trained import TrainedModel
@@ -151,7 +151,7 @@ def serve(stage: Stage, *, host: str, port: int, show: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m sagan_tf.explore", description=__doc__)
+    parser = Parser(prog="python -m sagan_tf.explore", description=__doc__)
     parser.add_argument("--run_dir", required=True, metavar="RUN")
     parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
     parser.add_argument(

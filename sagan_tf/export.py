@@ -21,7 +21,7 @@ from sagan_tf.interop import onnx, saved_model
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import NORMAL, TRUNCATIONS
 from sagan_tf.models.baked import bake
-from sagan_tf.refusals import answered
+from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.standing_statistics import StandingStatistics
 from sagan_tf.training.durable import flush, move, no_room
@@ -125,7 +125,7 @@ def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m sagan_tf.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--run_dir", required=True, metavar="RUN")

@@ -18,7 +18,7 @@ from sagan_tf import experiment
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
-from sagan_tf.refusals import answered
+from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.assembly import build
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 
@@ -78,7 +78,7 @@ def examples_of(settings: experiment.Experiment, names: Sequence[str], source: s
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m sagan_tf.import_weights",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -14,7 +14,7 @@ from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.survey import survey_examples, survey_folder
 from sagan_tf.data.transforms import Method
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
-from sagan_tf.refusals import answered
+from sagan_tf.refusals import Parser, answered
 
 _SHARD_BYTES = 2**27  # of decoded pixels; a third to a half of that once encoded
 _PER_SHARD = (64, 8192)
@@ -61,7 +61,7 @@ def summary(index: ShardIndex, folder: str) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    built = argparse.ArgumentParser(prog="python -m sagan_tf.prepare_data", description=__doc__)
+    built = Parser(prog="python -m sagan_tf.prepare_data", description=__doc__)
     built.add_argument(
         "--source",
         required=True,

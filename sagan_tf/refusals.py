@@ -11,17 +11,27 @@ A ValueError that another library raised is told apart by its place, since it ma
 same class; with `SAGAN_TF_TRACEBACK=1` every refusal shows where it was raised.
 """
 
+import argparse
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from sagan_tf.interruption import INTERRUPTED
 
 REFUSED = 2  # exit code: the input was refused, nothing was changed
 _PACKAGE = Path(__file__).parent
 _NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
+
+
+class Parser(argparse.ArgumentParser):
+    """The verbs' parser: what it refuses is one sentence, as all else is, rather than a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with REFUSED."""
+        self.exit(REFUSED, f"error: {message}. All flags: {self.prog} --help\n")
 
 
 def answered(

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from sagan_tf.comma_lists import comma_list, entries, seed
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.refusals import answered
+from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.sampler import Sampler, Truncation
@@ -106,7 +106,7 @@ def sample(flags: argparse.Namespace) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sagan_tf.sample", description=__doc__)
+    parser = Parser(prog="python -m sagan_tf.sample", description=__doc__)
     parser.add_argument("--run_dir", required=True, metavar="RUN")
     parser.add_argument("--num", type=int, default=80, help="images in all, spread evenly over the classes")
     parser.add_argument("--classes", help="indices or names, separated by commas; all by default")

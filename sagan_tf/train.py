@@ -18,7 +18,7 @@ from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
 from sagan_tf.interruption import INTERRUPTED, leaving_at_once
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.refusals import answered
+from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import assembly, dry_run, selection, watching
 from sagan_tf.runs.measuring import evaluate_run
 from sagan_tf.runs.run_directory import RunDirectory
@@ -113,7 +113,7 @@ def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m sagan_tf.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     experiment.add_flags(parser)

@@ -16,7 +16,7 @@ from sagan_tf.figures.records import read_lines
 from sagan_tf.figures.spectra import spectra_figure
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.refusals import answered
+from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import pictures
 from sagan_tf.runs.report import write_report
 from sagan_tf.runs.run_directory import RunDirectory
@@ -128,7 +128,7 @@ def _positive(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sagan_tf.visualize", description=__doc__)
+    parser = Parser(prog="python -m sagan_tf.visualize", description=__doc__)
     chosen = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     verbs = {name: chosen.add_parser(name, help=text, description=text) for name, (_, text) in WHAT.items()}
     for name, verb in verbs.items():
