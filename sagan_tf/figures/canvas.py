@@ -6,7 +6,10 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
+
+from sagan_tf.lettering import drawable, families
 
 DPI = 150
 INK = "#222222"
@@ -43,8 +46,19 @@ def depth_colors(count: int) -> list[tuple[float, ...]]:
     return [matplotlib.colormaps["viridis"](0.92 * i / max(1, count - 1)) for i in range(count)]
 
 
+def _in_fonts_that_have_it(made: Figure) -> None:
+    """Every text of the figure in letters that can be drawn, from whichever fonts have them."""
+    for text in made.findobj(Text):
+        if "$" in text.get_text() and "mathdefault" not in text.get_text():  # not a formula: matplotlib's own ticks are
+            text.set_parse_math(False)
+        if not text.get_text().isascii():
+            text.set_fontfamily(families(text.get_text()))
+            text.set_text(drawable(text.get_text()))
+
+
 def picture(made: Figure) -> Image.Image:
     """The figure's pixels."""
+    _in_fonts_that_have_it(made)
     made.canvas.draw()
     return Image.fromarray(np.asarray(made.canvas.buffer_rgba())[..., :3].copy())
 
@@ -53,6 +67,7 @@ def save(made: Figure, path: Path) -> Path:
     """Writes the figure whole or not at all, in the format of its suffix (.png, .svg, .pdf)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
+    _in_fonts_that_have_it(made)
     with matplotlib.rc_context(_STYLE):
         made.savefig(temporary, format=path.suffix[1:].lower() or "png", dpi=DPI)
     temporary.replace(path)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from sagan_tf.lettering import Lettering
 
 _INK, _FAINT = (34, 34, 34), (110, 110, 110)
 _GAP, _BETWEEN, _PAD = 3, 9, 14
@@ -27,9 +29,9 @@ class ImageTable:
 
     def draw(self) -> Image.Image:
         n_rows, n_columns = self.images.shape[:2]
-        font, small = ImageFont.load_default(size=14), ImageFont.load_default(size=12)
+        letters, small = Lettering(14), Lettering(12)
         cell = self._factor * self.images.shape[2]
-        left = _PAD + max((int(font.getlength(name)) + 10 for name in self.rows), default=0)
+        left = _PAD + max((letters.width(name) + 10 for name in self.rows), default=0)
         top = _PAD + 24 * bool(self.title) + 20 * bool(self.heads)
         below = 17 if self.captions else 0
         starts = np.cumsum([0, *(count for _, count in self.heads)])
@@ -39,22 +41,23 @@ class ImageTable:
             return left + column * (cell + _GAP) + between, top + row * (cell + _GAP + below)
 
         right, bottom = corner(n_rows, n_columns - 1)
-        width = max(right + cell + _PAD, int(font.getlength(self.title)) + 2 * _PAD)
+        width = max(right + cell + _PAD, letters.width(self.title) + 2 * _PAD)
         canvas = Image.new("RGB", (width, bottom + _PAD - _GAP), "white")
         pen = ImageDraw.Draw(canvas)
-        pen.text((_PAD, _PAD), self.title, fill=_INK, font=font)
+        letters.write(pen, (_PAD, _PAD), self.title, fill=_INK)
         for start, (head, count) in zip(starts, self.heads, strict=False):
             middle = (corner(0, start)[0] + corner(0, start + count - 1)[0] + cell) / 2
-            pen.text((middle, top - 5), head, fill=_INK, font=small, anchor="ms")
+            small.write(pen, (middle, top - 5), head, fill=_INK, anchor="ms")
         for row in range(n_rows):
             if self.rows:
-                pen.text((left - 8, corner(row, 0)[1] + cell / 2), self.rows[row], fill=_INK, font=font, anchor="rm")
+                middle = corner(row, 0)[1] + cell / 2
+                letters.write(pen, (left - 8, middle), self.rows[row], fill=_INK, anchor="rm")
             for column in range(n_columns):
                 x, y = corner(row, column)
                 canvas.paste(self._cell(row, column), (x, y))
                 if self.captions:
                     caption = self.captions[row][column]
-                    pen.text((x + cell / 2, y + cell + 3), caption, fill=_FAINT, font=small, anchor="ma")
+                    small.write(pen, (x + cell / 2, y + cell + 3), caption, fill=_FAINT, anchor="ma")
         return canvas
 
     def frame(self, column: int) -> Image.Image:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from sagan_tf.lettering import Lettering
 
 _GAP = 2
 _BACKGROUND = (255, 255, 255)
@@ -21,14 +23,14 @@ def sheet(images: np.ndarray, names: Sequence[str], *, scale: int | None = None)
     side = images.shape[1]
     scale = scale or max(1, 64 // side)
     cell = side * scale + _GAP
-    font = ImageFont.load_default(size=max(11, min(20, side * scale // 4)))
-    margin = max((int(font.getlength(name)) for name in names), default=0)
+    letters = Lettering(max(11, min(20, side * scale // 4)))
+    margin = max(map(letters.width, names), default=0)
     margin = margin + 12 if margin else _GAP
     canvas = Image.new("RGB", (margin + columns * cell, _GAP + rows * cell), _BACKGROUND)
     draw = ImageDraw.Draw(canvas)
     for row, name in enumerate(names):
         middle = _GAP + row * cell + (cell - _GAP) // 2
-        draw.text((margin - 8, middle), name, fill=_INK, font=font, anchor="rm")
+        letters.write(draw, (margin - 8, middle), name, fill=_INK, anchor="rm")
         for column in range(columns):
             picture = Image.fromarray(images[row * columns + column])
             picture = picture.resize((side * scale, side * scale), Image.Resampling.NEAREST)
