@@ -1,17 +1,17 @@
 """`python -m sagan_tf.prepare_data`: checks a data set, or decodes and resizes it once into sharded files."""
 
 import argparse
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
 from typing import get_args
 
+from sagan_tf.data.decoding import MAX_PIXELS
 from sagan_tf.data.from_flag import source_from_flag
-from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.preparing import prepare
-from sagan_tf.data.shard_index import Plan, ShardIndex
+from sagan_tf.data.shard_index import INDEX_NAME, VALIDATION_FOLDER, Plan, ShardIndex, read_index
 from sagan_tf.data.source import DataError, Source
-from sagan_tf.data.survey import survey_examples, survey_folder
 from sagan_tf.data.transforms import Method
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.refusals import Parser, answered
@@ -22,14 +22,14 @@ _PER_SHARD = (64, 8192)
 
 def check(source: Source, resolution: int) -> bool:
     """Prints what the data set holds; whether all of it can be used."""
-    survey = survey_folder(source) if isinstance(source, ImageFolder) else survey_examples(source.open(resolution))
+    survey = source.survey(resolution)
     print(survey.report(resolution))
     return not survey.bad
 
 
 def write(source: Source, flags: argparse.Namespace) -> ShardIndex:
-    """Prepares the data set as the flags say."""
-    examples = source.open(flags.resolution)
+    """Prepares the split of the data set that the flags ask for."""
+    examples = source.open(flags.resolution, class_names=_class_names(source, flags))
     for note in examples.notes:
         print(note)
     low, high = _PER_SHARD
@@ -45,18 +45,42 @@ def write(source: Source, flags: argparse.Namespace) -> ShardIndex:
         encoding="jpeg" if flags.jpeg_quality else "png",
         quality=flags.jpeg_quality,
         per_shard=per_shard,
+        split=flags.split,
     )
-    return prepare(examples, plan, pathlib.Path(flags.out))
+    return prepare(examples, plan, _folder(flags))
 
 
-def summary(index: ShardIndex, folder: str) -> str:
+def _folder(flags: argparse.Namespace) -> pathlib.Path:
+    """Where the shards go: those of the validation split lie below the training shards."""
+    out = pathlib.Path(flags.out)
+    return out / VALIDATION_FOLDER if flags.split == "validation" else out
+
+
+def _class_names(source: Source, flags: argparse.Namespace) -> Sequence[str]:
+    """The classes in the order of the shards that are there already: a preparation goes on as it was begun."""
+    out = pathlib.Path(flags.out)
+    own = source_from_flags(flags).class_names() if flags.split == "validation" else source.class_names()
+    for folder in (out, out / VALIDATION_FOLDER):
+        if (folder / INDEX_NAME).exists():
+            before = read_index(folder).plan.class_names
+            if set(before) == set(own):
+                return before
+    return own
+
+
+def summary(index: ShardIndex, flags: argparse.Namespace) -> str:
+    """What was written, and what to type next."""
     counts, plan = index.class_counts, index.plan
     size = sum(shard.n_bytes for shard in index.shards) / 2**20
     left_out = f", {plan.n_source - index.count} left out as too small" if index.count < plan.n_source else ""
+    following = f"Train on them: python -m sagan_tf.train --gin_file=... --data={flags.out} --run_dir=RUN"
+    if plan.split == "validation":
+        following = "Runs on these shards are measured on them by evaluate --reference=validation and --memorization."
+    kind = "class" if len(counts) == 1 else "classes"
     return (
-        f"{folder}: {index.count} images of {len(counts)} classes ({min(counts)} to {max(counts)} a class"
+        f"{_folder(flags)}: {index.count} images of {len(counts)} {kind} ({min(counts)} to {max(counts)} a class"
         f"{left_out}) at {plan.resolution}x{plan.resolution} in {len(index.shards)} shards, {size:.1f} MiB.\n"
-        f"Train on them: python -m sagan_tf.train --gin_file=... --data={folder} --run_dir=RUN"
+        f"{following}"
     )
 
 
@@ -67,6 +91,13 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         metavar="DATA",
         help="folder of images, folder of shards, tfds:NAME[:SPLIT], or procedural",
+    )
+    built.add_argument(
+        "--split",
+        choices=["train", "validation"],
+        default="train",
+        help="which images: the training ones, or those of the validation split (for folders: val), whose shards go "
+        "into OUT/validation, where runs on OUT find them",
     )
     built.add_argument("--resolution", type=int, required=True, metavar="R", help="side of the prepared images")
     built.add_argument("--out", metavar="DIR", help="where the shards go; run again to go on after an interruption")
@@ -79,6 +110,13 @@ def parser() -> argparse.ArgumentParser:
         default=0,
         metavar="PIXELS",
         help="leave out smaller images (BigGAN at 512: 400; SNGAN: 256)",
+    )
+    built.add_argument(
+        "--max_pixels",
+        type=int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"refuse image files of more pixels, before they fill the memory; {MAX_PIXELS:,} by default",
     )
     built.add_argument(
         "--jpeg_quality",
@@ -96,18 +134,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> int:
         with sigterm_as_keyboard_interrupt():
             _refuse_bad(flags)
-            source = source_from_flag(flags.source, flags.data_dir)
+            source = source_from_flags(flags)
+            if flags.split == "validation":
+                source = source.validation()
             if flags.check:
                 return 0 if check(source, flags.resolution) else 2
-            print(summary(write(source, flags), flags.out))
+            print(summary(write(source, flags), flags))
             return 0
 
     return answered(work, interrupted="interrupted: finished shards are kept. Repeat the command to go on from here.")
 
 
+def source_from_flags(flags: argparse.Namespace) -> Source:
+    """The data set that the flags name, before a split of it is chosen."""
+    source = source_from_flag(flags.source, flags.data_dir)
+    if flags.max_pixels == MAX_PIXELS:
+        return source
+    if not hasattr(source, "max_pixels"):
+        raise DataError(
+            f"--max_pixels must go with a folder of images; received --source={flags.source}. Leave it out."
+        )
+    return dataclasses.replace(source, max_pixels=flags.max_pixels)
+
+
 def _refuse_bad(flags: argparse.Namespace) -> None:
     if flags.resolution < 8:
         raise DataError(f"The resolution must be at least 8; received --resolution={flags.resolution}.")
+    if flags.max_pixels < 1:
+        raise DataError(f"The limit of pixels must be at least 1; received --max_pixels={flags.max_pixels}.")
     if not 0 <= flags.jpeg_quality <= 100:
         raise DataError(f"The JPEG quality must lie in 1..100; received --jpeg_quality={flags.jpeg_quality}.")
     if not flags.check and not flags.out:

@@ -1,6 +1,7 @@
 """Image files of any color mode to 8-bit RGB."""
 
 import pathlib
+import re
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -23,8 +24,11 @@ def decode(path: pathlib.Path, *, max_pixels: int | None = None) -> np.ndarray:
     flipped inside its pixels pass unnoticed, as in every decoder; PNG files do carry one.
 
     Raises UnreadableImageError: no image of the known formats, truncated, damaged, unreadable, or over `max_pixels`
-    (found in the header, before anything is decoded).
+    (found in the header, before anything is decoded). A `max_pixels` above Pillow's own limit raises that for the
+    whole process.
     """
+    if max_pixels is not None and Image.MAX_IMAGE_PIXELS is not None:
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels)
     try:
         with Image.open(path, formats=FORMATS) as image:
             if max_pixels is not None and image.width * image.height > max_pixels:
@@ -35,7 +39,8 @@ def decode(path: pathlib.Path, *, max_pixels: int | None = None) -> np.ndarray:
     except UnreadableImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise UnreadableImageError(f"far too many pixels ({error})") from error
+        n_pixels = next(iter(re.findall(r"\d+", str(error))), "far too many")
+        raise UnreadableImageError(f"{n_pixels} pixels, more than max_pixels={max_pixels or MAX_PIXELS}") from error
     except PermissionError as error:
         raise UnreadableImageError("no permission to read it") from error
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error, ... on damaged files

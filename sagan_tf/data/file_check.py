@@ -45,7 +45,15 @@ class FileReport:
             lines.append(f"  and {len(self.bad) - _NAMED} more")
         raise DataError(
             f"Every image file must be readable; received {len(self.bad)} of {len(self.paths)} that are "
-            f"not, in {root}:\n" + "\n".join(lines) + "\nRemove or replace them and start again."
+            f"not, in {root}:\n" + "\n".join(lines) + f"\nRemove or replace them and start again.{self._pixels_hint()}"
+        )
+
+    def _pixels_hint(self) -> str:
+        if not any("max_pixels" in reason for reason in self.bad.values()):
+            return ""
+        return (
+            " Larger images are read where max_pixels is raised: --max_pixels=N of prepare_data, or "
+            "--gin_bindings=ImageFolder.max_pixels=N."
         )
 
 

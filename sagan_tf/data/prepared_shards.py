@@ -1,14 +1,18 @@
 """Data sets that were decoded, cropped and resized once: TFRecord files with an index (see prepare_data)."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Sequence
 
 import tensorflow as tf
 
+from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.records import RecordFiles, sequential_access
 from sagan_tf.data.shard_check import damaged_shards
-from sagan_tf.data.shard_index import ShardIndex, read_index
-from sagan_tf.data.source import DataError, Examples, check_types
+from sagan_tf.data.shard_index import INDEX_NAME, VALIDATION_FOLDER, ShardIndex, read_index
+from sagan_tf.data.source import DataError, Examples, check_types, printable
+from sagan_tf.data.survey import Survey, survey_examples
 
 _FEATURES = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}
 _NAMED = 10
@@ -30,7 +34,7 @@ class PreparedShards:
     def class_names(self) -> tuple[str, ...]:
         return self._index().plan.class_names
 
-    def open(self, resolution: int) -> Examples:
+    def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
         """Checks every shard by its checksum (remembered between starts). Raises DataError, naming each bad one."""
         folder, index = pathlib.Path(self.path), self._index()
         plan = index.plan
@@ -49,21 +53,42 @@ class PreparedShards:
             )
         shards = [shard for shard in index.shards if shard.count]
         files = RecordFiles(
-            paths=tuple(str(folder / shard.name) for shard in shards),
+            paths=tuple(os.fsencode(folder / shard.name) for shard in shards),
             counts=tuple(shard.count for shard in shards),
             skips=(0,) * len(shards),
         )
         stream, ordered = sequential_access(files, _parser(plan.encoding, resolution))
         note = f"{folder}: prepared from {plan.source} with method={plan.method!r}; images are not resampled again."
-        return Examples(
-            name=f"shards:{folder}",
+        examples = Examples(
+            name=printable(f"shards:{folder}"),
             class_names=plan.class_names,
             n_examples=index.count,
             fingerprint=f"shards {index.content_key()}",
             stream=stream,
             ordered=ordered,
-            notes=(note,),
+            notes=(printable(note),),
+            label_kind="named" if len(plan.class_names) > 1 else "none",
         )
+        return relabeled(examples, class_names)
+
+    def validation(self) -> "PreparedShards":
+        """The shards in the folder `validation` below. Raises DataError where there are none."""
+        folder = pathlib.Path(self.path) / VALIDATION_FOLDER
+        if not (folder / INDEX_NAME).exists():
+            plan = self._index().plan
+            raise DataError(
+                f"Validation shards must lie in {folder}; received none there. Name other images, "
+                f"--reference=FOLDER, or prepare them:\n  python -m sagan_tf.prepare_data --source=... "
+                f"--split=validation --resolution={plan.resolution} --out={self.path}"
+            )
+        return PreparedShards(path=str(folder))
+
+    def survey(self, resolution: int) -> Survey:
+        return survey_examples(self.open(resolution))
+
+    def resolution(self) -> int:
+        """Side of the prepared images, in pixels."""
+        return self._index().plan.resolution
 
     def _index(self) -> ShardIndex:
         index = read_index(pathlib.Path(self.path))

@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from sagan_tf.data.python_reads import told_plainly
 from sagan_tf.data.shard_check import damaged_shards, sha256_of
-from sagan_tf.data.shard_index import INDEX_NAME, Plan, Shard, ShardIndex, read_index
+from sagan_tf.data.shard_index import INDEX_NAME, VALIDATION_FOLDER, Plan, Shard, ShardIndex, read_index
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
 
@@ -47,7 +48,8 @@ def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
 def _begun(plan: Plan, folder: pathlib.Path) -> ShardIndex:
     """The index of what a former call with the same plan has finished and is intact."""
     if not (folder / INDEX_NAME).exists():
-        if any(path.suffix != ".part" for path in folder.iterdir()):  # left by a kill at the first shard
+        others = [path for path in folder.iterdir() if path.name != VALIDATION_FOLDER]
+        if any(path.suffix != ".part" for path in others):  # left by a kill at the first shard
             raise DataError(
                 f"The output must be a new or empty folder, or one of shards; received {folder}, which "
                 f"holds something else. Choose another."
@@ -80,7 +82,7 @@ def _shards_of(examples: Examples, plan: Plan, todo: list[int]) -> Iterator[tupl
     for number in todo:
         if number != expected:
             stream = examples.stream(seed=_ORDER_SEED, start=number * plan.per_shard)
-            rows = _encoded(stream, plan).as_numpy_iterator()
+            rows = told_plainly(_encoded(stream, plan).as_numpy_iterator())
         yield number, (next(rows) for _ in range(plan.n_in_shard(number)))
         expected = number + 1
 
@@ -120,7 +122,7 @@ def _write_shard(path: pathlib.Path, records: list[bytes], counts: np.ndarray) -
     part = path.with_suffix(".part")
     n_bytes = sum(len(record) + _FRAMING for record in records)
     try:
-        with tf.io.TFRecordWriter(str(part)) as writer:
+        with tf.io.TFRecordWriter(os.fsencode(part)) as writer:
             for record in records:
                 writer.write(record)
         if part.stat().st_size != n_bytes:
@@ -156,6 +158,8 @@ def _cannot_write(folder: pathlib.Path, index: ShardIndex, error: Exception) -> 
 
 def _refuse_emptied_classes(index: ShardIndex):
     names = index.plan.class_names
+    if index.plan.split == "validation":
+        return
     if empty := [name for name, count in zip(names, index.class_counts, strict=True) if not count]:
         raise DataError(
             f"Every class must have an image of a short edge of {index.plan.min_short_edge} pixels or "

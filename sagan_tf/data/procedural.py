@@ -2,17 +2,20 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.agreement import agreement
+from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.drawing import uniforms
 from sagan_tf.data.order import random_access
 from sagan_tf.data.python_reads import python_read
 from sagan_tf.data.source import DataError, Examples, check_types
 from sagan_tf.data.structures import STRUCTURES
+from sagan_tf.data.survey import Survey, survey_examples
 from sagan_tf.data.textures import TEXTURES
 
 PAINTERS = {**TEXTURES, **STRUCTURES}
@@ -67,7 +70,7 @@ class ProceduralSource:
     def class_names(self) -> tuple[str, ...]:
         return tuple(PAINTERS)
 
-    def open(self, resolution: int) -> Examples:
+    def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
         """Draws the set at once where it is small, else image by image as it is read. Raises DataError."""
         if not 8 <= resolution <= 1024:
             raise DataError(f"The procedural set's resolution must lie in 8..1024; received resolution={resolution}.")
@@ -76,7 +79,7 @@ class ProceduralSource:
         read = _reader_of_array(draw(np.arange(self.n_examples))) if small else _reader_of_drawings(draw, resolution)
         stream, ordered = random_access(self.n_examples, read, parallel=not small)
         identity = f"procedural v{VERSION} seed={self.seed} split={self.split} n={self.n_examples} at {resolution}"
-        return Examples(
+        examples = Examples(
             name=f"procedural:{self.split}",
             class_names=self.class_names(),
             n_examples=self.n_examples,
@@ -86,6 +89,13 @@ class ProceduralSource:
             agreement=agreement,
             costly=False,
         )
+        return relabeled(examples, class_names)
+
+    def validation(self) -> "ProceduralSource":
+        return dataclasses.replace(self, split="validation")
+
+    def survey(self, resolution: int) -> Survey:
+        return survey_examples(self.open(resolution))
 
 
 def _label(index: tf.Tensor) -> tf.Tensor:

@@ -8,10 +8,13 @@ ending (seen with TensorFlow 2.21 in two of three tries). So at exit the calls a
 import atexit
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import tensorflow as tf
 
+from sagan_tf.data.source import DataError
+
+_failed: list[DataError] = []  # what reads raised that no consumer has been told yet; the newest last
 _ending = threading.Event()
 _calls = 0  # that were begun; only ever compared with itself
 
@@ -24,9 +27,31 @@ def python_read(function: Callable, index: tf.Tensor, dtype: tf.DType) -> tf.Ten
         _calls += 1
         if _ending.is_set():
             raise StopIteration
-        return function(value)
+        try:
+            return function(value)
+        except DataError as error:
+            _failed[:] = [error]
+            raise
 
     return tf.numpy_function(call, [index], dtype, stateful=False)
+
+
+def failed_read() -> DataError | None:
+    """What went wrong in a read, once: TensorFlow tells its consumer of it in a page of text, as an OpError."""
+    return _failed.pop() if _failed else None
+
+
+def told_plainly(rows: Iterable) -> Iterator:
+    """The rows of a pipeline.
+
+    Raises:
+      DataError: in place of TensorFlow's error, where a read failed.
+    """
+    _failed.clear()
+    try:
+        yield from rows
+    except tf.errors.OpError as error:
+        raise (failed_read() or error) from error
 
 
 @atexit.register

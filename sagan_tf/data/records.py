@@ -15,7 +15,7 @@ BLOCK = 4096  # records that are shuffled together, and held in memory encoded
 class RecordFiles:
     """TFRecord files, or parts of them: of each path the `counts` records that follow the first `skips`."""
 
-    paths: tuple[str, ...]
+    paths: tuple[str | bytes, ...]
     counts: tuple[int, ...]
     skips: tuple[int, ...]
 

@@ -10,6 +10,7 @@ from typing import Literal
 from sagan_tf.data.source import DataError
 
 INDEX_NAME = "sagan_tf_shards.json"
+VALIDATION_FOLDER = "validation"  # below the training shards
 VERSION = 1
 Encoding = Literal["png", "jpeg"]
 
@@ -27,6 +28,7 @@ class Plan:
       encoding: "png", lossless, or "jpeg".
       quality: of the JPEG encoding, 1..100; 0 with "png".
       per_shard: examples that are read for one shard.
+      split: "train", or "validation", which may lack some of the classes.
     """
 
     source: str
@@ -39,6 +41,7 @@ class Plan:
     encoding: Encoding = "png"
     quality: int = 0
     per_shard: int
+    split: Literal["train", "validation"] = "train"
 
     @property
     def n_shards(self) -> int:

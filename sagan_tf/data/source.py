@@ -1,14 +1,27 @@
 """What a data set is to the rest of the package: a `Source` that opens, checked, into `Examples`."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from sagan_tf.data.survey import Survey
+
+LabelKind = Literal["named", "numbered", "none"]
+
+
+def printable(text: str) -> str:
+    """The text with file names that aren't UTF-8 spelled in ASCII (`caf\\xe9.png`), so that it can be encoded."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class DataError(ValueError):
     """The data cannot be used as it is. The message is a whole screen: what is wrong, where, and what to do."""
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,7 +30,7 @@ class Examples:
 
     Attributes:
       name: where the examples come from, such as "procedural" or "tfds:cifar10/3.0.2:train".
-      class_names: one name a class; labels are indices into it.
+      class_names: the name of each class; labels are indices into it.
       n_examples: examples in one epoch.
       fingerprint: identity of the content, whatever its place and the files' times; changes when the data change.
       former_fingerprint: the same as runs recorded it before contents were hashed, for those begun then.
@@ -33,6 +46,8 @@ class Examples:
         [0, 1] how well the far-apart parts of each image agree, NaN for classes without such parts.
       costly: whether making an example again costs a decode, so that keeping small sets in memory pays.
       notes: what the user should be told about this data set, one line each.
+      label_kind: "named" where classes are known by their names, "numbered" where the names are only the labels'
+        numbers (an .npz), "none" where there are no classes and the one name is that of the data.
     """
 
     name: str
@@ -46,6 +61,7 @@ class Examples:
     former_fingerprint: str | None = None
     class_digests: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    label_kind: LabelKind = "named"
 
     def __post_init__(self):
         if not self.class_names or self.n_examples < 1:
@@ -72,5 +88,28 @@ class Source(Protocol):
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes; does not need the data set on disk where that can be avoided."""
 
-    def open(self, resolution: int) -> Examples:
-        """Checks the whole data set and opens it. Raises DataError, naming everything that is wrong."""
+    def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
+        """Checks the whole data set and opens it.
+
+        Args:
+          resolution: side of the networks' images, in pixels.
+          class_names: what the labels are to index, such as the names that a run has recorded, in its order; by
+            default the data set's own. Classes are matched by name. The data may lack some of these classes.
+
+        Raises:
+          DataError: naming everything that is wrong, or with both lists for a class that `class_names` lacks.
+        """
+
+    def validation(self) -> "Source":
+        """The validation images of the same data set.
+
+        Raises:
+          DataError: where it has none, proposing to name images instead.
+        """
+
+    def survey(self, resolution: int) -> "Survey":
+        """Looks at every image and reports what the data set holds, bad files included.
+
+        Raises:
+          DataError: where it can't be read at all.
+        """

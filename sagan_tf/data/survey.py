@@ -3,15 +3,14 @@
 import collections
 import dataclasses
 import hashlib
-import pathlib
 
 import numpy as np
 from tqdm import tqdm
 
-from sagan_tf.data.file_check import check_files
-from sagan_tf.data.folder_layout import find_images
-from sagan_tf.data.image_folder import ImageFolder
-from sagan_tf.data.source import Examples
+from sagan_tf.data.file_check import FileReport
+from sagan_tf.data.folder_layout import FoundImages
+from sagan_tf.data.python_reads import told_plainly
+from sagan_tf.data.source import Examples, printable
 
 _BAD, _CLASSES, _TWINS = 20, 12, 5  # lines of each kind that fit on a screen
 _BAR = 30
@@ -51,8 +50,9 @@ class Survey:
     def report(self, resolution: int) -> str:
         """One screen."""
         good = self.sizes[:, 0] > 0
+        kind = "class" if len(self.class_names) == 1 else "classes"
         parts = [
-            f"{self.name}: {good.sum()} good images, {len(self.class_names)} classes",
+            f"{self.name}: {good.sum()} good images, {len(self.class_names)} {kind}",
             *self.notes,
             *self._bad_lines(),
             *self._class_lines(self.labels[good]),
@@ -102,18 +102,16 @@ class Survey:
         return [f"duplicates: {extra} images repeat another; {len(mixed)} groups lie in more than one class", *lines]
 
 
-def survey_folder(source: ImageFolder) -> Survey:
-    """Looks at every file of a folder; duplicates by the files' bytes. Raises DataError for an unusable layout."""
-    found = find_images(pathlib.Path(source.path), source.split)
-    report = check_files(found.root, found.paths, max_pixels=source.max_pixels)
+def survey_files(found: FoundImages, report: FileReport) -> Survey:
+    """What the check of a folder's files found; duplicates by the files' bytes."""
     return Survey(
-        name=f"folder {found.root}",
+        name=printable(f"folder {found.root}"),
         class_names=found.class_names,
-        names=found.paths,
+        names=tuple(map(printable, found.paths)),
         labels=np.asarray(found.labels),
         sizes=report.sizes,
         digests=tuple(map(bytes.fromhex, report.digests)),
-        bad=report.bad,
+        bad={printable(path): reason for path, reason in report.bad.items()},
         notes=found.notes,
     )
 
@@ -122,7 +120,7 @@ def survey_examples(examples: Examples) -> Survey:
     """Looks at every image of an opened data set; duplicates by their pixels."""
     labels, sizes, digests, bad = [], [], [], {}
     rows = tqdm(
-        examples.ordered().prefetch(64).as_numpy_iterator(),
+        told_plainly(examples.ordered().prefetch(64).as_numpy_iterator()),
         total=examples.n_examples,
         unit="image",
         desc="looking at images",

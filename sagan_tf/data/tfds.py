@@ -4,12 +4,15 @@ import dataclasses
 import difflib
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.records import RecordFiles, sequential_access
 from sagan_tf.data.source import DataError, Examples, check_types
+from sagan_tf.data.survey import Survey, survey_examples
 
 _WITHOUT_IT = """To try the same network without it, on the embedded data set:
   python -m sagan_tf.train --gin_file=gin/sagan_128.gin --gin_file=gin/data/procedural.gin \\
@@ -49,7 +52,7 @@ class TfdsSource:
         builder = self._builder()
         return tuple(builder.info.features[self._keys(builder)[1]].names)
 
-    def open(self, resolution: int) -> Examples:
+    def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
         """Finds the prepared files and checks that all are there. Raises DataError."""
         builder = self._builder()
         image_key, label_key = self._keys(builder)
@@ -67,7 +70,7 @@ class TfdsSource:
         stream, ordered = sequential_access(files, parse)
         identity = f"{builder.info.full_name}:{self.split}"
         n_bytes = sum(tf.io.gfile.stat(path).length for path in set(files.paths))
-        return Examples(
+        examples = Examples(
             name=f"tfds:{identity}",
             class_names=tuple(features[label_key].names),
             n_examples=files.n_records,
@@ -75,6 +78,20 @@ class TfdsSource:
             ordered=ordered,
             fingerprint=f"tfds {identity} n={files.n_records} bytes={n_bytes}",
         )
+        return relabeled(examples, class_names)
+
+    def validation(self) -> "TfdsSource":
+        """The split "validation". Raises DataError where the data set has none."""
+        splits = self._builder().info.splits
+        if splits and "validation" not in splits:
+            raise DataError(
+                f"Validation images must be a split named validation; received {self.name} with "
+                f"{', '.join(splits)}. Name the images: --reference=tfds:{self.name}:SPLIT, or --reference=FOLDER."
+            )
+        return dataclasses.replace(self, split="validation")
+
+    def survey(self, resolution: int) -> Survey:
+        return survey_examples(self.open(resolution))
 
     def _library(self):
         try:

@@ -3,8 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from sagan_tf.data.image_folder import ImageFolder
-from sagan_tf.data.source import DataError, Examples, Source
+from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.extractor_choice import choose_extractor
 from sagan_tf.evaluation.features import Extractor
@@ -46,7 +45,7 @@ def run_yardstick(
     extractor = _extractor(options, examples, side, transform)
     if reference in SPLITS:
         real = _images(
-            examples if reference == "train" else _validation(settings.data).open(side), side, transform, options
+            examples if reference == "train" else settings.data.validation().open(side), side, transform, options
         )
     else:
         real, _ = _files(reference, options, side, data_dir)
@@ -62,7 +61,7 @@ def file_yardstick(reference: str, options: EvaluationOptions, *, side: int, dat
 def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> ImageSet:
     """A split of a run's own data, "train" or "validation", as images to be measured."""
     settings = run.experiment()
-    source = settings.data if split == "train" else _validation(settings.data)
+    source = settings.data if split == "train" else settings.data.validation()
     side = settings.spec.resolution
     return _images(source.open(side), side, settings.transform, options)
 
@@ -83,19 +82,6 @@ def _files(
         return KnownMoments(name=f"moments:{Path(path).name}", moments=found[0], protocol=found[1]), None
     examples, _ = open_images(path, resolution=side, data_dir=data_dir)
     return _images(examples, side, Transform(), options), examples
-
-
-def _validation(source: Source) -> Source:
-    """The same data set's validation images."""
-    if not isinstance(source, ImageFolder):
-        return dataclasses.replace(source, split="validation")
-    found = [split for split in ("val", "valid", "validation") if (Path(source.path) / split).is_dir()]
-    if not found:
-        raise DataError(
-            f"validation images must lie in a split folder named val; received data={source.path}. "
-            "Make one, or name the images: --reference=FOLDER."
-        )
-    return dataclasses.replace(source, split=found[0])
 
 
 def _extractor(options: EvaluationOptions, examples: Examples | None, side: int, transform: Transform) -> Extractor:

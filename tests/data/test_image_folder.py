@@ -9,6 +9,7 @@ from PIL import Image
 from sagan_tf.data import file_check
 from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.pipeline import evaluation_batches, training_batches
+from sagan_tf.data.python_reads import failed_read, told_plainly
 from sagan_tf.data.source import DataError
 from sagan_tf.data.transforms import Transform
 
@@ -60,6 +61,56 @@ def test_every_bad_file_is_named_and_refused(folder):
 def test_the_pixel_limit_is_named(folder):
     with pytest.raises(DataError, match=r"0\.png: 20 x 24 pixels, more than max_pixels=400"):
         ImageFolder(path=str(folder), max_pixels=400).open(16)
+
+
+def test_a_raised_pixel_limit_exceeds_pillows_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    (tmp_path / "flat").mkdir()
+    Image.new("L", (80, 50), 7).save(tmp_path / "flat" / "scan.png")
+    source = ImageFolder(path=str(tmp_path / "flat"), max_pixels=1000)
+    with pytest.raises(DataError, match=r"4000 pixels, more than max_pixels=1000[\s\S]*--max_pixels=N"):
+        source.open(16)
+    assert ImageFolder(path=str(tmp_path / "flat"), max_pixels=4000).open(16).n_examples == 1
+
+
+def test_names_that_are_not_utf8_are_read(tmp_path):
+    for folder in (b"\xe9", b"b"):
+        place = os.path.join(os.fsencode(tmp_path), folder)
+        os.mkdir(place)
+        Image.new("L", (8, 8), 9).save(tmp_path / "x.png")
+        os.replace(tmp_path / "x.png", os.path.join(place, b"caf\xe9.png"))
+    source = ImageFolder(path=str(tmp_path))
+    examples = source.open(8)
+    assert examples.n_examples == 2 and source.open(8).fingerprint == examples.fingerprint
+    assert [int(image[0, 0, 0]) for image, _ in examples.ordered().as_numpy_iterator()] == [9, 9]
+    source.survey(8).report(8).encode()
+    open(os.path.join(os.fsencode(tmp_path), b"b", b"caf\xe9.png"), "wb").close()
+    with pytest.raises(DataError, match=r"b/caf\\xe9\.png: empty file"):
+        source.open(8)
+
+
+def test_a_file_that_vanishes_is_named_in_one_sentence(folder):
+    examples = ImageFolder(path=str(folder)).open(8)
+    (folder / "cat" / "3.png").unlink()
+    with pytest.raises(DataError, match=r"stay readable .*; received .*/cat/3\.png: missing"):
+        list(told_plainly(examples.ordered().as_numpy_iterator()))
+    assert failed_read() is None
+
+
+def test_a_validation_split_is_labeled_by_the_names_that_are_given(folder):
+    for name in ("ant hill", "cat"):
+        shutil.copytree(folder / name, folder / "d" / "val" / name)
+    for name in ("ant hill", "bée", "cat"):
+        shutil.move(folder / name, folder / "d" / "train" / name)
+    source = ImageFolder(path=str(folder / "d"))
+    validation = source.validation().open(8, class_names=source.class_names())
+    assert validation.class_names == ("ant hill", "bée", "cat")
+    assert [int(label) for _, label in validation.ordered().as_numpy_iterator()] == [0] * 6 + [2] * 6
+    (folder / "d" / "val" / "cat").rename(folder / "d" / "val" / "dog")
+    with pytest.raises(DataError, match=r"received dog, which is not.*0 ant hill, 1 dog.*0 ant hill, 1 bée, 2 cat"):
+        source.validation().open(8, class_names=source.class_names())
+    with pytest.raises(DataError, match="--reference=FOLDER"):
+        ImageFolder(path=str(folder / "d" / "train")).validation()
 
 
 def test_small_images_are_left_out_when_asked(folder):

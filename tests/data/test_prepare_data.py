@@ -1,9 +1,15 @@
+import dataclasses
+import shutil
+
 import pytest
 from PIL import Image
 
 from sagan_tf import prepare_data
 from sagan_tf.data.from_flag import source_from_flag
+from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.prepared_shards import PreparedShards
+from sagan_tf.data.preparing import prepare
+from sagan_tf.data.source import DataError
 
 
 @pytest.fixture
@@ -70,6 +76,49 @@ def test_checks_shards(folder, tmp_path, capsys):
     shard.write_bytes(shard.read_bytes()[:-1])
     assert run(f"--source={tmp_path / 'out'}", "--resolution=8", "--check") == 2
     assert shard.name in capsys.readouterr().err
+
+
+def test_prepares_a_validation_split_beside_the_training_shards(folder, tmp_path, capsys):
+    (folder.parent / "d").rename(folder.parent / "train")
+    (tmp_path / "d" / "val").mkdir(parents=True)
+    (folder.parent / "train").rename(folder / "train")
+    shutil.copytree(folder / "train" / "bée", folder / "val" / "bée")
+    for split in ("validation", "train"):  # in either order
+        assert run(f"--source={folder}", "--resolution=8", f"--out={tmp_path / 'out'}", f"--split={split}") == 0
+    assert "out/validation: 3 images of 2 classes" in capsys.readouterr().out
+    shards = PreparedShards(path=str(tmp_path / "out"))
+    validation = shards.validation().open(8)
+    assert validation.class_names == shards.class_names() == ("ant hill", "bée")
+    assert [int(label) for _, label in validation.ordered().as_numpy_iterator()] == [1, 1, 1]
+    shutil.rmtree(tmp_path / "out" / "validation")
+    with pytest.raises(DataError, match=r"--reference=FOLDER[\s\S]*--split=validation"):
+        shards.validation()
+
+
+def test_a_preparation_keeps_the_order_of_classes_it_was_begun_with(folder, tmp_path):
+    (folder / "ant hill").rename(folder / "10")
+    (folder / "bée").rename(folder / "9")
+    out = tmp_path / "out"
+    assert run(f"--source={folder}", "--resolution=8", f"--out={out}") == 0
+    assert PreparedShards(path=str(out)).class_names() == ("9", "10")
+    source = ImageFolder(path=str(folder))
+    before = source.open(8, class_names=("10", "9"))  # as they sorted by code point
+    plan = dataclasses.replace(
+        PreparedShards(path=str(out))._index().plan, class_names=("10", "9"), fingerprint=before.fingerprint
+    )
+    shutil.rmtree(out)
+    prepare(before, plan, out)
+    written = next(out.glob("*.tfrecord")).read_bytes()
+    assert run(f"--source={folder}", "--resolution=8", f"--out={out}") == 0
+    assert PreparedShards(path=str(out)).class_names() == ("10", "9")
+    assert next(out.glob("*.tfrecord")).read_bytes() == written
+
+
+def test_the_pixel_limit_is_a_flag(folder, tmp_path, capsys):
+    assert run(f"--source={folder}", "--resolution=8", f"--out={tmp_path / 'out'}", "--max_pixels=599") == 2
+    assert "30 x 20 pixels, more than max_pixels=599" in capsys.readouterr().err
+    assert run("--source=procedural", "--resolution=8", f"--out={tmp_path / 'out'}", "--max_pixels=599") == 2
+    assert "--source=procedural" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from PIL import Image
 
 from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.procedural import ProceduralSource
-from sagan_tf.data.survey import Survey, survey_examples, survey_folder
+from sagan_tf.data.survey import Survey, survey_examples
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def folder(tmp_path):
 def test_a_folder_on_one_screen(folder):
     (folder / "cat" / "x.jpg").write_text("no image")
     shutil.copy(folder / "cat" / "1.png", folder / "été" / "moved.png")
-    report = survey_folder(ImageFolder(path=str(folder))).report(16)
+    report = ImageFolder(path=str(folder)).survey(16).report(16)
     for line in (
         "8 good images, 2 classes",
         "bad files: 1,",

@@ -1,0 +1,55 @@
+"""Labels beside the images: the dataset.json that StyleGAN's dataset_tool.py writes."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+
+from sagan_tf.data.source import DataError
+
+FILE_NAME = "dataset.json"
+_NAMED = 5
+
+
+def labels_of(path: pathlib.Path, images: Sequence[str]) -> dict[str, str] | None:
+    """The class name of each image, its label in digits, by the image's path relative to the file's folder.
+
+    The file is `{"labels": [["00000/img00000000.png", 6], ...]}`; `"labels": null` means that there are no classes.
+
+    Args:
+      path: of the file.
+      images: the image files that are there, relative to the folder of the file.
+
+    Returns:
+      None where the file says that there are no classes, or isn't of this kind.
+
+    Raises:
+      DataError: for labels that aren't integers, and for images and labels that don't agree.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{FILE_NAME} must be readable JSON; received {path}: {error}. Repair or remove it.") from error
+    rows = content.get("labels") if isinstance(content, dict) else None
+    if rows is None:
+        return None
+    try:
+        labels = {name: label for name, label in rows}
+        sound = all(isinstance(n, str) and type(label) is int and label >= 0 for n, label in labels.items())
+    except (TypeError, ValueError):
+        sound = False
+    if not sound:
+        raise DataError(
+            f"The labels of {FILE_NAME} must be pairs of a file name and an integer from 0 on; received others in "
+            f"{path}. Sort the images into class folders instead and remove the file."
+        )
+    for what, names in (
+        ("an image", sorted(labels.keys() - set(images))),
+        ("a label", sorted(set(images) - labels.keys())),
+    ):
+        if names:
+            raise DataError(
+                f"Every image must have a label in {FILE_NAME}, and every label an image; received {len(names)} "
+                f"without {what} in {path}: {', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}. "
+                f"Repair the file, or remove it and sort the images into class folders."
+            )
+    return {name: str(label) for name, label in labels.items()}
