@@ -109,6 +109,7 @@ def relabeled(examples: Examples, class_names: Sequence[str] | None) -> Examples
         return dataclasses.replace(examples, class_names=tuple(class_names))
     indices = indices_in(class_names, examples.class_names, of=examples.name, to="the data set trained on")
     table = tf.constant(indices)
+    digests = dict(zip(examples.class_names, examples.class_digests, strict=False))
 
     def renumber(image, label):
         known = (label >= 0) & (label < len(indices))
@@ -117,6 +118,7 @@ def relabeled(examples: Examples, class_names: Sequence[str] | None) -> Examples
     return dataclasses.replace(
         examples,
         class_names=tuple(class_names),
+        class_digests=tuple(digests.get(name, "") for name in class_names) if digests else (),
         stream=lambda **where: examples.stream(**where).map(renumber),
         ordered=lambda: examples.ordered().map(renumber),
         agreement=None,  # which knows the classes by the old labels

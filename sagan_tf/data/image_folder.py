@@ -66,7 +66,8 @@ class ImageFolder:
             name=printable(f"folder:{found.root}"),
             class_names=found.class_names,
             n_examples=len(paths),
-            fingerprint=f"folder content={content_key(report)}{_labels_key(found)} min_short_edge={self.min_short_edge}",
+            fingerprint=f"folder content={content_key(report)}{_labels_key(found)} "
+            f"min_short_edge={self.min_short_edge}",
             former_fingerprint=f"folder {stamp_key(report)} min_short_edge={self.min_short_edge}",
             class_digests=class_digests(report, found.labels, len(found.class_names)),
             stream=stream,
