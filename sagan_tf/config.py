@@ -22,6 +22,7 @@ except (ImportError, AttributeError) as error:
     raise ImportError("sagan_tf needs gin-config: pip install gin-config") from error
 
 from sagan_tf.binding_types import Reference, wrong_kind
+from sagan_tf.files import write_text
 from sagan_tf.gin_errors import explain, full_name, suggestions
 from sagan_tf.spelling import did_you_mean, nearest_files
 
@@ -227,15 +228,8 @@ def _defaults(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def save(folder: Path, loaded: Loaded) -> None:
     """Writes config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
-    write(folder / "config.gin", loaded.text)
-    write(folder / "config.json", json.dumps(flatten(loaded.value), indent=1))
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a text file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text(folder / "config.gin", loaded.text + "\n")
+    write_text(folder / "config.json", json.dumps(flatten(loaded.value), indent=1) + "\n")
 
 
 def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:

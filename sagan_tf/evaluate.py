@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from sagan_tf import jsonl
 from sagan_tf.data.source import DataError
 from sagan_tf.evaluate_flags import parse
 from sagan_tf.evaluation.evaluator import compare
@@ -20,7 +21,7 @@ from sagan_tf.evaluation.passes import Passes
 from sagan_tf.evaluation.protocol import EvaluationResult
 from sagan_tf.evaluation.real_side import real_side
 from sagan_tf.evaluation.several_seeds import over_seeds
-from sagan_tf.evaluation.table_layout import paper_table, read_records, runs_table
+from sagan_tf.evaluation.table_layout import paper_table, runs_table
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.refusals import answered
 from sagan_tf.runs.measuring import Chosen, measure_generator, measure_memorization, measure_split
@@ -57,7 +58,7 @@ def watch(
 
 def _measured_up_to(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick) -> int:
     path = run.path / "metrics.jsonl"
-    protocols = [record["protocol"] for record in read_records(path)] if path.exists() else []
+    protocols = [record["protocol"] for record in jsonl.read(path)]
     return max(
         (
             p["step"]

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from sagan_tf.comma_lists import comma_list, number_above_zero
-from sagan_tf.evaluation.protocol import versions
+from sagan_tf.files import explain, flush, move, sweep
 from sagan_tf.interop import onnx, saved_model
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import NORMAL, TRUNCATIONS
@@ -24,7 +24,7 @@ from sagan_tf.models.baked import bake
 from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.standing_statistics import StandingStatistics
-from sagan_tf.training.durable import flush, move, no_room
+from sagan_tf.versions import versions
 
 # Those of BigGAN's Fig. 2a; the published modules have 51.
 THRESHOLDS = (0.04, 0.5, 1.0, 1.5, 2.0)
@@ -106,8 +106,7 @@ def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for left in out.glob(".tmp-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        sweep(out)
         taken = [int(p.name) for p in out.iterdir() if p.name.isdigit()]
         final = out / str(max(taken, default=0) + 1)
         temporary = out / f".tmp-{final.name}-{os.getpid()}"
@@ -119,7 +118,7 @@ def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except (OSError, tf.errors.OpError) as error:
-        reason = no_room(error, out) if out.is_dir() else None
+        reason = explain(error, out) if out.is_dir() else None
         reason = reason or f"--out must be a folder that can be written; received --out={out} ({error})."
         raise ExportError(reason) from error
 

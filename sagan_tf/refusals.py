@@ -3,7 +3,7 @@
 `answered` runs a verb's work and turns what it raises into an exit code:
 
 * an error class of this package, or a ValueError: `error: SENTENCE`, 2;
-* an OSError, or a lack of memory: the same, with the path and what to do;
+* an error of the disk, also TensorFlow's, or a lack of memory: the same, with the path and what to do;
 * KeyboardInterrupt: the verb's own sentence, `interruption.INTERRUPTED`;
 * anything else (TypeError, KeyError, ...) is a fault of the program and keeps its traceback.
 
@@ -19,11 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from sagan_tf import files
 from sagan_tf.interruption import INTERRUPTED
 
 REFUSED = 2  # exit code: the input was refused, nothing was changed
 _PACKAGE = Path(__file__).parent
-_NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,24 +69,15 @@ def sentence(error: BaseException) -> str | None:
     """What to tell the user about an error; None for a fault of the program, whose traceback is to be seen."""
     if type(error).__module__.partition(".")[0] == "sagan_tf":
         return str(error)
+    if said := files.explain(error):
+        return said
     if isinstance(error, OSError):
-        return of_files(error)
+        return f"a file could not be read or written: {_one_line(error)}. Check the path, and repeat the command."
     if isinstance(error, MemoryError):
         return f"there must be memory for what was asked; received a lack of it ({_one_line(error)}). Ask for less."
     if isinstance(error, ValueError | OverflowError):
         return str(error) if _raised_here(error) else _of_a_library(error)
     return None
-
-
-def of_files(error: OSError) -> str:
-    """A file or folder that can't be read or written: which one, why, and what to do."""
-    path = error.filename if error.filename is not None else None
-    reason = error.strerror or _one_line(error)
-    if path is None:
-        return f"a file could not be read or written: {reason}."
-    path = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else path
-    remedy = "Make room there" if reason in _NO_ROOM else "Check the path and its permissions"
-    return f"{path} could not be read or written: {reason}. {remedy}, and repeat the command."
 
 
 def _raised_here(error: BaseException) -> bool:

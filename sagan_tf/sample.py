@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from sagan_tf import files
 from sagan_tf.comma_lists import comma_list, entries, seed
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
@@ -19,7 +20,6 @@ from sagan_tf.sampling import grids
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import image_seeds
 from sagan_tf.sampling.stored_images import NpzFile, PngFolder
-from sagan_tf.training.durable import no_room
 from sagan_tf.training.strategy import create_strategy
 
 IMAGES_A_WRITE = 1024
@@ -146,13 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with sigterm_as_keyboard_interrupt():
             print(sample(flags))
 
-    def explain(error: BaseException) -> str | None:
-        out = Path(flags.npz or flags.out or flags.run_dir).absolute()
-        place = next(parent for parent in out.parents if parent.exists())
-        return no_room(error, place) if isinstance(error, OSError) else None
-
+    place = flags.npz or flags.out or flags.run_dir
     interrupted = "interrupted: what was written stays. Repeat the command to go on."
-    return answered(work, interrupted=interrupted, explain=explain)
+    return answered(work, interrupted=interrupted, explain=lambda error: files.explain(error, place))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import tensorflow as tf
 
-from sagan_tf import config, experiment
+from sagan_tf import config, experiment, files
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
@@ -25,7 +25,6 @@ from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.cluster import LostPeerError
-from sagan_tf.training.durable import no_room
 from sagan_tf.training.microbatches import check_accumulation
 from sagan_tf.training.resuming import go_back, resume
 from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
@@ -226,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return answered(
         work,
         interrupted="",  # an evaluation keeps what it has measured so far, and has said so
-        explain=lambda error: no_room(error, flags.run_dir) if isinstance(error, OSError | tf.errors.OpError) else None,
+        explain=lambda error: files.explain(error, flags.run_dir),
     )
 
 

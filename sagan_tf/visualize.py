@@ -8,11 +8,11 @@ from typing import get_args
 
 import numpy as np
 
+from sagan_tf import jsonl
 from sagan_tf.comma_lists import comma_list, entries, number_above_zero
 from sagan_tf.figures import canvas
 from sagan_tf.figures.image_table import ImageTable, save_animation
 from sagan_tf.figures.query_points import parse_points
-from sagan_tf.figures.records import read_lines
 from sagan_tf.figures.spectra import spectra_figure
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
@@ -85,7 +85,7 @@ def classes(flags: argparse.Namespace) -> list[Path]:
 
 def spectra(flags: argparse.Namespace) -> list[Path]:
     run = RunDirectory.open(flags.run_dir).path
-    return [canvas.save(spectra_figure(read_lines(run / "train.jsonl"), read_lines(run / "looks.jsonl")), _out(flags))]
+    return [canvas.save(spectra_figure(jsonl.read(run / "train.jsonl"), jsonl.read(run / "looks.jsonl")), _out(flags))]
 
 
 def report(flags: argparse.Namespace) -> list[Path]:

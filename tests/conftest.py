@@ -1,7 +1,9 @@
 """Two logical CPU devices for the tests of replicas, and one place that says so."""
 
+import contextlib
 import itertools
 import os
+import resource
 import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,6 +41,24 @@ def smooth(monkeypatch):
     """
     monkeypatch.setattr(tf.nn, "relu", tf.nn.softplus)
     monkeypatch.setattr(tf.nn, "max_pool2d", tf.nn.avg_pool2d)
+
+
+@pytest.fixture
+def limited_file_size():
+    """A context in which no file may grow beyond so many bytes: a disk that is full in the middle of a write."""
+
+    @contextlib.contextmanager
+    def limit(n_bytes):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+
+    return limit
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """The house's laws: who may import whom, one home for each third party, sizes and names."""
 
 import ast
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sagan_tf"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
+# Small files without TensorFlow, which every room may import and which import nothing but each other.
+LEAVES = {"choices", "files", "jsonl", "versions"}
 ALLOWED = {
     "layers": set(),
     "latents": set(),
@@ -31,6 +35,7 @@ ALLOWED = {
     "interop": {"models", "sampling", "layers"},
 }
 # What several verbs share: everything but the verbs themselves, save for describe's table in the run's directory.
+ALLOWED |= {leaf: set() for leaf in LEAVES}
 ALLOWED["runs"] = {*ALLOWED, "experiment", "describe"}
 ONLY_IN = {
     "gin": {"config.py"},
@@ -69,7 +74,7 @@ def test_rooms_import_only_what_the_law_allows(path):
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     if own not in ALLOWED:
         return
-    reached = {room(module) for module in imports(path)} - {None, own}
+    reached = {room(module) for module in imports(path)} - {None, own, "__version__"} - LEAVES
     assert reached <= ALLOWED[own], f"{own} must not import {sorted(reached - ALLOWED[own])}"
 
 
@@ -79,6 +84,19 @@ def test_every_third_party_has_one_home(path):
         homes = ONLY_IN.get(module.partition(".")[0])
         assert homes is None or name(path) in homes, f"{module} belongs in {homes}"
         assert module.partition(".")[0] != "keras", "use tf.keras: `keras` is not there under TF_USE_LEGACY_KERAS=1"
+
+
+@pytest.mark.parametrize("leaf", sorted(LEAVES))
+def test_leaves_need_no_third_party(leaf):
+    outside = {module.partition(".")[0] for module in imports(PACKAGE / f"{leaf}.py")} - {"sagan_tf"}
+    assert outside <= set(sys.stdlib_module_names)
+
+
+def test_files_are_replaced_and_hashed_in_one_place():
+    """Atomic renames, fsync and SHA-256 of files are written once, in files.py."""
+    by_hand = re.compile(r"os\.replace\(|os\.fsync\(|\.replace\(path\)")
+    found = {name(path) for path in FILES if by_hand.search(path.read_text(encoding="utf-8"))}
+    assert found <= {"files.py", "jsonl.py"}
 
 
 def test_every_room_is_under_the_law():

@@ -5,10 +5,10 @@ import pathlib
 
 import numpy as np
 
+from sagan_tf import files
 from sagan_tf.data.decoding import UnreadableImageError, decode
 from sagan_tf.data.in_parallel import in_parallel
 from sagan_tf.data.remembered import Memory, stamp
-from sagan_tf.data.shard_check import sha256_of
 from sagan_tf.data.source import DataError
 
 _NAMED = 20  # bad files that a message names; the rest are counted
@@ -96,7 +96,7 @@ def _is_current(row: list | None, now: str) -> bool:
 def _check(path: pathlib.Path, row: list | None, max_pixels: int) -> tuple[int, int, str, str]:
     """Height, width, what is wrong, and digest; `row`: what is remembered of the file, if anything."""
     try:
-        digest = sha256_of(path)[:32]
+        digest = files.sha256(path)[:32]
     except OSError:
         digest = ""  # decoding says why
     if row and digest and (row[4] == digest if len(row) == 5 else row[0] == stamp(path)):

@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from sagan_tf import files
 from sagan_tf.data.python_reads import told_plainly
-from sagan_tf.data.shard_check import damaged_shards, sha256_of
+from sagan_tf.data.shard_check import damaged_shards
 from sagan_tf.data.shard_index import INDEX_NAME, VALIDATION_FOLDER, Plan, Shard, ShardIndex, read_index
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
@@ -29,6 +30,7 @@ def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
     Raises DataError: the folder holds something else, the disk is full, or a class is left without an image.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    files.sweep(folder)
     index = _begun(plan, folder)
     finished = {shard.name for shard in index.shards}
     todo = [number for number in range(plan.n_shards) if plan.shard_name(number) not in finished]
@@ -48,8 +50,7 @@ def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
 def _begun(plan: Plan, folder: pathlib.Path) -> ShardIndex:
     """The index of what a former call with the same plan has finished and is intact."""
     if not (folder / INDEX_NAME).exists():
-        others = [path for path in folder.iterdir() if path.name != VALIDATION_FOLDER]
-        if any(path.suffix != ".part" for path in others):  # left by a kill at the first shard
+        if any(path.name != VALIDATION_FOLDER for path in folder.iterdir()):
             raise DataError(
                 f"The output must be a new or empty folder, or one of shards; received {folder}, which "
                 f"holds something else. Choose another."
@@ -119,20 +120,14 @@ def _records(rows: Iterator, n_classes: int, progress: tqdm) -> tuple[list[bytes
 
 def _write_shard(path: pathlib.Path, records: list[bytes], counts: np.ndarray) -> Shard:
     """Writes one file, which gets its name once it is whole and on the disk."""
-    part = path.with_suffix(".part")
     n_bytes = sum(len(record) + _FRAMING for record in records)
-    try:
+    with files.replacing(path, durable=True) as part:
         with tf.io.TFRecordWriter(os.fsencode(part)) as writer:
             for record in records:
                 writer.write(record)
         if part.stat().st_size != n_bytes:
-            raise OSError(errno.EIO, f"only {part.stat().st_size} of {n_bytes} bytes were written", str(part))
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        digest = sha256_of(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+            raise OSError(errno.EIO, f"only {part.stat().st_size} of {n_bytes} bytes were written")
+        digest = files.sha256(part)
     return Shard(name=path.name, n_bytes=n_bytes, sha256=digest, class_counts=tuple(counts.tolist()))
 
 

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import pathlib
-import tempfile
+
+from sagan_tf import files
 
 
 def stamp(path: pathlib.Path) -> str:
@@ -23,9 +24,8 @@ class Memory:
     """
 
     def __init__(self, folder: pathlib.Path, purpose: str):
-        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
         key = hashlib.sha256(f"{os.path.realpath(folder)}:{purpose}".encode()).hexdigest()[:16]
-        self.path = cache / "sagan_tf" / f"{key}.json"
+        self.path = files.cache_folder("files") / f"{key}.json"
 
     def recall(self) -> dict[str, list]:
         """Name -> [stamp, fact, ...]; empty where nothing usable is remembered."""
@@ -37,10 +37,5 @@ class Memory:
 
     def keep(self, rows: dict[str, list]):
         """Replaces what is remembered, whole or not at all."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, encoding="utf-8", delete=False) as part:
-                json.dump(rows, part)
-            os.replace(part.name, self.path)
-        except OSError:
-            return
+        with files.dispensable("the cache of checked files"):
+            files.write_text(self.path, json.dumps(rows))

@@ -1,21 +1,11 @@
 """Finding missing, cut and damaged shards by size and checksum."""
 
-import hashlib
 import pathlib
 
+from sagan_tf import files
 from sagan_tf.data.in_parallel import in_parallel
 from sagan_tf.data.remembered import Memory, stamp
 from sagan_tf.data.shard_index import Shard, ShardIndex
-
-_CHUNK = 2**22
-
-
-def sha256_of(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def damaged_shards(folder: pathlib.Path, index: ShardIndex) -> dict[str, str]:
@@ -47,7 +37,7 @@ def _what_is_wrong(path: pathlib.Path, shard: Shard) -> str:
         n_bytes = path.stat().st_size
         if n_bytes != shard.n_bytes:
             return f"{n_bytes} bytes instead of {shard.n_bytes}"
-        return "" if sha256_of(path) == shard.sha256 else "its checksum differs: damaged"
+        return "" if files.sha256(path) == shard.sha256 else "its checksum differs: damaged"
     except FileNotFoundError:
         return "missing"
     except OSError as error:

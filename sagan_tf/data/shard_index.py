@@ -3,10 +3,10 @@
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 from typing import Literal
 
+from sagan_tf import files
 from sagan_tf.data.source import DataError
 
 INDEX_NAME = "sagan_tf_shards.json"
@@ -108,12 +108,7 @@ class ShardIndex:
             "class_counts": dict(zip(self.plan.class_names, self.class_counts, strict=False)),
             **dataclasses.asdict(self),
         }
-        part = folder / f"{INDEX_NAME}.part"
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, folder / INDEX_NAME)
+        files.write_text(folder / INDEX_NAME, json.dumps(content, ensure_ascii=False), durable=True)
 
 
 def read_index(folder: pathlib.Path) -> ShardIndex:

@@ -2,17 +2,12 @@
 
 import hashlib
 import json
-import os
 import pathlib
 import zipfile
 
 import numpy as np
 
-
-def cache_folder(kind: str) -> pathlib.Path:
-    """`$SAGAN_TF_CACHE/KIND`, or `~/.cache/sagan_tf/KIND`; made when it is first written to."""
-    root = os.environ.get("SAGAN_TF_CACHE") or pathlib.Path.home() / ".cache" / "sagan_tf"
-    return pathlib.Path(root) / kind
+from sagan_tf import files
 
 
 def content_key(**content: str | int | float | None) -> str:
@@ -32,17 +27,9 @@ def array_hash(arrays: dict[str, np.ndarray]) -> str:
 
 
 def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes an .npz beside its place, syncs it and renames it: a reader finds the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Writes an .npz whole or not at all, durably."""
+    with files.replacing(path, durable=True) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray] | None:

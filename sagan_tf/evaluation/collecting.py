@@ -6,11 +6,12 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from sagan_tf.evaluation.cache import cache_folder, content_key, read_arrays, write_arrays
+from sagan_tf.evaluation.cache import content_key, read_arrays, write_arrays
 from sagan_tf.evaluation.collected import Collected, Collector, Part
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.passes import Passes, in_passes
+from sagan_tf.files import cache_folder
 from sagan_tf.interruption import Interruption
 
 

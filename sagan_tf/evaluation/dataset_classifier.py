@@ -12,7 +12,8 @@ from tqdm import tqdm
 from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.cache import array_hash, cache_folder, content_key, read_arrays, write_arrays
+from sagan_tf.evaluation.cache import array_hash, content_key, read_arrays, write_arrays
+from sagan_tf.files import cache_folder
 
 VERSION = 2
 MAX_SIDE = 64  # larger images are averaged down to this side first

@@ -1,17 +1,16 @@
 """All that must be known to judge or repeat a number, stored with it."""
 
 import dataclasses
-import importlib.metadata
-import json
-import os
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf import jsonl
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.real_side import KnownMoments
+from sagan_tf.versions import versions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,11 +46,7 @@ class EvaluationResult:
 
     def append_to(self, path: pathlib.Path) -> None:
         """Appends the record as one line of JSON, on disk when this returns."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(self.record()) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        jsonl.append(path, self.record(), durable=True)
 
     def write_events(self, folder: pathlib.Path) -> None:
         """Writes the numbers as TensorBoard scalars `evaluation/NAME` at their step.
@@ -105,20 +100,3 @@ def describe_protocol(
         **dataclasses.asdict(facts),
         "versions": versions(),
     }
-
-
-def versions() -> dict[str, str]:
-    """The versions a number may depend on; the flavor of Keras is told by where its layers are defined."""
-    return {
-        "sagan_tf": _own_version(),
-        "tensorflow": tf.__version__,
-        "numpy": np.__version__,
-        "keras": tf.keras.layers.Layer.__module__.split(".")[0],
-    }
-
-
-def _own_version() -> str:
-    try:
-        return importlib.metadata.version("sagan_tf")
-    except importlib.metadata.PackageNotFoundError:
-        return "checkout"

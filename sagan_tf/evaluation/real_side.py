@@ -4,13 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from sagan_tf.evaluation.cache import array_hash, cache_folder, content_key, read_arrays, write_arrays
+from sagan_tf.evaluation.cache import array_hash, content_key, read_arrays, write_arrays
 from sagan_tf.evaluation.collected import Collected, Part
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.moments import Moments, moments_from_arrays, write_moments
 from sagan_tf.evaluation.passes import Passes
+from sagan_tf.files import cache_folder
 
 VERSION = 1
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sagan_tf import jsonl
 from sagan_tf.evaluation.paper_tables import PAPER_TABLES, Column, PaperTable
 
 # Numbers that differ in one of these compare nothing, and never stand in one table.
@@ -99,17 +100,6 @@ def lay_out(table: PaperTable, runs: dict[str, list[EvaluatedRun]], *, truncatio
     return "\n".join([*lines, "", *_notes(table, used)])
 
 
-def read_records(path: Path) -> list[dict]:
-    """The records of a metrics.jsonl, oldest first; a last line cut short by a crash is left out."""
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return records
-
-
 def _runs_by_row(run_dirs: Sequence[str]) -> dict[str, list[EvaluatedRun]]:
     runs: dict[str, list[EvaluatedRun]] = {}
     for text in run_dirs:
@@ -122,7 +112,7 @@ def _runs_by_row(run_dirs: Sequence[str]) -> dict[str, list[EvaluatedRun]]:
             )
         names = json.loads(facts.read_text(encoding="utf-8"))["data"]["class_names"] if facts.is_file() else ()
         runs.setdefault(row or Path(folder).name, []).append(
-            EvaluatedRun(records=read_records(path), class_names=tuple(names))
+            EvaluatedRun(records=jsonl.read(path), class_names=tuple(names))
         )
     return runs
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
+from sagan_tf import files
 from sagan_tf.lettering import drawable, families
 
 DPI = 150
@@ -65,10 +66,7 @@ def picture(made: Figure) -> Image.Image:
 
 def save(made: Figure, path: Path) -> Path:
     """Writes the figure whole or not at all, in the format of its suffix (.png, .svg, .pdf)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
     _in_fonts_that_have_it(made)
-    with matplotlib.rc_context(_STYLE):
+    with files.replacing(path) as temporary, matplotlib.rc_context(_STYLE):
         made.savefig(temporary, format=path.suffix[1:].lower() or "png", dpi=DPI)
-    temporary.replace(path)
     return path

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sagan_tf import files
 from sagan_tf.lettering import Lettering
 
 _INK, _FAINT = (34, 34, 34), (110, 110, 110)
@@ -86,15 +87,13 @@ def save_animation(frames: Sequence[Image.Image], path: Path, *, seconds: float 
     if kind not in ("gif", "webp"):
         raise ValueError(f"an animation must be a .gif or .webp file; received {path}. Rename it.")
     there_and_back = [*frames, *frames[-2:0:-1]]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    there_and_back[0].save(
-        temporary,
-        format=kind,
-        save_all=True,
-        append_images=there_and_back[1:],
-        loop=0,
-        duration=max(20, round(1000 * seconds / len(there_and_back))),
-    )
-    temporary.replace(path)
+    with files.replacing(path) as temporary:
+        there_and_back[0].save(
+            temporary,
+            format=kind,
+            save_all=True,
+            append_images=there_and_back[1:],
+            loop=0,
+            duration=max(20, round(1000 * seconds / len(there_and_back))),
+        )
     return path

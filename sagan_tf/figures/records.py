@@ -1,24 +1,6 @@
 """What a run wrote while it trained and was evaluated, as lists of lines."""
 
 import fnmatch
-import json
-from pathlib import Path
-
-
-def read_lines(path: Path) -> list[dict]:
-    """The records of a JSON lines file, none if it isn't there; a last line that is being written is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    records = []
-    for number, line in enumerate(lines):
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            if number + 1 < len(lines):
-                raise ValueError(
-                    f"{path} must hold a JSON record a line; received line {number + 1}: {line[:80]!r}. "
-                    "Mend or remove that line."
-                ) from None
-    return records
 
 
 def series(records: list[dict], name: str) -> tuple[list[int], list[float]]:

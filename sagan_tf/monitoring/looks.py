@@ -12,11 +12,11 @@ The names of `spectra` are in order of depth, G before D; gains of attention and
 train.jsonl.
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sagan_tf import jsonl
 from sagan_tf.monitoring.distances import Distances
 
 _STAGES = ("shared", "dense", "blocks", "final_norm", "to_rgb", "head")
@@ -35,21 +35,21 @@ class Look:
     signs: tuple[str, ...] = ()
     collapsed: bool = False
 
-    def to_json(self) -> str:
-        """One line; numbers to six digits."""
-        return json.dumps(_rounded(asdict(self)))
+    def record(self) -> dict:
+        """What is written, with numbers to six digits."""
+        return _rounded(asdict(self))
 
     @classmethod
-    def from_json(cls, line: str) -> "Look":
-        fields = json.loads(line)
+    def from_record(cls, record: Mapping) -> "Look":
+        """The look that a record tells of."""
+        fields = dict(record)
         distances, signs = Distances(**fields.pop("distances")), tuple(fields.pop("signs"))
         return cls(distances=distances, signs=signs, **fields)
 
 
 def read_looks(folder: Path) -> list[Look]:
     """All looks of a run's directory, in order; none if it has none yet."""
-    path = Path(folder) / "looks.jsonl"
-    return [Look.from_json(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return [Look.from_record(record) for record in jsonl.read(Path(folder) / "looks.jsonl")]
 
 
 def by_depth(names: Iterable[str]) -> list[str]:

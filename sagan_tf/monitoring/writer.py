@@ -6,7 +6,6 @@ looks.jsonl   every `Watching.every` steps: spectra, distances of samples, signs
 tensorboard/  the same numbers, and the sheets of samples
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf import jsonl
 from sagan_tf.monitoring.looks import Look
 
 
@@ -30,19 +30,18 @@ class Writer:
     def __init__(self, folder: Path, *, step: int = 0):
         self._train, self._looks = Path(folder) / "train.jsonl", Path(folder) / "looks.jsonl"
         for path in (self._train, self._looks):
-            if path.exists():
-                _cut_after(path, step)
+            jsonl.cut_after(path, step)
         self._events = tf.summary.create_file_writer(str(Path(folder) / "tensorboard"))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """One line and one event a value, at a step; what isn't finite is null in the line, as JSON has no NaN."""
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        _append(self._train, json.dumps({"step": step, **finite}))
+        jsonl.append(self._train, {"step": step, **finite})
         self._event(step, values)
 
     def look(self, look: Look) -> None:
         """One line, and its numbers as "distance/KIND" and "sigma_I/KERNEL"."""
-        _append(self._looks, look.to_json())
+        jsonl.append(self._looks, look.record())
         distances = {f"distance/{kind}": value for kind, value in vars(look.distances).items()}
         spectra = {f"sigma_{i}/{name}": value for name, top in look.spectra.items() for i, value in enumerate(top)}
         self._event(look.step, distances | spectra)
@@ -58,25 +57,3 @@ class Writer:
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         self._events.flush()
-
-
-def _append(path: Path, line: str) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # a failed write doesn't know its file
-
-
-def _cut_after(path: Path, step: int) -> None:
-    """Drops the lines of later steps, and a last line that a crash cut short."""
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (ValueError, KeyError):
-            continue
-    temporary = path.with_name("." + path.name)
-    temporary.write_text("".join(kept), encoding="utf-8")
-    temporary.replace(path)

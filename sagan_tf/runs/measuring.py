@@ -4,13 +4,13 @@ import dataclasses
 
 import tensorflow as tf
 
+from sagan_tf import jsonl
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.image_sets import ImageSet, generated_images
 from sagan_tf.evaluation.memorization import share_called_real
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
-from sagan_tf.evaluation.table_layout import read_records
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.yardstick import SPLITS, Yardstick, run_yardstick, split_images
 from sagan_tf.sampling.seeds import SeededLatents
@@ -121,7 +121,7 @@ def _kept(
     """The run's last result of exactly this protocol with all of the metrics asked for."""
     path = run.path / "metrics.jsonl"
     protocol = describe_protocol(images, yardstick.real, yardstick.extractor, seed=options.seed, facts=facts)
-    for record in reversed(read_records(path) if options.metrics and path.exists() else []):
+    for record in reversed(jsonl.read(path) if options.metrics else []):
         found = {name: value for name, value in record.items() if name != "protocol"}
         if record["protocol"] == protocol and set(options.metrics) <= set(found):
             return EvaluationResult(metrics=found, protocol=protocol)

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from sagan_tf import jsonl
 from sagan_tf.evaluation.evaluator import EvaluationOptions
 from sagan_tf.figures import neighbors
 from sagan_tf.figures.attention import Looked, attention_figure
 from sagan_tf.figures.image_table import ImageTable
-from sagan_tf.figures.records import read_lines
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.runs.yardstick import run_yardstick, split_images
@@ -223,7 +223,7 @@ def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 
 
 def easy_and_difficult(model: TrainedModel, *, seed: int = 0, each: int = 5, columns: int = 8) -> ImageTable | None:
     """Samples of the classes with the lowest and the highest intra-FID of the last evaluation that has it, or None."""
-    records = read_lines(model.run.path / "metrics.jsonl")
+    records = jsonl.read(model.run.path / "metrics.jsonl")
     record = next((r for r in reversed(records) if r.get("intra_fid_by_class")), None)
     if record is None:
         return None

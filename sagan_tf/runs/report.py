@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sagan_tf.config import write
+from sagan_tf import files, jsonl
 from sagan_tf.figures import canvas, page
-from sagan_tf.figures.records import names_of, read_lines, series, spectra_of
+from sagan_tf.figures.records import names_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
 from sagan_tf.runs import pictures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
@@ -35,8 +35,8 @@ def write_report(run: RunDirectory, out: Path) -> Path:
       RunError: if the run has no checkpoint yet.
     """
     model = TrainedModel(run.path)
-    train, looks = read_lines(run.path / "train.jsonl"), read_lines(run.path / "looks.jsonl")
-    metrics = read_lines(run.path / "metrics.jsonl")
+    train, looks = jsonl.read(run.path / "train.jsonl"), jsonl.read(run.path / "looks.jsonl")
+    metrics = jsonl.read(run.path / "metrics.jsonl")
     made = page.page(
         f"Run {run.path.resolve().name}",
         _lead(model, metrics),
@@ -51,8 +51,7 @@ def write_report(run: RunDirectory, out: Path) -> Path:
             "Commands": _commands(run),
         },
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write(out, made)
+    files.write_text(out, made + "\n")
     return out
 
 

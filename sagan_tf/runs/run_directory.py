@@ -23,9 +23,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sagan_tf import config, describe, experiment
+from sagan_tf import config, describe, experiment, files, jsonl
 from sagan_tf.data.source import Examples
-from sagan_tf.evaluation.protocol import versions
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.baked import BakedGenerator, bake
 from sagan_tf.models.discriminator import Discriminator
@@ -35,6 +34,7 @@ from sagan_tf.models.spec import GANSpec
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.standing_statistics import StandingStatistics, Statistics
 from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.versions import versions
 
 
 class RunError(RuntimeError):
@@ -75,9 +75,10 @@ class RunDirectory:
         if not self.exists:
             self._refuse_foreign()
             self.path.mkdir(parents=True, exist_ok=True)
+            files.sweep(self.path)
             config.save(self.path, loaded)
             spec = loaded.value.sized(len(examples.class_names))
-            config.write(self.path / "architecture.txt", describe.table(spec, loaded.value.numerics))
+            files.write_text(self.path / "architecture.txt", describe.table(spec, loaded.value.numerics) + "\n")
             self._write({"data": _facts(examples), "commands": []})
         elif not allow_change:
             self._refuse_drift(loaded, examples)
@@ -103,7 +104,9 @@ class RunDirectory:
     def _refuse_foreign(self) -> None:
         """What a kill during the first second left behind is ours; anything else is not touched."""
         own = {"config.gin", "config.json", "architecture.txt", "run.json"}
-        foreign = self.path.is_dir() and {p.name.removesuffix(".partial") for p in self.path.iterdir()} - own
+        foreign = (
+            self.path.is_dir() and {p.name for p in self.path.iterdir() if not p.name.startswith(files.TEMPORARY)} - own
+        )
         if foreign or (self.path.exists() and not self.path.is_dir()):
             raise RunError(
                 f"--run_dir must be new, empty or a run of sagan_tf; received --run_dir={self.path}, which holds other "
@@ -128,7 +131,7 @@ class RunDirectory:
         return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
 
     def _write(self, facts: dict) -> None:
-        config.write(self.path / "run.json", json.dumps(facts, indent=1, ensure_ascii=False))
+        files.write_text(self.path / "run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
     def experiment(self) -> experiment.Experiment:
         """What the run was started with."""
@@ -143,9 +146,7 @@ class RunDirectory:
 
     def is_evaluated(self, step: int) -> bool:
         """Whether metrics.jsonl has a result of this step."""
-        path = self.path / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return any(json.loads(line)["protocol"]["step"] == step for line in lines)
+        return any(record["protocol"]["step"] == step for record in jsonl.read(self.path / "metrics.jsonl"))
 
     def checkpoints(self, keep: int = 3, say: Callable[[str], None] = print) -> CheckpointStore:
         return CheckpointStore(self.path / "checkpoints", keep=keep, say=say)

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
-from sagan_tf import config
+from sagan_tf import files
 from sagan_tf.data.source import DataError
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult
@@ -63,8 +63,7 @@ def measure_curve(
     )
     keep(run, summary)
     place = run.path / "truncation" / f"step-{results[0].protocol['step']:08d}.csv"
-    place.parent.mkdir(exist_ok=True)
-    config.write(place, csv_text(points).rstrip())
+    files.write_text(place, csv_text(points).rstrip() + "\n")
     canvas.save(
         truncation_figure(points, reported, validation_score=score, caption=_caption(summary)),
         place.with_suffix(".png"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sagan_tf import files
 from sagan_tf.lettering import Lettering
 
 _GAP = 2
@@ -40,8 +41,6 @@ def sheet(images: np.ndarray, names: Sequence[str], *, scale: int | None = None)
 
 def save(image: Image.Image, path: Path) -> Path:
     """Writes a PNG whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    image.save(temporary, format="PNG", optimize=True)
-    temporary.replace(path)
+    with files.replacing(path) as temporary:
+        image.save(temporary, format="PNG", optimize=True)
     return path

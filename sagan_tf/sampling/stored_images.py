@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sagan_tf import files
+
 _PLAN = "sampled.json"
 
 
@@ -47,9 +49,8 @@ class PngFolder:
     def write(self, first: int, images: np.ndarray) -> None:
         """The images (b,R,R,3) uint8 from number `first` on, each file whole or not at all."""
         for path, image in zip(self._paths[first:], images, strict=False):
-            temporary = path.with_name(f".tmp-{path.name}")
-            Image.fromarray(image).save(temporary, format="PNG")
-            temporary.replace(path)
+            with files.replacing(path) as temporary:
+                Image.fromarray(image).save(temporary, format="PNG")
 
     def finish(self) -> Path:
         return self.folder
@@ -81,26 +82,22 @@ class NpzFile:
     def write(self, first: int, images: np.ndarray) -> None:
         """The images (b,R,R,3) uint8 from number `first` on, as a part that is whole or not there."""
         path = self._parts / f"part-{first:09d}.npy"
-        temporary = self._parts / "writing"
-        with temporary.open("wb") as file:
+        with files.replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, images)
-        temporary.replace(path)
 
     def finish(self) -> Path:
         """Joins the parts, one in memory at a time."""
-        temporary = self.path.with_name(f".tmp-{self.path.name}")
-        try:
-            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-                with archive.open("arr_0.npy", "w", force_zip64=True) as file:
-                    header = {"descr": "|u1", "fortran_order": False, "shape": self._shape}
-                    np.lib.format.write_array_header_1_0(file, header)
-                    for path in sorted(self._parts.glob("part-*.npy")):
-                        file.write(np.load(path).tobytes())
-                with archive.open("labels.npy", "w") as file:
-                    np.lib.format.write_array(file, self._labels)
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with (
+            files.replacing(self.path) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+        ):
+            with archive.open("arr_0.npy", "w", force_zip64=True) as file:
+                header = {"descr": "|u1", "fortran_order": False, "shape": self._shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                for path in sorted(self._parts.glob("part-*.npy")):
+                    file.write(np.load(path).tobytes())
+            with archive.open("labels.npy", "w") as file:
+                np.lib.format.write_array(file, self._labels)
         shutil.rmtree(self._parts)
         return self.path
 
@@ -111,6 +108,4 @@ def _same_plan(folder: Path, plan: Mapping) -> bool:
 
 
 def _write_plan(folder: Path, plan: Mapping) -> None:
-    temporary = folder / f".tmp-{_PLAN}"
-    temporary.write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(folder / _PLAN)
+    files.write_text(folder / _PLAN, json.dumps(plan, indent=1, ensure_ascii=False))

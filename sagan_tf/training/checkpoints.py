@@ -16,7 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sagan_tf.training import durable
+from sagan_tf import files
 from sagan_tf.training.soundness import first_non_finite
 
 _MANIFEST, _KEPT = "manifest.json", "kept.json"
@@ -72,7 +72,7 @@ class CheckpointStore:
         temporary = self.folder / f".tmp-step-{step:08d}-{os.getpid()}"
         try:
             self._write(temporary, variables, step)
-            durable.move(temporary, self.path(step))
+            files.move(temporary, self.path(step))
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(temporary, ignore_errors=True)
             free = shutil.disk_usage(self.folder).free >> 20
@@ -86,22 +86,21 @@ class CheckpointStore:
         return self.path(step)
 
     def _sweep(self) -> None:
-        for left in self.folder.glob(".tmp-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        files.sweep(self.folder)
 
     @staticmethod
     def _write(folder: Path, variables: Mapping[str, tf.Variable], step: int) -> None:
         folder.mkdir()
         tf.train.Checkpoint(variables=dict(variables)).write(str(folder / "state"))
-        files = sorted(p for p in folder.iterdir() if p.is_file())
+        written = sorted(p for p in folder.iterdir() if p.is_file())
         manifest = {
             "step": step,
-            "files": {p.name: {"size": p.stat().st_size, "sha256": durable.sha256(p)} for p in files},
+            "files": {p.name: {"size": p.stat().st_size, "sha256": files.sha256(p)} for p in written},
             "variables": [[name, list(v.shape), v.dtype.name] for name, v in sorted(variables.items())],
         }
         (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
-        for p in (*files, folder / _MANIFEST, folder):
-            durable.flush(p)
+        for p in (*written, folder / _MANIFEST, folder):
+            files.flush(p)
 
     def keep_apart(self, step: int, name: str, *, why: str, score: float | None = None) -> Path:
         """Keeps the checkpoint of a step in the folder `name`, where it isn't pruned, in place of the one kept there.
@@ -111,10 +110,10 @@ class CheckpointStore:
         target = self.apart(name).path(step)
         if not target.exists():
             temporary = self.folder / f".tmp-{name}-{os.getpid()}"
-            durable.share(self.path(step), temporary)
+            files.share(self.path(step), temporary)
             target.parent.mkdir(exist_ok=True)
-            durable.move(temporary, target)
-        durable.write_text(target.parent / _KEPT, json.dumps({"step": step, "why": why, "score": score}))
+            files.move(temporary, target)
+        files.write_text(target.parent / _KEPT, json.dumps({"step": step, "why": why, "score": score}), durable=True)
         for old in set(self.apart(name).steps()) - {step}:
             shutil.rmtree(self.apart(name).path(old))
         return target
@@ -172,7 +171,7 @@ class CheckpointStore:
         manifest = json.loads((folder / _MANIFEST).read_text())
         for name, expected in manifest["files"].items():
             file = folder / name
-            if file.stat().st_size != expected["size"] or durable.sha256(file) != expected["sha256"]:
+            if file.stat().st_size != expected["size"] or files.sha256(file) != expected["sha256"]:
                 raise ValueError(f"{name} does not match its checksum")
         _check_fit(folder, {name: tuple(shape) for name, shape, _ in manifest["variables"]}, variables)
         status = tf.train.Checkpoint(variables=dict(variables)).read(str(folder / "state"))

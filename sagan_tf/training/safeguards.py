@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagan_tf.training import durable
+from sagan_tf import files
 
 FLOAT16_SKIPS = 25  # more than it takes the loss scale to fall from its start to 1
 
@@ -51,7 +51,8 @@ class Rollbacks:
 
     def note(self, step: int, reason: str) -> None:
         """One more, to the checkpoint of `step`; on disk before training goes on, so that a resume does the same."""
-        durable.write_text(self._path, json.dumps([*self._entries(), {"to": step, "reason": reason}], indent=1))
+        entries = [*self._entries(), {"to": step, "reason": reason}]
+        files.write_text(self._path, json.dumps(entries, indent=1), durable=True)
 
     def _entries(self) -> list[dict]:
         return json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else []

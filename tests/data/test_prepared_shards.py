@@ -180,7 +180,7 @@ def test_damaged_shards_are_named_and_written_again(folder, how, reason):
 
 def test_intact_shards_are_read_once_and_remembered(folder, monkeypatch):
     first = PreparedShards(path=str(folder)).open(8)
-    monkeypatch.setattr("sagan_tf.data.shard_check.sha256_of", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("sagan_tf.files.sha256", lambda path: pytest.fail("read again"))
     assert PreparedShards(path=str(folder)).open(8).fingerprint == first.fingerprint
 
 
@@ -252,9 +252,9 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path):
 
 
 def test_a_kill_at_the_first_shard_leaves_nothing_in_the_way(tmp_path):
-    (tmp_path / "shard-00000-of-00005.part").write_bytes(b"half")
+    (tmp_path / ".tmp-shard-00000-of-00005.tfrecord-7").write_bytes(b"half")
     assert preparing.prepare(pictures(), plan_of(pictures()), tmp_path).complete
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".tmp-*"))
 
 
 KILLED = """

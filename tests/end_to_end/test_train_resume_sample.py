@@ -142,10 +142,10 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path, capsys):
 
 
 def test_what_a_kill_in_the_first_second_left_is_no_obstacle(tmp_path):
-    for name in ("config.gin", "config.json.partial"):
+    for name in ("config.gin", ".tmp-config.json-7"):
         (tmp_path / name).write_text("half a l")
     assert train.main([*TINY, f"--run_dir={tmp_path}", "--stop_after=1"]) == 0
-    assert RunDirectory(tmp_path).checkpoints().steps() == [1] and not list(tmp_path.glob("*.partial"))
+    assert RunDirectory(tmp_path).checkpoints().steps() == [1] and not list(tmp_path.glob(".tmp-*"))
 
 
 def test_sample_needs_the_run_directory_alone(straight, tmp_path):

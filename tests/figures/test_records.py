@@ -1,20 +1,4 @@
-import pytest
-
-from sagan_tf.figures.records import names_of, read_lines, series, spectra_of
-
-
-def test_lines_are_read_and_one_that_is_being_written_is_left_out(tmp_path):
-    path = tmp_path / "train.jsonl"
-    assert read_lines(path) == []
-    path.write_text('{"step": 1, "d_loss": 2.0}\n{"step": 2, "d_l')
-    assert read_lines(path) == [{"step": 1, "d_loss": 2.0}]
-
-
-def test_a_broken_line_is_named(tmp_path):
-    path = tmp_path / "train.jsonl"
-    path.write_text('{"step": 1}\noops\n{"step": 3}\n')
-    with pytest.raises(ValueError, match="line 2: 'oops'"):
-        read_lines(path)
+from sagan_tf.figures.records import names_of, series, spectra_of
 
 
 def test_a_series_has_the_steps_where_it_was_written():

@@ -28,8 +28,7 @@ def test_a_run_without_looks_has_none(tmp_path):
 
 
 def test_numbers_are_written_to_six_digits():
-    line = json.loads(Look(**vars(LOOK) | {"d_loss": 1 / 3}).to_json())
-    assert line["d_loss"] == 0.333333
+    assert Look(**vars(LOOK) | {"d_loss": 1 / 3}).record()["d_loss"] == 0.333333
 
 
 def test_depth_is_the_way_of_the_data():

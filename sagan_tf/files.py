@@ -1,0 +1,242 @@
+"""Writing files: whole or not at all, on the disk if need be, and with a sentence for a disk that refuses."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+TEMPORARY = ".tmp-"  # prefix of files and folders that are being written; one that a crash left may be deleted
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EIO)
+_RARE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE, errno.EMFILE, errno.EBUSY, errno.ENOTCONN, errno.EREMOTEIO)
+_REASONS = {os.strerror(number): number for number in (*_FULL, *_REFUSED, *_RARE)}
+_noted: set[str] = set()
+
+
+class OutputError(OSError):
+    """An output that can't be written; the message is a whole sentence for the user."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str, *, durable: bool = False) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, which takes the place of `path` when the block ends without an exception.
+
+    Readers see the former file or the new one, never a part of it. Missing parent folders are made.
+
+    durable: returns only when the content and the new name are on the disk (fsync).
+
+    Raises:
+      OSError: naming `path`, if it can't be written; the former file stays.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}")
+    try:
+        _refuse_special(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if durable:
+            flush(temporary)
+        os.replace(temporary, path)
+        if durable:
+            flush(path.parent)
+    except OSError as error:
+        if error.errno is None or isinstance(error, OutputError):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a failed write doesn't know its file
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _refuse_special(path: Path) -> None:
+    """Renaming a file over a device, such as /dev/null, would destroy it."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise PermissionError(errno.EPERM, "not a regular file", str(path))
+
+
+def write_text(path: Path | str, text: str, *, durable: bool = False) -> None:
+    """Replaces a file by `text`; see `replacing`."""
+    with replacing(path, durable=durable) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def flush(path: Path | str) -> None:
+    """Returns when a file's content, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def move(temporary: Path, target: Path) -> None:
+    """Gives a finished and flushed file or folder its name, durably."""
+    os.rename(temporary, target)
+    flush(target.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a crash left unfinished in a folder; only for the one process that writes there."""
+    for left in folder.glob(f"{TEMPORARY}*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def share(source: Path, target: Path) -> None:
+    """Makes a folder with the same files: hard links, or copies where the file system has no links."""
+    shutil.copytree(source, target, copy_function=_link)
+    flush(target)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+        flush(Path(target))
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def cache_folder(kind: str) -> Path:
+    """The folder of one kind of cached files, which is made when it is first written to.
+
+    The root is $SAGAN_TF_CACHE, else $XDG_CACHE_HOME/sagan_tf, else ~/.cache/sagan_tf.
+    """
+    if root := os.environ.get("SAGAN_TF_CACHE"):
+        return Path(os.path.expanduser(root)) / kind
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(xdg):  # the specification says to ignore relative ones
+        xdg = os.path.join(os.path.expanduser("~"), ".cache")
+    if not os.path.isabs(xdg):  # a process without a home
+        xdg = tempfile.gettempdir()
+    return Path(xdg) / "sagan_tf" / kind
+
+
+def reason(error: BaseException) -> str | None:
+    """Why the disk refused, in the system's words; None if the error is of another kind.
+
+    TensorFlow's errors tell it in their text.
+    """
+    if isinstance(error, OSError):
+        return error.strerror if error.errno in _REASONS.values() else None
+    of_tensorflow = type(error).__module__.partition(".")[0] == "tensorflow"
+    return next((text for text in _REASONS if text in str(error)), None) if of_tensorflow else None
+
+
+def explain(error: BaseException, place: Path | str | None = None) -> str | None:
+    """What to tell the user of an error of the disk: path, reason and remedy; None if the error is of another kind.
+
+    place: where was written, in case that the error doesn't name its file.
+    """
+    if isinstance(error, OutputError):
+        return str(error)
+    if (why := reason(error)) is None:
+        return None
+    path = getattr(error, "filename", None) or _path_in(str(error), why) or place or "a file"
+    path = os.fsdecode(path) if isinstance(path, bytes) else path
+    if _REASONS.get(why) in _FULL:
+        return (
+            f"{path} could not be written ({why}){_free(path)}. What was finished before is untouched: make room and "
+            "repeat the command."
+        )
+    missing = _REASONS.get(why) == errno.ENOENT
+    advice = (
+        "Restore it, or check the path." if missing else "Check the path and its permissions, or name another place."
+    )
+    return f"{path} must be there and accessible; received: {why}. {advice}"
+
+
+def _path_in(text: str, why: str) -> str | None:
+    """The path in a message of TensorFlow's, which has the form "PATH; REASON", perhaps behind the node's name."""
+    before, found, _ = text.partition(f"; {why}")
+    return before.splitlines()[-1].rpartition("}} ")[2] if found and before else None
+
+
+def _free(path: Path | str) -> str:
+    try:
+        return f"; {shutil.disk_usage(_existing(Path(path))).free >> 20} MB are free there"
+    except OSError:
+        return ""
+
+
+def _existing(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that exists."""
+    path = path.absolute()
+    return next((p for p in (path, *path.parents) if os.path.lexists(p)), path)
+
+
+def check_output(flag: str, path: Path | str, *, folder: bool = False, append: bool = False) -> None:
+    """Refuses an output that can't be written, before any work: tries it, and leaves nothing behind.
+
+    flag: how the user names the output, such as "--out". folder: it is a folder of files, not a file. append: lines are
+    added to the file, so that it may be a device.
+
+    Raises:
+      OutputError: with path, reason and remedy.
+    """
+    try:
+        path = Path(path)
+        if "\0" in str(path):
+            raise ValueError("embedded null byte")
+        if not folder and append and path.exists():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with path.open("ab"):
+                return
+        if not folder:
+            _refuse_special(path)
+        place = _existing(path if folder else path.absolute().parent)
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        with tempfile.NamedTemporaryFile(dir=place, prefix=TEMPORARY) as file:
+            file.write(b"\0" * 4096)
+            file.flush()
+    except (OSError, ValueError) as error:
+        kind = "folder" if folder else "file"
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"{flag} must be a {kind} that can be written; received {flag}={path} ({why}{_free_if_full(error, path)}). "
+            "Name another place, or make this one writable."
+        ) from error
+
+
+def _free_if_full(error: Exception, path: Path | str) -> str:
+    return _free(path) if getattr(error, "errno", None) in _FULL else ""
+
+
+@contextlib.contextmanager
+def dispensable(what: str, *, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Makes a failure of the disk a note, once per `what` and process: for files that the work can do without.
+
+    what: a noun phrase that the note begins with, such as "the cache of reference statistics".
+    say: is given the note; by default it goes to stderr.
+    """
+    try:
+        yield
+    except Exception as error:
+        why = reason(error)
+        if why is None:
+            raise
+        if what not in _noted:
+            _noted.add(what)
+            name = getattr(error, "filename", None)
+            note = f"Note: {what} could not be written ({why}{f': {name}' if name else ''}); going on without it."
+            say(note) if say else print(note, file=sys.stderr)
