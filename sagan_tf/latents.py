@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from sagan_tf.choices import check_choice
+
 Shape = list[int]
 Prior = Callable[[Shape, tf.Tensor], tf.Tensor]
 
@@ -108,8 +110,7 @@ def prior(name: str) -> Prior:
     Raises:
       ValueError: for an unknown name.
     """
-    if name not in LATENTS:
-        raise ValueError(f"latent must be one of {', '.join(LATENTS)}; received latent={name!r}.")
+    check_choice("", "latent", name, LATENTS)
     return LATENTS[name]
 
 
@@ -133,8 +134,7 @@ def truncated(name: str, shape: Shape, key: tf.Tensor, threshold: float) -> tf.T
     Raises:
       ValueError: for an unknown name or a threshold that is not positive.
     """
-    if name not in TRUNCATIONS:
-        raise ValueError(f"truncation must be one of {', '.join(TRUNCATIONS)}; received truncation={name!r}.")
+    check_choice("", "truncation", name, TRUNCATIONS)
     if not threshold > 0:
         raise ValueError(f"threshold must be positive; received threshold={threshold!r}. BigGAN's are 0.04 to 2.")
     return TRUNCATIONS[name](shape, key, threshold)

@@ -99,6 +99,14 @@ def test_files_are_replaced_and_hashed_in_one_place():
     assert found <= {"files.py", "jsonl.py"}
 
 
+def test_choices_are_checked_in_one_place():
+    """An `if` that raises because a value is not in a tuple of words, or in a Literal, belongs to choices.py."""
+    by_hand = re.compile(r"if .* not in (get_args\(|\(\"|[A-Z_]+:)[^\n]*\n\s+raise ")
+    assert not [
+        name(path) for path in FILES if by_hand.search(path.read_text(encoding="utf-8")) and path.stem != "image_table"
+    ]
+
+
 def test_every_room_is_under_the_law():
     rooms = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
     assert rooms <= set(ALLOWED)

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.choices import check_choice
 from sagan_tf.data.agreement import agreement
 from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.drawing import uniforms
@@ -62,10 +63,7 @@ class ProceduralSource:
                 f"The procedural set must have an image of each of its {len(PAINTERS)} classes; received "
                 f"n_examples={self.n_examples}."
             )
-        if self.split not in get_args(Split):
-            raise DataError(
-                f"The procedural set's split must be one of {get_args(Split)}; received split={self.split!r}."
-            )
+        check_choice("Procedural", "split", self.split, get_args(Split), error=DataError)
 
     def class_names(self) -> tuple[str, ...]:
         return tuple(PAINTERS)

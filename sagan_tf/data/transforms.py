@@ -6,6 +6,8 @@ from typing import Literal, get_args
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.choices import check_choice
+
 Method = Literal["biggan", "sagan", "sngan"]
 Crop = Literal["center", "random"]
 _ROUND_TRIP = ((np.arange(256) / 127.5 - 1.0 + 1.0) * 127.5).astype(np.uint8)
@@ -44,8 +46,7 @@ class Transform:
 
     def __post_init__(self):
         for name, options in (("method", get_args(Method)), ("crop", get_args(Crop))):
-            if getattr(self, name) not in options:
-                raise ValueError(f"Transform.{name} must be one of {options}; received {name}={getattr(self, name)!r}.")
+            check_choice("Transform", name, getattr(self, name), options)
         for name in ("flip", "dequantize"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"Transform.{name} must be True or False; received {name}={getattr(self, name)!r}.")

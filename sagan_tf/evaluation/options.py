@@ -1,9 +1,9 @@
 """What is measured, and how: the options of an evaluation."""
 
 import dataclasses
-import difflib
 from typing import get_args
 
+from sagan_tf.choices import check_choice
 from sagan_tf.evaluation.metrics import METRICS
 from sagan_tf.sampling.sampler import Truncation
 from sagan_tf.sampling.standing_statistics import Statistics
@@ -46,11 +46,9 @@ class EvaluationOptions:
                     f"EvaluationOptions.{name} must be an integer of at least 1; "
                     f"received {name}={value!r}. Give a positive count."
                 )
-        if self.statistics not in (None, *get_args(Statistics)):
-            raise ValueError(
-                f"EvaluationOptions.statistics must be one of {', '.join(get_args(Statistics))}; "
-                f"received statistics={self.statistics!r}. Leave it out for the run's own."
-            )
+        if self.statistics is not None:
+            hint = "Leave it out for the run's own."
+            check_choice("EvaluationOptions", "statistics", self.statistics, get_args(Statistics), hint=hint)
         self._check_metrics()
         Truncation(threshold=1.0 if self.truncation is None else self.truncation, mode=self.truncation_mode)
 
@@ -61,12 +59,7 @@ class EvaluationOptions:
                 f"Write ({self.metrics!r},)."
             )
         for name in self.metrics or ():
-            if name not in METRICS:
-                near = difflib.get_close_matches(name, METRICS, n=1) or list(METRICS)
-                raise ValueError(
-                    f"EvaluationOptions.metrics must be among {', '.join(METRICS)}; "
-                    f"received metric={name!r}. Did you mean {near[0]!r}?"
-                )
+            check_choice("EvaluationOptions", "metrics", name, METRICS)
 
     @property
     def cut(self) -> Truncation | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sagan_tf import jsonl
+from sagan_tf.choices import check_choice
 from sagan_tf.evaluation.paper_tables import PAPER_TABLES, Column, PaperTable
 
 # Numbers that differ in one of these compare nothing, and never stand in one table.
@@ -48,10 +49,7 @@ def paper_table(name: str, run_dirs: Sequence[str]) -> str:
 
     Raises ValueError for an unknown table or row, or for runs that were measured by different protocols.
     """
-    if name not in PAPER_TABLES:
-        raise ValueError(
-            f"--table must be runs or one of {', '.join(PAPER_TABLES)}; received --table={name}. Name one of these."
-        )
+    check_choice("", "--table", name, PAPER_TABLES, hint="Name one of these, or runs.")
     runs = _runs_by_row(run_dirs)
     if unknown := sorted(set(runs) - set(PAPER_TABLES[name].rows)):
         raise ValueError(

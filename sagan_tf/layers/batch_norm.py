@@ -1,8 +1,10 @@
 """Batch normalization whose constants, statistics and reach over replicas are the papers' own."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import tensorflow as tf
+
+from sagan_tf.choices import check_choice
 
 Inference = Literal["moving", "batch"]
 
@@ -54,8 +56,7 @@ class BatchStatistics(tf.keras.layers.Layer):
 
     def __init__(self, *, decay: float, cross_replica: bool = False, inference: Inference = "moving", **kwargs):
         super().__init__(autocast=False, **kwargs)
-        if inference not in ("moving", "batch"):
-            raise ValueError(f"inference must be 'moving' or 'batch'; received inference={inference!r}.")
+        check_choice(type(self).__name__, "inference", inference, get_args(Inference))
         self.decay = decay
         self.cross_replica = cross_replica
         self.inference = inference

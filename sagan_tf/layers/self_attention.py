@@ -1,10 +1,11 @@
 """Self-attention over image locations (Zhang et al. 2019, section 3)."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import tensorflow as tf
 
+from sagan_tf.choices import check_choice
 from sagan_tf.layers.blocked_attention import block_length, in_blocks
 
 Form = Literal["code", "paper", "v1"]
@@ -70,10 +71,8 @@ class SelfAttention(tf.keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        if form not in ("code", "paper", "v1"):
-            raise ValueError(f"form must be 'code', 'paper' or 'v1'; received form={form!r}. SAGAN's code uses 'code'.")
-        if memory not in ("auto", "plain", "blocked"):
-            raise ValueError(f"memory must be 'auto', 'plain' or 'blocked'; received memory={memory!r}.")
+        check_choice("SelfAttention", "form", form, get_args(Form), hint="SAGAN's code uses 'code'.")
+        check_choice("SelfAttention", "memory", memory, get_args(Memory))
         self.form = form
         self.memory = memory
         self.observer: Callable[[tf.Tensor], None] | None = None

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from sagan_tf.choices import check_choice
 from sagan_tf.models.spec import Conditioning, GANSpec, InitializerName, LongRange, Statistics
 
 
@@ -37,12 +38,8 @@ def ladder_of(resolution: int) -> Ladder:
     Raises:
       ValueError: if there is none.
     """
-    if resolution not in LADDERS:
-        known = ", ".join(map(str, LADDERS))
-        raise ValueError(
-            f"resolution must be one of {known}; received resolution={resolution!r}. "
-            "Choose one of these, or add a ladder to LADDERS in sagan_tf/models/families.py."
-        )
+    hint = "Choose one of these, or add a ladder to LADDERS in sagan_tf/models/families.py."
+    check_choice("", "resolution", resolution, LADDERS, hint=hint)
     return LADDERS[resolution]
 
 

@@ -1,21 +1,25 @@
 """From a description to the parts that blocks are given: convolutions, dense layers, tables and norms."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import tensorflow as tf
 
+from sagan_tf.choices import check_choice
 from sagan_tf.layers import initializers
 from sagan_tf.layers.batch_norm import BatchNorm
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import Conv2D, Dense, Embedding
 from sagan_tf.layers.resampling import ConvDownsample2D, UpsampleConv2D
+from sagan_tf.layers.self_attention import Memory as AttentionMemory
 from sagan_tf.layers.self_attention import SelfAttention
 from sagan_tf.layers.spectral_norm import SpectralNorm
 from sagan_tf.models.blocks import MatchedResidual
 from sagan_tf.models.spec import GANSpec
 
 Layer = tf.keras.layers.Layer
+Precision = Literal["float32", "bfloat16", "float16"]
+Resampling = Literal["auto", "plain", "fused"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +36,13 @@ class Numerics:
       ValueError: for any other name.
     """
 
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    resampling: Literal["auto", "plain", "fused"] = "auto"
-    attention: Literal["auto", "plain", "blocked"] = "auto"
+    precision: Precision = "float32"
+    resampling: Resampling = "auto"
+    attention: AttentionMemory = "auto"
 
     def __post_init__(self):
-        if self.precision not in ("float32", "bfloat16", "float16"):
-            raise ValueError(
-                f"precision must be 'float32', 'bfloat16' or 'float16'; received precision={self.precision!r}."
-            )
-        if self.resampling not in ("auto", "plain", "fused"):
-            raise ValueError(f"resampling must be 'auto', 'plain' or 'fused'; received resampling={self.resampling!r}.")
-        if self.attention not in ("auto", "plain", "blocked"):
-            raise ValueError(f"attention must be 'auto', 'plain' or 'blocked'; received attention={self.attention!r}.")
+        for name, kind in (("precision", Precision), ("resampling", Resampling), ("attention", AttentionMemory)):
+            check_choice("Numerics", name, getattr(self, name), get_args(kind))
 
     @property
     def dtype(self) -> tf.DType:

@@ -8,6 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from sagan_tf.choices import check_choice
 from sagan_tf.models import counting
 from sagan_tf.models.counting import Stage
 
@@ -98,14 +99,8 @@ class GANSpec:
             "inference_statistics": Statistics,
         }
         for name, kind in kinds.items():
-            value = getattr(self, name)
-            if value not in get_args(kind):
-                raise ValueError(f"{name} must be one of {', '.join(get_args(kind))}; received {name}={value!r}.")
-        if self.attention_form not in ATTENTION_FORMS:
-            raise ValueError(
-                f"attention_form must be one of {', '.join(ATTENTION_FORMS)}; "
-                f"received attention_form={self.attention_form!r}."
-            )
+            check_choice("GANSpec", name, getattr(self, name), get_args(kind))
+        check_choice("GANSpec", "attention_form", self.attention_form, ATTENTION_FORMS)
 
     def _check_sizes(self) -> None:
         ups = len(self.generator_ladder) - 1

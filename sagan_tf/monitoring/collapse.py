@@ -4,10 +4,12 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from sagan_tf.choices import check_choice
 from sagan_tf.monitoring.looks import Look
 
+OnCollapse = Literal["warn", "stop", "off"]
 # Looks that make up "lately"; how few of them say nothing yet; how many in a row must show two signs.
 RECENT, FEWEST, PATIENCE = 10, 5, 3
 REMEMBERED = RECENT + PATIENCE
@@ -33,11 +35,10 @@ class Watching:
     """
 
     every: int = 100
-    collapse: Literal["warn", "stop", "off"] = "warn"
+    collapse: OnCollapse = "warn"
 
     def __post_init__(self):
-        if self.collapse not in ("warn", "stop", "off"):
-            raise ValueError(f"collapse must be 'warn', 'stop' or 'off'; received collapse={self.collapse!r}.")
+        check_choice("Watching", "collapse", self.collapse, get_args(OnCollapse))
         if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 0:
             raise ValueError(f"every must be an integer of at least 0; received every={self.every!r}.")
 

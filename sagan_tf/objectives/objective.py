@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import tensorflow as tf
 
+from sagan_tf.choices import check_choice
 from sagan_tf.objectives.auxiliary import class_loss
 from sagan_tf.objectives.losses import LOSSES
 from sagan_tf.objectives.penalties import OrthogonalForm, orthogonal
@@ -38,16 +39,11 @@ class Objective:
     sigma: SigmaControl | None = None
 
     def __post_init__(self):
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(LOSSES)}; received loss={self.loss!r}.")
+        check_choice("Objective", "loss", self.loss, LOSSES)
+        check_choice("Objective", "orthogonal_form", self.orthogonal_form, get_args(OrthogonalForm))
         for name in ("class_weight", "orthogonal", "r1"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative; received {name}={getattr(self, name)!r}.")
-        if self.orthogonal_form not in ("off_diagonal", "identity"):
-            raise ValueError(
-                "orthogonal_form must be 'off_diagonal' or 'identity'; received "
-                f"orthogonal_form={self.orthogonal_form!r}."
-            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1); received dropout={self.dropout!r}.")
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.choices import check_choice
+
+SigmaMode = Literal["clamped", "regularized"]
 _ITERATIONS = 8
 
 
@@ -24,14 +27,13 @@ class SigmaControl:
       ValueError: for an unknown mode, a number that is not positive, or unless one of `value` and `ratio` is given.
     """
 
-    mode: Literal["clamped", "regularized"] = "clamped"
+    mode: SigmaMode = "clamped"
     value: float | None = None
     ratio: float | None = None
     strength: float = 1e-4
 
     def __post_init__(self):
-        if self.mode not in ("clamped", "regularized"):
-            raise ValueError(f"mode must be 'clamped' or 'regularized'; received mode={self.mode!r}.")
+        check_choice("SigmaControl", "mode", self.mode, get_args(SigmaMode))
         if (self.value is None) == (self.ratio is None):
             raise ValueError(
                 "SigmaControl must be given one of value and ratio; received "

@@ -4,6 +4,8 @@ from typing import Literal
 
 import numpy as np
 
+from sagan_tf.choices import check_choice
+
 Path = Literal["linear", "spherical"]
 
 
@@ -34,8 +36,7 @@ def between(a: np.ndarray, b: np.ndarray, steps: int, path: Path = "spherical") 
     Raises:
       ValueError: for an unknown path, or fewer than two steps.
     """
-    if path not in PATHS:
-        raise ValueError(f"path must be one of {', '.join(PATHS)}; received path={path!r}.")
+    check_choice("", "path", path, PATHS)
     if steps < 2:
         raise ValueError(f"steps must be at least 2, the two ends; received steps={steps}.")
     ends = np.asarray(a, np.float64), np.asarray(b, np.float64)

@@ -1,7 +1,11 @@
 """What the papers' codes do differently within one training step."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from sagan_tf.choices import check_choice
+
+FakeLabels = Literal["uniform", "data"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,12 +21,11 @@ class Procedure:
     """
 
     generator_first: bool = False
-    fake_labels: Literal["uniform", "data"] = "uniform"
+    fake_labels: FakeLabels = "uniform"
     store_u_in_generator_step: bool = False
 
     def __post_init__(self):
-        if self.fake_labels not in ("uniform", "data"):
-            raise ValueError(f"fake_labels must be 'uniform' or 'data'; received fake_labels={self.fake_labels!r}.")
+        check_choice("Procedure", "fake_labels", self.fake_labels, get_args(FakeLabels))
 
 
 DEFAULT = Procedure()

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import tensorflow as tf
 
+from sagan_tf.choices import check_choice
 from sagan_tf.training.cluster import Cluster, LostPeerError, cluster_from_environment, gather
 
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]
@@ -34,8 +35,7 @@ def create_strategy(
       StrategyError: for an unknown name, or devices that are not there.
       ClusterError, LostPeerError: if the environment's cluster is wrong or not complete.
     """
-    if name not in get_args(StrategyName):
-        raise StrategyError(f"strategy must be one of {', '.join(get_args(StrategyName))}; received strategy={name!r}.")
+    check_choice("", "strategy", name, get_args(StrategyName), error=StrategyError)
     chosen, why = (name, "as asked for") if name != "auto" else _choose()
     strategy = _MAKERS[chosen](tpu=tpu, wait_seconds=wait_seconds, say=say)
     try:

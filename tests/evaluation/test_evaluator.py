@@ -171,7 +171,7 @@ def test_both_kinds_of_set_can_start_anywhere(examples, painter):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"metrics": ("fdi",)}, "received metric='fdi'. Did you mean 'fid'?"),
+        ({"metrics": ("fdi",)}, "received metrics='fdi'. Did you mean 'fid'?"),
         ({"metrics": "fid"}, "must be a tuple of names; received metrics='fid'. Write ('fid',)."),
         ({"n_samples": 0}, "n_samples must be an integer of at least 1; received n_samples=0"),
         ({"batch_size": "64"}, "received batch_size='64'"),

@@ -121,7 +121,7 @@ def test_other_statistics_are_another_protocol(run):
 
 
 def test_unknown_tables_rows_and_runs_are_refused(run, tmp_path):
-    with pytest.raises(ValueError, match="received --table=table9"):
+    with pytest.raises(ValueError, match="received --table='table9'"):
         paper_table("table9", [])
     with pytest.raises(ValueError, match="received row=mine"):
         paper_table("sagan_table1", [run("mine", (9, {"fid": 1.0}))])

@@ -38,7 +38,7 @@ def test_batch_statistics_in_inference_are_the_batchs_own_and_nothing_moves():
     norm(X)
     np.testing.assert_allclose(norm(X), (X - MEAN) / np.sqrt(VARIANCE + 1e-5), rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(norm.statistics.moving_mean, np.zeros(3))
-    with pytest.raises(ValueError, match="inference must be 'moving' or 'batch'"):
+    with pytest.raises(ValueError, match="inference must be one of moving, batch"):
         BatchNorm(inference="standing")
 
 

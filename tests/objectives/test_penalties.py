@@ -92,7 +92,7 @@ def test_the_objective_adds_its_kernel_terms_with_their_strengths():
         (lambda: Objective(dropout=1.0), r"dropout must be in \[0, 1\)"),
         (lambda: Objective(orthogonal_form="eq3"), "orthogonal_form must be"),
         (lambda: SigmaControl(), "one of value and ratio"),
-        (lambda: SigmaControl(mode="hold", value=1.0), "mode must be 'clamped' or 'regularized'"),
+        (lambda: SigmaControl(mode="hold", value=1.0), "SigmaControl.mode must be one of clamped, regularized"),
         (lambda: SigmaControl(ratio=-1.0), "ratio must be positive"),
     ],
 )
