@@ -5,6 +5,7 @@ An entry that itself holds a comma stands in double quotes, as in CSV: `--classe
 
 import argparse
 import csv
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ def comma_list(kind: Callable[[str], Entry], what: str) -> Callable[[str], list[
     """The `type` of a flag that takes a list, for argparse.
 
     kind: makes the value of one entry and raises ValueError where it can't.
-    what: what an entry must be, in the plural, for the message: "numbers above 0".
+    what: what an entry must be, in the plural, for the message: "numbers".
     """
 
     def parse(text: str) -> list[Entry]:
@@ -42,17 +43,17 @@ def comma_list(kind: Callable[[str], Entry], what: str) -> Callable[[str], list[
     return parse
 
 
-def number_above_zero(text: str) -> float:
-    """A finite number above 0."""
-    number = float(text)
-    if not 0 < number < float("inf"):
+def number(text: str) -> float:
+    """A finite number."""
+    value = float(text)
+    if not math.isfinite(value):
         raise ValueError(text)
-    return number
+    return value
 
 
 def seed(text: str) -> int:
     """A 64-bit integer."""
-    number = int(text)
-    if not -(1 << 63) <= number < 1 << 63:
+    value = int(text)
+    if not -(1 << 63) <= value < 1 << 63:
         raise ValueError(text)
-    return number
+    return value

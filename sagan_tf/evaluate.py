@@ -15,6 +15,7 @@ from sagan_tf.data.source import DataError
 from sagan_tf.evaluate_flags import parse
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.exported import exported_samples
+from sagan_tf.evaluation.metrics import is_measured
 from sagan_tf.evaluation.moments import write_moments
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.passes import Passes
@@ -26,6 +27,7 @@ from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.refusals import answered
 from sagan_tf.runs.measuring import Chosen, measure_generator, measure_memorization, measure_split
 from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.signs_of_life import SignsOfLife
 from sagan_tf.runs.truncation_curve import measure_curve
 from sagan_tf.runs.yardstick import SPLITS, Yardstick, file_images, file_yardstick, run_yardstick
 from sagan_tf.training.checkpoints import CheckpointError
@@ -37,10 +39,14 @@ WATCH_SECONDS = 10
 def watch(
     run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, chosen: Chosen
 ) -> EvaluationResult | None:
-    """Measures each checkpoint that isn't yet, now and as training writes more, up to the run's last step."""
-    last, result = _measured_up_to(run, options, yardstick), None
-    total = run.experiment().total_steps
-    while last < total:
+    """Measures each checkpoint that isn't yet, now and as training writes more, until training has ended for good.
+
+    It has when the last step is measured, when it stopped because it collapsed, or when the run directory has shown
+    no sign of life for QUIET_SECONDS; the latter two are said. Returns the newest result, None if nothing was left.
+    """
+    last, result, signs = _measured_up_to(run, options, yardstick, chosen), None, SignsOfLife(run.path)
+    while True:
+        ended = signs.end()  # asked before the checkpoints are listed, so that none of them is missed
         for step in [step for step in run.checkpoints().steps() if step > last]:
             last = step
             try:
@@ -51,47 +57,60 @@ def watch(
                 print(f"step {step} was removed before it was measured", file=sys.stderr)
                 continue
             print(f"step {step}\n{result.summary()}", file=sys.stderr)
-        if last < total:
-            time.sleep(WATCH_SECONDS)
-    return result
+        total = run.experiment().total_steps  # read anew: a run that goes on may go further
+        if last >= total:
+            return result
+        if ended:
+            print(f"Watching ends at step {max(last, 0)} of {total}: {ended}.", file=sys.stderr)
+            return result
+        time.sleep(WATCH_SECONDS)
 
 
-def _measured_up_to(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick) -> int:
+def _measured_up_to(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, chosen: Chosen) -> int:
+    """The last step that metrics.jsonl has a result of, measured as it is to be now; -1 for none."""
+    averaged = run.experiment().average is not None if chosen.average is None else chosen.average
+    now = {
+        "truncation": options.truncation,
+        "extractor_hash": yardstick.extractor.hash,
+        "n_generated": options.n_samples,
+        "weights": "ema" if averaged else "raw",
+        "reference_fingerprint": yardstick.real.fingerprint,
+    }
     path = run.path / "metrics.jsonl"
-    protocols = [record["protocol"] for record in jsonl.read(path)]
+    records = jsonl.read(path)
     return max(
         (
-            p["step"]
-            for p in protocols
-            if p["step"] is not None
-            and p.get("truncation") == options.truncation
-            and p["extractor_hash"] == yardstick.extractor.hash
+            record["protocol"]["step"]
+            for record in records
+            if record["protocol"].get("step") is not None
+            and all(record["protocol"].get(name) == value for name, value in now.items())
+            and all(is_measured(name, record) for name in options.metrics or ())
         ),
         default=-1,
     )
 
 
 def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """What the command line asks for: one result, or one a seed; a run's are kept with it as they come."""
-    if flags.saved_model:
-        return [_measure_export(flags)]
-    if not flags.run_dir:
+    """What the command line asks for: one result, or one per seed; a run's are kept with it as they come."""
+    if flags.mode == "export":
+        return _measure_export(flags)
+    if flags.mode == "files":
         return [_measure_files(flags)]
     run = RunDirectory.open(flags.run_dir)
     options = _options(flags, run.experiment().evaluation or EvaluationOptions())
-    if flags.memorization:
+    if flags.mode == "memorization":
         return [measure_memorization(run, options, step=flags.step)]
     yardstick = run_yardstick(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
     _write_reference(flags, options, yardstick)
+    if flags.mode == "split":
+        return [measure_split(run, options, yardstick, flags.images)]
     chosen = Chosen(average=flags.average, step=flags.step, strategy=_strategy(flags))
     seeds = flags.seeds or [options.seed]
-    if flags.truncation_curve:
+    if flags.mode == "curve":
         return [measure_curve(run, options, yardstick, chosen, thresholds=flags.truncation_curve, seeds=seeds)]
-    if flags.watch:
+    if flags.mode == "watch":
         last = watch(run, options, yardstick, chosen)
         return [last] if last else []
-    if flags.images:
-        return [measure_split(run, options, yardstick, flags.images)]
     return [
         measure_generator(run, dataclasses.replace(options, seed=seed), yardstick, chosen, again=len(seeds) == 1)
         for seed in seeds
@@ -111,25 +130,40 @@ def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
     return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, strategy=_strategy(flags))
 
 
-def _measure_export(flags: argparse.Namespace) -> EvaluationResult:
-    """An exported generator, against a run's data or files; its number is kept with neither."""
+def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
+    """An exported generator, against a run's data or files; its numbers are kept with neither."""
     if not (flags.run_dir or flags.reference):
         raise DataError(
             "--saved_model must be compared with a --reference, or with the data of a --run_dir; received "
             "neither. Name one."
         )
-    options = _options(flags, EvaluationOptions())
-    images, facts = exported_samples(flags.saved_model, options)
-    if flags.run_dir:
-        yardstick = run_yardstick(
-            RunDirectory.open(flags.run_dir), options, reference=flags.reference or "train", data_dir=flags.data_dir
+    if flags.reference in SPLITS and not flags.run_dir:
+        raise DataError(
+            f"a split as reference must be of a run's data; received --reference={flags.reference} without --run_dir. "
+            "Add --run_dir=RUN, or name a folder or file."
         )
+    run = RunDirectory.open(flags.run_dir) if flags.run_dir else None
+    options = _options(flags, _of_an_export(run.experiment().evaluation if run else None))
+    seeds = flags.seeds or [options.seed]
+    samples = [exported_samples(flags.saved_model, dataclasses.replace(options, seed=seed)) for seed in seeds]
+    if run:
+        yardstick = run_yardstick(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
     else:
-        yardstick = file_yardstick(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
-    images = dataclasses.replace(images, agreement=yardstick.real.agreement)
-    return compare(
-        images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts, strategy=_strategy(flags)
-    )
+        yardstick = file_yardstick(flags.reference, options, side=samples[0][0].resolution, data_dir=flags.data_dir)
+    _write_reference(flags, options, yardstick)
+    results, strategy = [], _strategy(flags)
+    for seed, (images, facts) in zip(seeds, samples, strict=True):
+        images = dataclasses.replace(images, agreement=yardstick.real.agreement)
+        seeded = dataclasses.replace(options, seed=seed)
+        side = {"extractor": yardstick.extractor, "options": seeded, "facts": facts, "strategy": strategy}
+        results.append(compare(images, yardstick.real, **side))
+    return results
+
+
+def _of_an_export(evaluation: EvaluationOptions | None) -> EvaluationOptions:
+    """The run's options, so that its export is measured as the run is; how it cuts z is baked into the export."""
+    evaluation = evaluation or EvaluationOptions()
+    return dataclasses.replace(evaluation, statistics=None, truncation=None, truncation_mode="resampled")
 
 
 def _strategy(flags: argparse.Namespace) -> tf.distribute.Strategy:
@@ -195,7 +229,13 @@ def _table(flags: argparse.Namespace) -> str:
 def _report(flags: argparse.Namespace) -> str:
     results = measure_from_flags(flags)
     if not results:
-        return f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
+        path = RunDirectory(flags.run_dir).path / "metrics.jsonl"
+        said = f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
+        if not flags.json:
+            return said
+        print(said, file=sys.stderr)
+        records = jsonl.read(path)
+        return json.dumps(records[-1] if records else {"protocol": None}, indent=1)
     if flags.out:
         for result in results:
             result.append_to(Path(flags.out))

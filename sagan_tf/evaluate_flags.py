@@ -6,7 +6,7 @@ A mode follows from the flags that are given. A flag that its mode doesn't read 
 import argparse
 from typing import Literal, get_args
 
-from sagan_tf.comma_lists import comma_list, number_above_zero, seed
+from sagan_tf.comma_lists import comma_list, number, seed
 from sagan_tf.evaluation.truncation_curve import THRESHOLDS
 from sagan_tf.latents import TRUNCATIONS
 from sagan_tf.refusals import Parser
@@ -24,7 +24,7 @@ MODES: dict[Mode, tuple[str, frozenset[str]]] = {
     "watch": ("--watch", frozenset(["run_dir", "watch", *_MEASURED, *_SAMPLED])),
     "curve": (
         "--truncation_curve",
-        frozenset(["run_dir", "truncation_curve", "seeds", "step", *_MEASURED, *_SAMPLED]) - {"metrics", "truncation"},
+        frozenset(["run_dir", "truncation_curve", "seeds", "step", *_MEASURED, *_SAMPLED]) - {"truncation"},
     ),
     "memorization": (
         "--memorization",
@@ -77,6 +77,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
             f"every flag must apply to what is measured; received {names}, which {title} doesn't read. "
             f"Leave it out. Read here: {', '.join('--' + name for name in sorted(read))}"
         )
+    if flags.mode == "curve" and (others := set(flags.metrics or ()) - {"is", "fid"}):
+        built.error(
+            f"--truncation_curve measures IS and FID alone; received --metrics={','.join(flags.metrics)}. Leave "
+            f"{', '.join(sorted(others))} out"
+        )
     return flags
 
 
@@ -126,7 +131,7 @@ def _add_what(built: argparse.ArgumentParser) -> None:
     built.add_argument(
         "--truncation_curve",
         nargs="?",
-        type=comma_list(number_above_zero, "numbers above 0"),
+        type=comma_list(number, "numbers"),
         const=THRESHOLDS,
         metavar="2,1,0.5",
         help="IS against FID at these thresholds (by default "

@@ -17,7 +17,7 @@ from sagan_tf.data.procedural import ProceduralSource
 from sagan_tf.data.source import Source
 from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.best import check_choice
+from sagan_tf.evaluation.best import DEFAULTS, check_choice
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
@@ -109,8 +109,13 @@ class Experiment:
         for name in ("checkpoint_every", "log_every", "sample_every", "evaluate_every", "cache_mb", "seed"):
             self._check_integer(name, least=0)
         if self.evaluate_every:
-            measured = self.evaluation.metrics or ("is", "fid") if self.evaluation else ()
-            check_choice(self.best_by, measured)
+            if self.evaluation is None:
+                raise ValueError(
+                    "train.evaluate_every must be 0 without an evaluation; received train.evaluate_every="
+                    f"{self.evaluate_every!r} and train.evaluation=None. Bind it to a call: "
+                    "train.evaluation = @EvaluationOptions()."
+                )
+            check_choice(self.best_by, self.evaluation.metrics or DEFAULTS)
         if self.evaluation and self.evaluation.cut:
             SeededLatents(z_dim=1, latent=self.latent, mode=self.evaluation.cut.mode)  # a prior that isn't normal
 

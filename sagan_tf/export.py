@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from sagan_tf.comma_lists import comma_list, number_above_zero
+from sagan_tf.comma_lists import comma_list, number
 from sagan_tf.files import explain, flush, move, sweep
 from sagan_tf.interop import onnx, saved_model
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
@@ -156,8 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _threshold(text: str) -> float:
-    value = number_above_zero(text)
-    if value > 2:
+    value = number(text)
+    if not 0 < value <= 2:
         raise ValueError(text)
     return value
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from sagan_tf import config, experiment, files
 from sagan_tf.data.source import Examples
+from sagan_tf.evaluation.best import check_choice
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
 from sagan_tf.interruption import INTERRUPTED, leaving_at_once
@@ -138,10 +139,12 @@ def can_evaluate(settings: Experiment, examples: Examples) -> bool:
     if settings.evaluation is None:
         return False
     try:
-        check_options(settings.evaluation, examples, resolution=settings.spec.resolution)
+        measured = check_options(settings.evaluation, examples, resolution=settings.spec.resolution)
     except ValueError as error:
         print(f"The run will go without its evaluation: {error}")
         return False
+    if settings.evaluate_every:
+        check_choice(settings.best_by, measured)  # which metrics are measured depends on extractor and data
     return True
 
 

@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 
 from sagan_tf import jsonl
-from sagan_tf.comma_lists import comma_list, entries, number_above_zero
+from sagan_tf.comma_lists import comma_list, entries, number
 from sagan_tf.figures import canvas
 from sagan_tf.figures.image_table import ImageTable, save_animation
 from sagan_tf.figures.query_points import parse_points
@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs["truncation"].add_argument(
         "--thresholds",
-        type=comma_list(number_above_zero, "numbers above 0"),
+        type=comma_list(number, "numbers"),
         default=[2.0, 1.5, 1.0, 0.5, 0.04],
         metavar="2,1,0.5",
     )

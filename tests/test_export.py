@@ -134,7 +134,7 @@ def test_what_stops_it_leaves_nothing_behind(drawable_run, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--step=4"], "no usable checkpoint"),
+        (["--step=4"], "no checkpoint of step 4; there is 3 in"),
         (["--statistics=moving", "--truncations=1"], "--truncations are of standing statistics"),
         (["--standing_passes=0"], "passes must be at least 1"),
     ],

@@ -112,7 +112,7 @@ def test_a_sheet_has_a_row_a_class(drawable_run, expected, tmp_path):
         (["--classes=dot"], "Did you mean dots?"),
         (["--seed=-1"], "seed must be in"),
         (["--truncation=0"], "threshold must be positive"),
-        (["--step=4"], "no usable checkpoint"),
+        (["--step=4"], "no checkpoint of step 4; there is 3 in"),
         (["--strategy=gpus"], "strategy must be one of"),
     ],
 )

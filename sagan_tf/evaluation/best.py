@@ -14,6 +14,9 @@ CHOICES = {
     "long_range_agreement": ("long_range_agreement", True),
 }
 
+# What may be measured where no metrics are named; which of them are depends on the extractor and the data.
+DEFAULTS = ("is", "fid", "kid", "class_accuracy", "long_range_agreement")
+
 
 def check_choice(by: str, measured: Collection[str]) -> None:
     """Raises ValueError unless `by` is a choice, and given by one of the metrics that are measured."""

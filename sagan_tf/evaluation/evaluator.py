@@ -10,14 +10,15 @@ from sagan_tf.evaluation.extractor_choice import Traits, extractor_traits
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.metrics import METRICS, Metric
+from sagan_tf.evaluation.metrics.kid import BLOCK_SIZE, n_blocks
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.passes import Passes
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.evaluation.real_side import KnownMoments, real_side
 
 
-def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> None:
-    """Refuses, before training, what the evaluation at its end would refuse.
+def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> tuple[str, ...]:
+    """Refuses, before training, what the evaluation at its end would refuse; returns the metrics that it will measure.
 
     Raises ValueError for an extractor that isn't here or can't learn this data, metrics that it or the data can't
     give, and too few images.
@@ -32,7 +33,8 @@ def check_options(options: EvaluationOptions, examples: Examples, *, resolution:
         batches=lambda start: (),
         agreement=examples.agreement,
     )
-    _chosen(dataclasses.replace(real, name="samples", count=options.n_samples), real, extractor, options)
+    generated = dataclasses.replace(real, name="samples", count=options.n_samples)
+    return tuple(name for name, _ in _chosen(generated, real, extractor, options))
 
 
 def compare(
@@ -52,7 +54,7 @@ def compare(
 
     Raises ValueError for metrics that these sides can't give, before any image is read.
     """
-    metrics = _chosen(generated, real, extractor, options)
+    metrics = [metric for _, metric in _chosen(generated, real, extractor, options)]
     passes = Passes(extractor, batch_size=options.batch_size, strategy=strategy)
     on_real = real_side(real, passes, _union(metric.real for metric in metrics), progress=progress)
     on_generated = collect(
@@ -67,18 +69,21 @@ def compare(
 
 def _chosen(
     generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits, options: EvaluationOptions
-) -> list[Metric]:
+) -> list[tuple[str, Metric]]:
     """The metrics asked for, or else those that these sides can give; each checked."""
+    small = real.count is not None and real.count <= extractor.n_features and not options.allow_few_samples
+    has_kid = METRICS["kid"].real <= real.parts and _fill_blocks(generated, real)
     possible = {
         "is": extractor.n_logits > 0,
-        "fid": True,
+        "fid": not (small and has_kid),  # small data sets have no FID, but the kernel distance
+        "kid": small and has_kid,
         "class_accuracy": extractor.classifies and _classes_agree(generated, real),
         "long_range_agreement": generated.agreement is not None and real.agreement is not None,
     }
     names = options.metrics or tuple(name for name, is_possible in possible.items() if is_possible)
     for name in names:
         _check(name, METRICS[name], generated, real, extractor, allow_few_samples=options.allow_few_samples)
-    return [METRICS[name] for name in names]
+    return [(name, METRICS[name]) for name in names]
 
 
 def _classes_agree(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
@@ -129,13 +134,31 @@ def _check(
             f"metric {name} needs {needed} images or more; received images={generated.count}. "
             "Give that many, or leave it out."
         )
-    smaller_side = min(generated.count, generated.count if real.count is None else real.count)
-    if metric.full_rank and smaller_side <= extractor.n_features and not allow_few_samples:
+    if metric.in_blocks and not _fill_blocks(generated, real):
+        raise ValueError(
+            f"metric {name} needs counts of similar size, 2 images of each side in every block of {BLOCK_SIZE} of the "
+            f"larger one; received images={generated.count}, reference={real.n_images}. Give more of the fewer, or "
+            "fewer samples: --num (EvaluationOptions.n_samples)."
+        )
+    if metric.full_rank and _fewest(generated, real) <= extractor.n_features and not allow_few_samples:
         raise ValueError(
             f"metric {name} needs more images a side than its {extractor.n_features} features; received "
-            f"images={generated.count}, reference={real.count}. Give at least {extractor.n_features + 1} "
-            "of each, or, for debugging only, allow_few_samples=True."
+            f"images={generated.count}, reference={real.count}. Give at least {extractor.n_features + 1} of each, or "
+            "measure the kernel distance, which is unbiased for small sets: --metrics=kid. "
+            "--allow_few_samples (EvaluationOptions.allow_few_samples=True) computes it all the same: a number that "
+            "is biased upwards, and compares only with others of the same counts."
         )
+
+
+def _fewest(generated: ImageSet, real: ImageSet | KnownMoments) -> int:
+    """Images of the smaller side, as far as is known."""
+    return min(generated.count, generated.count if real.count is None else real.count)
+
+
+def _fill_blocks(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
+    """Whether both sides have enough images for the kernel distance's blocks."""
+    counts = generated.count, real.n_images
+    return min(counts) >= 2 * n_blocks(*counts)
 
 
 def _short(names: tuple[str, ...]) -> str:

@@ -70,7 +70,7 @@ def resize_tf1_bilinear(images: tf.Tensor, size: int) -> tf.Tensor:
 
     Shapes: (B,H,W,3) -> (B,size,size,3).
     """
-    return tf.compat.v1.image.resize_bilinear(images, [size, size], align_corners=False, half_pixel_centers=False)
+    return tf.raw_ops.ResizeBilinear(images=images, size=[size, size], align_corners=False, half_pixel_centers=False)
 
 
 def directory_hash(directory: str) -> str:

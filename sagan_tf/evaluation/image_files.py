@@ -1,8 +1,7 @@
-"""Images made by anybody: an .npz of `arr_0` or a folder, opened as examples; and .npz files of moments."""
+"""Images made by anybody: an .npz of `arr_0`, an .npy or a folder, opened as examples."""
 
 import hashlib
 import pathlib
-import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -13,8 +12,7 @@ from sagan_tf.data.from_flag import source_from_flag
 from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.order import random_access
 from sagan_tf.data.source import DataError, Examples
-from sagan_tf.evaluation.cache import read_arrays
-from sagan_tf.evaluation.moments import Moments, moments_from_arrays
+from sagan_tf.evaluation.array_files import read_images
 
 ONE_CLASS = ("all",)
 
@@ -23,8 +21,9 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
     """The images of an .npz, a folder, `tfds:NAME:SPLIT` or `procedural`, and the side that they are measured at.
 
     .npz: `arr_0` uint8 (N,H,W,3), as the sampling verb and BigGAN's tools write it, and, if they are known, `labels`
-    (N,) from 0. Folder: class folders, or flat. The side is `resolution`, or the images' own where they are square;
-    others are cropped and resized by the data set's transform. Raises DataError for what can't be read so.
+    (N,), indices from 0 on or names. .npy: the images alone. Folder: class folders, or flat.
+    The side is `resolution`, or the images' own where they are square; others are cropped and resized by the data set's
+    transform. Raises DataError for what can't be read so.
     """
     if path == "procedural" or path.startswith("tfds:"):
         if resolution is None:
@@ -34,7 +33,7 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
     if file.is_dir():
         side = resolution or _side_of_first(file)
         return ImageFolder(path=str(file)).open(side), side
-    images, labels = _arrays(file)
+    images, labels = read_images(file)
     if resolution is None and images.shape[1] != images.shape[2]:
         raise DataError(
             f"images must be square, or a resolution be given; received {path} with arr_0 of shape "
@@ -43,44 +42,14 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
     return _examples(file, images, labels), resolution or images.shape[1]
 
 
-def read_moments(path: str) -> tuple[Moments, dict] | None:
-    """Moments and their protocol where the path is an .npz with `mu` and `sigma`, else None."""
-    file = pathlib.Path(path).expanduser()
-    if not file.is_file() or not zipfile.is_zipfile(file):
-        return None
-    with np.load(file, allow_pickle=False) as arrays:
-        holds_moments = {"mu", "sigma"} <= set(arrays.files)
-    return moments_from_arrays(read_arrays(file)) if holds_moments else None
-
-
-def _arrays(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
-    if not file.is_file():
-        raise DataError(f"images must be a folder or an .npz file; received {file}, which isn't there. Check the path.")
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            images = arrays["arr_0"]
-            labels = arrays["labels"] if "labels" in arrays.files else None
-    except (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"an .npz of images must hold arr_0; received {file}, which can't be read so: {error}. "
-            "Write it with numpy.savez(FILE, images)."
-        ) from error
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not images.size:
-        raise DataError(
-            f"arr_0 must be uint8 (N,H,W,3); received {file} with {images.dtype} {images.shape}. "
-            "Convert the images to 8 bits a channel, channels last."
-        )
-    if labels is not None and (labels.shape != images.shape[:1] or labels.min() < 0):
-        raise DataError(
-            f"labels must be (N,) from 0 on, one an image; received {file} with labels {labels.shape} "
-            f"and {len(images)} images. Leave them out or correct them."
-        )
-    return images, labels
-
-
 def _examples(file: pathlib.Path, images: np.ndarray, labels: np.ndarray | None) -> Examples:
-    classes = np.zeros(len(images), np.int32) if labels is None else labels.astype(np.int32)
-    names = ONE_CLASS if labels is None else tuple(str(label) for label in range(int(classes.max()) + 1))
+    if labels is None:
+        names, classes = ONE_CLASS, np.zeros(len(images), np.int32)
+    elif labels.dtype.kind == "U":
+        found, indices = np.unique(labels, return_inverse=True)
+        names, classes = tuple(found.tolist()), indices.astype(np.int32)
+    else:
+        names, classes = tuple(str(label) for label in range(int(labels.max()) + 1)), labels
     digest = hashlib.sha256(np.ascontiguousarray(images))
     digest.update(classes.tobytes())
 

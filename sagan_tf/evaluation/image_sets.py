@@ -31,6 +31,11 @@ class ImageSet:
     agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
     @property
+    def n_images(self) -> int:
+        """The same as `count`; moments of a file have a count without images."""
+        return self.count
+
+    @property
     def parts(self) -> frozenset[Part]:
         """What can be collected of it by an extractor."""
         known = {"moments", "features", "logits", "labels"}

@@ -20,24 +20,41 @@ VERSION = 1
 class KnownMoments:
     """Moments from a file in place of real images: of `count` images (None: not said), by `protocol` (may be empty).
 
-    A file of this code tells its extractor; another tool's is taken at its user's word.
+    A file of this code tells its extractor; another tool's is taken at its user's word. `images` are those that lie
+    beside the moments in the same file, if any: FID takes the moments, which are of the whole data set as a rule, and
+    all other metrics the images.
     """
 
     name: str
     moments: Moments
     protocol: dict
+    images: ImageSet | None = None
 
-    parts = frozenset({"moments"})
-    class_names = ()
     agreement = None
+
+    @property
+    def parts(self) -> frozenset[Part]:
+        """What can be collected of it."""
+        return frozenset({"moments"}) | (self.images.parts if self.images else frozenset())
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Those of the images, if there are any."""
+        return self.images.class_names if self.images else ()
 
     @property
     def count(self) -> int | None:
         return self.moments.count
 
     @property
+    def n_images(self) -> int:
+        """How many images lie beside the moments."""
+        return self.images.count if self.images else 0
+
+    @property
     def fingerprint(self) -> str:
-        return array_hash({"mu": self.moments.mean, "sigma": self.moments.covariance})
+        own = array_hash({"mu": self.moments.mean, "sigma": self.moments.covariance})
+        return own if self.images is None else f"{own} {self.images.fingerprint}"
 
     def checked(self, extractor: Extractor) -> Collected:
         """The moments; raises ValueError where another extractor made them."""
@@ -61,7 +78,10 @@ def real_side(
     """
     extractor = passes.extractor
     if isinstance(images, KnownMoments):
-        return images.checked(extractor)
+        moments = images.checked(extractor).moments if "moments" in needs else None
+        beside, others = images.images, needs - {"moments"}
+        rest = real_side(beside, passes, others, progress=progress) if beside else Collected()
+        return dataclasses.replace(rest, moments=moments)
     if not needs:
         return Collected()
     paths = {part: _path(images, extractor, part) for part in sorted(needs)}

@@ -67,6 +67,12 @@ def runs_table(
     step: None takes each run's last result. truncation: the threshold that the samples were cut at.
     """
     runs = _runs_by_row(run_dirs)
+    steps = {record["protocol"].get("step") for group in runs.values() for run in group for record in run.records}
+    if step is not None and step not in steps:
+        raise ValueError(
+            f"--step must be one that was measured; received --step={step}. There are results of "
+            f"{', '.join(str(found) for found in sorted(steps - {None})) or 'none'}."
+        )
     columns = tuple(Column(metric=metric, step=step) for metric in metrics)
     return lay_out(
         PaperTable(title="Measured", columns=columns, protocol={}, rows={row: (None,) * len(columns) for row in runs}),

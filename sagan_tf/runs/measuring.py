@@ -9,6 +9,7 @@ from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.image_sets import ImageSet, generated_images
 from sagan_tf.evaluation.memorization import share_called_real
+from sagan_tf.evaluation.metrics import is_measured
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.runs.run_directory import RunDirectory
@@ -123,7 +124,7 @@ def _kept(
     protocol = describe_protocol(images, yardstick.real, yardstick.extractor, seed=options.seed, facts=facts)
     for record in reversed(jsonl.read(path) if options.metrics else []):
         found = {name: value for name, value in record.items() if name != "protocol"}
-        if record["protocol"] == protocol and set(options.metrics) <= set(found):
+        if record["protocol"] == protocol and all(is_measured(name, found) for name in options.metrics):
             return EvaluationResult(metrics=found, protocol=protocol)
     return None
 

@@ -17,7 +17,11 @@ def evaluation_action(settings: Experiment, run: RunDirectory, store: Checkpoint
     def evaluate(step: int, logs: dict[str, float]) -> None:
         result = evaluate_run(run, settings.evaluation, examples=examples, step=step)
         store.say(f"step {step}\n{result.summary()}")
-        keep_best(store, step, float(result.metrics[settings.best_by]), settings.best_by)
+        score = result.metrics.get(settings.best_by)
+        if score is None:
+            store.say(f"step {step} is not compared with the best checkpoint: {settings.best_by} was not measured")
+        else:
+            keep_best(store, step, float(score), settings.best_by)
 
     return Action(every=settings.evaluate_every, run=evaluate, reads_checkpoint=True)
 

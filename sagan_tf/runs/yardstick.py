@@ -5,9 +5,10 @@ from pathlib import Path
 
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.array_files import holds, read_moments
 from sagan_tf.evaluation.extractor_choice import choose_extractor
 from sagan_tf.evaluation.features import Extractor
-from sagan_tf.evaluation.image_files import open_images, read_moments
+from sagan_tf.evaluation.image_files import open_images
 from sagan_tf.evaluation.image_sets import ImageSet, example_images
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.real_side import KnownMoments
@@ -78,10 +79,15 @@ def _files(
     path: str, options: EvaluationOptions, side: int, data_dir: str | None
 ) -> tuple[ImageSet | KnownMoments, Examples | None]:
     """The real side from a file or folder, and its examples unless it holds moments."""
-    if found := read_moments(path):
-        return KnownMoments(name=f"moments:{Path(path).name}", moments=found[0], protocol=found[1]), None
+    moments = read_moments(path)
+    if moments and not holds(Path(path).expanduser(), "arr_0"):
+        return KnownMoments(name=f"moments:{Path(path).name}", moments=moments[0], protocol=moments[1]), None
     examples, _ = open_images(path, resolution=side, data_dir=data_dir)
-    return _images(examples, side, Transform(), options), examples
+    images = _images(examples, side, Transform(), options)
+    if not moments:
+        return images, examples
+    name = f"{Path(path).name}: mu and sigma for FID, its {images.count:,} images for the rest"
+    return KnownMoments(name=name, moments=moments[0], protocol=moments[1], images=images), examples
 
 
 def _extractor(options: EvaluationOptions, examples: Examples | None, side: int, transform: Transform) -> Extractor:

@@ -141,8 +141,11 @@ class CheckpointStore:
         it is tried. None if there is none at all.
 
         Raises:
-          CheckpointError: if there are some and none can be read, or if one doesn't fit the variables.
+          CheckpointError: if there are some and none can be read, if there is none of `step`, or if one doesn't fit the
+            variables.
         """
+        if step is not None and not self.find(step).exists():
+            raise CheckpointError(self._no_step(step))
         steps = [step] if step is not None else self.steps()[::-1]
         for candidate in steps:
             path = self.find(candidate)
@@ -159,6 +162,17 @@ class CheckpointStore:
                 "Restore the folder from a copy, or start a new run in another directory."
             )
         return None
+
+    def _no_step(self, step: int) -> str:
+        """What to say of a step that has no checkpoint: those that have one, the ones that are kept apart too."""
+        apart = {int(match[1]) for p in self.folder.glob("*/step-*") if (match := _NAME.fullmatch(p.name))}
+        there = sorted(apart | set(self.steps()))
+        if not there:
+            return f"no checkpoint of step {step}; there is none yet in {self.folder}. Train the run first."
+        return (
+            f"no checkpoint of step {step}; there {'are' if len(there) > 1 else 'is'} {', '.join(map(str, there))} in "
+            f"{self.folder}. Name one of them, or leave --step out for the newest."
+        )
 
     @staticmethod
     def _set_aside(path: Path) -> None:

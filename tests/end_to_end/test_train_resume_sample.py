@@ -183,7 +183,7 @@ def test_standing_statistics_and_truncation_are_chosen_and_said(straight, tmp_pa
         (["--classes=stripe"], "Did you mean stripes?"),
         (["--classes=10"], "0 stripes"),
         (["--average"], "keeps no moving average of G"),
-        (["--step=3"], "no usable checkpoint"),
+        (["--step=3"], "no checkpoint of step 3; there are"),
     ],
 )
 def test_sample_refuses_what_is_not_there(straight, capsys, arguments, message):

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from sagan_tf.data.source import DataError
-from sagan_tf.evaluation.image_files import open_images, read_moments
+from sagan_tf.evaluation.array_files import read_moments
+from sagan_tf.evaluation.image_files import open_images
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
 

@@ -1,7 +1,7 @@
 """The table of metrics. To add one: a file with a pure function here, and a row."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -21,7 +21,8 @@ class Metric:
     """A metric's computation on (generated, real), and the parts of each side that it reads.
 
     `by_class`: labels must mean the same classes on both sides. `classifies`: the logits must be of these classes.
-    `full_rank`: both sides need more images than the features have dimensions. `fewest`: images of the generated side
+    `full_rank`: both sides need more images than the features have dimensions. `in_blocks`: both sides are cut into as
+    many blocks, each of 2 images or more. `fewest`: images of the generated side
     without which it isn't defined, in all and of each class.
     """
 
@@ -31,6 +32,7 @@ class Metric:
     by_class: bool = False
     classifies: bool = False
     full_rank: bool = False
+    in_blocks: bool = False
     fewest: int = 2
     fewest_of_class: int = 0
 
@@ -92,8 +94,13 @@ METRICS: dict[str, Metric] = {
     ),
     "class_accuracy": Metric(compute=_class_accuracy, generated=LOGITS | LABELS, by_class=True, classifies=True),
     "long_range_agreement": Metric(compute=_long_range_agreement, generated=AGREEMENT, real=AGREEMENT),
-    "kid": Metric(compute=_kid, generated=FEATURES, real=FEATURES),
+    "kid": Metric(compute=_kid, generated=FEATURES, real=FEATURES, in_blocks=True),
     "pr": Metric(compute=_precision_recall, generated=FEATURES, real=FEATURES, fewest=6),
     "tfgan_is": Metric(compute=_tfgan_inception_score, generated=LOGITS),
     "tfgan_fid": Metric(compute=_tfgan_fid, generated=FEATURES, real=FEATURES, full_rank=True),
 }
+
+
+def is_measured(name: str, record: Collection[str]) -> bool:
+    """Whether a record of results, by its keys, holds the numbers of a metric."""
+    return ("precision" if name == "pr" else name) in record

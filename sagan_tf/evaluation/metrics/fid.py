@@ -17,7 +17,8 @@ def frechet_distance(a: Moments, b: Moments) -> float:
             f"widths={a.mean.size}, {b.mean.size}. Use one extractor for both."
         )
     traces = np.trace(a.covariance) + np.trace(b.covariance)
-    return float(((a.mean - b.mean) ** 2).sum() + traces - 2 * trace_sqrt_product(a.covariance, b.covariance))
+    distance = ((a.mean - b.mean) ** 2).sum() + traces - 2 * trace_sqrt_product(a.covariance, b.covariance)
+    return float(np.maximum(distance, 0))  # of equal sets it is 0, which rounding puts on either side
 
 
 def trace_sqrt_product(a: np.ndarray, b: np.ndarray) -> float:
@@ -40,7 +41,7 @@ def frechet_distance_of_features(a: np.ndarray, b: np.ndarray) -> float:
     mean_a, mean_b = a.mean(axis=0, dtype=np.float64), b.mean(axis=0, dtype=np.float64)
     x, y = _centered(a, mean_a), _centered(b, mean_b)
     traces = (x**2).sum() + (y**2).sum()
-    return float(((mean_a - mean_b) ** 2).sum() + traces - 2 * _nuclear_norm_of_product(x, y))
+    return float(np.maximum(((mean_a - mean_b) ** 2).sum() + traces - 2 * _nuclear_norm_of_product(x, y), 0))
 
 
 def _root(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,15 @@
 
 import numpy as np
 
+BLOCK_SIZE = 1024
 
-def kernel_distance(a: np.ndarray, b: np.ndarray, *, block_size: int = 1024) -> tuple[float, float]:
+
+def n_blocks(n_a: int, n_b: int, block_size: int = BLOCK_SIZE) -> int:
+    """Into how many blocks two sets of so many features are cut."""
+    return -(-max(n_a, n_b) // block_size)
+
+
+def kernel_distance(a: np.ndarray, b: np.ndarray, *, block_size: int = BLOCK_SIZE) -> tuple[float, float]:
     """The unbiased estimate, averaged over blocks, and its standard error (NaN for one block), in float64.
 
     With k(x,y) = (x.y / F + 1)^3, a block's estimate is the mean of k over distinct pairs of a, plus that of b, minus
@@ -12,23 +19,23 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, block_size: int = 1024) -> 
     `kernel_classifier_distance_and_std_from_activations` cuts them (a test compares both values); Binkowski et al.
     draw random subsets instead. Raises ValueError where a block has fewer than 2 images of a side.
     """
-    n_blocks = -(-max(len(a), len(b)) // block_size)
-    if min(len(a), len(b)) < 2 * n_blocks:
+    blocks = n_blocks(len(a), len(b), block_size)
+    if min(len(a), len(b)) < 2 * blocks:
         raise ValueError(
-            f"a kernel distance needs 2 images of each side in each of its {n_blocks} blocks; received "
+            f"a kernel distance needs 2 images of each side in each of its {blocks} blocks; received "
             f"counts={len(a)}, {len(b)}. Give counts of similar size."
         )
     estimates = [
         _estimate(x.astype(np.float64), y.astype(np.float64))
-        for x, y in zip(_blocks(a, n_blocks), _blocks(b, n_blocks), strict=True)
+        for x, y in zip(_blocks(a, blocks), _blocks(b, blocks), strict=True)
     ]
-    error = np.std(estimates, ddof=1) / np.sqrt(n_blocks) if n_blocks > 1 else np.nan
+    error = np.std(estimates, ddof=1) / np.sqrt(blocks) if blocks > 1 else np.nan
     return float(np.mean(estimates)), float(error)
 
 
-def _blocks(features: np.ndarray, n_blocks: int) -> list[np.ndarray]:
-    size, larger = divmod(len(features), n_blocks)
-    ends = np.cumsum([size] * (n_blocks - larger) + [size + 1] * larger)
+def _blocks(features: np.ndarray, count: int) -> list[np.ndarray]:
+    size, larger = divmod(len(features), count)
+    ends = np.cumsum([size] * (count - larger) + [size + 1] * larger)
     return np.split(features, ends[:-1])
 
 

@@ -1,0 +1,126 @@
+"""Images, labels and moments in NumPy's files, checked: an .npz of `arr_0` (and `labels`), an .npy, an .npz of moments.
+
+Whatever such a file holds besides, or lacks, is said with its name.
+"""
+
+import pathlib
+import zipfile
+import zlib
+
+import numpy as np
+
+from sagan_tf.data.source import DataError
+from sagan_tf.evaluation.moments import Moments, moments_from_arrays
+
+_DAMAGE = (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)
+_MOST_CLASSES = 1_000_000
+# How far a covariance may be from symmetric or positive semi-definite by rounding, relative to its largest entry.
+_ROUNDING = 1e-4
+
+
+def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images uint8 (N,H,W,3), and labels (N,) where the file has them: int32 from 0 on, or strings.
+
+    Raises:
+      DataError: for what can't be read so.
+    """
+    if not file.is_file():
+        raise DataError(
+            f"images must be a folder, an .npz or an .npy file; received {file}, which isn't there. Check the path."
+        )
+    try:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            images, labels = loaded, None
+        else:
+            with loaded as arrays:
+                images = arrays["arr_0"]
+                labels = arrays["labels"] if "labels" in arrays.files else None
+    except _DAMAGE as error:
+        raise DataError(
+            f"an .npz of images must hold arr_0; received {file}, which can't be read so: "
+            f"{' '.join(str(error).split()) or type(error).__name__}. Write it with numpy.savez(FILE, images)."
+        ) from error
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not images.size:
+        raise DataError(
+            f"arr_0 must be uint8 (N,H,W,3); received {file} with {images.dtype} {images.shape}. "
+            "Convert the images to 8 bits per channel, channels last."
+        )
+    return images, None if labels is None else _labels(file, labels, len(images))
+
+
+def read_moments(path: str) -> tuple[Moments, dict] | None:
+    """Moments and their protocol where the path is an .npz with `mu` and `sigma`, else None.
+
+    Raises:
+      DataError: where these aren't the mean and the covariance of anything.
+    """
+    file = pathlib.Path(path).expanduser()
+    if not holds(file, "mu", "sigma"):
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            known = {name: arrays[name] for name in ("mu", "sigma", "count", "protocol") if name in arrays.files}
+        moments, protocol = moments_from_arrays(known)
+    except (*_DAMAGE, TypeError) as error:
+        raise DataError(
+            f"mu must be a mean (F,) and sigma a covariance (F,F), of numbers; received {file}, which can't be read "
+            f"so: {' '.join(str(error).split()) or type(error).__name__}"
+        ) from error
+    _check_moments(file, moments)
+    return moments, protocol
+
+
+def holds(file: pathlib.Path, *names: str) -> bool:
+    """Whether the path is an .npz with arrays of all these names."""
+    if not file.is_file() or not zipfile.is_zipfile(file):
+        return False
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return set(names) <= set(arrays.files)
+    except _DAMAGE:
+        return False
+
+
+def _labels(file: pathlib.Path, labels: np.ndarray, count: int) -> np.ndarray:
+    if labels.shape != (count,):
+        raise DataError(
+            f"labels must be (N,) from 0 on, one per image; received {file} with labels {labels.shape} "
+            f"and {count} images. Leave them out or correct them."
+        )
+    if labels.dtype.kind in "US":
+        return np.char.decode(labels, "utf-8", "replace") if labels.dtype.kind == "S" else labels
+    if labels.dtype.kind not in "buif":
+        raise DataError(
+            f"labels must be integers or names; received {file} with labels of type {labels.dtype}. Convert them."
+        )
+    wrong = labels[~((labels >= 0) & (labels < _MOST_CLASSES) & (labels == np.floor(labels)))] if count else labels
+    if wrong.size:
+        raise DataError(
+            f"labels must be (N,) from 0 on, whole numbers below {_MOST_CLASSES:,}; received {file} with the label "
+            f"{wrong[0]}. Leave them out or correct them."
+        )
+    return labels.astype(np.int32)
+
+
+def _check_moments(file: pathlib.Path, moments: Moments) -> None:
+    mean, covariance = moments.mean, moments.covariance
+    if not mean.size:
+        raise DataError(f"mu and sigma must be of a feature or more; received {file}, where they are empty.")
+    reason = None
+    scale = np.abs(covariance).max()
+    if not np.isfinite(mean).all():
+        reason = "mu holds numbers that are not finite"
+    elif not np.isfinite(scale):
+        reason = "sigma holds numbers that are not finite"
+    elif np.abs(covariance - covariance.T).max() > _ROUNDING * scale:
+        reason = "sigma is not symmetric"
+    elif (least := np.diagonal(covariance).min()) < -_ROUNDING * scale:
+        reason = f"sigma has a negative variance, {least:.4g}, on its diagonal"
+    elif (least := np.linalg.eigvalsh(covariance)[0]) < -_ROUNDING * scale * mean.size:
+        reason = f"sigma has a negative eigenvalue, {least:.4g}"
+    if reason:
+        raise DataError(
+            f"mu and sigma must be a mean and a covariance; received {file}, where {reason}. Make the file again from "
+            "its images: --write_reference=FILE."
+        )

@@ -1,0 +1,47 @@
+"""Whether a training that is watched from outside may still write checkpoints."""
+
+import time
+from pathlib import Path
+
+from sagan_tf.monitoring.looks import read_looks
+from sagan_tf.runs.run_directory import RunDirectory
+
+QUIET_SECONDS = 900
+# What a training touches as it goes on; the lock every few seconds.
+_TOUCHED = ("training.lock", "train.jsonl", "looks.jsonl", "checkpoints", "run.json", "samples")
+
+
+class SignsOfLife:
+    """Watches a run directory from its making on, and says when its training has ended without its last step.
+
+    A training that was preempted may begin again on another machine within QUIET_SECONDS. Ages are told by changes
+    seen from here rather than by comparing clocks, which may differ between machines.
+    """
+
+    def __init__(self, run: Path):
+        self._run = RunDirectory(run)
+        self._seen = self._touches()
+        self._since = time.monotonic()
+
+    def end(self) -> str | None:
+        """Why no checkpoint is to be expected any more; None as long as one is."""
+        touches = self._touches()
+        if touches != self._seen:
+            self._seen, self._since = touches, time.monotonic()
+        locked = (self._run.path / _TOUCHED[0]).exists()
+        if not locked and self._collapsed():
+            return "training stopped because it collapsed (Watching.collapse='stop')"
+        quiet = time.monotonic() - self._since
+        if quiet >= QUIET_SECONDS:
+            return f"nothing was written to {self._run.path} for {quiet / 60:.0f} minutes, so no training is alive"
+        return None
+
+    def _collapsed(self) -> bool:
+        if self._run.experiment().watching.collapse != "stop":
+            return False
+        looks = read_looks(self._run.path)
+        return bool(looks) and looks[-1].collapsed
+
+    def _touches(self) -> tuple[int, ...]:
+        paths = (self._run.path / name for name in _TOUCHED)
+        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
