@@ -5,6 +5,8 @@ from typing import Literal, get_args
 import tensorflow as tf
 
 from sagan_tf.choices import check_choice
+from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
+from sagan_tf.layers.serialization import build_part, register
 
 Inference = Literal["moving", "batch"]
 
@@ -39,6 +41,7 @@ def affine(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     return x * tf.cast(scale, x.dtype) + tf.cast(shift, x.dtype)
 
 
+@register
 class BatchStatistics(tf.keras.layers.Layer):
     """The mean and variance that a batch norm divides by: of the batch in training, moving averages in inference.
 
@@ -52,6 +55,9 @@ class BatchStatistics(tf.keras.layers.Layer):
     on its batch. Standing statistics (BigGAN) are moving ones that were gathered anew: sampling/standing_statistics.py.
 
     Shapes: x (B,H,W,C) -> mean (C,), variance (C,), float32.
+
+    Raises:
+      ValueError: if `inference` is neither.
     """
 
     def __init__(self, *, decay: float, cross_replica: bool = False, inference: Inference = "moving", **kwargs):
@@ -63,8 +69,8 @@ class BatchStatistics(tf.keras.layers.Layer):
 
     def build(self, input_shape):
         shape = (input_shape[-1],)
-        self.moving_mean = self.add_weight(name="moving_mean", shape=shape, initializer="zeros", trainable=False)
-        self.moving_variance = self.add_weight(name="moving_variance", shape=shape, initializer="ones", trainable=False)
+        self.moving_mean = add_float32_weight(self, "moving_mean", shape, "zeros", trainable=False)
+        self.moving_variance = add_float32_weight(self, "moving_variance", shape, "ones", trainable=False)
 
     def call(self, x, training=False):
         if not training and self.inference == "batch":
@@ -79,9 +85,18 @@ class BatchStatistics(tf.keras.layers.Layer):
         return together if self.cross_replica else local
 
     def moving(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The moving mean and variance, (C,) each."""
         return tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[-1],), (input_shape[-1],)
 
+    def get_config(self):
+        own = {"decay": self.decay, "cross_replica": self.cross_replica, "inference": self.inference}
+        return {**super().get_config(), **own}
+
+
+@register
 class BatchNorm(tf.keras.layers.Layer):
     """Batch norm with a learned gain and bias, as before the last convolution of every generator here.
 
@@ -99,13 +114,30 @@ class BatchNorm(tf.keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
-        self.statistics = BatchStatistics(decay=decay, cross_replica=cross_replica, inference=inference)
+        self.statistics = BatchStatistics(
+            decay=decay, cross_replica=cross_replica, inference=inference, dtype="float32"
+        )
 
     def build(self, input_shape):
-        self.gain = self.add_weight(name="gain", shape=(input_shape[-1],), initializer="ones")
-        self.bias = self.add_weight(name="bias", shape=(input_shape[-1],), initializer="zeros")
+        self.gain = add_float32_weight(self, "gain", (input_shape[-1],), "ones")
+        self.bias = add_float32_weight(self, "bias", (input_shape[-1],), "zeros")
+        build_part(self.statistics, input_shape)
 
     def call(self, x, condition=None, training=False):
+        x = in_compute_dtype(self, x)
         mean, variance = self.statistics(x, training=training)
         gain, bias = tf.convert_to_tensor(self.gain), tf.convert_to_tensor(self.bias)
         return affine_norm(x, mean, variance, gain, bias, self.epsilon)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        statistics = self.statistics
+        return {
+            **super().get_config(),
+            "decay": statistics.decay,
+            "epsilon": self.epsilon,
+            "cross_replica": statistics.cross_replica,
+            "inference": statistics.inference,
+        }

@@ -1,46 +1,109 @@
 """Conditional batch norm: the gain and the bias are functions of the condition (Dumoulin et al. 2017)."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from sagan_tf.layers.batch_norm import BatchStatistics, Inference, affine_norm
+from sagan_tf.layers.dtype_policy import in_compute_dtype
+from sagan_tf.layers.linear import Dense, Embedding
+from sagan_tf.layers.serialization import build_part, describe_layer, layer_of, register
 
 
+@register
 class ConditionalBatchNorm(tf.keras.layers.Layer):
     """gain(c) * (x - mean) / sqrt(variance + epsilon) + bias(c).
 
-    It is given the two layers that make gain and bias from the condition c:
-      per-class tables (SAGAN, SNGAN): c = y (B,) integers; `Embedding`s that start at one and zero, never spectrally
-        normalized (released SAGAN code);
-      linear maps (BigGAN): c (B,K) = [shared embedding, z chunk]; bias-free `Dense`s with `one_centered=True`, the
-        gain being 1 + W c (BigGAN-PyTorch, TF-Hub; compare_gan leaves the 1 out).
+    There are two ways from the condition c to gain and bias:
+      per-class tables (SAGAN, SNGAN): `n_classes=N`, c = y (B,) integers; tables that start at one and zero and are
+        never spectrally normalized (released SAGAN code);
+      linear maps (BigGAN): without `n_classes`, c (B,K), such as [shared embedding, z chunk]; bias-free `Dense` layers
+        with `one_centered=True`, the gain being 1 + W c (BigGAN-PyTorch, TF-Hub; compare_gan leaves the 1 out).
+
+    ```
+    h = ConditionalBatchNorm(n_classes=10)(h, y)            # y: int32 (B,)
+    h = ConditionalBatchNorm()(h, embedding)                # embedding: float32 (B,K)
+    ```
+
+    n_classes: the number of labels; None for a condition that is a vector.
+    gain, bias: layers from the condition to (B,C) in place of the two ways above, such as
+      `SpectralNorm(Dense(C, use_bias=False))`.
+    one_centered: whether 1 is added to the gain. None: for linear maps and not for tables.
+    decay, cross_replica, inference: see `BatchStatistics`. epsilon: added to the variance.
 
     Shapes: x (B,H,W,C), condition (B,) or (B,K) -> (B,H,W,C). The arithmetic up to the map is float32.
+
+    Raises:
+      ValueError: if only one of `gain` and `bias` is given, or both together with `n_classes`.
     """
 
     def __init__(
         self,
         *,
-        gain: tf.keras.layers.Layer,
-        bias: tf.keras.layers.Layer,
-        one_centered: bool = False,
+        n_classes: int | None = None,
+        gain: tf.keras.layers.Layer | None = None,
+        bias: tf.keras.layers.Layer | None = None,
+        one_centered: bool | None = None,
         decay: float = 0.999,
         epsilon: float = 1e-5,
         cross_replica: bool = False,
         inference: Inference = "moving",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.gain = gain
-        self.bias = bias
-        self.one_centered = one_centered
+        if (gain is None) != (bias is None) or (gain is not None and n_classes is not None):
+            raise ValueError(
+                "gain and bias must both be layers, or both be left out; n_classes stands in place of them. Received "
+                f"n_classes={n_classes!r}, gain={gain!r}, bias={bias!r}. Give n_classes alone for per-class tables."
+            )
+        self.n_classes = n_classes
+        self.gain = layer_of(gain)
+        self.bias = layer_of(bias)
+        self.is_given = gain is not None
+        linear = n_classes is None and not self.is_given
+        self.one_centered = linear if one_centered is None else one_centered
         self.epsilon = epsilon
-        self.statistics = BatchStatistics(decay=decay, cross_replica=cross_replica, inference=inference)
+        self.statistics = BatchStatistics(
+            decay=decay, cross_replica=cross_replica, inference=inference, dtype="float32"
+        )
 
-    def build(self, input_shape):
-        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
+    def build(self, x_shape, condition_shape=None):
+        if self.gain is None:
+            self.gain, self.bias = self._made(x_shape[-1])
+        for part in (self.gain, self.bias):
+            build_part(part, condition_shape)
+        build_part(self.statistics, x_shape)
+
+    def _made(self, channels: int) -> tuple[tf.keras.layers.Layer, tf.keras.layers.Layer]:
+        if self.n_classes is not None:
+            return tuple(
+                Embedding(self.n_classes, channels, kernel_initializer=start, dtype="float32", name=name)
+                for name, start in (("gain", "ones"), ("bias", "zeros"))
+            )
+        return tuple(Dense(channels, use_bias=False, dtype="float32", name=name) for name in ("gain", "bias"))
 
     def call(self, x, condition, training=False):
+        x, condition = in_compute_dtype(self, x), tf.convert_to_tensor(condition)
+        condition = tf.cast(condition, tf.float32) if condition.dtype.is_floating else condition
         mean, variance = self.statistics(x, training=training)
-        gain = self.gain(condition, training=training)
+        gain = tf.cast(self.gain(condition, training=training), tf.float32)
         gain = 1.0 + gain if self.one_centered else gain
-        return affine_norm(x, mean, variance, gain, self.bias(condition, training=training), self.epsilon)
+        bias = tf.cast(self.bias(condition, training=training), tf.float32)
+        return affine_norm(x, mean, variance, gain, bias, self.epsilon)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        statistics = self.statistics
+        return {
+            **super().get_config(),
+            "n_classes": self.n_classes,
+            "gain": describe_layer(self.gain) if self.is_given else None,
+            "bias": describe_layer(self.bias) if self.is_given else None,
+            "one_centered": self.one_centered,
+            "decay": statistics.decay,
+            "epsilon": self.epsilon,
+            "cross_replica": statistics.cross_replica,
+            "inference": statistics.inference,
+        }

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from sagan_tf.layers import unfolded
+from sagan_tf.layers.shapes import lengths
 
 # On CPU, products of matrices (layers/unfolded.py) were measured 1.1 to 7 times as fast as the library's convolutions,
 # or their kernel gradients, for maps of up to this side (the larger of input and output) and such kernels (I times O).
@@ -20,15 +21,19 @@ def convolution(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
 
 def transposed_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Transpose of the SAME convolution of stride 2: x (B,H,W,I) -> (B,2H,2W,O), its kernel by `transposed_layout`."""
-    _, height, width, _ = x.shape
-    if _products_pay(2 * height, kernel):
+    batch, height, width, _ = lengths(x)
+    if _products_pay(_doubled(x.shape[1]), kernel):
         return unfolded.transposed(x, kernel)
-    return tf.nn.conv2d_transpose(x, kernel, [tf.shape(x)[0], 2 * height, 2 * width, kernel.shape[2]], 2, "SAME")
+    return tf.nn.conv2d_transpose(x, kernel, [batch, 2 * height, 2 * width, kernel.shape[2]], 2, "SAME")
 
 
-def transposed_layout(kernel: tf.Tensor, height: int) -> tf.Tensor:
+def transposed_layout(kernel: tf.Tensor, height: int | None) -> tf.Tensor:
     """A kernel (k,k,I,O) for a transposed convolution of maps of this height: the library wants (k,k,O,I)."""
-    return kernel if _products_pay(2 * height, kernel) else tf.transpose(kernel, [0, 1, 3, 2])
+    return kernel if _products_pay(_doubled(height), kernel) else tf.transpose(kernel, [0, 1, 3, 2])
+
+
+def _doubled(side: int | None) -> int | None:
+    return None if side is None else 2 * side
 
 
 @tf.custom_gradient
@@ -42,7 +47,10 @@ def _with_unfolded_gradient(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.nn.conv2d(x, kernel, 1, "SAME"), gradients
 
 
-def _products_pay(side: int, kernel: tf.Tensor) -> bool:
+def _products_pay(side: int | None, kernel: tf.Tensor) -> bool:
+    """Whether products are faster for maps of this side; not for a side that is unknown while tracing."""
+    if side is None:
+        return False
     return side <= SMALL_SIDE and kernel.shape[2] * kernel.shape[3] >= LARGE_KERNEL and _on_cpu()
 
 

@@ -2,8 +2,8 @@
 
 Handing the kernel in as an argument is what lets a wrapper (spectral normalization) or another algebraic form (the
 fused resampling convolutions) stand between the stored kernel and its use; and what depends on the kernel alone
-(`applied`) can be computed once where the kernel stays (inference). The activations' type decides the type of the
-arithmetic: kernels are stored in float32 and cast to it.
+(`applied`) can be computed once where the kernel stays (inference). The type of the inputs decides the type of the
+arithmetic: kernels are stored in float32 and cast to it (layers/dtype_policy.py).
 """
 
 from typing import Any
@@ -11,10 +11,15 @@ from typing import Any
 import tensorflow as tf
 
 from sagan_tf.layers.convolution import convolution
+from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
+from sagan_tf.layers.serialization import describe_initializer, register
 
 
 class KernelLayer(tf.keras.layers.Layer):
-    """A kernel, an optional bias, and the operation between inputs and kernel that subclasses define."""
+    """A kernel, an optional bias, and the operation between inputs and kernel that subclasses define.
+
+    kernel_initializer: a Keras initializer or its name; the bias starts at zero.
+    """
 
     def __init__(self, *, use_bias: bool, kernel_initializer: Any, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -22,9 +27,9 @@ class KernelLayer(tf.keras.layers.Layer):
         self.kernel_initializer = kernel_initializer
 
     def add_kernel(self, shape: tuple[int, ...]) -> None:
-        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        self.kernel = add_float32_weight(self, "kernel", shape, self.kernel_initializer)
         if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=shape[-1:], initializer="zeros")
+            self.bias = add_float32_weight(self, "bias", shape[-1:], "zeros")
 
     def applied(self, kernel: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         """A kernel of the stored one's shape as `product` takes it."""
@@ -39,18 +44,27 @@ class KernelLayer(tf.keras.layers.Layer):
 
         The scale multiplies the product, in its own type, which the bias then is added in too.
         """
+        inputs = in_compute_dtype(self, inputs)
         outputs = self.product(inputs, self.applied(kernel, inputs.dtype))
         dtype = outputs.dtype
         if scale is not None:
             outputs = tf.cast(outputs, scale.dtype) * scale
         if self.use_bias:
             outputs += tf.cast(tf.convert_to_tensor(self.bias), outputs.dtype)
-        return tf.cast(outputs, dtype)
+        return in_compute_dtype(self, tf.cast(outputs, dtype))
 
     def call(self, inputs, training=False):
         return self.apply_kernel(inputs, tf.convert_to_tensor(self.kernel))
 
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "use_bias": self.use_bias,
+            "kernel_initializer": describe_initializer(self, self.kernel_initializer),
+        }
 
+
+@register
 class Dense(KernelLayer):
     """x W + b. Shapes: x (B,I), kernel (I,units) -> (B,units)."""
 
@@ -65,7 +79,14 @@ class Dense(KernelLayer):
     def product(inputs, applied):
         return tf.matmul(inputs, applied)
 
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
 
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@register
 class Conv2D(KernelLayer):
     """Convolution, stride 1, SAME. Shapes: x (B,H,W,I), kernel (k,k,I,channels) -> (B,H,W,channels)."""
 
@@ -89,7 +110,14 @@ class Conv2D(KernelLayer):
     def product(inputs, applied):
         return convolution(inputs, applied)
 
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.channels)
 
+    def get_config(self):
+        return {**super().get_config(), "channels": self.channels, "size": self.size}
+
+
+@register
 class Embedding(KernelLayer):
     """Row y of a table. Shapes: y integers (B,), kernel (n_classes,units) -> (B,units).
     A float y (B,n_classes) is shares of the classes, and gives their mixture of rows.
@@ -110,4 +138,14 @@ class Embedding(KernelLayer):
 
     @staticmethod
     def product(inputs, applied):
-        return tf.matmul(inputs, applied) if inputs.dtype.is_floating else tf.gather(applied, inputs)
+        if inputs.dtype.is_floating:
+            return tf.matmul(tf.cast(inputs, applied.dtype), applied)
+        return tf.gather(applied, inputs)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.units)
+
+    def get_config(self):
+        config = {**super().get_config(), "n_classes": self.n_classes, "units": self.units}
+        del config["use_bias"]  # a table never has one
+        return config

@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from sagan_tf.layers.convolution import convolution, transposed_convolution, transposed_layout
 from sagan_tf.layers.linear import Conv2D
+from sagan_tf.layers.serialization import register
+from sagan_tf.layers.shapes import lengths
 
 Form = Literal["auto", "plain", "fused"]
 
@@ -29,7 +31,7 @@ def upsample(x: tf.Tensor) -> tf.Tensor:
 
     Its gradient, the sum over 2x2, is four times their average: exact, and a tenth of the time of broadcasting's own.
     """
-    _, height, width, channels = x.shape
+    _, height, width, channels = lengths(x)
     copies = tf.reshape(x, [-1, height, 1, width, 1, channels])
     copies = tf.broadcast_to(copies, [tf.shape(x)[0], height, 2, width, 2, channels])
     return tf.reshape(copies, [-1, 2 * height, 2 * width, channels]), lambda d_out: 4 * downsample(d_out)
@@ -64,7 +66,13 @@ class ResamplingConv2D(Conv2D):
         self.height = input_shape[1]
         self.fused = self.form == "fused" or (self.form == "auto" and self.height in self.fused_sides)
 
+    def get_config(self):
+        config = {**super().get_config(), "form": self.form}
+        del config["size"]  # always 3
+        return config
 
+
+@register
 class UpsampleConv2D(ResamplingConv2D):
     """Nearest x2, then 3x3: (B,H,W,I) -> (B,2H,2W,channels)."""
 
@@ -79,7 +87,12 @@ class UpsampleConv2D(ResamplingConv2D):
             return Conv2D.product(upsample(inputs), applied)
         return transposed_convolution(inputs, applied)
 
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return (batch, height and 2 * height, width and 2 * width, self.channels)
 
+
+@register
 class ConvDownsample2D(ResamplingConv2D):
     """3x3, then 2x2 average: (B,2H,2W,I) -> (B,H,W,channels)."""
 
@@ -93,3 +106,7 @@ class ConvDownsample2D(ResamplingConv2D):
         if applied.shape[0] == 3:
             return downsample(Conv2D.product(inputs, applied))
         return convolution(inputs, applied, stride=2)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return (batch, height and height // 2, width and width // 2, self.channels)

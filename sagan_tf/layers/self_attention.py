@@ -1,12 +1,17 @@
 """Self-attention over image locations (Zhang et al. 2019, section 3)."""
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import tensorflow as tf
 
 from sagan_tf.choices import check_choice
 from sagan_tf.layers.blocked_attention import block_length, in_blocks
+from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
+from sagan_tf.layers.linear import Conv2D
+from sagan_tf.layers.serialization import build_part, describe_initializer, refuse_factories, register
+from sagan_tf.layers.shapes import lengths
+from sagan_tf.layers.spectral_norm import SpectralNorm
 
 Form = Literal["code", "paper", "v1"]
 Memory = Literal["auto", "plain", "blocked"]
@@ -34,15 +39,17 @@ def max_pool(x: tf.Tensor) -> tf.Tensor:
 
 
 def flatten_locations(x: tf.Tensor) -> tf.Tensor:
-    _, height, width, channels = x.shape
-    return tf.reshape(x, [-1, height * width, channels])  # (B,HW,C)
+    """All locations in a row: (B,H,W,C) -> (B,H*W,C)."""
+    _, height, width, channels = lengths(x)
+    return tf.reshape(x, [-1, height * width, channels])
 
 
+@register
 class SelfAttention(tf.keras.layers.Layer):
     """y = gamma * o + x (eq. 3), with gamma a scalar that starts at zero, so that the layer starts as the identity.
 
     Dialects: query/key/value/out are the paper's g, f, h, v; BigGAN's theta, phi, g, o. All are 1x1 convolutions
-    without bias; the caller gives `conv` (channels -> layer), which is where spectral normalization comes in.
+    without bias.
 
     form    query, key   value   2x2 max-pooled   out        parameters    source
     code    C/8          C/2     key, value       C/2 -> C   5C^2/4 + 1    released SAGAN, BigGAN, TF-GAN: the default
@@ -55,49 +62,79 @@ class SelfAttention(tf.keras.layers.Layer):
     memory: "plain" holds the whole map beta, "blocked" computes it in blocks of queries and again in the gradient
       (layers/blocked_attention.py), "auto" chooses by the map's size. The numbers are the same.
 
-    Shapes: x (B,H,W,C) -> (B,H,W,C). C must be a multiple of 8; in the `code` form H and W must be even.
+    spectral_norm: whether the four convolutions are spectrally normalized, as in SAGAN and BigGAN;
+      spectral_norm_epsilon: see `SpectralNorm`. kernel_initializer: of the four convolutions, a Keras initializer.
+    conv: makes a convolution of so many channels, in place of the three arguments above. A layer that is given it
+      can't be described by `get_config`.
+
+    Shapes: x (B,H,W,C) -> (B,H,W,C). C must be known and a multiple of 8; in the `code` form H and W must be even. H
+    and W may be unknown while a graph is traced, unless memory is "blocked".
     `observer`, if set, is called with the x of every pass: who wants its map then asks `attention(x)`.
 
     Raises:
-      ValueError: at build, if C or H, W do not divide so.
+      ValueError: for another form or memory; at build, if C or H, W do not divide so.
     """
 
     def __init__(
         self,
         *,
-        conv: Callable[[int], tf.keras.layers.Layer],
         form: Form = "code",
         memory: Memory = "auto",
-        **kwargs,
+        spectral_norm: bool = True,
+        spectral_norm_epsilon: float = 1e-12,
+        kernel_initializer: Any = "glorot_uniform",
+        conv: Callable[[int], tf.keras.layers.Layer] | None = None,
+        **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
         check_choice("SelfAttention", "form", form, get_args(Form), hint="SAGAN's code uses 'code'.")
         check_choice("SelfAttention", "memory", memory, get_args(Memory))
         self.form = form
         self.memory = memory
+        self.spectral_norm = spectral_norm
+        self.spectral_norm_epsilon = spectral_norm_epsilon
+        self.kernel_initializer = kernel_initializer
         self.observer: Callable[[tf.Tensor], None] | None = None
-        self._make_conv = conv
+        self._conv = conv
 
     def build(self, input_shape):
         _, height, width, channels = input_shape
-        if channels % 8 or (self.form == "code" and (height % 2 or width % 2)):
+        odd = any(side is not None and side % 2 for side in (height, width))
+        unknown = height is None or width is None
+        if channels is None or channels % 8 or (self.form == "code" and odd):
             raise ValueError(
                 "self-attention must have a multiple of 8 channels and, in the 'code' form, even sides; received "
                 f"(H,W,C)=({height},{width},{channels}). Choose another width, feature map or form."
             )
+        if unknown and self.memory == "blocked":
+            raise ValueError(
+                "memory='blocked' must know the map's sides when the layer is built; received "
+                f"(H,W,C)=({height},{width},{channels}). Give the input a fixed size, or leave memory at 'auto'."
+            )
         self.side = height
-        make = self._make_conv
+        make = self._conv or self._made
         self.query, self.key = make(channels // 8), make(channels // 8)
-        self.value = make({"code": channels // 2, "paper": channels // 8, "v1": channels}[self.form])
+        values = {"code": channels // 2, "paper": channels // 8, "v1": channels}[self.form]
+        self.value = make(values)
         self.out = make(channels) if self.form != "v1" else None
-        self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros")
+        self.gamma = add_float32_weight(self, "gamma", (), "zeros")
+        for part in (self.query, self.key, self.value):
+            build_part(part, input_shape)
+        build_part(self.out, (*input_shape[:-1], values))
+
+    def _made(self, channels: int) -> tf.keras.layers.Layer:
+        conv = Conv2D(channels, 1, use_bias=False, kernel_initializer=self.kernel_initializer, dtype=self.dtype_policy)
+        if not self.spectral_norm:
+            return conv
+        return SpectralNorm(conv, epsilon=self.spectral_norm_epsilon, dtype=self.dtype_policy)
 
     def call(self, x, training=False):
+        x = in_compute_dtype(self, x)
         if self.observer is not None:
             self.observer(x)
         query, key, value = self._locations(x, training)
         queries, keys = query.shape[1], key.shape[1]
-        if self.memory == "blocked" or (self.memory == "auto" and queries * keys >= BLOCKED_FROM):
+        if self.memory == "blocked" or (self.memory == "auto" and queries and keys and queries * keys >= BLOCKED_FROM):
             block = block_length(queries, keys)
             out = in_blocks(lambda *part: attend(*part)[0], query, key, value, block=block)
         else:
@@ -118,5 +155,19 @@ class SelfAttention(tf.keras.layers.Layer):
 
     def _mapped(self, out: tf.Tensor, x: tf.Tensor, training: bool) -> tf.Tensor:
         """The attended values (B,H*W,V) as a map of x's shape."""
-        out = tf.reshape(out, [-1, *x.shape[1:3], out.shape[-1]])  # (B,H,W,V)
+        out = tf.reshape(out, [-1, *lengths(x)[1:3], out.shape[-1]])  # (B,H,W,V)
         return out if self.out is None else self.out(out, training=training)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        refuse_factories(self, conv=self._conv)
+        return {
+            **super().get_config(),
+            "form": self.form,
+            "memory": self.memory,
+            "spectral_norm": self.spectral_norm,
+            "spectral_norm_epsilon": self.spectral_norm_epsilon,
+            "kernel_initializer": describe_initializer(self, self.kernel_initializer),
+        }

@@ -4,17 +4,16 @@ import math
 
 import tensorflow as tf
 
+from sagan_tf.layers import keras_layers
+from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.initializers import standard_normal
+from sagan_tf.layers.kernel_matrix import Layout, as_kernel, as_matrix
 from sagan_tf.layers.linear import Embedding, KernelLayer
+from sagan_tf.layers.serialization import build_part, describe_layer, layer_of, register
 
 # A kernel counts as large with so many entries a channel for each location of the map: 3x3 from 512 channels on at
 # 16x16, everything at 8x8 and 4x4. From about there dividing the product was measured faster at SAGAN's batches.
 KERNEL_IS_LARGE = 16
-
-
-def as_matrix(kernel: tf.Tensor) -> tf.Tensor:
-    """A kernel as [rest, out]: convolutions (k,k,I,O) -> (k*k*I,O); matrices and tables stay as they are."""
-    return tf.reshape(kernel, [-1, kernel.shape[-1]])
 
 
 def normalize(x: tf.Tensor, epsilon: float) -> tf.Tensor:
@@ -36,15 +35,25 @@ def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> 
     return tf.reduce_sum(product * u), u, v
 
 
+@register
 class SpectralNorm(tf.keras.layers.Layer):
     """Wraps a layer and divides its kernel by the kernel's largest singular value (Miyato et al. 2018, eq. 8).
 
     A kernel that is large beside the map it is applied to stays whole: the product is divided by sigma in its place,
     which is the same and moves less memory (not in float16, whose range the undivided product could leave).
 
-    The layer is one of ours (`Conv2D`, `Dense`, `Embedding`, the resampling convolutions) or Keras' own Conv1D/2D/3D,
-    Dense or Embedding. Its kernel stays the trainable weight; only what is applied is normalized, so that the gradient
-    includes sigma's. The bias is left alone.
+    ```
+    SpectralNorm(tf.keras.layers.Conv2D(64, 3, padding="same"))
+    SpectralNorm(sagan_tf.layers.Dense(10))
+    ```
+
+    layer: one of this package's (`Conv2D`, `Dense`, `Embedding`, the resampling convolutions) or exactly one of Keras'
+      own Dense, Embedding, Conv1D/2D/3D and their transposes (layers/keras_layers.py). Its kernel stays the trainable
+      weight; only what is applied is normalized, so that the gradient includes sigma's. The bias is left alone.
+    epsilon: the lower bound of the norms that power iteration divides by.
+
+    sigma is the largest singular value of the kernel as a matrix (rest, out): (k*k*I,O) for a convolution, a transposed
+    or a grouped one included. This is Miyato et al.'s matrix, not the convolution's own operator norm.
 
     `u` (O,) is kept on the side of the outputs, as in SNGAN, SAGAN and BigGAN-PyTorch; for a table of classes it is
     (n_classes,), as in the same three, which take the table's rows for outputs. It is stored when
@@ -53,7 +62,8 @@ class SpectralNorm(tf.keras.layers.Layer):
     kernel divided by sigma itself, not by max(1, sigma) as TF-GAN does.
 
     Raises:
-      TypeError: if the layer is not linear in one kernel.
+      TypeError: if the layer is not linear in one kernel, or is set to something that isn't supported
+        (channels_first; transposed convolutions with dilation or output padding).
       ValueError: if epsilon is not positive.
     """
 
@@ -61,32 +71,27 @@ class SpectralNorm(tf.keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         if not epsilon > 0:
             raise ValueError(f"epsilon must be positive; received epsilon={epsilon!r}. SAGAN uses 1e-12, BigGAN 1e-4.")
-        if not isinstance(layer, KernelLayer | KERAS_LAYERS):
-            raise TypeError(
-                "SpectralNorm's layer must be linear in one kernel (a convolution, Dense or Embedding); "
-                f"received {type(layer).__name__}. Wrap the layers inside it instead."
-            )
+        layer = layer_of(layer)
+        if not isinstance(layer, KernelLayer):
+            keras_layers.operation_of(layer)
         self.layer = layer
         self.epsilon = epsilon
 
     def build(self, input_shape):
-        if not self.layer.built:
-            self.layer.build(input_shape)
-            self.layer.built = True
-        self.u = self.add_weight(
-            name="u",
-            shape=self._matrix(tf.convert_to_tensor(kernel_of(self.layer))).shape[-1:],
-            initializer=standard_normal,
-            trainable=False,
-        )
+        build_part(self.layer, input_shape)
+        outputs = as_matrix(self._kernel(), self._layout).shape[-1:]
+        self.u = add_float32_weight(self, "u", outputs, standard_normal, trainable=False)
 
     def call(self, inputs, training=False):
+        inputs = in_compute_dtype(self, inputs)
         kernel, sigma, u = self._iterate()
         if training:
             self.u.assign(u)
-        if isinstance(self.layer, KernelLayer) and _divides_product(inputs, kernel):
+        if not isinstance(self.layer, KernelLayer):
+            return keras_layers.call_with(self.layer, inputs, kernel / sigma)
+        if _divides_product(inputs, kernel):
             return self.layer.apply_kernel(inputs, kernel, 1.0 / sigma)
-        return apply_kernel(self.layer, inputs, kernel / sigma)
+        return self.layer.apply_kernel(inputs, kernel / sigma)
 
     def normalized_kernel(self) -> tf.Tensor:
         """W / sigma in the kernel's own shape."""
@@ -98,53 +103,44 @@ class SpectralNorm(tf.keras.layers.Layer):
 
         sigma's own gradient is added to the kernel's other gradient once that is there: until then it is two vectors.
         """
-        stored = tf.convert_to_tensor(self.u)
+        stored, layout = tf.convert_to_tensor(self.u), self._layout
 
         @tf.custom_gradient
         def iterated(kernel):
-            sigma, u, v = power_iteration(self._matrix(kernel), stored, self.epsilon)
+            sigma, u, v = power_iteration(as_matrix(kernel, layout), stored, self.epsilon)
 
             def gradient(d_kernel, d_sigma, _):
                 with tf.control_dependencies([d_kernel]):
                     d_matrix = tf.matmul(v[:, None] * d_sigma, u[None, :])
-                return d_kernel + tf.reshape(self._matrix(d_matrix), kernel.shape)
+                return d_kernel + as_kernel(d_matrix, kernel.shape, layout)
 
             return (tf.identity(kernel), sigma, u), gradient
 
-        return iterated(tf.convert_to_tensor(kernel_of(self.layer)))
+        return iterated(self._kernel())
 
-    def _matrix(self, kernel: tf.Tensor) -> tf.Tensor:
-        return tf.transpose(kernel) if isinstance(self.layer, TABLES) else as_matrix(kernel)
+    def _kernel(self) -> tf.Tensor:
+        """The stored kernel, float32."""
+        if isinstance(self.layer, KernelLayer):
+            return tf.convert_to_tensor(self.layer.kernel)
+        return tf.cast(tf.convert_to_tensor(keras_layers.kernel_of(self.layer)), tf.float32)
+
+    @property
+    def _layout(self) -> Layout:
+        if isinstance(self.layer, KernelLayer):
+            return "out_in" if isinstance(self.layer, Embedding) else "in_out"
+        return keras_layers.operation_of(self.layer).layout
+
+    def compute_output_shape(self, input_shape):
+        return tuple(self.layer.compute_output_shape(input_shape))
+
+    def get_config(self):
+        return {**super().get_config(), "layer": describe_layer(self.layer), "epsilon": self.epsilon}
 
 
 def _divides_product(inputs: tf.Tensor, kernel: tf.Tensor) -> bool:
+    """Whether the kernel is large beside the map; not where the map's sides are unknown while tracing."""
+    if None in inputs.shape[1:-1]:
+        return False
     locations = math.prod(inputs.shape[1:-1])  # of an image's map; 1 for vectors and labels
     entries = math.prod(kernel.shape[:-1])  # of the kernel, for each output channel
     return inputs.dtype != tf.float16 and entries >= KERNEL_IS_LARGE * locations
-
-
-TABLES = Embedding | tf.keras.layers.Embedding
-KERAS_LAYERS = (
-    tf.keras.layers.Conv1D
-    | tf.keras.layers.Conv2D
-    | tf.keras.layers.Conv3D
-    | tf.keras.layers.Dense
-    | tf.keras.layers.Embedding
-)
-
-
-def kernel_of(layer: tf.keras.layers.Layer):
-    """The weight that is normalized: the kernel, or Keras' name for a table."""
-    return layer.embeddings if isinstance(layer, tf.keras.layers.Embedding) else layer.kernel
-
-
-def apply_kernel(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """The layer's own operation with the given kernel in place of the stored one."""
-    if isinstance(layer, KernelLayer):
-        return layer.apply_kernel(inputs, kernel)
-    if isinstance(layer, tf.keras.layers.Embedding):
-        return tf.gather(kernel, inputs)
-    dense = isinstance(layer, tf.keras.layers.Dense)
-    outputs = tf.matmul(inputs, kernel) if dense else layer.convolution_op(inputs, kernel)
-    outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(layer.bias)) if layer.use_bias else outputs
-    return layer.activation(outputs) if layer.activation is not None else outputs

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
+from sagan_tf.layers.projection_head import ProjectionHead
 from sagan_tf.models.blocks import DBlock
-from sagan_tf.models.heads import AuxiliaryHead, PlainHead, ProjectionHead
+from sagan_tf.models.heads import AuxiliaryHead, PlainHead, Verdict
 from sagan_tf.models.parts import Numerics, Parts
 from sagan_tf.models.spec import GANSpec
 
@@ -43,7 +44,8 @@ class Discriminator(tf.keras.Model):
             h = block(h, training=training)
             h = h if long_range is None else long_range(h, training=training)
         h = tf.reduce_sum(tf.cast(tf.nn.relu(h), tf.float32), [1, 2])  # (B,C)
-        return self.head(h if keep is None else h * keep, y, training=training)
+        answer = self.head(h if keep is None else h * keep, y, training=training)
+        return Verdict(*answer) if self.spec.head == "auxiliary" else Verdict(answer)
 
 
 def make_head(spec: GANSpec, parts: Parts) -> tf.keras.layers.Layer:

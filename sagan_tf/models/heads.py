@@ -1,4 +1,4 @@
-"""What D makes of its pooled features h: a logit, and for AC-GAN class logits."""
+"""What D makes of its pooled features h: a logit, and for AC-GAN class logits. SAGAN's is the projection head."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,22 +15,6 @@ class Verdict(NamedTuple):
     class_logits: tf.Tensor | None = None
 
 
-class ProjectionHead(Layer):
-    """<h, V> + b + <h, embed(y)> (Miyato & Koyama 2018, eq. 4). Shapes: h (B,C), y (B,) -> logits (B,)."""
-
-    def __init__(self, channels: int, *, dense: Callable[..., Layer], embedding: Callable[..., Layer], **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        self.dense = dense(1)
-        self.embedding = embedding(channels)
-
-    def build(self, input_shape):
-        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
-
-    def call(self, h, y, training=False):
-        logits = tf.squeeze(self.dense(h, training=training), -1)
-        return Verdict(logits + tf.reduce_sum(h * self.embedding(y, training=training), -1))
-
-
 class AuxiliaryHead(Layer):
     """<h, V> + b, and class logits W h (Odena et al. 2017). Shapes: h (B,C), y (B,) -> (B,), (B,n_classes)."""
 
@@ -44,7 +28,7 @@ class AuxiliaryHead(Layer):
 
     def call(self, h, y, training=False):
         logits = tf.squeeze(self.dense(h, training=training), -1)
-        return Verdict(logits, self.classifier(h, training=training))
+        return logits, self.classifier(h, training=training)
 
 
 class PlainHead(Layer):
@@ -58,4 +42,4 @@ class PlainHead(Layer):
         """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
 
     def call(self, h, y, training=False):
-        return Verdict(tf.squeeze(self.dense(h, training=training), -1))
+        return tf.squeeze(self.dense(h, training=training), -1)

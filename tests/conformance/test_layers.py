@@ -15,6 +15,7 @@ from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.folded import FoldedLinear, FoldedNorm
 from sagan_tf.layers.linear import Conv2D, Dense, Embedding, KernelLayer
 from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.projection_head import ProjectionHead
 from sagan_tf.layers.resampling import ConvDownsample2D, ResamplingConv2D, UpsampleConv2D
 from sagan_tf.layers.self_attention import SelfAttention
 from sagan_tf.layers.spectral_norm import SpectralNorm
@@ -22,7 +23,7 @@ from sagan_tf.models.baked import BakedStatistics
 from sagan_tf.models.blocks import DBlock, GBlock, MatchedResidual
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
-from sagan_tf.models.heads import AuxiliaryHead, PlainHead, ProjectionHead
+from sagan_tf.models.heads import AuxiliaryHead, PlainHead
 
 X = tf.random.stateless_normal([2, 4, 4, 8], [1, 2])
 H = tf.random.stateless_normal([2, 8], [3, 4])

@@ -1,0 +1,275 @@
+"""The public layers in models of anybody's: every layer, every kind of model and precision, every way to keep them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import sagan_tf.layers as public
+from sagan_tf.layers import (
+    BatchNorm,
+    ConditionalBatchNorm,
+    Conv2D,
+    ConvDownsample2D,
+    Dense,
+    Embedding,
+    ProjectionHead,
+    SelfAttention,
+    SpectralNorm,
+    UpsampleConv2D,
+)
+
+K = tf.keras
+MAP, VECTOR, LABEL = (8, 8, 16), (16,), ()
+N_CLASSES = 5
+
+# name: (how the layer is made, the shapes of what it is called with)
+CASES = {
+    "Conv2D": (lambda: Conv2D(8, kernel_initializer="orthogonal"), [MAP]),
+    "Dense": (lambda: Dense(8, use_bias=False), [VECTOR]),
+    "Embedding": (lambda: Embedding(N_CLASSES, 8), [LABEL]),
+    "UpsampleConv2D": (lambda: UpsampleConv2D(8, form="fused"), [MAP]),
+    "ConvDownsample2D": (lambda: ConvDownsample2D(8), [MAP]),
+    "BatchNorm": (lambda: BatchNorm(decay=0.5), [MAP]),
+    "ConditionalBatchNorm of classes": (lambda: ConditionalBatchNorm(n_classes=N_CLASSES), [MAP, LABEL]),
+    "ConditionalBatchNorm of a vector": (lambda: ConditionalBatchNorm(), [MAP, VECTOR]),
+    "ConditionalBatchNorm of layers": (
+        lambda: ConditionalBatchNorm(
+            gain=SpectralNorm(Dense(16, use_bias=False)), bias=Dense(16, use_bias=False), one_centered=True
+        ),
+        [MAP, VECTOR],
+    ),
+    "SelfAttention": (lambda: SelfAttention(), [MAP]),
+    "SelfAttention paper": (lambda: SelfAttention(form="paper", spectral_norm=False), [MAP]),
+    "SelfAttention blocked": (lambda: SelfAttention(form="v1", memory="blocked"), [MAP]),
+    "ProjectionHead": (lambda: ProjectionHead(n_classes=N_CLASSES), [VECTOR, LABEL]),
+    "SpectralNorm of Conv2D": (lambda: SpectralNorm(Conv2D(8)), [MAP]),
+    "SpectralNorm of Keras' Conv2D": (
+        lambda: SpectralNorm(K.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")),
+        [MAP],
+    ),
+    "SpectralNorm of Keras' Conv2DTranspose": (
+        lambda: SpectralNorm(K.layers.Conv2DTranspose(4, 4, 2, padding="same")),
+        [MAP],
+    ),
+    "SpectralNorm of Keras' Dense": (lambda: SpectralNorm(K.layers.Dense(8), epsilon=1e-4), [VECTOR]),
+    "SpectralNorm of Keras' Embedding": (lambda: SpectralNorm(K.layers.Embedding(N_CLASSES, 8)), [LABEL]),
+}
+ONE_INPUT = [name for name, (_, shapes) in CASES.items() if len(shapes) == 1]
+ANY_SIDES = [
+    name
+    for name, (_, shapes) in CASES.items()
+    if MAP in shapes and name not in ("SelfAttention blocked", "UpsampleConv2D")
+]
+POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+def one_or_many(inputs):
+    """As Keras' models take them: a tensor, or a list of several."""
+    return inputs if len(inputs) > 1 else inputs[0]
+
+
+def inputs_of(name, n=4):
+    rng = np.random.default_rng(0)
+    return [
+        rng.integers(0, N_CLASSES, n).astype(np.int32) if shape == LABEL else rng.normal(0, 1, (n, *shape)).astype("f4")
+        for shape in CASES[name][1]
+    ]
+
+
+def keras_inputs(name, unknown_sides=False):
+    made = []
+    for shape in CASES[name][1]:
+        shape = (None, None, shape[-1]) if unknown_sides and shape == MAP else shape
+        made.append(K.Input(shape, dtype="int32" if shape == LABEL else "float32"))
+    return made
+
+
+def functional(name, unknown_sides=False):
+    inputs = keras_inputs(name, unknown_sides)
+    return K.Model(one_or_many(inputs), CASES[name][0]()(*inputs))
+
+
+def sequential(name):
+    return K.Sequential([*keras_inputs(name), CASES[name][0]()])
+
+
+def subclassed(name):
+    class Model(K.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = CASES[name][0]()
+
+        def call(self, inputs, training=False):
+            inputs = inputs if isinstance(inputs, list | tuple) else [inputs]
+            return self.inner(*inputs, training=training)
+
+    return Model()
+
+
+FORMS = {"functional": functional, "sequential": sequential, "subclassed": subclassed}
+
+
+def answer(model, name):
+    return np.asarray(tf.cast(model(one_or_many(inputs_of(name)), training=False), tf.float32))
+
+
+def moved_from_the_start(model, name):
+    """The model with other weights than a fresh one has, gamma among them."""
+    model(one_or_many(inputs_of(name)), training=True)
+    rng = np.random.default_rng(1)
+    model.set_weights([w + 0.3 * rng.random(w.shape).astype(w.dtype) for w in model.get_weights()])
+    return model
+
+
+@pytest.fixture
+def policy(request):
+    K.mixed_precision.set_global_policy(request.param)
+    yield request.param
+    K.mixed_precision.set_global_policy("float32")
+
+
+def test_every_public_layer_has_a_case():
+    layers = {n for n in public.__all__ if isinstance(getattr(public, n), type)}
+    assert layers == {type(make()).__name__ for make, _ in CASES.values()}
+
+
+@pytest.mark.parametrize("policy", POLICIES, indirect=True)
+@pytest.mark.parametrize(
+    ("name", "form"), [(n, f) for n in CASES for f in FORMS if f != "sequential" or n in ONE_INPUT]
+)
+def test_it_trains_in_any_model_and_precision(name, form, policy):
+    model, inputs = FORMS[form](name), one_or_many(inputs_of(name))
+    expected = {"float32": "float32", "mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}[policy]
+    with tf.GradientTape() as tape:
+        outputs = model(inputs, training=True)
+        loss = tf.reduce_sum(tf.cast(outputs, tf.float32) ** 2)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert outputs.dtype == expected
+    assert all(g is not None and np.isfinite(tf.convert_to_tensor(g)).all() for g in gradients)
+    stored = {"float32"} if "Keras" not in name else {"float32", expected}
+    assert {tf.as_dtype(w.dtype).name for w in model.get_weights()} <= stored
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fit_moves_the_weights_and_predict_does_not(name):
+    model, inputs = functional(name), one_or_many(inputs_of(name))
+    model.compile(optimizer=K.optimizers.SGD(0.1), loss="mse")
+    before = model.get_weights()
+    model.fit(inputs, np.ones_like(answer(model, name)), batch_size=2, verbose=0)
+    assert any(np.abs(a - b).max() > 0 for a, b in zip(before, model.get_weights(), strict=True))
+    before = model.get_weights()
+    predicted = model.predict(inputs, batch_size=2, verbose=0)
+    assert predicted.shape == (4, *model.output_shape[1:])
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture(scope="module")
+def read_elsewhere(tmp_path_factory):
+    """All models saved as .keras files, and what another process that reads them answers."""
+    folder = tmp_path_factory.mktemp("models")
+    expected = {}
+    for i, name in enumerate(CASES):
+        model = moved_from_the_start(functional(name), name)
+        model.save(folder / f"{i}.keras")
+        expected[name] = answer(model, name)
+        np.savez(folder / f"{i}.npz", *inputs_of(name))
+    program = """
+import sys, json
+import numpy as np, tensorflow as tf
+import sagan_tf.layers
+folder, n = sys.argv[1], int(sys.argv[2])
+for i in range(n):
+    model = tf.keras.models.load_model(f"{folder}/{i}.keras")
+    inputs = list(np.load(f"{folder}/{i}.npz").values())
+    np.save(f"{folder}/{i}.npy", np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False)))
+"""
+    command = [sys.executable, "-c", program, str(folder), str(len(CASES))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {name: (expected[name], np.load(folder / f"{i}.npy")) for i, name in enumerate(CASES)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_saved_model_answers_alike_in_another_process(name, read_elsewhere):
+    expected, found = read_elsewhere[name]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
+def text(layer):
+    return json.dumps(layer.get_config(), sort_keys=True, default=str)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_cloned_and_described(name):
+    model = moved_from_the_start(functional(name), name)
+    clone = K.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(answer(clone, name), answer(model, name))
+    again = K.models.model_from_json(model.to_json())
+    assert [w.shape for w in again.get_weights()] == [w.shape for w in model.get_weights()]
+    layer = CASES[name][0]()
+    config = type(layer).from_config(layer.get_config()).get_config()
+    assert json.dumps(config, sort_keys=True, default=str) == json.dumps(
+        layer.get_config(), sort_keys=True, default=str
+    )
+
+
+@pytest.mark.parametrize("form", ["functional", "subclassed"])
+@pytest.mark.parametrize("name", CASES)
+def test_its_weights_and_its_exported_model_are_kept(name, form, tmp_path):
+    model = moved_from_the_start(FORMS[form](name), name)
+    expected = answer(model, name)
+    model.save_weights(tmp_path / "w.weights.h5")
+    fresh = FORMS[form](name)
+    answer(fresh, name)
+    fresh.load_weights(tmp_path / "w.weights.h5")
+    np.testing.assert_array_equal(answer(fresh, name), expected)
+    if form == "functional":
+        model.export(tmp_path / "saved")
+        exported = tf.saved_model.load(tmp_path / "saved")
+        found = exported.serve(one_or_many([tf.constant(a) for a in inputs_of(name)]))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_compiled_by_xla_and_runs_on_replicas(name, mirrored):
+    inputs = [tf.constant(a) for a in inputs_of(name)]
+    layer = CASES[name][0]()
+    expected = layer(*inputs, training=False)
+    compiled = tf.function(lambda *a: layer(*a, training=False), jit_compile=True)(*inputs)
+    np.testing.assert_allclose(compiled, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    with mirrored.scope():
+        shared = CASES[name][0]()
+        shared(*inputs)
+        values = mirrored.run(tf.function(lambda *a: shared(*a, training=True)), inputs)
+    first, second = mirrored.experimental_local_results(values)
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", ANY_SIDES)
+def test_the_sides_of_the_map_may_be_unknown(name):
+    model = functional(name, unknown_sides=True)
+    fixed = functional(name)
+    fixed.set_weights(model.get_weights())
+    np.testing.assert_allclose(answer(model, name), answer(fixed, name), rtol=1e-5, atol=1e-5)
+
+
+def test_what_cannot_be_described_or_built_says_so():
+    conv = lambda channels: Conv2D(channels, 1)  # noqa: E731
+    with pytest.raises(TypeError, match="without conv= to be saved"):
+        SelfAttention(conv=conv).get_config()
+    with pytest.raises(TypeError, match="kernel_initializer must be a Keras initializer or its name"):
+        Dense(3, kernel_initializer=lambda shape, dtype=None: np.zeros(shape)).get_config()
+    with pytest.raises(ValueError, match="memory='blocked' must know the map's sides"):
+        functional("SelfAttention blocked", unknown_sides=True)
+    with pytest.raises(ValueError, match="gain and bias must both be layers"):
+        ConditionalBatchNorm(gain=Dense(3))
+    with pytest.raises(ValueError, match="must be given n_classes alone, or"):
+        ProjectionHead()
