@@ -15,6 +15,8 @@ from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.refusals import Parser, answered
 
+_KIND = 28  # Characters of the column that names the stages.
+
 
 def forms_of(numerics: Numerics, resolution: int) -> Forms:
     """How networks of a resolution are computed on this machine with these options."""
@@ -44,21 +46,21 @@ def table(spec: GANSpec, numerics: Numerics | None = None) -> str:
         ("Discriminator", spec.discriminator_table, discriminator_costs(spec, forms)),
     )
     for name, stages, costs in networks:
-        heading = f"{name:<26}{'size':>9}{'channels':>15}{'parameters':>14}{'MFLOP':>11}"
+        heading = f"{name:<{_KIND + 2}}{'size':>9}{'channels':>15}{'parameters':>14}{'MFLOP':>11}"
         parts += ["", heading, *map(_line, stages, costs)]
         flops = sum(cost.flops for cost in costs)
-        parts.append(f"{'total':<26}{sum(stage.parameters for stage in stages):>38,}{flops / 1e6:>11,.1f}")
+        parts.append(f"{'total':<{_KIND + 2}}{sum(stage.parameters for stage in stages):>38,}{flops / 1e6:>11,.1f}")
     total = spec.generator_parameters + spec.discriminator_parameters
-    parts += ["", f"{'Both':<26}{total:>38,}"]
+    parts += ["", f"{'Both':<{_KIND + 2}}{total:>38,}"]
     if spec.shared_embedding_parameters:
-        parts.append(f"{'without the shared embedding':<30}{total - spec.shared_embedding_parameters:>34,}")
+        parts.append(f"{'without the shared embedding':<{_KIND + 2}}{total - spec.shared_embedding_parameters:>38,}")
     return "\n".join(parts)
 
 
 def _line(stage: Stage, cost: Cost) -> str:
     channels = f"{stage.in_channels}->{stage.out_channels}"
     size = f"{stage.size}x{stage.size}"
-    return f"  {stage.kind:<24}{size:>9}{channels:>15}{stage.parameters:>14,}{cost.flops / 1e6:>11,.1f}"
+    return f"  {stage.kind:<{_KIND}}{size:>9}{channels:>15}{stage.parameters:>14,}{cost.flops / 1e6:>11,.1f}"
 
 
 def step_costs(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:

@@ -25,6 +25,8 @@ from sagan_tf.sampling import grids
 from sagan_tf.sampling.interpolation import PATHS
 from sagan_tf.sampling.standing_statistics import Statistics
 
+_CLASSES = 8  # Shown where neither --classes nor --num asks for more.
+
 
 def attention(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
@@ -110,10 +112,14 @@ def _model(flags: argparse.Namespace) -> TrainedModel:
 
 
 def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
-    """`--num` labels, the chosen classes in turn; without --num one a class, eight at most."""
+    """`--num` labels, the chosen classes in turn; without --num each once, of the run's own at most eight, said so."""
     text, names = flags.classes, model.class_names
     chosen = model.labels(range(len(names)) if text is None else [text] if text in names else entries(text))
-    return np.resize(chosen, flags.num or min(8, len(chosen)))
+    if flags.num is None and text is None and len(names) > _CLASSES:
+        shown = ", ".join(names[:_CLASSES])
+        print(f"Showing {_CLASSES} of {len(names)} classes: {shown}. Choose with --classes or --num.", file=sys.stderr)
+        return chosen[:_CLASSES]
+    return np.resize(chosen, flags.num or len(chosen))
 
 
 def _out(flags: argparse.Namespace, suffix: str = ".png") -> Path:
@@ -169,7 +175,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_choice(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--classes", help="indices or names, separated by commas")
-    verb.add_argument("--num", type=_positive, help="rows, the classes in turn; by default one a class, eight at most")
+    verb.add_argument(
+        "--num",
+        type=_positive,
+        help="rows, the classes in turn; by default one per chosen class, or the first eight classes",
+    )
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
     verb.add_argument(

@@ -209,17 +209,34 @@ def test_the_report_holds_the_whole_run(tiny_run, tmp_path):
         "6.5",
         "0.75",
         "stand-in",
-        "ema, standing, truncation 0.5",
+        "averaged weights, standing statistics, truncation 0.5",
         "&quot;seed&quot;: 11",
-        "z_dim",
+        "sagan.z_dim",
         "projection head",
         "Losses",
-        "generator.attention_8",
-        "python -m sagan_tf.",
+        "G attention 8",
+        "<span>-m</span>",
     ):
         assert said in text, said
-    assert text.count('alt="step ') == 2 and text.count("<svg") == 4
+    assert text.count('alt="step ') == 2 and text.count("<svg") == 6
     assert text.count("src=") == text.count('src="data:image/webp;base64,')
+
+
+def test_pictures_say_how_many_classes_they_show(model, tiny_run, capsys):
+    assert pictures.shown_classes(model, np.asarray([2, 3, 2])) == "2 of 10 classes"
+    assert pictures.shown_classes(model, np.arange(10)) == "all 10 classes"
+    drawn = pictures.truncation(
+        TrainedModel(tiny_run, statistics="moving"), np.asarray([2, 3]), thresholds=[1.0], mode="resampled"
+    )
+    assert drawn.title.endswith("2 of 10 classes")
+
+    def labels(**flags):
+        return visualize._labels(types.SimpleNamespace(**{"classes": None, "num": None} | flags), model).tolist()
+
+    assert labels() == list(range(8))
+    assert "Showing 8 of 10 classes: stripes, checks" in capsys.readouterr().err
+    assert labels(classes="0,1,2,3,4,5,6,7,8,9") == list(range(10)) and labels(num=3) == [0, 1, 2]
+    assert labels(classes="eyes", num=2) == [5, 5] and not capsys.readouterr().err
 
 
 def test_pictures_lie_in_the_run_by_default(tiny_run, tmp_path, capsys):

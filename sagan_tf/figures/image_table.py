@@ -36,13 +36,17 @@ class ImageTable:
         top = _PAD + 24 * bool(self.title) + 20 * bool(self.heads)
         below = 17 if self.captions else 0
         starts = np.cumsum([0, *(count for _, count in self.heads)])
+        excess = [small.width(head) + _GAP - count * (cell + _GAP) for head, count in self.heads]
+        gap = max(_BETWEEN, *excess) if excess else _BETWEEN  # Heads neither meet each other nor the border.
+        left += max(0, excess[0] // 2 + _GAP - left) if excess else 0
 
         def corner(row: int, column: int) -> tuple[int, int]:
-            between = _BETWEEN * int(np.searchsorted(starts[1:], column, side="right"))
+            between = gap * int(np.searchsorted(starts[1:], column, side="right"))
             return left + column * (cell + _GAP) + between, top + row * (cell + _GAP + below)
 
         right, bottom = corner(n_rows, n_columns - 1)
-        width = max(right + cell + _PAD, letters.width(self.title) + 2 * _PAD)
+        hanging = max(_PAD, excess[-1] // 2 + _GAP if excess else 0)
+        width = max(right + cell + hanging, letters.width(self.title) + 2 * _PAD)
         canvas = Image.new("RGB", (width, bottom + _PAD - _GAP), "white")
         pen = ImageDraw.Draw(canvas)
         letters.write(pen, (_PAD, _PAD), self.title, fill=_INK)

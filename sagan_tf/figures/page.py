@@ -4,11 +4,15 @@ import base64
 import html
 import importlib.resources
 import io
+import re
 from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
-_SLIDER = """
+LARGEST = 1400  # Pixels a side of a picture on the page.
+_BROAD = 600  # A wider picture may be enlarged on a narrow screen, where its letters become small.
+
+_SCRIPT = """
 for (const box of document.querySelectorAll(".frames")) {
   const pictures = box.querySelectorAll("img"), said = box.querySelector("output");
   box.querySelector("input").addEventListener("input", event => {
@@ -16,6 +20,8 @@ for (const box of document.querySelectorAll(".frames")) {
     said.textContent = pictures[event.target.value].alt;
   });
 }
+for (const picture of document.querySelectorAll("img.broad"))
+  picture.addEventListener("click", () => picture.classList.toggle("large"));
 """
 
 
@@ -32,7 +38,8 @@ def page(title: str, lead: str, sections: Mapping[str, str]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><style>{style}</style></head><body><header><h1>{html.escape(title)}</h1>'
-        f"{lead}<nav>{links}</nav></header>{bodies}<script>{_SLIDER}</script></body></html>\n"
+        f'{lead}<nav>{links}</nav><p class="hint">Tap a picture to enlarge it.</p></header>{bodies}'
+        f"<script>{_SCRIPT}</script></body></html>\n"
     )
 
 
@@ -41,37 +48,50 @@ def _anchor(heading: str) -> str:
 
 
 def tiles(values: Mapping[str, str]) -> str:
-    """Numbers to be seen at once: what it is, and the number."""
+    """Numbers to be seen at once: what each is, and the number."""
     cells = (
-        f"<div class='tile'><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
+        f"<div class='tile'><b>{html.escape(value)}</b><span>{breakable(name)}</span></div>"
         for name, value in values.items()
     )
     return f'<div class="tiles">{"".join(cells)}</div>'
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Text cells; those that are numbers stand to the right."""
+def breakable(words: str) -> str:
+    """Escaped text whose long names may be broken behind their punctuation and nowhere else."""
+    return re.sub(r"(?<=[:/@_,.=+])(?=[^\W\d_])", "<wbr>", html.escape(words))
+
+
+def command(line: str) -> str:
+    """A command line that is broken between its words, so that no option loses its dashes."""
+    return "<code>" + " ".join(f"<span>{html.escape(word)}</span>" for word in line.split(" ")) + "</code>"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, code: Sequence[str] = ()) -> str:
+    """Text cells; columns of numbers are set to the right, and those named in `code` hold commands.
+
+    On a narrow screen a table of three columns or more becomes one block per row, each cell behind its column's name.
+    """
     numbers = [all(_is_number(row[i]) for row in rows) for i in range(len(head))]
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        return (
-            "<tr>"
-            + "".join(
-                f"<{tag}{' class=number' if number else ''}>{html.escape(cell)}</{tag}>"
-                for cell, number in zip(cells, numbers, strict=True)
-            )
-            + "</tr>"
+    kinds = [" class=number" if number else "" for number in numbers]
+    heads = "".join(f"<th{kind}>{html.escape(name)}</th>" for name, kind in zip(head, kinds, strict=True))
+    lines = (
+        "".join(
+            f'<td{kind} data-head="{html.escape(name)}">{command(cell) if name in code else breakable(cell)}</td>'
+            for name, kind, cell in zip(head, kinds, row, strict=True)
         )
-
-    return f'<div class="scroll"><table>{line(head, "th")}{"".join(line(row, "td") for row in rows)}</table></div>'
+        for row in rows
+    )
+    body = f"<tr>{heads}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="scroll"><table{" class=wide" if len(head) > 2 else ""}>{body}</table></div>'
 
 
 def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "").replace("-", "").replace("e+", "").isdigit()
 
 
-def preformatted(text: str) -> str:
-    return f"<pre>{html.escape(text)}</pre>"
+def preformatted(text: str, wrapped: bool = False) -> str:
+    """Text in its own lines, which are scrolled where they are too long, or `wrapped`."""
+    return f"<pre{' class=wrapped' if wrapped else ''}>{html.escape(text)}</pre>"
 
 
 def folded(summary: str, body: str, opened: bool = False) -> str:
@@ -94,9 +114,26 @@ def frames(pictures: Mapping[str, Image.Image]) -> str:
 
 
 def picture(image: Image.Image, said: str, shown: bool = True) -> str:
-    """An image, and what is said of it; not `shown`: one of several that wait for their turn."""
-    source = data_uri(image, "webp")
-    return f'<img class="{"shown" if shown else ""}" alt="{html.escape(said)}" src="{source}">'
+    """An image, and what is said of it; not `shown`: one of several that wait for their turn.
+
+    Larger images than a page shows are reduced to `LARGEST` pixels a side.
+    """
+    reduced = image.convert("RGB")
+    reduced.thumbnail((LARGEST, LARGEST))
+    source = data_uri(reduced, "webp")
+    kinds = ["shown"] * shown + ["broad"] * (reduced.width > _BROAD)
+    return f'<img class="{" ".join(kinds)}" alt="{html.escape(said)}" src="{source}">'
+
+
+def captioned(picture: str, caption: str) -> str:
+    """A picture with a line below it."""
+    return f'<figure class="figure">{picture}<figcaption>{breakable(caption)}</figcaption></figure>'
+
+
+def animation(packed: bytes, said: str) -> str:
+    """A .webp file as it is."""
+    source = f"data:image/webp;base64,{base64.b64encode(packed).decode()}"
+    return f'<img class="shown" alt="{html.escape(said)}" src="{source}">'
 
 
 def data_uri(image: Image.Image, kind: str = "png", quality: int = 82) -> str:

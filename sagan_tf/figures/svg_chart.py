@@ -11,11 +11,12 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 26
 
 
 def line_chart(
-    lines: Mapping[str, Line], *, title: str, logarithmic: bool = False, legend: bool = True, by_depth: bool = False
+    lines: Mapping[str, Line], *, title: str, logarithmic: bool = False, named: Sequence[str] | None = None
 ) -> str:
-    """One chart with its legend: lines by name, (steps, values) each; what isn't finite is left out.
+    """A chart over steps, from step 0 on, with its legend; empty without a finite number.
 
-    by_depth: colors in an order from first to last line (classes d0..d9), else colors apart (c0..c5).
+    lines: (steps, values) by name; values that are not finite, or on a logarithmic axis not positive, are left out.
+    named: the lines in color and in the legend, in its order; the others are gray. None names all of them.
     """
     drawn = {name: _finite(*line, positive=logarithmic) for name, line in lines.items()}
     drawn = {name: points for name, points in drawn.items() if points}
@@ -23,34 +24,42 @@ def line_chart(
         return ""
     xs = [x for points in drawn.values() for x, _ in points]
     ys = [y for points in drawn.values() for _, y in points]
-    x_ticks = nice_ticks(min(xs), max(xs), 5)
     y_ticks = decades(min(ys), max(ys)) if logarithmic else nice_ticks(min(ys), max(ys), 4)
-    x_range, y_range = (min(xs), max(max(xs), min(xs) + 1)), (y_ticks[0], y_ticks[-1])
-    kinds = [f"d{min(9, 10 * i // len(drawn))}" if by_depth else f"c{i % 6}" for i in range(len(drawn))]
-    parts = [_grid(x_ticks, y_ticks, x_range, y_range, logarithmic)]
-    for kind, (name, points) in zip(kinds, drawn.items(), strict=True):
+    x_range, y_range = (0, max(*xs, 1)), (y_ticks[0], y_ticks[-1])
+    named = [name for name in drawn if named is None] or [name for name in named if name in drawn]
+    kinds = {name: f"c{i % 6}" for i, name in enumerate(named)}
+    parts = [_grid(nice_ticks(*x_range, 5), y_ticks, x_range, y_range, logarithmic)]
+    for name in sorted(drawn, key=kinds.__contains__):  # The gray lines lie below the colored ones.
+        points = drawn[name]
         path = " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, logarithmic):.1f}" for x, y in points)
         parts.append(
-            f'<polyline class="{kind}" points="{path}"><title>{html.escape(name)}: {points[-1][1]:.4g} '
-            f"at step {points[-1][0]:,.0f}</title></polyline>"
+            f'<polyline class="{kinds.get(name, "rest")}" points="{path}"><title>{html.escape(name)}: '
+            f"{points[-1][1]:.4g} at step {points[-1][0]:,.0f}</title></polyline>"
         )
-    keys = (
-        "".join(
-            f'<span class="{kind}">{html.escape(name)} <b>{points[-1][1]:.3g}</b></span>'
-            for kind, (name, points) in zip(kinds, drawn.items(), strict=True)
-        )
-        if legend
-        else ""
-    )
+        if len(points) == 1:
+            x, y = path.split(",")
+            parts.append(f'<circle class="{kinds.get(name, "rest")}" cx="{x}" cy="{y}" r="2.5"/>')
     return (
         f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)} over steps">'
-        f'{"".join(parts)}</svg><div class="keys">{keys}</div></figure>'
+        f'{"".join(parts)}</svg><div class="keys">{_legend(drawn, kinds)}</div></figure>'
     )
+
+
+def _legend(drawn: Mapping[str, Sequence[tuple[float, float]]], kinds: Mapping[str, str]) -> str:
+    """The named lines with their last values, and how many others there are."""
+    keys = [
+        f'<span class="{kind}">{html.escape(name)} <b>{drawn[name][-1][1]:.3g}</b></span>'
+        for name, kind in kinds.items()
+    ]
+    others = len(drawn) - len(kinds)
+    return "".join(keys) + (f'<span class="rest">{others} others</span>' if others else "")
 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """About `count` steps of 1, 2 or 5 times a power of ten that enclose [low, high]."""
+    if low == high == 0:  # No number below zero is suggested for a share or a count.
+        high = 1.0
     if high <= low:
         low, high = low - max(abs(low), 1.0) * 0.1, high + max(abs(high), 1.0) * 0.1
     rough = (high - low) / count

@@ -79,6 +79,14 @@ def choose_layer(layers: dict[str, AttentionLayer], name: str | None) -> Attenti
     return layers[name]
 
 
+def shown_classes(model: TrainedModel, labels: np.ndarray) -> str:
+    """How many of the run's classes a picture shows: "8 of 10 classes", "all 10 classes", or "1 class" of one."""
+    shown, total = len(np.unique(labels)), len(model.class_names)
+    if shown < total:
+        return f"{shown} of {total:,} classes"
+    return f"all {total:,} classes" if total > 1 else "1 class"
+
+
 def attention(
     model: TrainedModel,
     labels: np.ndarray,
@@ -110,7 +118,7 @@ def attention(
             to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True
         )
     ]
-    title = f"{layer.title[0].upper()}{layer.title[1:]}, step {model.step:,}"
+    title = f"{layer.title[0].upper()}{layer.title[1:]}, step {model.step:,}, {shown_classes(model, labels)}"
     return attention_figure(looked, title=title, points=points, count=count)
 
 
@@ -157,19 +165,20 @@ def interpolation(
         for a, b in zip(labels, targets, strict=True)
     ]
     what = {"z": f"Another z, {path}", "class": "Another class, the same z", "both": f"Another class and z ({path})"}
-    return ImageTable(images=np.stack(images), title=f"{what[kind]}; step {model.step:,}", rows=names, side=64)
+    title = f"{what[kind]}; step {model.step:,}; {shown_classes(model, labels)}"
+    return ImageTable(images=np.stack(images), title=title, rows=names, side=64)
 
 
 def truncation(
     model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[float], mode: str = "resampled", seed: int = 0
 ) -> ImageTable:
-    """A row a label, a column a threshold: the same seeds, cut shorter and shorter (Brock et al. 2018, Fig. 2)."""
+    """One row per label and one column per threshold: the same seeds cut ever shorter (Brock et al. 2018, Figure 2)."""
     cuts = [Truncation(threshold=threshold, mode=mode) for threshold in thresholds]
     columns = [model.images(labels.tolist(), seed=seed, truncation=cut) for cut in cuts]
-    title = f"Truncation threshold ({mode}), {model.statistics(cuts[0])} statistics; step {model.step:,}"
+    how = f"Truncation threshold ({mode}), {model.statistics(cuts[0])} statistics"
     return ImageTable(
         images=np.stack(columns, axis=1),
-        title=title,
+        title=f"{how}; step {model.step:,}; {shown_classes(model, labels)}",
         heads=[(f"{t:g}", 1) for t in thresholds],
         rows=[model.class_names[label] for label in labels],
         side=64,
@@ -204,7 +213,7 @@ def nearest_images(
         rows=[model.class_names[i] for i in labels],
         heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
         title=f"Nearest of {yardstick.real.count:,} training images, and their distance; step "
-        f"{model.step:,}; features of {yardstick.extractor.name}",
+        f"{model.step:,}; features of {yardstick.extractor.name}; {shown_classes(model, labels)}",
     )
 
 

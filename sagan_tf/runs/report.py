@@ -1,22 +1,21 @@
 """A run's report: one HTML page with everything that its directory tells."""
 
 import datetime
-import json
+import re
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from sagan_tf import files, jsonl
 from sagan_tf.figures import canvas, page
+from sagan_tf.figures.labels import extremes, readable
 from sagan_tf.figures.records import names_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
-from sagan_tf.runs import pictures
+from sagan_tf.runs import pictures, report_metrics, report_pictures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
 
 _MOST_SHEETS = 12
 _MOST_ROWS = 4
+_MOST_SIGNS = 30
 _CHARTS = {
     "Losses": "?_loss",
     "Mean logits": "logits_*",
@@ -24,7 +23,7 @@ _CHARTS = {
     "Gradient norms": "*_gradient_norm",
     "Gain gamma of attention": "gamma/*",
     "Learning rates": "*_learning_rate",
-    "Images a second": "images_per_second",
+    "Images per second": "images_per_second",
 }
 
 
@@ -37,14 +36,22 @@ def write_report(run: RunDirectory, out: Path) -> Path:
     model = TrainedModel(run.path)
     train, looks = jsonl.read(run.path / "train.jsonl"), jsonl.read(run.path / "looks.jsonl")
     metrics = jsonl.read(run.path / "metrics.jsonl")
+    lying = report_pictures.lying(run)
     made = page.page(
         f"Run {run.path.resolve().name}",
         _lead(model, metrics),
         {
             "Samples over time": _samples(run),
-            "Attention": _attention(model),
-            "Metrics": _metrics(metrics),
+            "Real images and samples": report_pictures.beside_real(model),
+            "Nearest training images": lying["Nearest training images"],
+            "Class sheets": lying["Class sheets"],
+            "Interpolation": lying["Interpolation"],
+            "Truncation": lying["Truncation"],
+            "Attention": _attention(model) + lying["Attention"],
+            "Other pictures": lying["Other pictures"],
+            "Metrics": report_metrics.blocks(metrics),
             "Curves": _curves(train, metrics),
+            "Variety and signs of collapse": _variety(looks),
             "Singular values": _spectra(looks),
             "Architecture": page.preformatted((run.path / "architecture.txt").read_text(encoding="utf-8")),
             "Configuration": _configuration(run),
@@ -59,18 +66,16 @@ def _lead(model: TrainedModel, metrics: list[dict]) -> str:
     facts, spec = model.run.facts()["data"], model.spec
     weights = "averaged" if model.averaged else "raw"
     numbers = {
-        "of steps " + f"{model.run.experiment().total_steps:,}": f"{model.step:,}",
+        f"of {model.run.experiment().total_steps:,} steps": f"{model.step:,}",
         "parameters of G": f"{spec.generator_parameters:,}",
         "parameters of D": f"{spec.discriminator_parameters:,}",
     }
-    for name in ("fid", "is"):
-        if record := next((record for record in reversed(metrics) if record.get(name) is not None), None):
-            numbers[f"{name.upper()}, last measured by {record['protocol']['extractor']}"] = f"{record[name]:.4g}"
-    today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    numbers |= report_metrics.headlines(metrics)
+    now = datetime.datetime.now(datetime.timezone.utc)
     return page.text(
         f"{spec.resolution}x{spec.resolution} images of {len(model.class_names)} classes, trained on "
         f"{facts['name']} ({facts['n_examples']:,} images). Pictures are of {weights} weights at step "
-        f"{model.step:,}. Written {today}."
+        f"{model.step:,}. Written on {now.day} {now:%B %Y}."
     ) + page.tiles(numbers)
 
 
@@ -78,28 +83,19 @@ def _samples(run: RunDirectory) -> str:
     sheets = sorted((run.path / "samples").glob("step-????????.png"))
     if not sheets:
         return page.text("The run has drawn no sheets (train.sample_every).")
-    return page.text("The same latents at each step, a row a class.") + page.frames(
-        {f"step {int(sheets[i].stem[5:]):,}": _opened(sheets[i]) for i in _spread(len(sheets), _MOST_SHEETS)}
+    chosen = [sheets[i] for i in report_pictures.spread(len(sheets), _MOST_SHEETS)]
+    return page.text("The same latents at each step, one class per row.") + page.frames(
+        {f"step {int(path.stem[5:]):,}": report_pictures.opened(path) for path in chosen}
     )
 
 
-def _opened(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.copy()
-
-
-def _spread(count: int, most: int) -> np.ndarray:
-    """At most `most` of `count` indices, both ends included, as evenly as it goes."""
-    return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(int))
-
-
 def _attention(model: TrainedModel) -> str:
-    """A figure for every layer; a run without attention says so."""
+    """One figure per layer; a run without attention says so."""
     try:
         layers = pictures.layers_of(model)
     except RunError:
         return page.text("The networks have no self-attention.")
-    labels = _spread(len(model.class_names), _MOST_ROWS)
+    labels = report_pictures.spread(len(model.class_names), _MOST_ROWS)
     drawn = {layer.title: canvas.picture(pictures.attention(model, labels, layer)) for layer in layers.values()}
     return "".join(
         page.folded(title.capitalize(), page.picture(image, title), opened=number == 0)
@@ -107,69 +103,63 @@ def _attention(model: TrainedModel) -> str:
     )
 
 
-def _metrics(metrics: list[dict]) -> str:
-    if not metrics:
-        return page.text("Not evaluated yet: python -m sagan_tf.evaluate --run_dir=RUN")
-    rows = []
-    for record in metrics:
-        protocol = record["protocol"]
-        step = "" if protocol.get("step") is None else f"{protocol['step']:,}"
-        how = protocol["extractor"], _drawn(protocol), f"{protocol['n_generated']:,}", str(protocol["reference"])
-        rows += [
-            (step, name, "not finite" if value is None else f"{value:.5g}", *how)
-            for name, value in record.items()
-            if value is None or isinstance(value, int | float)
-        ]
-    head = ("step", "metric", "value", "extractor", "generator", "images", "against")
-    full = page.preformatted("\n".join(json.dumps(record["protocol"], indent=1) for record in metrics))
-    return page.table(head, rows) + page.folded("The whole protocol of each", full)
-
-
-def _drawn(protocol: dict) -> str:
-    """How the images were drawn: weights, statistics, truncation; empty for images that no generator drew."""
-    cut = protocol.get("truncation")
-    said = (protocol.get("weights"), protocol.get("statistics"), None if cut is None else f"truncation {cut:g}")
-    return ", ".join(filter(None, said))
-
-
 def _curves(train: list[dict], metrics: list[dict]) -> str:
     charts = []
     for title, pattern in _CHARTS.items():
-        lines = {name.removeprefix("gamma/"): series(train, name) for name in names_of(train, pattern)}
+        lines = {readable(name.removeprefix("gamma/")): series(train, name) for name in names_of(train, pattern)}
         charts.append(line_chart(lines, title=title))
-    for name in ("fid", "is"):
-        measured = [
-            {"step": r["protocol"]["step"], name: r[name]}
-            for r in metrics
-            if r.get(name) is not None and r["protocol"].get("step") is not None
-        ]
-        if len(measured) > 1:
-            charts.append(line_chart({name: series(measured, name)}, title=f"{name.upper()} of each evaluation"))
+    charts += report_metrics.charts(metrics)
     return f'<div class="charts">{"".join(charts)}</div>' if any(charts) else ""
 
 
-def _spectra(looks: list[dict]) -> str:
+def _variety(looks: list[dict]) -> str:
+    """Distances of samples over the steps, and the signs of collapse that were seen."""
+    if not looks:
+        return page.text("Nothing was looked at while the run trained (Watching.every).")
+    steps = [look["step"] for look in looks]
+    measured = {name: (steps, [look["distances"].get(name, float("nan")) for look in looks])
+                for name in looks[-1]["distances"]}  # fmt: skip
+    shares = {name: measured.pop(name) for name in ("duplicates",) if name in measured}
     charts = [
         line_chart(
-            spectra_of(looks, network),
-            title=f"{network.capitalize()}: largest singular value of each kernel",
-            logarithmic=True,
-            legend=False,
-            by_depth=True,
-        )
-        for network in ("generator", "discriminator")
+            {readable(name): curve for name, curve in measured.items()},
+            title="Distance of samples of the raw weights (root mean square, 0 to 2)",
+        ),
+        line_chart({readable(n): c for n, c in shares.items()}, title="Share of pairs of samples that are equal"),
     ]
+    return f'<div class="charts">{"".join(charts)}</div>' + _signs(looks)
+
+
+def _signs(looks: list[dict]) -> str:
+    seen = [(look, sign) for look in looks for sign in look.get("signs", ())]
+    if not seen:
+        return page.text(f"No sign of collapse in {len(looks):,} looks.")
+    alarms = [f"{look['step']:,}" for look in looks if look.get("collapsed")]
+    said = f"The alarm was raised at step {', '.join(alarms)}." if alarms else "They raised no alarm."
+    rows = [(f"{look['step']:,}", sign[:1].upper() + sign[1:]) for look, sign in seen[-_MOST_SIGNS:]]
+    latest = f"; the last {_MOST_SIGNS} are listed" if len(seen) > _MOST_SIGNS else ""
+    found = f"{len(seen):,} sign{'s' if len(seen) > 1 else ''} of collapse in {len(looks):,} looks{latest}."
+    return page.text(f"{found} {said}") + page.table(("step", "sign"), rows)
+
+
+def _spectra(looks: list[dict]) -> str:
+    charts = []
+    for network in ("generator", "discriminator"):
+        curves = {name.removeprefix(network + "."): curve for name, curve in spectra_of(looks, network).items()}
+        title = f"{network.capitalize()}: largest singular value of each kernel"
+        charts.append(line_chart(curves, title=title, logarithmic=True, named=extremes(curves)))
     if not any(charts):
         return ""
-    return page.text("From dark to bright with depth; point at a line for its name.") + (
-        f'<div class="charts">{"".join(charts)}</div>'
-    )
+    said = "In color: the greatest, the least and the fastest growing. Point at a gray line for its name."
+    return page.text(said) + f'<div class="charts">{"".join(charts)}</div>'
 
 
 def _configuration(run: RunDirectory) -> str:
     full = (run.path / "config.json").read_text(encoding="utf-8")
     asked = (run.path / "config.gin").read_text(encoding="utf-8")
-    return page.preformatted(asked) + page.folded("Every value, defaults too", page.preformatted(full))
+    rules = re.compile(r"^# =+\n", re.MULTILINE)
+    whole = page.folded("Every value, defaults too", page.preformatted(full, wrapped=True))
+    return page.preformatted(rules.sub("", asked), wrapped=True) + whole
 
 
 def _commands(run: RunDirectory) -> str:
@@ -179,4 +169,5 @@ def _commands(run: RunDirectory) -> str:
             (c["time"][:16].replace("T", " "), c["command"], ", ".join(f"{k} {v}" for k, v in c["versions"].items()))
             for c in run.facts()["commands"]
         ],
+        code=("command",),
     )

@@ -33,6 +33,16 @@ def test_every_image_stands_in_its_place_enlarged_by_a_whole_factor():
     assert cells(drawn) == [0, 40, 80, 120, 160, 200]
 
 
+def test_long_heads_keep_apart_and_within_the_picture():
+    heads = [("stripes-to-checks", 1), ("checks-to-marble", 1), ("marble-to-stripes", 1)]
+    images = np.full((1, 3, 4, 4, 3), 255, np.uint8)
+    drawn = np.asarray(ImageTable(images=images, side=8, heads=heads).draw().convert("L")).min(0)
+    inked = np.flatnonzero(drawn < 200)
+    assert inked[0] > 0 and inked[-1] < len(drawn) - 1
+    blanks = np.diff(inked)
+    assert (blanks > 6).sum() == 2, "three heads, two wide blanks between them"
+
+
 def test_a_frame_is_one_column_side_by_side():
     assert cells(ImageTable(images=IMAGES, rows=("a", "b"), side=8).frame(1)) == [40, 160]
 

@@ -56,7 +56,34 @@ def test_a_page_is_well_formed_and_loads_nothing():
 
 def test_numbers_stand_to_the_right():
     made = page.table(("name", "value"), [("a", "1,000.5"), ("b", "-2e+05")])
-    assert made.count("<td class=number>") == 2 and "<th class=number>value" in made
+    assert made.count("<td class=number") == 2 and "<th class=number>value" in made
+
+
+def test_a_table_of_many_columns_names_its_cells_for_narrow_screens():
+    made = page.table(("time", "command", "n"), [("now", "python -m a --b=<c>", "")], code=("command",))
+    assert "<table class=wide>" in made and '<td data-head="command">' in made
+    assert "<code><span>python</span> <span>-m</span> <span>a</span> <span>--b=&lt;c&gt;</span></code>" in made
+    assert "class=wide" not in page.table(("name", "value"), [("a", "b")])
+
+
+@pytest.mark.parametrize(
+    "words, broken",
+    [
+        ("dataset-classifier:procedural@32", "dataset-classifier:<wbr>procedural@32"),
+        ("a<b, 12.5 of 1,600", "a&lt;b, 12.5 of 1,600"),
+        ("pictures/no_truncation.png", "pictures/<wbr>no_<wbr>truncation.<wbr>png"),
+    ],
+)
+def test_long_names_are_broken_behind_punctuation_alone(words, broken):
+    assert page.breakable(words) == broken
+
+
+def test_large_pictures_are_reduced():
+    made = page.picture(Image.new("RGB", (3000, 1000)), "wide")
+    data = made.partition("base64,")[2].partition('"')[0]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as read:
+        assert read.size == (1400, 467)
+    assert 'class="shown broad"' in made
 
 
 def test_a_single_picture_needs_no_slider():

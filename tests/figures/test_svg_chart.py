@@ -13,6 +13,7 @@ from sagan_tf.figures.svg_chart import decades, line_chart, nice_ticks
         (0, 1, 5, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
         (0, 1600, 5, [0, 500, 1000, 1500, 2000]),
         (-0.3, 2.1, 4, [-1, 0, 1, 2, 3]),
+        (0, 0, 4, [0, 0.5, 1]),
         (2, 2, 4, [1.8, 1.9, 2.0, 2.1, 2.2]),
     ],
 )
@@ -49,6 +50,17 @@ def test_what_is_not_finite_is_left_out_and_names_are_escaped():
     chart = line_chart({"a<b": ([1, 2, 3], [1.0, math.nan, 2.0]), "none": ([1], [math.inf])}, title="x & y")
     assert len(points(chart)) == 1 and len(points(chart)[0]) == 2
     assert "a&lt;b" in chart and "x &amp; y" in chart and "none" not in chart
+
+
+def test_named_lines_are_colored_above_the_gray_ones():
+    chart = line_chart({n: ([5, 10], [1.0, i]) for i, n in enumerate("abc")}, title="t", named=["c", "a"])
+    assert re.findall(r'<polyline class="(\w+)"[^>]*><title>(\w)', chart) == [("rest", "b"), ("c1", "a"), ("c0", "c")]
+    assert re.findall(r'<span class="(\w+)">(\w+)', chart) == [("c0", "c"), ("c1", "a"), ("rest", "1")]
+    assert points(chart)[0][0][0] == 52 + 398 / 2, "the steps begin at 0"
+
+
+def test_a_single_point_is_seen():
+    assert 'r="2.5"' in line_chart({"fid": ([5], [1.0])}, title="t")
 
 
 def test_no_numbers_make_no_chart():

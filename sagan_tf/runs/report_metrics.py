@@ -1,0 +1,92 @@
+"""The measured numbers of a run's report, each with the protocol that it was measured by."""
+
+import json
+from collections.abc import Sequence
+
+from sagan_tf.figures import page
+from sagan_tf.figures.labels import readable
+from sagan_tf.figures.svg_chart import line_chart
+
+_OPENED = 2  # Evaluations whose numbers are unfolded, the last ones.
+_HEADLINES = ("fid", "is")
+
+
+def blocks(metrics: list[dict]) -> str:
+    """One block per evaluation: what was measured, by what, and the numbers."""
+    if not metrics:
+        return f"<p>Not evaluated yet: {page.command('python -m sagan_tf.evaluate --run_dir=RUN')}</p>"
+    return "".join(
+        page.folded(_measured(record["protocol"]), _numbers(record), opened=number >= len(metrics) - _OPENED)
+        for number, record in enumerate(metrics)
+    )
+
+
+def headlines(metrics: list[dict]) -> dict[str, str]:
+    """The last FID and IS of the run's own samples without truncation, by what they are."""
+    found = {}
+    for name in _HEADLINES:
+        for record in _of_samples(metrics, name)[-1:]:
+            protocol = record["protocol"]
+            found[f"{name.upper()} at step {protocol['step']:,}, by {protocol['extractor']}"] = f"{record[name]:.4g}"
+    return found
+
+
+def charts(metrics: list[dict]) -> list[str]:
+    """FID and IS without truncation over the steps, one line per protocol, where several steps were measured."""
+    made = []
+    for name in _HEADLINES:
+        lines: dict[str, dict[int, float]] = {}
+        for record in _of_samples(metrics, name):
+            protocol = record["protocol"]
+            lines.setdefault(_conditions(protocol), {})[protocol["step"]] = record[name]
+        curves = {said: (sorted(line), [line[step] for step in sorted(line)]) for said, line in lines.items()}
+        if any(len(steps) > 1 for steps, _ in curves.values()):
+            made.append(line_chart(curves, title=f"{readable(name)} without truncation"))
+    return made
+
+
+def _of_samples(metrics: list[dict], name: str) -> list[dict]:
+    """The records that hold a finite value of this metric for the run's own samples without truncation."""
+    return [
+        record
+        for record in metrics
+        if record.get(name) is not None
+        and record["protocol"].get("step") is not None
+        and record["protocol"].get("truncation") is None
+    ]
+
+
+def _measured(protocol: dict) -> str:
+    """Which images were measured and how they were drawn, and what they were measured by, as one line."""
+    step, images = protocol.get("step"), protocol.get("images", "images")
+    whose = f"{images[:1].upper()}{images[1:]}" if step is None else f"Step {step:,}"
+    return f"{whose}; {_conditions(protocol)}"
+
+
+def _conditions(protocol: dict) -> str:
+    counted = f"{protocol['n_generated']:,} images against {protocol['reference']}"
+    return "; ".join(filter(None, (_drawn(protocol), counted, f"features of {protocol['extractor']}")))
+
+
+def _drawn(protocol: dict) -> str:
+    """How the images were drawn: weights, statistics, truncation; empty for images that no generator drew."""
+    cut = protocol.get("truncation")
+    cuts = ", ".join("none" if threshold is None else f"{threshold:g}" for threshold in _listed(cut))
+    weights = {"ema": "averaged weights", "raw": "raw weights"}.get(protocol.get("weights"), protocol.get("weights"))
+    statistics = protocol.get("statistics")
+    said = (weights, statistics and f"{statistics} statistics", None if cut is None else f"truncation {cuts}")
+    return ", ".join(filter(None, said))
+
+
+def _listed(value) -> Sequence:
+    return value if isinstance(value, list) else [value]
+
+
+def _numbers(record: dict) -> str:
+    rows = [
+        (name, "not finite" if value is None else f"{value:.5g}")
+        for name, value in record.items()
+        if value is None or isinstance(value, int | float)
+    ]
+    whole = page.preformatted(json.dumps(record["protocol"], indent=1), wrapped=True)
+    return page.table(("metric", "value"), rows) + page.folded("The whole protocol", whole)

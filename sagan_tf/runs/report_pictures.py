@@ -1,0 +1,138 @@
+"""The pictures of a run's report: those that lie in its directory, and real images beside samples."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sagan_tf.config import ConfigError
+from sagan_tf.data.pipeline import evaluation_batches
+from sagan_tf.data.source import DataError
+from sagan_tf.figures import page
+from sagan_tf.figures.image_table import ImageTable
+from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.trained import TrainedModel
+from sagan_tf.sampling.sampler import to_pixels
+
+_MOST_FRAMES = 12
+_MOST_CLASSES, _EACH = 8, 4
+_MOST_READ = 4096  # Real images that are looked through for those to be shown.
+_ANIMATION_BYTES = 2_000_000
+# Files of RUN/pictures by their section; spectra.png is drawn anew, as charts.
+_SECTIONS = {
+    "Nearest training images": "neighbors*.png",
+    "Interpolation": "interpolat*.png",
+    "Truncation": "truncation*.png",
+    "Attention": "attention*.png",
+}
+_DRAWN_ANEW = ("spectra.png",)
+
+
+def lying(run: RunDirectory) -> dict[str, str]:
+    """HTML of the pictures in RUN/pictures and RUN/truncation by section; a section without pictures is empty."""
+    folder = run.path / "pictures"
+    found = {section: sorted(folder.glob(pattern)) for section, pattern in _SECTIONS.items()}
+    shown = {path for paths in found.values() for path in paths}
+    others = [p for p in sorted(folder.glob("*.png")) if p not in shown and p.name not in _DRAWN_ANEW]
+    made = {section: _pictures(run, paths) for section, paths in found.items()}
+    made["Truncation"] += _pictures(run, sorted((run.path / "truncation").glob("step-*.png"))[-1:])
+    made["Interpolation"] += "".join(_animation(run, path) for path in sorted(folder.glob("interpolat*.webp")))
+    if made["Attention"]:
+        made["Attention"] = page.folded("Drawn before", made["Attention"])
+    return {**made, "Class sheets": _class_sheets(run), "Other pictures": _pictures(run, others)}
+
+
+def _pictures(run: RunDirectory, paths: Iterable[Path]) -> str:
+    return "".join(page.captioned(page.picture(opened(path), path.stem), _place(run, path)) for path in paths)
+
+
+def _place(run: RunDirectory, path: Path) -> str:
+    return path.relative_to(run.path).as_posix()
+
+
+def _animation(run: RunDirectory, path: Path) -> str:
+    if path.stat().st_size > _ANIMATION_BYTES:
+        return page.text(f"The animation {_place(run, path)} is too large for this page.")
+    return page.captioned(page.animation(path.read_bytes(), path.stem), _place(run, path))
+
+
+def _class_sheets(run: RunDirectory) -> str:
+    """One sheet at a time, chosen by a slider; and the easy and the difficult classes."""
+    sheets = sorted((run.path / "pictures" / "classes").glob("[0-9]*.png"))
+    compared = run.path / "pictures" / "classes" / "easy_and_difficult.png"
+    made = ""
+    if sheets:
+        chosen = [sheets[i] for i in spread(len(sheets), _MOST_FRAMES)]
+        names = run.class_names
+        frames = {f"{path.stem[:4]} {_class_name(path, names)}": opened(path) for path in chosen}
+        made = page.text(f"{len(chosen)} of {len(names)} classes; choose one with the slider.") + page.frames(frames)
+    return made + (_pictures(run, [compared]) if compared.exists() else "")
+
+
+def _class_name(path: Path, names: tuple[str, ...]) -> str:
+    """The name behind a sheet's file, whose own name may have lost letters."""
+    number, _, name = path.stem.partition("_")
+    return names[int(number)] if number.isdigit() and int(number) < len(names) else name
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.copy()
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """At most `most` of `count` indices, both ends included, as evenly as possible."""
+    return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(int))
+
+
+def beside_real(model: TrainedModel) -> str:
+    """A few training images of some classes, the same ones in every report, beside as many samples; HTML.
+
+    Where the run's data cannot be opened on this machine, a sentence says why.
+    """
+    labels = spread(len(model.class_names), _MOST_CLASSES)
+    try:
+        real = _real_images(model, labels)
+    except (DataError, ConfigError, OSError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        return page.text(f"The run's data could not be opened here, so no real images are shown: {why}")
+    labels = np.asarray([label for label in labels if label in real], np.int32)
+    if not len(labels):
+        return page.text(f"None of the {_MOST_READ:,} training images that were read shows one of the chosen classes.")
+    samples = model.images(np.repeat(labels, _EACH), seed=0).reshape(len(labels), _EACH, *real[labels[0]].shape[1:])
+    table = ImageTable(
+        images=np.concatenate([np.stack([real[label] for label in labels]), samples], axis=1),
+        rows=[model.class_names[label] for label in labels],
+        heads=[("training images", _EACH), ("samples", _EACH)],
+        side=64,
+    )
+    said = f"{len(labels)} of {len(model.class_names)} classes: training images on the left, samples on the right."
+    return page.text(said) + page.picture(table.draw(), said)
+
+
+def _real_images(model: TrainedModel, labels: np.ndarray) -> dict[int, np.ndarray]:
+    """`_EACH` images uint8 (_EACH,R,R,3) of each label, in a fixed shuffled order of the data.
+
+    A class with fewer among the first `_MOST_READ` images is filled up with white; one that has none is left out.
+    """
+    settings = model.run.experiment()
+    side = model.spec.resolution
+    examples = settings.data.open(side)
+    count = min(_MOST_READ, examples.n_examples)
+    shuffled = dataclasses.replace(
+        examples, n_examples=count, ordered=lambda: examples.stream(seed=0).take(count), agreement=None
+    )
+    batches = evaluation_batches(
+        shuffled, resolution=side, batch_size=64, transform=settings.transform, cache_bytes=0
+    ).as_numpy_iterator()
+    found: dict[int, list[np.ndarray]] = {int(label): [] for label in labels}
+    for images, classes in batches:
+        for image, label in zip(images, classes, strict=True):
+            if len(found.get(int(label), range(_EACH))) < _EACH:
+                found[int(label)].append(to_pixels(image).numpy())
+        if all(len(some) == _EACH for some in found.values()):
+            break
+    white = np.full([side, side, 3], 255, np.uint8)
+    return {label: np.stack([*some, *[white] * (_EACH - len(some))]) for label, some in found.items() if some}
