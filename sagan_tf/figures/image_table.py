@@ -36,7 +36,7 @@ class ImageTable:
         top = _PAD + 24 * bool(self.title) + 20 * bool(self.heads)
         below = 17 if self.captions else 0
         starts = np.cumsum([0, *(count for _, count in self.heads)])
-        excess = [small.width(head) + _GAP - count * (cell + _GAP) for head, count in self.heads]
+        excess = [small.width(head) + _BETWEEN - count * (cell + _GAP) for head, count in self.heads]
         gap = max(_BETWEEN, *excess) if excess else _BETWEEN  # Heads neither meet each other nor the border.
         left += max(0, excess[0] // 2 + _GAP - left) if excess else 0
 
