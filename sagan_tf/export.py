@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from sagan_tf.comma_lists import comma_list, number
 from sagan_tf.files import explain, flush, move, sweep
@@ -21,6 +20,7 @@ from sagan_tf.interop import onnx, saved_model
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import NORMAL, TRUNCATIONS
 from sagan_tf.models.baked import bake
+from sagan_tf.progress import clock
 from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.standing_statistics import StandingStatistics
@@ -42,9 +42,11 @@ def export(flags: argparse.Namespace) -> Path:
     with new_version(out) as (folder, final):
         if flags.format == "onnx":
             folder.mkdir()
-            onnx.save(served, folder / "model.onnx", protocol)
+            with clock("converting to ONNX"):
+                onnx.save(served, folder / "model.onnx", protocol)
         else:
-            saved_model.save(served, folder, protocol)
+            with clock("writing the SavedModel"):
+                saved_model.save(served, folder, protocol)
     return final
 
 
@@ -90,9 +92,7 @@ def gather(
 ) -> list[dict[str, np.ndarray]]:
     """Standing statistics at each threshold; of the whole prior where it can't be cut."""
     options = StandingStatistics(passes=flags.standing_passes, latent=latent, truncation=flags.truncation_mode)
-    total = options.passes * len(thresholds)
-    with tqdm(total=total, desc="standing statistics", unit="pass", disable=None) as bar:
-        return options.gathered(generator, thresholds if latent in NORMAL else [None], say=lambda done: bar.update())
+    return options.gathered(generator, thresholds if latent in NORMAL else [None])
 
 
 @contextlib.contextmanager

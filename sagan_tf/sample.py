@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from sagan_tf import files
 from sagan_tf.comma_lists import comma_list, entries, seed
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.progress import Progress
 from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling import grids
@@ -54,7 +54,7 @@ def sheet(images: np.ndarray, labels: np.ndarray, names: Sequence[str], path: Pa
 
 def drawn(sampler: Sampler, seeds: np.ndarray, labels: np.ndarray, start: int = 0) -> Iterator[np.ndarray]:
     """Batches from image `start` on, with a progress bar."""
-    with tqdm(total=len(labels), initial=start, desc="sample", unit="image", disable=None) as bar:
+    with Progress(total=len(labels), initial=start, title="drawing", unit="image") as bar:
         for batch in sampler.of_seeds(seeds[start:], labels[start:]):
             yield batch
             bar.update(len(batch))

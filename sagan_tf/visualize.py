@@ -16,6 +16,7 @@ from sagan_tf.figures.query_points import parse_points
 from sagan_tf.figures.spectra import spectra_figure
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.progress import Progress
 from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import pictures
 from sagan_tf.runs.report import write_report
@@ -70,7 +71,7 @@ def truncation(flags: argparse.Namespace) -> list[Path]:
 def classes(flags: argparse.Namespace) -> list[Path]:
     model, folder = _model(flags), _out(flags, suffix="")
     made = []
-    for label in _labels(flags, model):
+    for label in Progress(_labels(flags, model), title="drawing sheets", unit="class"):
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in model.class_names[label])
         table = pictures.class_sheet(model, label, seed=flags.seed, count=flags.count)
         made.append(grids.save(table.draw(), folder / f"{label:04d}_{name}.png"))

@@ -5,11 +5,11 @@ import functools
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from sagan_tf.data.order import random_access
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
+from sagan_tf.progress import Progress
 
 
 def in_memory(examples: Examples, resolution: int, transform: Transform, cache_bytes: int) -> Examples:
@@ -32,7 +32,7 @@ def _decoded(examples: Examples, resolution: int, transform: Transform) -> Examp
         deterministic=True,
     )
     done = 0
-    with tqdm(total=examples.n_examples, unit="image", desc="reading into memory", delay=2) as progress:
+    with Progress(total=examples.n_examples, unit="image", title="reading into memory") as progress:
         for image, label in rows.batch(256).as_numpy_iterator():
             images[done : done + len(label)], labels[done : done + len(label)] = image, label
             done += len(label)

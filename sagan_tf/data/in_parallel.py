@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tqdm import tqdm
+from sagan_tf.progress import Progress
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -17,6 +17,6 @@ def in_parallel(function: Callable[[Item], Result], items: Sequence[Item], unit:
     """
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     try:
-        return list(tqdm(pool.map(function, items), total=len(items), unit=unit, desc=title, delay=2))
+        return list(Progress(pool.map(function, items), total=len(items), unit=unit, title=title))
     finally:
         pool.shutdown(cancel_futures=True)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from sagan_tf import files
 from sagan_tf.data.python_reads import told_plainly
@@ -16,6 +15,7 @@ from sagan_tf.data.shard_check import damaged_shards
 from sagan_tf.data.shard_index import INDEX_NAME, VALIDATION_FOLDER, Plan, Shard, ShardIndex, read_index
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
+from sagan_tf.progress import Progress
 
 _ORDER_SEED = 0  # the shards hold the first epoch of the source's stream with this seed
 _FRAMING = 16  # bytes that TFRecord adds to each record: a length and two checksums
@@ -35,7 +35,7 @@ def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
     finished = {shard.name for shard in index.shards}
     todo = [number for number in range(plan.n_shards) if plan.shard_name(number) not in finished]
     done = plan.n_source - sum(plan.n_in_shard(number) for number in todo)
-    with tqdm(total=plan.n_source, initial=done, unit="image", desc="preparing", disable=not todo) as progress:
+    with Progress(total=plan.n_source, initial=done, unit="image", title="preparing", quiet=not todo) as progress:
         for number, rows in _shards_of(examples, plan, todo):
             records, counts = _records(rows, len(plan.class_names), progress)
             try:
@@ -102,7 +102,7 @@ def _encoded(stream: tf.data.Dataset, plan: Plan) -> tf.data.Dataset:
     return stream.map(encode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(64)
 
 
-def _records(rows: Iterator, n_classes: int, progress: tqdm) -> tuple[list[bytes], np.ndarray]:
+def _records(rows: Iterator, n_classes: int, progress: Progress) -> tuple[list[bytes], np.ndarray]:
     """Serialized examples of those rows that are large enough, and how many of each class."""
     records, counts = [], np.zeros(n_classes, np.int64)
     for image, label, keep in rows:

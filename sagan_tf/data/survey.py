@@ -5,12 +5,12 @@ import dataclasses
 import hashlib
 
 import numpy as np
-from tqdm import tqdm
 
 from sagan_tf.data.file_check import FileReport
 from sagan_tf.data.folder_layout import FoundImages
 from sagan_tf.data.python_reads import told_plainly
 from sagan_tf.data.source import Examples, printable
+from sagan_tf.progress import Progress
 
 _BAD, _CLASSES, _TWINS = 20, 12, 5  # lines of each kind that fit on a screen
 _BAR = 30
@@ -119,13 +119,8 @@ def survey_files(found: FoundImages, report: FileReport) -> Survey:
 def survey_examples(examples: Examples) -> Survey:
     """Looks at every image of an opened data set; duplicates by their pixels."""
     labels, sizes, digests, bad = [], [], [], {}
-    rows = tqdm(
-        told_plainly(examples.ordered().prefetch(64).as_numpy_iterator()),
-        total=examples.n_examples,
-        unit="image",
-        desc="looking at images",
-        delay=2,
-    )
+    rows = told_plainly(examples.ordered().prefetch(64).as_numpy_iterator())
+    rows = Progress(rows, total=examples.n_examples, unit="image", title="looking at images")
     for image, label in rows:
         if not 0 <= label < len(examples.class_names):
             bad[f"#{len(labels)}"] = f"its label is {label}, which is no class"

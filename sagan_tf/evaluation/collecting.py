@@ -4,7 +4,6 @@ import pathlib
 import time
 
 import numpy as np
-from tqdm import tqdm
 
 from sagan_tf.evaluation.cache import content_key, read_arrays, write_arrays
 from sagan_tf.evaluation.collected import Collected, Collector, Part
@@ -13,6 +12,7 @@ from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.passes import Passes, in_passes
 from sagan_tf.files import cache_folder
 from sagan_tf.interruption import Interruption
+from sagan_tf.progress import Progress
 
 
 def collect(
@@ -37,14 +37,7 @@ def collect(
     saved, cost = time.monotonic(), 0.0
     with (
         Interruption() as interruption,
-        tqdm(
-            total=images.count,
-            initial=collector.count,
-            desc=title,
-            unit="image",
-            unit_scale=True,
-            disable=None if progress else True,
-        ) as bar,
+        Progress(total=images.count, initial=collector.count, title=title, unit="image", quiet=not progress) as bar,
     ):
         for batch, labels in in_passes(images.batches(collector.count), passes.size):
             collector.add(batch_parts(images, passes, needs, batch, labels))

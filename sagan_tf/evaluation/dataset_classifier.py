@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash, content_key, read_arrays, write_arrays
 from sagan_tf.files import cache_folder
+from sagan_tf.progress import Progress
 
 VERSION = 2
 MAX_SIDE = 64  # larger images are averaged down to this side first
@@ -153,7 +153,7 @@ def train_classifier(
         return loss
 
     rng = np.random.default_rng(budget.seed)
-    bar = tqdm(range(budget.steps), desc="data set classifier", unit="step", disable=None if progress else True)
+    bar = Progress(range(budget.steps), title="training the data set's classifier", unit="step", quiet=not progress)
     for _ in bar:
         rows = rng.integers(n_train, size=budget.batch_size)
         loss = step(images[rows], labels[rows])
@@ -173,7 +173,8 @@ def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: in
         examples, resolution=resolution, batch_size=batch_size, seed=seed, start_batch=0, transform=transform
     )
     images, labels = [], []
-    for x, y in batches.take(wanted // batch_size):
+    count = wanted // batch_size
+    for x, y in Progress(batches.take(count), total=count, title="reading images for the classifier", unit="batch"):
         images.append(tf.cast(tf.round((_shrink(x) + 1) * 127.5), tf.uint8).numpy())
         labels.append(y.numpy())
     return np.concatenate(images), np.concatenate(labels)

@@ -15,6 +15,7 @@ from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.passes import Passes
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.evaluation.real_side import KnownMoments, real_side
+from sagan_tf.progress import clock
 
 
 def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> tuple[str, ...]:
@@ -61,8 +62,9 @@ def compare(
         generated, passes, _union(metric.generated for metric in metrics), title="generated images", progress=progress
     )
     values: dict[str, float | list[float]] = {}
-    for metric in metrics:
-        values |= metric.compute(on_generated, on_real)
+    with clock("computing the metrics", quiet=not progress):
+        for metric in metrics:
+            values |= metric.compute(on_generated, on_real)
     protocol = describe_protocol(generated, real, extractor, seed=options.seed, facts=facts or GeneratorFacts())
     return EvaluationResult(metrics=values, protocol=protocol)
 

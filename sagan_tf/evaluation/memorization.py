@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-from tqdm import tqdm
 
 from sagan_tf.evaluation.image_sets import ImageSet
+from sagan_tf.progress import Progress
 
 
 def share_called_real(
@@ -17,9 +17,7 @@ def share_called_real(
     memorized the former. `discriminate(images (B,R,R,3) in [-1,1], labels (B,)) -> logits (B,)`, in inference mode.
     """
     called_real = 0
-    with tqdm(
-        total=images.count, desc=images.name, unit="image", unit_scale=True, disable=None if progress else True
-    ) as bar:
+    with Progress(total=images.count, title=images.name, unit="image", quiet=not progress) as bar:
         for batch, labels in images.batches(0):
             called_real += int((discriminate(batch, labels) > 0).sum())
             bar.update(len(batch))

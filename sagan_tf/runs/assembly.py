@@ -7,6 +7,7 @@ import tensorflow as tf
 from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
+from sagan_tf.progress import clock
 from sagan_tf.training.allocator import keep_freed_memory
 from sagan_tf.training.compiled import compile_steps
 from sagan_tf.training.draw import Draw
@@ -49,7 +50,7 @@ def distributed_batches(
 
 def build(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy) -> GAN:
     """The run's state with fresh weights, on the strategy's devices."""
-    with strategy.scope():
+    with clock("building the networks"), strategy.scope():
         return GAN(
             settings.sized(n_classes),
             optimizer=settings.optimizer,

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from sagan_tf import jsonl
 from sagan_tf.evaluation.evaluator import EvaluationOptions
 from sagan_tf.figures import neighbors
 from sagan_tf.figures.attention import Looked, attention_figure
 from sagan_tf.figures.image_table import ImageTable
+from sagan_tf.progress import Progress
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.runs.yardstick import run_yardstick, split_images
@@ -129,7 +129,8 @@ def real_images(model: TrainedModel, labels: np.ndarray) -> np.ndarray:
       RunError: if the data have too few of a class.
     """
     found: list[np.ndarray | None] = [None] * len(labels)
-    for batch, classes in split_images(model.run, EvaluationOptions(), "train").batches(0):
+    batches = split_images(model.run, EvaluationOptions(), "train").batches(0)
+    for batch, classes in Progress(batches, title="looking for training images of these classes", unit="batch"):
         for image, label in zip(batch, classes, strict=True):
             place = next((i for i, wanted in enumerate(labels) if found[i] is None and wanted == label), None)
             if place is not None:
@@ -156,7 +157,8 @@ def interpolation(
     ends = model.z(image_seeds(seed, 2 * rows)).reshape(rows, 2, -1)
     targets = labels if kind == "z" else np.roll(labels, -1)
     images = []
-    for (a, b), start, end in zip(ends, labels, targets, strict=True):
+    walks = zip(ends, labels, targets, strict=True)
+    for (a, b), start, end in Progress(walks, total=rows, title="interpolating", unit="row"):
         z = between(a, a if kind == "class" else b, steps, path)
         shares = class_shares(start, end, steps, n)
         images.append(to_pixels(model.generator(tf.constant(z), tf.constant(shares), training=False)).numpy())
@@ -195,7 +197,7 @@ def nearest_images(
     yardstick = run_yardstick(model.run, options)
     spaces = {"pixels": neighbors.pixels, "features": lambda x: yardstick.extractor(tf.constant(x))[0].numpy()}
     total = -(-yardstick.real.count // options.batch_size)
-    batches = tqdm(yardstick.real.batches(0), total=total, desc="training images", unit="batch", disable=None)
+    batches = Progress(yardstick.real.batches(0), total=total, title="comparing training images", unit="batch")
     found = neighbors.nearest(samples / np.float32(127.5) - 1, batches, count, spaces)
     images = [samples[:, None], *(to_pixels(found[space].images).numpy() for space in spaces)]
     captions = [

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from sagan_tf import latents
 from sagan_tf.layers.naming import named_variables
+from sagan_tf.progress import Progress
 
 Statistics = Literal["moving", "batch", "standing"]
 _PURPOSE_Z, _PURPOSE_Y = 4, 5
@@ -57,14 +58,12 @@ class StandingStatistics:
         self,
         generator: tf.keras.Model,
         thresholds: Sequence[float] | None = None,
-        say: Callable[[int], None] = lambda passes: None,
     ) -> list[dict[str, np.ndarray]]:
         """The standing statistics at each threshold (None: at the options' own), by the names of the moving ones.
 
         A pass is one in training mode, as in BigGAN-PyTorch and TF-Hub's accumulation. A batch's own moments are read
         off the moving averages' update, moving <- decay * moving + (1 - decay) * batch, from zero. The generator's
         statistics and u are put back after each.
-        say: is told after each pass how many there have been.
 
         Raises:
           ValueError: for a threshold that is not positive.
@@ -75,16 +74,17 @@ class StandingStatistics:
         kept = {n: v.numpy() for n, v in variables.items()}
         one_pass = options[0]._compiled_pass(generator, {n: v for n, v in variables.items() if ".statistics." in n})
         found = []
-        for index, chosen in enumerate(options):
-            sums = {n: np.zeros(kept[n].shape, np.float64) for n in kept if ".statistics." in n}
-            for number in range(self.passes):
-                one_pass(tf.constant(number, tf.int64), tf.constant(chosen.threshold or 1.0, tf.float32))
-                for n, total in sums.items():
-                    total += variables[n].numpy().astype(np.float64) / (1.0 - _decay(generator, n))
-                for n, value in kept.items():
-                    variables[n].assign(value)
-                say(index * self.passes + number + 1)
-            found.append({n: (total / self.passes).astype(np.float32) for n, total in sums.items()})
+        with Progress(total=self.passes * len(options), title="standing statistics", unit="pass") as bar:
+            for chosen in options:
+                sums = {n: np.zeros(kept[n].shape, np.float64) for n in kept if ".statistics." in n}
+                for number in range(self.passes):
+                    one_pass(tf.constant(number, tf.int64), tf.constant(chosen.threshold or 1.0, tf.float32))
+                    for n, total in sums.items():
+                        total += variables[n].numpy().astype(np.float64) / (1.0 - _decay(generator, n))
+                    for n, value in kept.items():
+                        variables[n].assign(value)
+                    bar.update()
+                found.append({n: (total / self.passes).astype(np.float32) for n, total in sums.items()})
         return found
 
     def _compiled_pass(self, generator: tf.keras.Model, statistics: dict[str, tf.Variable]) -> Callable:

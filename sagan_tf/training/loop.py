@@ -3,14 +3,13 @@
 import contextlib
 import math
 import signal
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from sagan_tf.interruption import Interruption
+from sagan_tf.progress import Progress
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.finiteness import Finiteness
 from sagan_tf.training.safeguards import Safeguards
@@ -78,15 +77,16 @@ def train(
     iterator, step, saved = iter(batches), int(gan.step.numpy()), -1
     watched = contextlib.nullcontext()  # the first call compiles
     with Interruption() as interruption, _progress(step, pace, quiet=not workers.is_chief) as bar:
+        compiling = bar.waiting("compiling")
         while step < pace.stop_at:
             planned = _next_call(step, pace, actions) if workers.is_chief else (0, 0)
             interrupted, n, saves = workers.total(int(interruption.received is not None), *planned)
             if interrupted:
                 break
-            with watched:
+            with watched, compiling:
                 logs = {name: float(value) for name, value in steps(iterator, tf.constant(n)).items()}
             step += n
-            watched = watchdog.watched(f"the call of the steps after {step}")
+            watched, compiling = watchdog.watched(f"the call of the steps after {step}"), contextlib.nullcontext()
             if int(gan.step.numpy()) != step:
                 raise RuntimeError(f"the state must be at step {step}; it says {int(gan.step.numpy())}.")
             finiteness.check(logs, n, step)
@@ -133,21 +133,13 @@ def _act(actions: Sequence[Action], step: int, stop_at: int, logs: dict[str, flo
                 interruption.received = signal.SIGINT
 
 
-def _progress(step: int, pace: Pace, quiet: bool) -> tqdm:
+def _progress(step: int, pace: Pace, quiet: bool) -> Progress:
     whole = pace.stop_at == pace.total_steps
-    return tqdm(
-        total=max(pace.stop_at, step),
-        initial=step,
-        desc="train" if whole else f"train to {pace.stop_at} of {pace.total_steps}",
-        unit="step",
-        dynamic_ncols=True,
-        mininterval=0.5 if sys.stderr.isatty() else 10,
-        smoothing=0.1,
-        disable=quiet,
-    )
+    title = "train" if whole else f"train to {pace.stop_at} of {pace.total_steps}"
+    return Progress(total=max(pace.stop_at, step), initial=step, title=title, unit="step", delay=0, quiet=quiet)
 
 
-def _show(bar: tqdm, n: int, logs: dict[str, float], batch_size: int, skipped: int) -> None:
+def _show(bar: Progress, n: int, logs: dict[str, float], batch_size: int, skipped: int) -> None:
     if bar.disable:
         return
     text = f"D {logs['d_loss']:.3f}  G {logs['g_loss']:.3f}" + (f"  {skipped} skipped" if skipped else "")

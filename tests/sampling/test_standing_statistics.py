@@ -70,9 +70,7 @@ def test_a_tighter_truncation_has_a_smaller_variance(generator):
 
 def test_several_thresholds_at_once_are_each_alone_and_leave_the_generator_alone(generator):
     before = {n: v.numpy() for n, v in named_variables(generator).items()}
-    passes = []
-    found = StandingStatistics(passes=2, batch_size=8).gathered(generator, [0.5, 2.0], say=passes.append)
-    assert passes == [1, 2, 3, 4]
+    found = StandingStatistics(passes=2, batch_size=8).gathered(generator, [0.5, 2.0])
     for name, value in before.items():
         np.testing.assert_array_equal(named_variables(generator)[name].numpy(), value)
     for threshold, values in zip((0.5, 2.0), found, strict=True):

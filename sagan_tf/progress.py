@@ -1,0 +1,140 @@
+"""How far a long piece of work is and how long it will still take: a bar on a terminal, whole lines in a log file.
+
+The only home of tqdm. What takes under two seconds is not mentioned.
+"""
+
+import contextlib
+import io
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+
+from tqdm import tqdm
+
+DELAY = 2.0  # seconds before anything is shown
+_LINE = "{desc}: {percentage:.0f}%, {n_fmt} of {total_fmt}, {elapsed} elapsed, {remaining} left, {rate_fmt}{postfix}"
+_LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}, {elapsed} elapsed, {rate_fmt}{postfix}"
+
+_FIRST_LINES, _LONGEST = 10.0, 600.0  # seconds between lines: at first, and at most
+_WIDEST = 1000  # characters of a line in a log file
+
+
+class Progress(tqdm):
+    """A bar of `total` units, to be advanced by `update(n)`, or by passing through `iterable`. Use it as a context.
+
+    In a log file there is a line after ten seconds and then at intervals that grow with the time so far, up to ten
+    minutes; and a last one if there was a first.
+
+    title: what is being done. unit: what is counted, in the singular. initial: units that are done already.
+    delay: seconds before the bar is shown; 0 at once. quiet: show nothing at all.
+    leave: whether the bar stays when the work is done. bar_format: tqdm's, in place of the usual one.
+    """
+
+    def __init__(
+        self,
+        iterable: Iterable | None = None,
+        *,
+        title: str,
+        unit: str,
+        total: int | None = None,
+        initial: int = 0,
+        delay: float = DELAY,
+        quiet: bool = False,
+        leave: bool = True,
+        bar_format: str | None = None,
+    ):
+        self._whole_lines = not sys.stderr.isatty()
+        self._ticked = threading.Event()
+        self._last_line, self._has_last = 0.0, delay == 0 and leave
+        if self._whole_lines and bar_format is None:
+            bar_format = _LINE_WITHOUT_TOTAL if total is None and not hasattr(iterable, "__len__") else _LINE
+        super().__init__(
+            iterable,
+            desc=title,
+            total=total,
+            unit=unit,
+            unit_scale=False,
+            initial=initial,
+            delay=_FIRST_LINES if self._whole_lines else delay,
+            mininterval=1.0 if self._whole_lines else 0.2,
+            smoothing=0.1,
+            ncols=_WIDEST if self._whole_lines else None,
+            dynamic_ncols=not self._whole_lines,
+            leave=leave,
+            bar_format=bar_format,
+            disable=quiet,
+            file=sys.stderr,
+        )
+
+    @staticmethod
+    def status_printer(file):
+        """tqdm's, or one that writes whole lines."""
+        if file.isatty():
+            return tqdm.status_printer(file)
+
+        def write_line(text: str) -> None:
+            if text.strip():
+                file.write(" ".join(text.split()) + "\n")
+                file.flush()
+
+        return write_line
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Shows the state now; a log file takes a line only when one is due."""
+        if not self._whole_lines:
+            return super().display(msg, pos)
+        elapsed = self._time() - self.start_t
+        if elapsed - self._last_line >= min(_LONGEST, max(_FIRST_LINES, elapsed / 60)):
+            self._last_line, self._has_last = elapsed, self.leave
+            self.sp(str(self))
+        return None
+
+    def close(self) -> None:
+        """Ends the bar; in a log file with a last line, if there was one before."""
+        if not self.disable and self._whole_lines:
+            if self._has_last:
+                self.sp(str(self))
+            self.sp, self.fp = (lambda text: None), io.StringIO()
+        super().close()
+
+    @contextlib.contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Within the block shows `what` and a clock that ticks, in place of a bar that stands; its time isn't counted
+        in the rate."""
+        if self.disable:
+            yield
+            return
+        shown, self.bar_format, self.delay = self.bar_format, f"{self.desc}: {what}, {{elapsed}}", 0
+        with self.ticking():
+            yield
+        self.bar_format = shown
+        self.start_t = self.last_print_t = self._time()
+        self._last_line = 0.0
+
+    @contextlib.contextmanager
+    def ticking(self) -> Iterator[None]:
+        """Within the block the bar is drawn anew every second."""
+        over = threading.Event()
+
+        def tick() -> None:
+            while not over.wait(1.0):
+                if self._time() - self.start_t >= self.delay:
+                    self.refresh()
+                    self._ticked.set()
+                    self.last_print_t = self._time()  # else tqdm thinks that nothing was shown and ends no line
+
+        thread = threading.Thread(target=tick, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+@contextlib.contextmanager
+def clock(what: str, *, quiet: bool = False) -> Iterator[None]:
+    """Within the block shows `what`, and how long it has taken so far, where nothing can be counted."""
+    bar = Progress(title=what, unit="", bar_format="{desc}: {elapsed}", quiet=quiet, leave=False)
+    with bar, contextlib.nullcontext() if quiet else bar.ticking():
+        yield
