@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sagan_tf import jsonl
+from sagan_tf import files, jsonl
 from sagan_tf.data.source import DataError
 from sagan_tf.evaluate_flags import parse
 from sagan_tf.evaluation.evaluator import compare
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         with sigterm_as_keyboard_interrupt():
-            print(_table(flags) if flags.table else _report(flags))
+            print(_table(flags)) if flags.table else _report(flags)
 
     return answered(
         work,
@@ -226,21 +226,30 @@ def _table(flags: argparse.Namespace) -> str:
     return paper_table(flags.table, flags.run_dirs)
 
 
-def _report(flags: argparse.Namespace) -> str:
+def _measured_already(flags: argparse.Namespace) -> str:
+    """With --json the last record, and the sentence for people on stderr."""
+    run = RunDirectory(flags.run_dir).path
+    said = f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
+    if not flags.json:
+        return said
+    print(said, file=sys.stderr)
+    records = jsonl.read(run / "metrics.jsonl")
+    return json.dumps(records[-1] if records else {"protocol": None}, indent=1)
+
+
+def _report(flags: argparse.Namespace) -> None:
+    if flags.out:
+        files.check_output("--out", flags.out, append=True)
+    if flags.write_reference:
+        files.check_output("--write_reference", flags.write_reference)
     results = measure_from_flags(flags)
     if not results:
-        path = RunDirectory(flags.run_dir).path / "metrics.jsonl"
-        said = f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
-        if not flags.json:
-            return said
-        print(said, file=sys.stderr)
-        records = jsonl.read(path)
-        return json.dumps(records[-1] if records else {"protocol": None}, indent=1)
-    if flags.out:
-        for result in results:
-            result.append_to(Path(flags.out))
+        print(_measured_already(flags))
+        return
     summary = over_seeds(results)
-    return json.dumps(summary.record(), indent=1) if flags.json else summary.summary()
+    print(json.dumps(summary.record(), indent=1) if flags.json else summary.summary(), flush=True)
+    for result in results if flags.out else ():
+        result.append_to(Path(flags.out))  # last, so that a disk that is full by now costs no number
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf import files
 from sagan_tf.comma_lists import comma_list, number
-from sagan_tf.files import explain, flush, move, sweep
 from sagan_tf.interop import onnx, saved_model
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import NORMAL, TRUNCATIONS
@@ -37,6 +37,7 @@ class ExportError(RuntimeError):
 def export(flags: argparse.Namespace) -> Path:
     """Writes the newest version below `flags.out` and returns its path."""
     run = RunDirectory.open(flags.run_dir)
+    files.check_output("--out", flags.out, folder=True)
     served, protocol = prepare(run, flags)
     out = Path(flags.out)
     with new_version(out) as (folder, final):
@@ -106,19 +107,19 @@ def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        sweep(out)
+        files.sweep(out)
         taken = [int(p.name) for p in out.iterdir() if p.name.isdigit()]
         final = out / str(max(taken, default=0) + 1)
         temporary = out / f".tmp-{final.name}-{os.getpid()}"
         try:
             yield temporary, final
             for path in (*temporary.rglob("*"), temporary):
-                flush(path)
-            move(temporary, final)
+                files.flush(path)
+            files.move(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except (OSError, tf.errors.OpError) as error:
-        reason = explain(error, out) if out.is_dir() else None
+        reason = files.explain(error, out) if out.is_dir() else None
         reason = reason or f"--out must be a folder that can be written; received --out={out} ({error})."
         raise ExportError(reason) from error
 

@@ -137,8 +137,10 @@ def reason(error: BaseException) -> str | None:
     """
     if isinstance(error, OSError):
         return error.strerror if error.errno in _REASONS.values() else None
-    of_tensorflow = type(error).__module__.partition(".")[0] == "tensorflow"
-    return next((text for text in _REASONS if text in str(error)), None) if of_tensorflow else None
+    if type(error).__module__.partition(".")[0] != "tensorflow":
+        return None
+    said = str(error).lower()
+    return next((text for text in _REASONS if text.lower() in said), None)
 
 
 def explain(error: BaseException, place: Path | str | None = None) -> str | None:
@@ -152,12 +154,13 @@ def explain(error: BaseException, place: Path | str | None = None) -> str | None
         return None
     path = getattr(error, "filename", None) or _path_in(str(error), why) or place or "a file"
     path = os.fsdecode(path) if isinstance(path, bytes) else path
-    if _REASONS.get(why) in _FULL:
+    code = error.errno if isinstance(error, OSError) else _REASONS[why]
+    if code in _FULL:
         return (
-            f"{path} could not be written ({why}){_free(path)}. What was finished before is untouched: make room and "
-            "repeat the command."
+            f"{path} could not be written ({why}); {free_megabytes(path)} MB are free there. What was finished before "
+            "is untouched: make room and repeat the command."
         )
-    missing = _REASONS.get(why) == errno.ENOENT
+    missing = code == errno.ENOENT
     advice = (
         "Restore it, or check the path." if missing else "Check the path and its permissions, or name another place."
     )
@@ -165,16 +168,20 @@ def explain(error: BaseException, place: Path | str | None = None) -> str | None
 
 
 def _path_in(text: str, why: str) -> str | None:
-    """The path in a message of TensorFlow's, which has the form "PATH; REASON", perhaps behind the node's name."""
-    before, found, _ = text.partition(f"; {why}")
-    return before.splitlines()[-1].rpartition("}} ")[2] if found and before else None
+    """The path in a message of TensorFlow's: "PATH; REASON" or "PATH is REASON", perhaps behind the node's name."""
+    for link in (f"; {why}", f" is {why.lower()}"):
+        before, found, _ = text.partition(link)
+        if found and before:
+            return before.splitlines()[-1].rpartition("}} ")[2]
+    return None
 
 
-def _free(path: Path | str) -> str:
+def free_megabytes(path: Path | str) -> int:
+    """Free space where `path` is, or would be made; 0 where that can't be told."""
     try:
-        return f"; {shutil.disk_usage(_existing(Path(path))).free >> 20} MB are free there"
+        return shutil.disk_usage(_existing(Path(path))).free >> 20
     except OSError:
-        return ""
+        return 0
 
 
 def _existing(path: Path) -> Path:
@@ -212,21 +219,19 @@ def check_output(flag: str, path: Path | str, *, folder: bool = False, append: b
     except (OSError, ValueError) as error:
         kind = "folder" if folder else "file"
         why = getattr(error, "strerror", None) or error
+        full = getattr(error, "errno", None) in _FULL
+        room = f"; {free_megabytes(path)} MB are free there" if full else ""
         raise OutputError(
-            f"{flag} must be a {kind} that can be written; received {flag}={path} ({why}{_free_if_full(error, path)}). "
+            f"{flag} must be a {kind} that can be written; received {flag}={path} ({why}{room}). "
             "Name another place, or make this one writable."
         ) from error
-
-
-def _free_if_full(error: Exception, path: Path | str) -> str:
-    return _free(path) if getattr(error, "errno", None) in _FULL else ""
 
 
 @contextlib.contextmanager
 def dispensable(what: str, *, say: Callable[[str], None] | None = None) -> Iterator[None]:
     """Makes a failure of the disk a note, once per `what` and process: for files that the work can do without.
 
-    what: a noun phrase that the note begins with, such as "the cache of reference statistics".
+    what: an object that the note says could not be written, such as "the cache of reference statistics".
     say: is given the note; by default it goes to stderr.
     """
     try:
@@ -238,5 +243,6 @@ def dispensable(what: str, *, say: Callable[[str], None] | None = None) -> Itera
         if what not in _noted:
             _noted.add(what)
             name = getattr(error, "filename", None)
-            note = f"Note: {what} could not be written ({why}{f': {name}' if name else ''}); going on without it."
+            where = f": {name}" if name else ""
+            note = f"Note: {what} could not be written ({why}{where}). The work goes on without it."
             say(note) if say else print(note, file=sys.stderr)

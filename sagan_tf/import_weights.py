@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import experiment
+from sagan_tf import experiment, files
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
@@ -36,6 +36,7 @@ def import_weights(flags: argparse.Namespace) -> Path:
     run = RunDirectory(flags.run_dir)
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise RunError(f"--run_dir must be new or empty; received --run_dir={run.path}. Name another directory.")
+    files.check_output("--run_dir", run.path, folder=True)
     names = settings.data.class_names()
     gan = build(settings, len(names), tf.distribute.get_strategy())
     read = FORMATS[flags.format]

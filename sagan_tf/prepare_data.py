@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import get_args
 
+from sagan_tf import files
 from sagan_tf.data.decoding import MAX_PIXELS
 from sagan_tf.data.from_flag import source_from_flag
 from sagan_tf.data.preparing import prepare
@@ -134,6 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> int:
         with sigterm_as_keyboard_interrupt():
             _refuse_bad(flags)
+            if not flags.check:
+                files.check_output("--out", flags.out, folder=True)
             source = source_from_flags(flags)
             if flags.split == "validation":
                 source = source.validation()

@@ -74,8 +74,16 @@ def store(target: PngFolder | NpzFile, plan: dict, sampler: Sampler, seeds: np.n
     return target.finish()
 
 
+def check_target(target: Path | str | None, flags: argparse.Namespace) -> None:
+    """Refuses what can't be written before images are drawn; None, the default place, isn't known yet."""
+    if target is not None:
+        single = bool(flags.npz) or Path(target).suffix.lower() == ".png"
+        files.check_output("--npz" if flags.npz else "--out", target, folder=not single)
+
+
 def sample(flags: argparse.Namespace) -> Path:
     """Draws what the flags ask for and returns where it is."""
+    check_target(flags.npz or flags.out, flags)
     cut = Truncation(threshold=flags.truncation, mode=flags.truncation_mode) if flags.truncation is not None else None
     with create_strategy(flags.strategy, say=lambda line: None).scope():
         model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step, statistics=flags.statistics)
@@ -98,6 +106,7 @@ def sample(flags: argparse.Namespace) -> Path:
     which = f"seeds-{seeds[0]}" if flags.seeds else f"seed-{flags.seed}"
     which += f"-truncation-{cut.threshold:g}" if cut else ""
     out = Path(flags.npz or flags.out or model.run.path / "samples" / f"sample-step-{model.step:08d}-{which}.png")
+    check_target(out, flags)
     if flags.npz:
         return store(NpzFile(out, labels, sampler.resolution), plan, sampler, seeds, labels)
     if out.suffix.lower() != ".png":

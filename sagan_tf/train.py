@@ -187,6 +187,9 @@ def train_and_evaluate(
     loaded: config.Loaded, workers: Workers, strategy: tf.distribute.Strategy, flags: argparse.Namespace
 ) -> int:
     settings: Experiment = loaded.value
+    if workers.is_chief and not flags.dry_run:
+        for folder in (Path(flags.run_dir), Path(flags.run_dir) / "checkpoints"):
+            files.check_output("--run_dir", folder, folder=True)
     examples = settings.data.open(settings.spec.resolution)
     for note in examples.notes:
         print(note)

@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 
-from sagan_tf import jsonl
+from sagan_tf import files, jsonl
 from sagan_tf.comma_lists import comma_list, entries, number
 from sagan_tf.figures import canvas
 from sagan_tf.figures.image_table import ImageTable, save_animation
@@ -123,6 +123,14 @@ def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
     return np.resize(chosen, flags.num or len(chosen))
 
 
+def _check_outputs(flags: argparse.Namespace) -> None:
+    """Refuses what can't be written before pictures are made."""
+    suffix = {"classes": "", "report": ".html"}.get(flags.what, ".png")
+    files.check_output("--out", _out(flags, suffix), folder=flags.what == "classes")
+    if getattr(flags, "animation", None):
+        files.check_output("--animation", flags.animation)
+
+
 def _out(flags: argparse.Namespace, suffix: str = ".png") -> Path:
     return Path(flags.out or Path(flags.run_dir) / "pictures" / f"{flags.what}{suffix}")
 
@@ -196,6 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         with sigterm_as_keyboard_interrupt():
+            _check_outputs(flags)
             for path in WHAT[flags.what][0](flags):
                 print(path)
 

@@ -99,6 +99,8 @@ def test_one_cache_root_that_obeys_the_environment(monkeypatch, variables, expec
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "/run/a"), r"^/run/a .*Restore it, or check"),
         (tf.errors.NotFoundError(None, None, "{{node ReadFile}} /data/ä b.png; No such file or directory\n\t [[x]]"),
          r"^/data/ä b\.png must be there and accessible; received: No such file or directory\. Restore it"),
+        (tf.errors.FailedPreconditionError(None, None, "{{node Create}} /run/a is not a directory [Op:Create]"),
+         r"^/run/a must be there and accessible; received: Not a directory\. Check the path"),
         (tf.errors.ResourceExhaustedError(None, None, "/run/state.data; No space left on device"),
          r"^/run/state\.data could not be written \(No space left on device\)"),
         (OSError(errno.ENOSPC, "No space left on device"), "^/place could not be written"),
@@ -172,8 +174,8 @@ def test_what_is_dispensable_is_noted_once_a_kind(capsys):
         with files.dispensable(f"{test_what_is_dispensable_is_noted_once_a_kind.__name__}"):
             raise OSError(errno.EROFS, "Read-only file system", f"/cache/{number}")
     assert capsys.readouterr().err == (
-        "Note: test_what_is_dispensable_is_noted_once_a_kind could not be written (Read-only file system: /cache/1); "
-        "going on without it.\n"
+        "Note: test_what_is_dispensable_is_noted_once_a_kind could not be written (Read-only file system: /cache/1). "
+        "The work goes on without it.\n"
     )
     with pytest.raises(ValueError, match="mistake"), files.dispensable("the cache"):
         raise ValueError("mistake")

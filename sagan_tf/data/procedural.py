@@ -63,7 +63,7 @@ class ProceduralSource:
                 f"The procedural set must have an image of each of its {len(PAINTERS)} classes; received "
                 f"n_examples={self.n_examples}."
             )
-        check_choice("Procedural", "split", self.split, get_args(Split), error=DataError)
+        check_choice("ProceduralSource", "split", self.split, get_args(Split), error=DataError)
 
     def class_names(self) -> tuple[str, ...]:
         return tuple(PAINTERS)

@@ -1,10 +1,12 @@
 """One pass over a set of images: through the extractor, into what the metrics need."""
 
+import contextlib
 import pathlib
 import time
 
 import numpy as np
 
+from sagan_tf import files
 from sagan_tf.evaluation.cache import content_key, read_arrays, write_arrays
 from sagan_tf.evaluation.collected import Collected, Collector, Part
 from sagan_tf.evaluation.features import Extractor
@@ -45,7 +47,8 @@ def collect(
             due = time.monotonic() - saved >= save_every_seconds * (1 + cost)
             if partial and (due or interruption.received):
                 started = time.monotonic()
-                write_arrays(partial, collector.state())
+                with files.dispensable("the progress of an evaluation (its place is set by SAGAN_TF_CACHE)"):
+                    write_arrays(partial, collector.state())
                 saved = time.monotonic()
                 cost = saved - started  # features of many images take long to write
             if interruption.received:
@@ -56,7 +59,8 @@ def collect(
             "Check the source: it changed while it was read."
         )
     if partial:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
     return collector.result()
 
 

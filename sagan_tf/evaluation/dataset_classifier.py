@@ -11,7 +11,7 @@ import tensorflow as tf
 from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.cache import array_hash, content_key, read_arrays, write_arrays
+from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
 from sagan_tf.files import cache_folder
 from sagan_tf.progress import Progress
 
@@ -117,7 +117,7 @@ def dataset_classifier(
     if arrays is None:
         images, labels = _draw(examples, resolution=resolution, transform=transform, seed=budget.seed)
         arrays = train_classifier(images, labels, n_classes=n_classes, budget=budget, progress=progress)
-        write_arrays(path, arrays)
+        keep_arrays(path, arrays, what="the cache of classifiers")
     return DatasetClassifier(arrays, data_name=examples.name, resolution=resolution)
 
 

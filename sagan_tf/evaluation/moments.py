@@ -119,17 +119,19 @@ def moments_of(features: np.ndarray) -> Moments:
 
 
 def write_moments(path: pathlib.Path, moments: Moments, *, protocol: dict) -> None:
-    """Writes `mu`, `sigma` (the exchange format of the FID tools), `count` and `protocol` (JSON text) to an .npz."""
+    """Writes what `moments_to_arrays` returns to an .npz."""
+    write_arrays(path, moments_to_arrays(moments, protocol=protocol))
+
+
+def moments_to_arrays(moments: Moments, *, protocol: dict) -> dict[str, np.ndarray]:
+    """`mu`, `sigma` (the exchange format of the FID tools), `count` and `protocol` (JSON text)."""
     known = {} if moments.count is None else {"count": np.int64(moments.count)}
-    write_arrays(
-        path,
-        {
-            "mu": moments.mean,
-            "sigma": moments.covariance,
-            **known,
-            "protocol": np.str_(json.dumps(protocol, sort_keys=True)),
-        },
-    )
+    return {
+        "mu": moments.mean,
+        "sigma": moments.covariance,
+        **known,
+        "protocol": np.str_(json.dumps(protocol, sort_keys=True)),
+    }
 
 
 def moments_from_arrays(arrays: dict[str, np.ndarray]) -> tuple[Moments, dict]:

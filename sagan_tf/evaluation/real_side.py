@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from sagan_tf.evaluation.cache import array_hash, content_key, read_arrays, write_arrays
+from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
 from sagan_tf.evaluation.collected import Collected, Part
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
-from sagan_tf.evaluation.moments import Moments, moments_from_arrays, write_moments
+from sagan_tf.evaluation.moments import Moments, moments_from_arrays, moments_to_arrays
 from sagan_tf.evaluation.passes import Passes
 from sagan_tf.files import cache_folder
 
@@ -90,10 +90,10 @@ def real_side(
         return Collected(**{part: _part(part, arrays) for part, arrays in cached.items()})
     collected = collect(images, passes, needs, title="real images", progress=progress)
     for part, path in paths.items():
+        arrays = {part: getattr(collected, part)}
         if part == "moments":
-            write_moments(path, collected.moments, protocol=_protocol(images, extractor))
-        else:
-            write_arrays(path, {part: getattr(collected, part)})
+            arrays = moments_to_arrays(collected.moments, protocol=_protocol(images, extractor))
+        keep_arrays(path, arrays, what="the cache of reference statistics")
     return collected
 
 

@@ -7,13 +7,13 @@ tensorboard/  the same numbers, and the sheets of samples
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import jsonl
+from sagan_tf import files, jsonl
 from sagan_tf.monitoring.looks import Look
 
 
@@ -23,37 +23,47 @@ class Writer:
     Lines of steps after `step` belong to a past that was lost (the run goes on from an older checkpoint): they are
     cut off, so that every step stands once.
 
-    Raises (every method):
-      OSError, tf.errors.OpError: naming the file, if the disk is full.
+    What a full or unwritable disk loses is noted, once per kind of file; training goes on without it.
     """
 
     def __init__(self, folder: Path, *, step: int = 0):
         self._train, self._looks = Path(folder) / "train.jsonl", Path(folder) / "looks.jsonl"
         for path in (self._train, self._looks):
-            jsonl.cut_after(path, step)
-        self._events = tf.summary.create_file_writer(str(Path(folder) / "tensorboard"))
+            with files.dispensable(path.name):
+                jsonl.cut_after(path, step)
+        self._folder, self._events = Path(folder) / "tensorboard", None
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """One line and one event a value, at a step; what isn't finite is null in the line, as JSON has no NaN."""
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        jsonl.append(self._train, {"step": step, **finite})
-        self._event(step, values)
+        with files.dispensable(self._train.name):
+            jsonl.append(self._train, {"step": step, **finite})
+        self._scalar_events(step, values)
 
     def look(self, look: Look) -> None:
         """One line, and its numbers as "distance/KIND" and "sigma_I/KERNEL"."""
-        jsonl.append(self._looks, look.record())
+        with files.dispensable(self._looks.name):
+            jsonl.append(self._looks, look.record())
         distances = {f"distance/{kind}": value for kind, value in vars(look.distances).items()}
         spectra = {f"sigma_{i}/{name}": value for name, top in look.spectra.items() for i, value in enumerate(top)}
-        self._event(look.step, distances | spectra)
+        self._scalar_events(look.step, distances | spectra)
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
         """A picture (H,W,3) uint8 for TensorBoard."""
-        with self._events.as_default(step):
-            tf.summary.image(name, image[None])
-        self._events.flush()
+        self._record(step, lambda: tf.summary.image(name, image[None]))
 
-    def _event(self, step: int, values: Mapping[str, float]) -> None:
-        with self._events.as_default(step):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
-        self._events.flush()
+    def _scalar_events(self, step: int, values: Mapping[str, float]) -> None:
+        self._record(step, lambda: [tf.summary.scalar(name, value) for name, value in values.items()])
+
+    def _record(self, step: int, write: Callable[[], object]) -> None:
+        """Writes events of a step and flushes them.
+
+        A writer that failed is given up with the events that it holds; the next call begins a new file.
+        """
+        with files.dispensable("TensorBoard's events"):
+            events, self._events = self._events, None
+            events = events or tf.summary.create_file_writer(str(self._folder))
+            with events.as_default(step):
+                write()
+            events.flush()
+            self._events = events

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from sagan_tf import jsonl
+from sagan_tf import files, jsonl
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.image_sets import ImageSet, generated_images
@@ -91,10 +91,15 @@ def measure_split(
 
 
 def keep(run: RunDirectory, result: EvaluationResult) -> None:
-    """Appends the result to RUN/metrics.jsonl, and its numbers at its step to the run's TensorBoard events."""
-    result.append_to(run.path / "metrics.jsonl")
+    """Appends the result to RUN/metrics.jsonl, and its numbers at its step to the run's TensorBoard events.
+
+    A disk that refuses is noted: the numbers are the work of hours, and the caller prints them.
+    """
+    with files.dispensable("metrics.jsonl, which keeps the numbers,"):
+        result.append_to(run.path / "metrics.jsonl")
     if result.protocol["step"] is not None:
-        result.write_events(run.path / "tensorboard")
+        with files.dispensable("TensorBoard's events of an evaluation"):
+            result.write_events(run.path / "tensorboard")
 
 
 def _measured(

@@ -1,5 +1,6 @@
 """Evaluation while training: an action of the loop that measures a checkpoint and keeps the best one apart."""
 
+from sagan_tf import files
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.best import is_better
 from sagan_tf.experiment import Experiment
@@ -32,6 +33,7 @@ def keep_best(store: CheckpointStore, step: int, score: float, by: str) -> bool:
     before = kept.score if kept and kept.why == by else None
     if not is_better(score, before, by):
         return False
-    path = store.keep_apart(step, BEST, why=by, score=score)
-    store.say(f"the best by {by} so far: {score:.6g} at step {step}, kept in {path}")
+    with files.dispensable(f"checkpoints/{BEST}"):
+        path = store.keep_apart(step, BEST, why=by, score=score)
+        store.say(f"the best by {by} so far: {score:.6g} at step {step}, kept in {path}")
     return True

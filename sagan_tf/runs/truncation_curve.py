@@ -63,12 +63,13 @@ def measure_curve(
     )
     keep(run, summary)
     place = run.path / "truncation" / f"step-{results[0].protocol['step']:08d}.csv"
-    files.write_text(place, csv_text(points).rstrip() + "\n")
-    canvas.save(
-        truncation_figure(points, reported, validation_score=score, caption=_caption(summary)),
-        place.with_suffix(".png"),
-    )
-    print(f"curve: {place} and .png", file=sys.stderr)
+    with files.dispensable("the truncation curve's table and figure"):
+        files.write_text(place, csv_text(points).rstrip() + "\n")
+        canvas.save(
+            truncation_figure(points, reported, validation_score=score, caption=_caption(summary)),
+            place.with_suffix(".png"),
+        )
+        print(f"curve: {place} and .png", file=sys.stderr)
     return summary
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sagan_tf import files
 from sagan_tf.experiment import Experiment
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.generator import Generator, filters
@@ -70,7 +71,8 @@ def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writ
             for name, variable in named_variables(generator).items():
                 variable.assign(gan.shadow[name].read_value())
         image = grids.sheet(sampler.images(labels), names)
-        grids.save(image, run.path / "samples" / f"step-{step:08d}.png")
+        with files.dispensable("a sheet of samples"):
+            grids.save(image, run.path / "samples" / f"step-{step:08d}.png")
         writer.picture(step, "samples", np.asarray(image))
 
     return Action(every=settings.sample_every, run=draw_sheet)
@@ -129,9 +131,11 @@ def report(look: Look, before: list[Look], store: CheckpointStore, *, stop: bool
     kept = "There is no checkpoint yet"
     if steps:
         step = max((s for s in steps if s <= healthy), default=steps[0])
-        path = store.keep_apart(step, BEFORE_COLLAPSE, why=seen)
         which = "from before" if step <= healthy else "nearest to it"
-        kept = f"The checkpoint {which} is kept in {path} (--step={step} samples it)"
+        kept = f"The checkpoint {which} is that of step {step}"
+        with files.dispensable(f"checkpoints/{BEFORE_COLLAPSE}"):
+            path = store.keep_apart(step, BEFORE_COLLAPSE, why=seen)
+            kept = f"The checkpoint {which} is kept in {path} (--step={step} samples it)"
     if stop:
         raise collapse.CollapseError(f"{seen}. {kept}.")
     store.say(f"Warning: {seen}. {kept}.")

@@ -65,24 +65,25 @@ class CheckpointStore:
         Raises:
           CheckpointError: if the disk is full or can't be written; older checkpoints stay as they are.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._sweep()
         if self.path(step).exists():
             return self.path(step)
         temporary = self.folder / f".tmp-step-{step:08d}-{os.getpid()}"
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
             self._write(temporary, variables, step)
             files.move(temporary, self.path(step))
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(temporary, ignore_errors=True)
-            free = shutil.disk_usage(self.folder).free >> 20
+            why = files.reason(error) or error
             needed = sum(v.dtype.size * v.shape.num_elements() for v in variables.values()) >> 20
             raise CheckpointError(
-                f"the checkpoint of step {step} could not be written to {self.folder} ({error}); it needs {needed} MB "
-                f"and {free} MB are free. Older checkpoints are untouched: make room and repeat the command."
+                f"the checkpoint of step {step} could not be written to {self.folder} ({why}); "
+                f"it needs {needed} MB and {files.free_megabytes(self.folder)} MB are free. Older checkpoints are "
+                "untouched: make room and repeat the command."
             ) from error
         for old in self.steps()[: -self.keep]:
-            shutil.rmtree(self.path(old))
+            shutil.rmtree(self.path(old), ignore_errors=True)
         return self.path(step)
 
     def _sweep(self) -> None:
