@@ -93,7 +93,7 @@ def actions(
     settings: Experiment, gan: GAN, run: RunDirectory, store: CheckpointStore, examples: Examples, evaluates: bool
 ) -> list[loop.Action]:
     """What the chief does between the calls: what is watched, and evaluations."""
-    watched = watching.actions(settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store)
+    watched = watching.actions(settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store, examples)
     measured = [selection.evaluation_action(settings, run, store, examples)]
     return watched + (measured if evaluates and settings.evaluate_every else [])
 

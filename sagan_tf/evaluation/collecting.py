@@ -66,15 +66,17 @@ def collect(
 
 def batch_parts(
     images: ImageSet, passes: Passes, needs: frozenset[Part], batch: np.ndarray, labels: np.ndarray
-) -> dict[Part, np.ndarray]:
-    """The needed parts of one batch (B,R,R,3), each with B rows; features stand for the moments too."""
-    parts: dict[Part, np.ndarray] = {}
-    if needs & {"moments", "features", "logits"}:
+) -> dict[str, np.ndarray]:
+    """What the needed parts of one batch (B,R,R,3) are gathered from, each with B rows."""
+    parts: dict[str, np.ndarray] = {}
+    if needs & {"moments", "halves", "spread", "features", "logits"}:
         parts["features"], parts["logits"] = passes(batch)
     if "agreement" in needs:
         parts["agreement"] = np.asarray(images.agreement(batch, labels))
-    if "labels" in needs:
+    if needs & {"labels", "spread"}:
         parts["labels"] = labels
+    if "spread" in needs:
+        parts["images"] = batch
     return parts
 
 

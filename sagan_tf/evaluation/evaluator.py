@@ -17,6 +17,9 @@ from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, descr
 from sagan_tf.evaluation.real_side import KnownMoments, real_side
 from sagan_tf.progress import clock
 
+# Precision and recall compare every image with every other, and hold all features: beyond this, only when asked for.
+_MOST_COMPARED = 50_000
+
 
 def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> tuple[str, ...]:
     """Refuses, before training, what the evaluation at its end would refuse; returns the metrics that it will measure.
@@ -73,12 +76,17 @@ def _chosen(
     generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits, options: EvaluationOptions
 ) -> list[tuple[str, Metric]]:
     """The metrics asked for, or else those that these sides can give; each checked."""
+    images = isinstance(real, ImageSet)
     small = real.count is not None and real.count <= extractor.n_features and not options.allow_few_samples
     has_kid = METRICS["kid"].real <= real.parts and _fill_blocks(generated, real)
+    fewest, most = sorted((generated.count, real.count or 0))
     possible = {
         "is": extractor.n_logits > 0,
         "fid": not (small and has_kid),  # small data sets have no FID, but the kernel distance
         "kid": small and has_kid,
+        "fid_of_data": images and real.count // 2 > extractor.n_features,
+        "pr": images and METRICS["pr"].fewest <= fewest and most <= _MOST_COMPARED,
+        "variety": images and _classes_agree(generated, real, 1) and fewest >= 2 * len(generated.class_names),
         "class_accuracy": extractor.classifies and _classes_agree(generated, real),
         "long_range_agreement": generated.agreement is not None and real.agreement is not None,
     }
@@ -88,11 +96,14 @@ def _chosen(
     return [(name, METRICS[name]) for name in names]
 
 
-def _classes_agree(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
-    """Whether labels mean the same on both sides: by name, or, where one side only numbers its classes, by number."""
+def _classes_agree(generated: ImageSet, real: ImageSet | KnownMoments, fewest: int = 2) -> bool:
+    """Whether there are `fewest` classes at least, and labels mean the same ones on both sides.
+
+    They do by name, or, where one side only numbers its classes, by number.
+    """
     names = generated.class_names
     numbered = all(name.isdigit() for name in names) and len(names) <= len(real.class_names)
-    return len(names) > 1 and (names == real.class_names or numbered)
+    return len(names) >= fewest and (names == real.class_names or numbered)
 
 
 def _check(
@@ -114,7 +125,7 @@ def _check(
             f"metric {name} needs the data set's own classifier; received extractor={extractor.name}. "
             "Use --extractor=dataset, or leave it out."
         )
-    if metric.by_class and not _classes_agree(generated, real):
+    if metric.by_class and not _classes_agree(generated, real, metric.fewest_classes):
         raise ValueError(
             f"metric {name} needs labels of the reference's classes; received classes "
             f"{_short(generated.class_names)} against {_short(real.class_names)}. Label the images, or "

@@ -38,7 +38,7 @@ class ImageSet:
     @property
     def parts(self) -> frozenset[Part]:
         """What can be collected of it by an extractor."""
-        known = {"moments", "features", "logits", "labels"}
+        known = {"moments", "halves", "spread", "features", "logits", "labels"}
         return frozenset(known | ({"agreement"} if self.agreement else set()))
 
 

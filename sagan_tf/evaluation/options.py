@@ -15,7 +15,8 @@ class EvaluationOptions:
 
     `extractor`: "auto", "inception", "dataset" or a SavedModel's folder (extractor_choice.py says what each is).
     `inception_location`: where Inception lies, if not in `$TFHUB_CACHE_DIR`. `metrics`: names from METRICS; None
-    takes IS and FID, and where the extractor and the data set allow them class accuracy and long-range agreement.
+    takes IS, FID and FID of one half of the data against the other, variety within classes, and where the extractor
+    and the data set allow them precision and recall, class accuracy, and long-range agreement.
     `n_samples`: generated images, 50,000 in the papers. `batch_size`: images a pass through the extractor on one
     replica. `seed`: of the samples. `allow_few_samples`: lets FID be computed of fewer images than features have
     dimensions.

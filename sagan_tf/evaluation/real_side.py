@@ -11,6 +11,7 @@ from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.moments import Moments, moments_from_arrays, moments_to_arrays
 from sagan_tf.evaluation.passes import Passes
+from sagan_tf.evaluation.spread import spread_from_arrays, spread_to_arrays
 from sagan_tf.files import cache_folder
 
 VERSION = 1
@@ -90,9 +91,10 @@ def real_side(
         return Collected(**{part: _part(part, arrays) for part, arrays in cached.items()})
     collected = collect(images, passes, needs, title="real images", progress=progress)
     for part, path in paths.items():
-        arrays = {part: getattr(collected, part)}
         if part == "moments":
             arrays = moments_to_arrays(collected.moments, protocol=_protocol(images, extractor))
+        else:
+            arrays = _arrays(part, getattr(collected, part))
         keep_arrays(path, arrays, what="the cache of reference statistics")
     return collected
 
@@ -114,5 +116,23 @@ def _path(images: ImageSet, extractor: Extractor, part: Part):
     return cache_folder("reference") / f"{content_key(part=part, **_protocol(images, extractor))}-{part}.npz"
 
 
+def _arrays(part: Part, value) -> dict[str, np.ndarray]:
+    """A part other than the moments as arrays for a file; `_part` is its inverse."""
+    if part == "halves":
+        return {
+            f"{name}_{half}": array
+            for half, moments in enumerate(value)
+            for name, array in (("count", np.int64(moments.count)), ("mu", moments.mean), ("sigma", moments.covariance))
+        }
+    return spread_to_arrays(value) if part == "spread" else {part: value}
+
+
 def _part(part: Part, arrays: dict[str, np.ndarray]):
-    return moments_from_arrays(arrays)[0] if part == "moments" else arrays[part]
+    if part == "moments":
+        return moments_from_arrays(arrays)[0]
+    if part == "halves":
+        return tuple(
+            moments_from_arrays({name: arrays[f"{name}_{half}"] for name in ("count", "mu", "sigma")})[0]
+            for half in (0, 1)
+        )
+    return spread_from_arrays(arrays) if part == "spread" else arrays[part]

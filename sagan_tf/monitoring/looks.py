@@ -4,6 +4,7 @@ One JSON line a look:
 
     {"step": 300, "d_loss": 1.31, "g_loss": 0.42,
      "distances": {"overall": 0.61, "within_class": 0.38, "nearest": 0.12, "duplicates": 0.0},
+     "relative": {"shape": 0.92, "within_class": 0.85, "nearest": 0.71},
      "spectra": {"generator.dense": [s0, s1, s2], "generator.blocks.0.conv_1": [s0, s1, s2], ...,
                  "discriminator.blocks.0.conv_1": [s0, s1, s2], ...},
      "signs": [], "collapsed": false}
@@ -13,7 +14,7 @@ train.jsonl.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sagan_tf import jsonl
@@ -24,14 +25,16 @@ _STAGES = ("shared", "dense", "blocks", "final_norm", "to_rgb", "head")
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """d_loss, g_loss: means over the last call's steps. distances: of samples of fixed z and labels. spectra: the top
-    singular values by kernel. signs: those of collapse, in words. collapsed: whether they raised the alarm here."""
+    """d_loss, g_loss: means over the last call's steps. distances: of samples of fixed z and labels. relative:
+    distances of the same samples over those of real images, by name (runs/data_distances.py). spectra: the top singular
+    values by kernel. signs: those of collapse, in words. collapsed: whether they raised the alarm here."""
 
     step: int
     d_loss: float
     g_loss: float
     distances: Distances
     spectra: dict[str, list[float]]
+    relative: dict[str, float] = field(default_factory=dict)
     signs: tuple[str, ...] = ()
     collapsed: bool = False
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from sagan_tf import files
+from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.generator import Generator, filters
@@ -15,6 +16,7 @@ from sagan_tf.monitoring.distances import distances
 from sagan_tf.monitoring.looks import Look, by_depth, read_looks
 from sagan_tf.monitoring.singular_values import Spectra
 from sagan_tf.monitoring.writer import Writer
+from sagan_tf.runs.data_distances import apart, apart_in_data
 from sagan_tf.runs.run_directory import RunDirectory, sampler_of
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.attention_maps import gammas
@@ -27,11 +29,13 @@ _LOOK_CLASSES, _LOOK_IMAGES = 4, 32
 BEFORE_COLLAPSE = "before_collapse"
 
 
-def actions(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer, store: CheckpointStore) -> list[Action]:
-    """All of them, as the experiment asks."""
+def actions(
+    settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer, store: CheckpointStore, examples: Examples
+) -> list[Action]:
+    """All of them, as the experiment asks. examples: the run's data, whose distances the samples' are compared with."""
     scalars = Action(every=settings.log_every, run=scalars_of(gan, settings.batch_size, writer))
     sheets = [sheet_action(settings, gan, run, writer)] if settings.sample_every else []
-    looks = [look_action(settings, gan, run, writer, store)] if settings.watching.every else []
+    looks = [look_action(settings, gan, run, writer, store, examples)] if settings.watching.every else []
     return [scalars, *sheets, *looks]
 
 
@@ -78,12 +82,19 @@ def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writ
     return Action(every=settings.sample_every, run=draw_sheet)
 
 
-def look_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer, store: CheckpointStore) -> Action:
+def look_action(
+    settings: Experiment,
+    gan: GAN,
+    run: RunDirectory,
+    writer: Writer,
+    store: CheckpointStore,
+    examples: Examples | None = None,
+) -> Action:
     """A look every `Watching.every` steps. When its signs say that training has collapsed, that is said, and the
     checkpoint from before is kept apart, in `checkpoints/before_collapse`.
 
     What was seen before a resume is read from looks.jsonl. The samples are those of the raw weights: an average
-    collapses thousands of steps later.
+    collapses thousands of steps later. Without examples nothing is compared with real images.
 
     Raises (the action):
       CollapseError: in that case, if `Watching.collapse` is "stop".
@@ -94,14 +105,17 @@ def look_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Write
     labels = np.repeat(classes, _LOOK_IMAGES // len(classes))
     spectra = Spectra(kernels_of(gan))
     before = read_looks(run.path)
+    real = apart_in_data(settings, examples, labels) if examples else None
 
     def look_at(step: int, logs: dict[str, float]) -> None:
+        images = sampler.images(labels)
         look = Look(
             step=step,
             d_loss=logs["d_loss"],
             g_loss=logs["g_loss"],
-            distances=distances(sampler.images(labels), labels),
+            distances=distances(images, labels),
             spectra=spectra(),
+            relative=apart(images, labels).relative_to(real) if real else {},
         )
         if settings.watching.collapse != "off":
             look = judged(look, before)

@@ -14,22 +14,24 @@ from sagan_tf.evaluation.metrics.intra_fid import intra_fid
 from sagan_tf.evaluation.metrics.kid import kernel_distance
 from sagan_tf.evaluation.metrics.long_range_agreement import long_range_agreement
 from sagan_tf.evaluation.metrics.precision_recall import precision_recall
+from sagan_tf.evaluation.metrics.variety import variety
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric:
     """A metric's computation on (generated, real), and the parts of each side that it reads.
 
-    `by_class`: labels must mean the same classes on both sides. `classifies`: the logits must be of these classes.
-    `full_rank`: both sides need more images than the features have dimensions. `in_blocks`: both sides are cut into as
-    many blocks, each of 2 images or more. `fewest`: images of the generated side
-    without which it isn't defined, in all and of each class.
+    `by_class`: labels must mean the same classes on both sides, of which there are `fewest_classes` at least.
+    `classifies`: the logits must be of these classes. `full_rank`: both sides need more images than the features have
+    dimensions. `in_blocks`: both sides are cut into as many blocks, each of 2 images or more. `fewest`: images of the
+    generated side without which it isn't defined, in all and of each class.
     """
 
     compute: Callable[[Collected, Collected], dict[str, float | list[float]]]
     generated: frozenset[Part]
     real: frozenset[Part] = frozenset()
     by_class: bool = False
+    fewest_classes: int = 2
     classifies: bool = False
     full_rank: bool = False
     in_blocks: bool = False
@@ -44,6 +46,20 @@ def _inception_score(generated: Collected, real: Collected) -> dict[str, float]:
 
 def _fid(generated: Collected, real: Collected) -> dict[str, float]:
     return {"fid": frechet_distance(generated.moments, real.moments)}
+
+
+def _fid_of_data(generated: Collected, real: Collected) -> dict[str, float]:
+    return {"fid_of_data": frechet_distance(*real.halves)}
+
+
+def _variety(generated: Collected, real: Collected) -> dict[str, float | list[float]]:
+    found = variety(generated.spread, real.spread)
+    return {
+        "shape_variety": found.shape,
+        "shape_variety_by_class": found.shape_by_class.tolist(),
+        "feature_variety": found.feature,
+        "distinct_shapes": found.distinct,
+    }
 
 
 def _intra_fid(generated: Collected, real: Collected) -> dict[str, float | list[float]]:
@@ -84,11 +100,16 @@ def _tfgan_fid(generated: Collected, real: Collected) -> dict[str, float]:
 
 
 MOMENTS, FEATURES, LOGITS = frozenset({"moments"}), frozenset({"features"}), frozenset({"logits"})
+HALVES, SPREAD = frozenset({"halves"}), frozenset({"spread"})
 LABELS, AGREEMENT = frozenset({"labels"}), frozenset({"agreement"})
 
 METRICS: dict[str, Metric] = {
     "is": Metric(compute=_inception_score, generated=LOGITS, fewest=10),
     "fid": Metric(compute=_fid, generated=MOMENTS, real=MOMENTS, full_rank=True),
+    "fid_of_data": Metric(compute=_fid_of_data, generated=frozenset(), real=HALVES, full_rank=True),
+    "variety": Metric(
+        compute=_variety, generated=SPREAD, real=SPREAD, by_class=True, fewest_classes=1, fewest_of_class=2
+    ),
     "intra_fid": Metric(
         compute=_intra_fid, generated=FEATURES | LABELS, real=FEATURES | LABELS, by_class=True, fewest_of_class=2
     ),

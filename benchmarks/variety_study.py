@@ -1,0 +1,193 @@
+"""Which settings keep variety within classes? Trains each arm, measures it, and appends one JSON line per finished arm.
+
+    python benchmarks/variety_study.py --out=FOLDER --arms=rates-7-20,rates-2-8 [--steps=800] [--seeds=0]
+
+All arms train on the embedded data set at 32 px with the quickstart's file and the arm's bindings, several arms one
+after the other. FOLDER/ARM-SEED is the arm's run: an interrupted command, repeated, goes on inside it, and a longer
+--steps continues the run. FOLDER/results.jsonl has one line per arm, seed and number of steps; an arm that has its line
+is not measured again. --list prints the arms.
+
+Each line holds the variety of shape per class and its mean (1 minus the mean correlation of two gray images of a class,
+generated over real), class accuracy, long-range agreement, FID, recall, the singular values of G's dense layer at every
+look, and what the training cost. Means over 500 samples (variety) and 5,000 samples (the rest), averaged weights.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+BASE = ["train.evaluation=None", "train.sample_every=400", "train.checkpoint_every=200", "train.keep_checkpoints=100"]
+NARROW = ["families.{family}.width=8", "families.{family}.discriminator_width=16"]
+BIGGAN = [
+    "train.spec=@families.biggan()",
+    "families.biggan.resolution=32",
+    "families.biggan.width=16",
+    "families.biggan.discriminator_width=32",
+    "families.biggan.z_dim=128",
+    "families.biggan.shared_dim=64",
+    "Objective.orthogonal=1e-4",
+]
+TABLES = ["families.biggan.shared=False", "families.biggan.hierarchical=False"]
+
+
+def rates(generator: float, discriminator: float) -> list[str]:
+    return [
+        f"TwoTimescaleAdam.g_learning_rate={generator:g}",
+        f"TwoTimescaleAdam.d_learning_rate={discriminator:g}",
+    ]
+
+
+def narrow(family: str) -> list[str]:
+    """A quarter of the work: half the channels in both networks."""
+    return [binding.format(family=family) for binding in NARROW]
+
+
+BFLOAT16 = ["Numerics.precision='bfloat16'"]
+ARMS: dict[str, list[str]] = {
+    # What drives the first singular value of G's dense layer, in networks of half the width.
+    "rates-7-20": [*narrow("sagan")],
+    "rates-4-16": [*narrow("sagan"), *rates(4e-4, 16e-4)],
+    "rates-2-8": [*narrow("sagan"), *rates(2e-4, 8e-4)],
+    "rates-2-20": [*narrow("sagan"), *rates(2e-4, 20e-4)],
+    "rates-7-7": [*narrow("sagan"), *rates(7e-4, 7e-4)],
+    "beta2-0.999": [*narrow("sagan"), "TwoTimescaleAdam.beta_2=0.999"],
+    "batch-64": [*narrow("sagan"), "train.batch_size=64"],
+    "d-steps-2": [*narrow("sagan"), "train.discriminator_steps=2"],
+    "wide-d": [*narrow("sagan"), "families.sagan.discriminator_width=32"],
+    "no-sn-in-g": [*narrow("sagan"), "families.sagan.spectral_norm_g=False"],
+    "orthogonal-start": [*BIGGAN, *TABLES, "Objective.orthogonal=0.0", *narrow("biggan")],
+    "orthogonal-held": [*narrow("sagan"), "Objective.orthogonal=1e-2", "Objective.orthogonal_form='identity'"],
+    "r1-1": [*narrow("sagan"), "Objective.r1=1.0"],
+    "biggan-7-20": [*BIGGAN, *narrow("biggan")],
+    "biggan-4-16": [*BIGGAN, *narrow("biggan"), *rates(4e-4, 16e-4)],
+    "biggan-2-8": [*BIGGAN, *narrow("biggan"), *rates(2e-4, 8e-4)],
+}
+
+
+def command(verb: str, *flags: str) -> list[str]:
+    return [sys.executable, "-m", f"sagan_tf.{verb}", *flags]
+
+
+def train(run: Path, bindings: list[str], steps: int, seed: int) -> float:
+    """Trains up to `steps`; the processor time of this command in seconds."""
+    settings = [*BASE, *bindings, f"train.total_steps={steps}", f"train.seed={seed}"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with open(run.parent / f"{run.name}.log", "a", encoding="utf-8") as log:
+        subprocess.run(
+            command(
+                "train",
+                "--gin_file=gin/quickstart.gin",
+                f"--run_dir={run}",
+                *(f"--gin_bindings={binding}" for binding in settings),
+            ),
+            check=True,
+            stdout=log,
+            stderr=log,
+        )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def shape_variety(run: Path, step: int, *, per_class: int = 50) -> list[float]:
+    """Of each class, generated over real."""
+    from sagan_tf.data.procedural import render
+    from sagan_tf.evaluation.spread import mean_squared_distances, shapes
+    from sagan_tf.runs.trained import TrainedModel
+
+    model = TrainedModel(run, step=step)
+    n_classes = len(model.class_names)
+    labels = np.arange(per_class * n_classes) % n_classes
+    made = mean_squared_distances(shapes(model.images(labels, seed=1)), labels)
+    indices = np.arange(100 * n_classes)
+    real = shapes(render(indices, resolution=model.spec.resolution, seed=0))
+    return (made / mean_squared_distances(real, indices % n_classes)).tolist()
+
+
+def measure(run: Path) -> dict:
+    """The measures of a run's newest checkpoint, and the variety of the ones before."""
+    from sagan_tf.evaluation.options import EvaluationOptions
+    from sagan_tf.runs.measuring import evaluate_run
+    from sagan_tf.runs.run_directory import RunDirectory
+
+    directory = RunDirectory.open(run)
+    steps = directory.checkpoints().steps()
+    options = EvaluationOptions(
+        extractor="dataset", n_samples=5000, metrics=("fid", "class_accuracy", "long_range_agreement", "pr")
+    )
+    metrics = evaluate_run(directory, options).metrics
+    by_class = shape_variety(run, steps[-1])
+    looks = [json.loads(line) for line in (run / "looks.jsonl").read_text(encoding="utf-8").splitlines()]
+    paces = [
+        line["images_per_second"]
+        for line in map(json.loads, (run / "train.jsonl").read_text(encoding="utf-8").splitlines())
+        if line.get("images_per_second")
+    ]
+    earlier = {step: round(float(np.mean(shape_variety(run, step))), 3) for step in steps[:-1] if step % 200 == 0}
+    return {
+        "variety": round(float(np.mean(by_class)), 3),
+        "variety_second_worst": round(sorted(by_class)[1], 3),
+        "variety_by_class": [round(value, 3) for value in by_class],
+        "variety_at": earlier,
+        **{name: round(metrics[name], 4) for name in ("fid", "class_accuracy", "long_range_agreement", "recall")},
+        "dense_sigmas": {look["step"]: [round(s, 2) for s in look["spectra"]["generator.dense"][:2]] for look in looks},
+        "images_per_second": round(float(np.median(paces)), 1) if paces else None,
+    }
+
+
+def is_measured(results: Path, arm: str, seed: int, steps: int) -> bool:
+    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    return any((r["arm"], r["seed"], r["steps"]) == (arm, seed, steps) for r in map(json.loads, lines))
+
+
+def run_arm(out: Path, arm: str, seed: int, steps: int, shared: list[str]) -> None:
+    """Trains and measures one arm unless its line is there; the measuring is a process of its own."""
+    results, run = out / "results.jsonl", out / f"{arm}-{seed}"
+    if is_measured(results, arm, seed, steps):
+        return
+    start = time.time()
+    seconds = train(run, [*ARMS[arm], *shared], steps, seed)
+    found = subprocess.run(
+        [sys.executable, __file__, f"--measure={run}", f"--out={out}"], check=True, stdout=subprocess.PIPE, text=True
+    )
+    measures = json.loads(found.stdout.splitlines()[-1])
+    line = {"arm": arm, "seed": seed, "steps": steps, "bindings": [*ARMS[arm], *shared], **measures}
+    line |= {"core_seconds": round(seconds), "wall_seconds": round(time.time() - start)}
+    with open(results, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    print(json.dumps({key: line[key] for key in ("arm", "seed", "steps", "variety", "fid", "recall")}), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of results.jsonl")
+    parser.add_argument("--arms", type=lambda text: text.split(","), default=list(ARMS))
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0])
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--list", action="store_true", help="print the arms and end")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    flags = parser.parse_args()
+    if flags.list:
+        print("\n".join(f"{arm}: {' '.join(bindings) or 'the quickstart as it is'}" for arm, bindings in ARMS.items()))
+        return
+    if flags.measure:
+        print(json.dumps(measure(flags.measure)))
+        return
+    flags.out.mkdir(parents=True, exist_ok=True)
+    for seed in flags.seeds:
+        for arm in flags.arms:
+            shared = BFLOAT16 if flags.precision == "bfloat16" else []
+            run_arm(flags.out, arm, seed, flags.steps, shared)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Variety within classes, relative to the data's own: how far apart two samples of a class are, and how many differ.
+
+Inception Score, class accuracy and, with few samples per class, FID stay high while all samples of a class show one
+shape in other colors. The numbers here do not: they look at one class at a time, and shapes do not see color.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from sagan_tf.evaluation.spread import KEPT, Spread
+
+_SAME = 0.5  # two shapes are the same when closer than this share of the distance between nearest real ones
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variety:
+    """Each relative to the data's own: 1 for the data itself, 0 where all samples of a class are one image.
+
+    shape_by_class: per class (K,), (1 - mean correlation of two gray samples) over the same of two real images; NaN
+      where a side has fewer than two images of the class, or the real ones all have one shape. shape: their mean.
+    feature: the mean over classes of the mean squared distance of two samples' features, relative likewise.
+    distinct: how many of a class's samples have a shape of their own, relative likewise: about k/n where n samples
+      repeat k images. A mean distance hardly sees that: two images, each repeated, already give it 0.5.
+    """
+
+    shape: float
+    shape_by_class: np.ndarray
+    feature: float
+    distinct: float
+
+
+def variety(generated: Spread, real: Spread) -> Variety:
+    """Compares two sets whose labels mean the same classes.
+
+    Raises:
+      ValueError: if no class has two images on both sides.
+    """
+    n_classes = min(len(generated.kept), len(real.kept))
+    both = np.minimum(generated.shape.counts[:n_classes], real.shape.counts[:n_classes])
+    if not (both >= 2).any():
+        raise ValueError(
+            "variety must be of 2 images of a class on both sides; received at most "
+            f"{both.max(initial=0)}. Give more images."
+        )
+    shape, feature = (
+        _ratio(getattr(generated, of).mean_squared_distances(), getattr(real, of).mean_squared_distances(), n_classes)
+        for of in ("shape", "feature")
+    )
+    distinct = [_distinct(generated.kept[k, :n], real.kept[k, :n]) for k, n in enumerate(np.minimum(both, KEPT))]
+    return Variety(
+        shape=_mean_of_known(shape),
+        shape_by_class=shape,
+        feature=_mean_of_known(feature),
+        distinct=_mean_of_known(np.array(distinct)),
+    )
+
+
+def _ratio(generated: np.ndarray, real: np.ndarray, n_classes: int) -> np.ndarray:
+    real = real[:n_classes]
+    return np.divide(generated[:n_classes], real, out=np.full(n_classes, np.nan), where=real > 0)
+
+
+def _distinct(generated: np.ndarray, real: np.ndarray) -> float:
+    """(d - 1) / (d' - 1), where d and d' are the effective numbers of distinct shapes of (n,P) samples and real images.
+
+    d = n^2 over the number of ordered pairs, an image with itself included, that have the same shape: the diversity of
+    order 2 of Leinster & Cobbold 2012, and what the birthday paradox test of Arora & Zhang 2017 estimates from
+    duplicates in a batch. Same: closer than half the median distance of a real shape to its nearest neighbor.
+    """
+    if len(real) < 2:
+        return np.nan
+    real_distances = _distances(real)
+    nearest = (real_distances + np.diag(np.full(len(real), np.inf))).min(axis=1)
+    same = _SAME * np.median(nearest)
+    made, of_data = (1 / (distances <= same).mean() for distances in (_distances(generated), real_distances))
+    return (made - 1) / (of_data - 1) if of_data > 1 else np.nan
+
+
+def _distances(rows: np.ndarray) -> np.ndarray:
+    rows = rows.astype(np.float64)
+    squares = (rows**2).sum(axis=1)
+    squared = squares[:, None] + squares - 2 * rows @ rows.T
+    squared[squared < 1e-6] = 0  # what rounding leaves of equal shapes
+    return np.sqrt(squared)
+
+
+def _mean_of_known(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan

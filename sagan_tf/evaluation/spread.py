@@ -1,0 +1,141 @@
+"""What the variety within classes is computed from, gathered while images stream by.
+
+Per class: sums of shapes and of features, and the first few shapes themselves.
+"""
+
+import dataclasses
+
+import numpy as np
+
+CELLS = 32  # shapes are compared at this many cells per side at most: finer detail is no shape
+KEPT = 50  # shapes per class that are compared pair by pair; the SAGAN protocol's 50,000 samples have 50 per class
+_BLANK = 1e-4  # deviation from its mean below which a gray image in [-1,1] shows nothing
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sums:
+    """Of the rows x of each class: counts (K,), sums of x (K,F), and sums of |x|^2 (K,)."""
+
+    counts: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+
+    def mean_squared_distances(self) -> np.ndarray:
+        """Of two distinct rows of a class, over all pairs: (K,), NaN for a class with fewer than two rows.
+
+        With n rows it is 2 (n sum |x|^2 - |sum x|^2) / (n (n - 1)).
+        """
+        counts = self.counts.astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scatter = counts * self.squares - (self.sums**2).sum(axis=1)
+            return np.maximum(2 * scatter / (counts * (counts - 1)), 0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spread:
+    """A set of images by class: sums of shapes and of features, and the first 50 shapes, kept (K,50,P)."""
+
+    shape: Sums
+    feature: Sums
+    kept: np.ndarray
+
+
+def shapes(images: np.ndarray) -> np.ndarray:
+    """The shape that each image shows, whatever its hue, brightness and contrast.
+
+    The mean of the channels, averaged to at most 32 cells per side, centered, and scaled to unit length, so that the
+    inner product of two shapes is the correlation of the gray images, and their squared distance 2 (1 - correlation).
+    An image of one gray value has no shape, and gives zeros. Shapes: images (N,R,R,3) -> (N,cells^2) float32.
+    """
+    gray = np.asarray(images, np.float32).mean(axis=-1)
+    block = max(1, gray.shape[1] // CELLS)
+    side = gray.shape[1] // block
+    gray = gray[:, : side * block, : side * block].reshape(-1, side, block, side, block).mean(axis=(2, 4))
+    flat = gray.reshape(len(gray), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(flat, axis=1, keepdims=True)
+    visible = norms > _BLANK * side
+    return np.where(visible, flat / np.where(visible, norms, 1), 0).astype(np.float32)
+
+
+def mean_squared_distances(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Of two distinct rows of a class, (K,) for labels (N,) in [0,K); NaN for a class with fewer than two rows."""
+    rows, n_classes = np.asarray(rows, np.float64), int(labels.max()) + 1
+    sums = np.zeros((n_classes, rows.shape[1]))
+    np.add.at(sums, labels, rows)
+    squares = np.bincount(labels, (rows**2).sum(axis=1), n_classes)
+    counts = np.bincount(labels, minlength=n_classes)
+    return Sums(counts=counts, sums=sums, squares=squares).mean_squared_distances()
+
+
+class StreamingSpread:
+    """Gathers a `Spread` image by image, so that the result does not depend on how the images came in batches.
+
+    Classes appear as their labels do. Memory: per class two sums as wide as shapes and features, and 50 shapes.
+    """
+
+    def __init__(self):
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def add(self, images: np.ndarray, features: np.ndarray, labels: np.ndarray) -> None:
+        """Takes a batch in: images (B,R,R,3), their features (B,F), labels (B,)."""
+        rows = {"shape": shapes(images), "feature": np.asarray(features, np.float64)}
+        self._make_room(int(labels.max()) + 1, {name: row.shape[1] for name, row in rows.items()})
+        arrays = self._arrays
+        for place, label in enumerate(labels):
+            count = arrays["counts"][label]
+            if count < KEPT:
+                arrays["kept"][label, count] = rows["shape"][place]
+            for name, row in rows.items():
+                arrays[f"{name}_sums"][label] += row[place]
+                arrays[f"{name}_squares"][label] += np.square(row[place], dtype=np.float64).sum()
+            arrays["counts"][label] += 1
+
+    def result(self) -> Spread:
+        """All that was gathered so far."""
+        return spread_from_arrays({name: array.copy() for name, array in self._arrays.items()})
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All it holds, as arrays; `StreamingSpread.from_state` goes on from there bit for bit."""
+        return self._arrays
+
+    @classmethod
+    def from_state(cls, state: dict[str, np.ndarray]) -> "StreamingSpread":
+        """The accumulator whose `state()` this is."""
+        spread = cls()
+        spread._arrays = {name: np.array(array) for name, array in state.items()}
+        return spread
+
+    def _make_room(self, n_classes: int, widths: dict[str, int]) -> None:
+        present = len(self._arrays.get("counts", ()))
+        missing = n_classes - present
+        if missing <= 0:
+            return
+        empty = {
+            "counts": np.zeros(missing, np.int64),
+            "kept": np.zeros((missing, KEPT, widths["shape"]), np.float32),
+            **{f"{name}_sums": np.zeros((missing, width)) for name, width in widths.items()},
+            **{f"{name}_squares": np.zeros(missing) for name in widths},
+        }
+        self._arrays = {
+            name: np.concatenate([self._arrays[name], array]) if present else array for name, array in empty.items()
+        }
+
+
+def spread_from_arrays(arrays: dict[str, np.ndarray]) -> Spread:
+    """The spread whose `spread_to_arrays` these are."""
+    counts = arrays["counts"]
+    of = {
+        name: Sums(counts=counts, sums=arrays[f"{name}_sums"], squares=arrays[f"{name}_squares"])
+        for name in ("shape", "feature")
+    }
+    return Spread(shape=of["shape"], feature=of["feature"], kept=arrays["kept"])
+
+
+def spread_to_arrays(spread: Spread) -> dict[str, np.ndarray]:
+    """The spread as arrays for a file."""
+    arrays = {"counts": spread.shape.counts, "kept": spread.kept}
+    for name in ("shape", "feature"):
+        sums = dataclasses.asdict(getattr(spread, name))
+        arrays |= {f"{name}_sums": sums["sums"], f"{name}_squares": sums["squares"]}
+    return arrays

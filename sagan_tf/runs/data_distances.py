@@ -1,0 +1,81 @@
+"""How far apart samples are, relative to real images: the same distances of the run's data, measured once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagan_tf.data.pipeline import training_batches
+from sagan_tf.data.source import Examples
+from sagan_tf.evaluation.spread import mean_squared_distances, shapes
+from sagan_tf.experiment import Experiment
+from sagan_tf.monitoring.distances import distances
+
+_MOST_READ = 4096  # real images read at most; so many are decoded in seconds
+_GROUPS = 4  # groups of real images, each as large as a look's samples, whose distances are averaged
+_BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """shape: mean squared distance of two shapes of one class (evaluation/spread.py), 2 (1 - their mean correlation).
+    within_class, nearest: as in monitoring.distances, over all pairs of one class, and of the closest pair of all."""
+
+    shape: float
+    within_class: float
+    nearest: float
+
+    def relative_to(self, real: "Apart") -> dict[str, float]:
+        """Each distance over the real one's; what the real images don't have is left out."""
+        return {name: value / vars(real)[name] for name, value in vars(self).items() if vars(real)[name] > 0}
+
+
+def apart(images: np.ndarray, labels: np.ndarray) -> Apart:
+    """Of images (N,R,R,3) uint8 with labels (N,)."""
+    _, of_present = np.unique(labels, return_inverse=True)
+    shape = mean_squared_distances(shapes(images), of_present)
+    plain = distances(images, labels)
+    return Apart(shape=float(np.nanmean(shape)), within_class=plain.within_class, nearest=plain.nearest)
+
+
+def apart_in_data(settings: Experiment, examples: Examples, labels: np.ndarray) -> Apart | None:
+    """The same of real images: means over groups that are composed as `labels` (N,), as a look's samples are.
+
+    The images are the first of a training order. Where these hold too few of the wanted classes, the most frequent
+    ones take their place; None where no class has enough images for one group.
+    """
+    wanted, counts = np.unique(labels, return_counts=True)
+    each = int(counts.max())
+    images, read = _read(settings, examples, wanted, each * _GROUPS)
+    rows = {label: np.flatnonzero(read == label) for label in np.unique(read)}
+    chosen = list(wanted)
+    if any(len(rows.get(label, ())) < each for label in wanted):
+        chosen = sorted(rows, key=lambda label: -len(rows[label]))[: len(wanted)]
+    groups = min(_GROUPS, *(len(rows[label]) // each for label in chosen))
+    if groups < 1:
+        return None
+    found = []
+    for group in range(groups):
+        taken = np.concatenate([rows[label][group * each : (group + 1) * each] for label in chosen])
+        found.append(apart(images[taken], read[taken]))
+    return Apart(**{name: float(np.mean([vars(one)[name] for one in found])) for name in vars(found[0])})
+
+
+def _read(settings: Experiment, examples: Examples, wanted: Iterable[int], each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Real images as uint8 and their labels, read until there are `each` of every wanted class."""
+    batches = training_batches(
+        examples,
+        resolution=settings.spec.resolution,
+        batch_size=min(_BATCH, examples.n_examples),
+        seed=settings.seed,
+        transform=settings.transform,
+        cache_bytes=0,
+    )
+    images, labels = [], []
+    for batch, of_batch in batches.take(-(-min(_MOST_READ, examples.n_examples) // _BATCH)).as_numpy_iterator():
+        images.append(np.rint((batch + 1) * 127.5).clip(0, 255).astype(np.uint8))
+        labels.append(of_batch)
+        read = np.concatenate(labels)
+        if all((read == label).sum() >= each for label in wanted):
+            break
+    return np.concatenate(images), np.concatenate(labels)
