@@ -157,12 +157,17 @@ def test_headlines_are_those_of_untruncated_samples_alone():
     real = PROTOCOL | {"step": None, "images": "procedural:validation"}
     metrics = [
         {"fid": 30.0, "is": 2.0, "protocol": PROTOCOL | {"step": 2, "truncation": None}},
-        {"fid": 20.0, "is": None, "protocol": PROTOCOL},
+        {"fid": 20.0, "fid_untrained": 99.5, "is": None, "shape_variety": 0.18, "protocol": PROTOCOL},
         {"fid": 99.0, "is": 9.0, "protocol": PROTOCOL | {"truncation": 0.5}},
         {"is": 10.0, "protocol": real},
     ]
     by = "by dataset-classifier:procedural:train@32"
-    assert report_metrics.headlines(metrics) == {f"FID at step 4, {by}": "20", f"IS at step 2, {by}": "2"}
+    assert report_metrics.headlines(metrics) == {
+        f"FID at step 4, {by}": "20",
+        f"FID of the untrained generator at step 4, {by}": "99.5",
+        f"IS at step 2, {by}": "2",
+        f"variety of shape within classes, of the data's, at step 4, {by}": "18%",
+    }
     (chart,) = report_metrics.charts(metrics)
     assert "FID without truncation" in chart and chart.count("<polyline") == 1 and "at step 4" in chart
     assert "<summary>Procedural:validation; 500 images" in report_metrics.blocks(metrics)

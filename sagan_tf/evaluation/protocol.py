@@ -69,7 +69,23 @@ class EvaluationResult:
         counts = f"{p['n_generated']:,} of {p['images']} against {n_real} of {p['reference']}"
         counts += "".join(f", {said}" for said in self._generator())
         notes = f"extractor {p['extractor']}: " + ", ".join(filter(None, [p["extractor_hash"], p["extractor_note"]]))
-        return "\n".join([*lines, counts, notes])
+        return "\n".join([*lines, *self.in_words(), counts, notes])
+
+    def in_words(self) -> list[str]:
+        """What the numbers that need a scale say: FID beside its two ends, variety as a share of the data's."""
+        m, said = self.metrics, []
+        ends = (
+            ("fid_of_data", "of one half of the data against the other"),
+            ("fid_untrained", "of the untrained generator"),
+        )
+        if "fid" in m and (known := [f"{m[name]:.4g} {of}" for name, of in ends if name in m]):
+            said.append(f"for scale, FID is {' and '.join(known)}")
+        if "shape_variety" in m:
+            said.append(
+                f"variety within classes: {m['shape_variety']:.0%} of the data's by shape, "
+                f"{m['feature_variety']:.0%} by features; {m['distinct_shapes']:.0%} as many distinct shapes"
+            )
+        return said
 
     def _generator(self) -> list[str]:
         p = self.protocol

@@ -7,6 +7,7 @@ _NAMES = {
     "g_loss": "G loss",
     "fid": "FID",
     "is": "Inception Score",
+    "shape_variety": "Variety of shape within classes",
     "overall": "all pairs",
     "within_class": "pairs of one class",
     "nearest": "nearest pair",

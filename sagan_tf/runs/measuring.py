@@ -1,6 +1,7 @@
 """A run's networks measured: its generator's samples by a yardstick, its discriminator's memory of the data."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -12,9 +13,11 @@ from sagan_tf.evaluation.memorization import share_called_real
 from sagan_tf.evaluation.metrics import is_measured
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
+from sagan_tf.models.generator import Generator
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.yardstick import SPLITS, Yardstick, run_yardstick, split_images
 from sagan_tf.sampling.seeds import SeededLatents
+from sagan_tf.training.state import initial_seeds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,15 +75,17 @@ def measure_generator(
     chosen: Chosen | None = None,
     *,
     again: bool = True,
+    beside: Mapping[str, float] | None = None,
 ) -> EvaluationResult:
     """Samples of a run's checkpoint by a yardstick, kept with the run; interrupted, the same call goes on where it was.
 
-    again: False takes the kept result of the very same protocol, if there is one with the options' metrics.
+    again: False takes the kept result of the very same protocol, if there is one with the options' metrics. beside:
+    numbers that are kept with the result's own.
     """
     chosen = chosen or Chosen()
     images, facts = run_samples(run, options, chosen)
     images = dataclasses.replace(images, agreement=yardstick.real.agreement)
-    return _measured(run, images, yardstick, options, facts, again=again, strategy=chosen.strategy)
+    return _measured(run, images, yardstick, options, facts, again=again, strategy=chosen.strategy, beside=beside)
 
 
 def measure_split(
@@ -111,12 +116,14 @@ def _measured(
     *,
     again: bool,
     strategy: tf.distribute.Strategy | None = None,
+    beside: Mapping[str, float] | None = None,
 ) -> EvaluationResult:
     if not again and (kept := _kept(run, images, yardstick, options, facts)):
         return kept
     result = compare(
         images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts, strategy=strategy
     )
+    result = dataclasses.replace(result, metrics={**result.metrics, **(beside or {})})
     keep(run, result)
     return result
 
@@ -177,7 +184,38 @@ def evaluate_run(
     """Measures a run's generator against the run's own data, and keeps the result with the run.
 
     examples: the data, if it is open already. step: a checkpoint's; None: the newest. strategy: whose replicas share
-    the work; None: one device.
+    the work; None: one device. FID comes with that of the run's untrained generator, which is measured once.
     """
     yardstick = run_yardstick(run, options, examples=examples)
-    return measure_generator(run, options, yardstick, Chosen(step=step, strategy=strategy))
+    chosen = Chosen(step=step, strategy=strategy)
+    beside = {}
+    if options.metrics is None or "fid" in options.metrics:
+        beside["fid_untrained"] = _fid_untrained(run, options, yardstick, strategy)
+    return measure_generator(run, options, yardstick, chosen, beside=beside)
+
+
+def _fid_untrained(
+    run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, strategy: tf.distribute.Strategy | None
+) -> float:
+    """FID of the generator as the run's seed starts it: from an earlier result of the same yardstick, or measured."""
+    alike = {
+        "extractor_hash": yardstick.extractor.hash,
+        "reference_fingerprint": yardstick.real.fingerprint,
+        "n_generated": options.n_samples,
+    }
+    for record in jsonl.read(run.path / "metrics.jsonl"):
+        if record.get("fid_untrained") is not None and alike.items() <= record["protocol"].items():
+            return record["fid_untrained"]
+    settings, spec = run.experiment(), run.spec()
+    generator = Generator(spec, numerics=settings.numerics, seed=initial_seeds(settings.seed)[0])
+    images = generated_images(
+        lambda: run.sampler_with(generator, truncation=None, statistics="moving"),
+        count=options.n_samples,
+        class_names=run.class_names,
+        resolution=spec.resolution,
+        seed=options.seed,
+    )
+    only_fid = dataclasses.replace(options, metrics=("fid",))
+    return compare(images, yardstick.real, extractor=yardstick.extractor, options=only_fid, strategy=strategy).metrics[
+        "fid"
+    ]

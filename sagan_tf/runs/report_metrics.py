@@ -8,7 +8,15 @@ from sagan_tf.figures.labels import readable
 from sagan_tf.figures.svg_chart import line_chart
 
 _OPENED = 2  # Evaluations whose numbers are unfolded, the last ones.
-_HEADLINES = ("fid", "is")
+# What is read first: its name in words, and the form of its number.
+_HEADLINES = {
+    "fid": ("FID", ".4g"),
+    "fid_of_data": ("FID of one half of the data against the other", ".4g"),
+    "fid_untrained": ("FID of the untrained generator", ".4g"),
+    "is": ("IS", ".4g"),
+    "shape_variety": ("variety of shape within classes, of the data's,", ".0%"),
+}
+_CHARTED = ("fid", "is", "shape_variety")
 
 
 def blocks(metrics: list[dict]) -> str:
@@ -22,19 +30,19 @@ def blocks(metrics: list[dict]) -> str:
 
 
 def headlines(metrics: list[dict]) -> dict[str, str]:
-    """The last FID and IS of the run's own samples without truncation, by what they are."""
+    """The last FID with its scale, IS and variety of the run's own samples without truncation, by what they are."""
     found = {}
-    for name in _HEADLINES:
+    for name, (title, form) in _HEADLINES.items():
         for record in _of_samples(metrics, name)[-1:]:
             protocol = record["protocol"]
-            found[f"{name.upper()} at step {protocol['step']:,}, by {protocol['extractor']}"] = f"{record[name]:.4g}"
+            found[f"{title} at step {protocol['step']:,}, by {protocol['extractor']}"] = format(record[name], form)
     return found
 
 
 def charts(metrics: list[dict]) -> list[str]:
-    """FID and IS without truncation over the steps, one line per protocol, where several steps were measured."""
+    """FID, IS and variety without truncation over the steps, one line per protocol, where several steps were measured."""
     made = []
-    for name in _HEADLINES:
+    for name in _CHARTED:
         lines: dict[str, dict[int, float]] = {}
         for record in _of_samples(metrics, name):
             protocol = record["protocol"]

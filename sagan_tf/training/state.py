@@ -12,6 +12,11 @@ from sagan_tf.training.loss_scale import LossScale
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 
 
+def initial_seeds(seed: int) -> tuple[int, int]:
+    """The seeds of G's and D's initial weights in a run with this seed."""
+    return 2 * seed, 2 * seed + 1
+
+
 class GAN:
     """Both networks, both optimizers, the average of G and the step, made inside the strategy's scope.
 
@@ -31,8 +36,9 @@ class GAN:
     ):
         self.spec = spec
         self.average = average
-        self.generator = Generator(spec, numerics=numerics, seed=2 * seed)
-        self.discriminator = Discriminator(spec, numerics=numerics, seed=2 * seed + 1)
+        g_seed, d_seed = initial_seeds(seed)
+        self.generator = Generator(spec, numerics=numerics, seed=g_seed)
+        self.discriminator = Discriminator(spec, numerics=numerics, seed=d_seed)
         self.g_variables = named_variables(self.generator)
         self.d_variables = named_variables(self.discriminator)
         self.g_trainable = {n: v for n, v in self.g_variables.items() if v.trainable}

@@ -164,6 +164,24 @@ def test_a_training_run_measures_itself_with_its_open_data(run_dir, files):
     assert result.metrics["long_range_agreement_real"] > 0.9 > result.metrics["long_range_agreement"]
 
 
+def test_fid_of_the_untrained_generator_is_measured_once_and_stands_beside(run_dir, files, monkeypatch):
+    run = RunDirectory.open(run_dir)
+    options = EvaluationOptions(extractor=f"{files}/net", n_samples=20, metrics=("fid", "fid_of_data"))
+    examples = run.experiment().data.open(32)
+    first = measuring.evaluate_run(run, options, examples=examples)
+    assert first.metrics["fid_untrained"] == pytest.approx(first.metrics["fid"], rel=1e-3), "this run is untrained"
+    assert 0 < first.metrics["fid_of_data"] < first.metrics["fid"] / 10
+    assert "for scale, FID is" in first.summary() and "of the untrained generator" in first.summary()
+
+    def measured_again(*args, **kwargs):
+        raise AssertionError("it was measured again")
+
+    monkeypatch.setattr(measuring, "initial_seeds", measured_again)
+    assert measuring.evaluate_run(run, options, examples=examples).metrics == first.metrics
+    without = measuring.evaluate_run(run, EvaluationOptions(extractor=f"{files}/net", n_samples=20, metrics=("is",)))
+    assert "fid_untrained" not in without.metrics
+
+
 def test_watching_measures_every_checkpoint_until_the_last_step(run_dir, files, capsys, monkeypatch):
     config = run_dir / "config.gin"
     config.write_text(config.read_text().replace("train.total_steps = 9", "train.total_steps = 5"))

@@ -62,6 +62,34 @@ def test_numbers_are_those_of_all_features_at_once(examples, extractor, painter)
     assert "class_accuracy" not in result.metrics
 
 
+def test_variety_recall_and_the_scale_of_fid_are_among_the_defaults(examples, extractor, painter):
+    result = run(painter(), examples, extractor)
+    images = next(iter(examples.ordered().batch(200)))[0].numpy() / 127.5 - 1
+    halves = [moments_of(extractor(tf.constant(images[half], tf.float32))[0].numpy()) for half in halves_of(200)]
+    assert result.metrics["fid_of_data"] == pytest.approx(frechet_distance(*halves), rel=1e-4)
+    assert result.metrics["shape_variety"] == pytest.approx(1, abs=0.02), "both sides' shapes are noise"
+    assert len(result.metrics["shape_variety_by_class"]) == 2 and 0 <= result.metrics["recall"] <= 1
+    share = f"variety within classes: {result.metrics['shape_variety']:.0%} of the data's by shape"
+    assert share in result.summary()
+
+
+def halves_of(count):
+    """Which images are in the one half and in the other, evenly in both of two alternating classes."""
+    upper = np.array([i * 0.6180339887498949 % 1 >= 0.5 for i in range(count)])
+    assert abs(upper[::2].sum() - count / 4) <= 2 and abs(upper[1::2].sum() - count / 4) <= 2
+    return ~upper, upper
+
+
+def test_without_images_or_common_classes_there_is_no_variety(examples, extractor, painter):
+    other = dataclasses.replace(examples, class_names=("cat", "dog"), agreement=None)
+    real = example_images(examples, resolution=8, transform=Transform(), batch_size=32)
+    made = example_images(other, resolution=8, transform=Transform(), batch_size=32)
+    result = compare(made, real, extractor=extractor, options=EvaluationOptions(), progress=False)
+    assert "shape_variety" not in result.metrics and "fid_of_data" in result.metrics
+    with pytest.raises(ValueError, match="variety needs labels of the reference's classes"):
+        compare(made, real, extractor=extractor, options=EvaluationOptions(metrics=("variety",)), progress=False)
+
+
 def test_a_number_carries_its_protocol_into_one_line(examples, extractor, painter, tmp_path):
     result = run(painter(), examples, extractor, metrics=("fid",))
     result.append_to(tmp_path / "run" / "metrics.jsonl")
