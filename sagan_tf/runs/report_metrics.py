@@ -40,7 +40,7 @@ def headlines(metrics: list[dict]) -> dict[str, str]:
 
 
 def charts(metrics: list[dict]) -> list[str]:
-    """FID, IS and variety without truncation over the steps, one line per protocol, where several steps were measured."""
+    """FID, IS and variety without truncation over the steps, where several were measured: one line per protocol."""
     made = []
     for name in _CHARTED:
         lines: dict[str, dict[int, float]] = {}
