@@ -18,6 +18,7 @@ from sagan_tf.evaluation.best import check_choice
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
 from sagan_tf.interruption import INTERRUPTED, leaving_at_once
+from sagan_tf.models.precision import precision_note
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import assembly, dry_run, selection, watching
@@ -154,6 +155,8 @@ def run_training(flags: argparse.Namespace) -> int:
     check_batch_size(loaded.value.batch_size, strategy.num_replicas_in_sync)
     check_accumulation(loaded.value.accumulation, loaded.value.batch_size, strategy.num_replicas_in_sync)
     compiles(loaded.value.xla, strategy)
+    if note := precision_note(loaded.value.numerics.precision):
+        print(note)
     workers = Workers(strategy)
     try:
         with leaving_at_once():

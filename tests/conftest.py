@@ -32,6 +32,12 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture(autouse=True)
+def fixed_seeds():
+    """Python's, NumPy's and TensorFlow's generators start alike in every test, whichever ran before."""
+    tf.keras.utils.set_random_seed(0)
+
+
 @pytest.fixture
 def smooth(monkeypatch):
     """Softplus instead of ReLU (in hinge losses too) and average instead of max pooling.

@@ -6,6 +6,7 @@ import pytest
 import sagan_tf
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.sampling.sampler import Truncation
+from tests.closeness import LAYER, NETWORK, assert_close
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_an_image_is_the_networks_of_its_z(model, truncation):
     pixels = np.round(np.clip((images + 1) * 127.5, 0, 255)).astype(np.uint8)
     np.testing.assert_array_equal(model.images([1, 2], seeds=[4, 5], truncation=truncation), pixels)
     live = model.generator(z, np.asarray([1, 2], np.int32), training=False)
-    np.testing.assert_allclose(images, live, atol=2e-6)
+    assert_close(images, live, relative=NETWORK)
 
 
 def test_the_average_is_the_default_and_the_raw_weights_are_others(drawable_run, model):
@@ -56,7 +57,7 @@ def test_the_batchs_own_statistics_make_an_image_depend_on_its_batch(drawable_ru
 def test_attention_is_there_by_layer(model):
     ((name, values),) = model.attention(model.z([1, 2]), [0, "dots"]).items()
     assert name == "attention_8" and values.shape == (2, 8, 8, 4, 4)
-    np.testing.assert_allclose(values.sum((3, 4)), 1, atol=1e-5)
+    assert_close(values.sum((3, 4)), np.ones((2, 8, 8)), relative=LAYER)
 
 
 @pytest.mark.parametrize("word", ["dot", 10, "-1", -1])

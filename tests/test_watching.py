@@ -14,6 +14,7 @@ from sagan_tf.monitoring.looks import read_looks
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import assembly, watching
 from sagan_tf.runs.run_directory import RunDirectory
+from tests.closeness import LAYER, NETWORK, assert_close
 
 BINDINGS = [
     "families.sagan.width=4",
@@ -87,7 +88,7 @@ def test_a_look_holds_the_singular_values_of_the_stored_kernels(stopped, gan):
     RunDirectory(stopped[0]).checkpoints().restore(gan.variables())
     for name, kernel in watching.kernels_of(gan).items():
         expected = np.linalg.svd(kernel.numpy().reshape(-1, kernel.shape[-1]), compute_uv=False)[:3]
-        np.testing.assert_allclose(looks[-1].spectra[name], expected, rtol=1e-4, err_msg=name)
+        assert_close(looks[-1].spectra[name], expected, relative=NETWORK, name=name)
     names = list(looks[0].spectra)
     assert names[0] == "generator.dense" and names[-1] == "discriminator.head.embedding"
     assert not any("norm" in name for name in names), "tables of gains and biases are no kernels"
@@ -162,5 +163,5 @@ def test_replicas_are_looked_at_without_collectives_and_alike(gan, tmp_path, mir
         look_of(settings, state, run, store)(1, LOGS)
         seen += read_looks(run.path)
     for name, values in seen[0].spectra.items():
-        assert values == pytest.approx(seen[1].spectra[name], rel=1e-5), name
+        assert_close(values, seen[1].spectra[name], relative=LAYER, name=name)
     assert vars(seen[0].distances) == pytest.approx(vars(seen[1].distances), rel=1e-4)

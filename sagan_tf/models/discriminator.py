@@ -6,6 +6,7 @@ from sagan_tf.layers.projection_head import ProjectionHead
 from sagan_tf.models.blocks import DBlock
 from sagan_tf.models.heads import AuxiliaryHead, PlainHead, Verdict
 from sagan_tf.models.parts import Numerics, Parts
+from sagan_tf.models.precision import check_precision
 from sagan_tf.models.spec import GANSpec
 
 
@@ -24,6 +25,7 @@ class Discriminator(tf.keras.Model):
         super().__init__(name=name)
         self.spec = spec
         self.numerics = numerics or Numerics()
+        check_precision(self.numerics.precision, trains=False)
         parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_d, seed=seed)
         channels = spec.discriminator_channels
         self.blocks = [

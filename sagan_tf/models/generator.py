@@ -8,6 +8,7 @@ import tensorflow as tf
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.blocks import GBlock
 from sagan_tf.models.parts import Numerics, Parts
+from sagan_tf.models.precision import check_precision
 from sagan_tf.models.spec import GANSpec
 
 
@@ -28,6 +29,7 @@ class Generator(tf.keras.Model):
         super().__init__(name=name)
         self.spec = spec
         self.numerics = numerics or Numerics()
+        check_precision(self.numerics.precision, trains=False)
         parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_g, seed=seed)
         channels, sizes = spec.generator_channels, spec.generator_sizes
         self.shared = parts.shared_embedding() if spec.conditioning == "shared" else None

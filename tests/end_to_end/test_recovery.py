@@ -12,6 +12,7 @@ from sagan_tf.runs import selection
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.strategy import create_strategy
+from tests.closeness import LAYER, assert_close
 
 
 def weights(run, step=40):
@@ -106,7 +107,7 @@ def test_replicas_come_and_go(small, tmp_path, mirrored, monkeypatch):
     assert small(tmp_path / "run", "--stop_at=30") == 0
     monkeypatch.setattr(train, "create_strategy", create_strategy)
     assert small(tmp_path / "run") == 0
-    np.testing.assert_allclose(weights(tmp_path / "run"), weights(tmp_path / "one"), rtol=1e-5, atol=1e-6)
+    assert_close(weights(tmp_path / "run"), weights(tmp_path / "one"), relative=LAYER)
 
 
 def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, monkeypatch, capsys):

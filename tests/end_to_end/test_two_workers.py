@@ -12,6 +12,7 @@ import tensorflow as tf
 from sagan_tf import train
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.cluster import LostPeerError
+from tests.closeness import LAYER, assert_close
 
 
 def state(run, step=40):
@@ -39,9 +40,9 @@ def exit_codes(processes, seconds=120):
     return [process.exitcode for process in processes]
 
 
-def assert_close(run, other):
+def assert_same_state(run, other):
     for name, value in state(other).items():
-        np.testing.assert_allclose(state(run)[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+        assert_close(state(run)[name], value, relative=LAYER, name=name)
         assert np.abs(value).max() > 1e-3
 
 
@@ -58,7 +59,7 @@ def test_a_killed_worker_ends_both_and_all_go_on_to_an_undisturbed_runs_weights(
 
     assert exit_codes(pair(start, cluster, two)) == [0, 0]
     assert "Going on from step" in (tmp_path / "worker1.log").read_text()
-    assert_close(two, undisturbed)
+    assert_same_state(two, undisturbed)
 
 
 @pytest.mark.parametrize("told", [0, pytest.param(1, marks=pytest.mark.slow(reason="as for worker 0, seconds more"))])
@@ -73,7 +74,7 @@ def test_a_signal_to_one_of_two_stops_both_at_the_same_step(start, cluster, tmp_
 
     assert exit_codes([start(two, "--strategy=cpu")]) == [0]  # one process goes on with what two began
     assert f"Going on from step {stopped}" in (tmp_path / "train.log").read_text()
-    assert_close(two, undisturbed)
+    assert_same_state(two, undisturbed)
 
 
 @pytest.mark.slow(reason="waits for what never comes")

@@ -9,6 +9,7 @@ from sagan_tf.evaluation import inception as module
 from sagan_tf.evaluation.extractor_choice import choose_extractor
 from sagan_tf.evaluation.features import SavedModelExtractor, directory_hash, resize_tf1_bilinear
 from sagan_tf.evaluation.inception import InceptionMissingError, inception, local_inception
+from tests.closeness import LAYER, assert_close
 
 IMAGES = tf.constant(np.random.default_rng(0).uniform(-1, 1, (3, 8, 8, 3)), tf.float32)
 
@@ -18,8 +19,8 @@ def test_a_saved_model_gives_flat_features_and_logits(tmp_path, save_stand_in):
     extractor = SavedModelExtractor(str(tmp_path / "net"))
     features, logits = extractor(IMAGES)
     expected = tf.reduce_mean(IMAGES, [1, 2]) @ model.projection
-    np.testing.assert_allclose(features, expected, atol=1e-6)
-    np.testing.assert_allclose(logits, expected @ model.head, atol=1e-5)
+    assert_close(features, expected, relative=LAYER)
+    assert_close(logits, expected @ model.head, relative=LAYER)
     assert (extractor.n_features, extractor.n_logits) == (4, 6)
     assert (extractor.name, extractor.resize, extractor.classifies) == ("saved-model:net", "none", False)
 
@@ -28,7 +29,7 @@ def test_a_fixed_input_size_is_resized_to(tmp_path, save_stand_in):
     model = save_stand_in(tmp_path / "net", side=5)
     extractor = SavedModelExtractor(str(tmp_path / "net"))
     expected = tf.reduce_mean(resize_tf1_bilinear(IMAGES, 5), [1, 2]) @ model.projection
-    np.testing.assert_allclose(extractor(IMAGES)[0], expected, atol=1e-6)
+    assert_close(extractor(IMAGES)[0], expected, relative=LAYER)
     assert extractor.resize == "tf1-bilinear 5"
 
 

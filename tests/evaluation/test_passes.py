@@ -5,6 +5,7 @@ import pytest
 
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.passes import Passes, in_passes
+from tests.closeness import LAYER, assert_close
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (23, 8, 8, 3)).astype(np.float32)
 
@@ -26,8 +27,8 @@ def all_features(passes, sizes):
 def test_features_are_the_extractors_own(extractor):
     features, logits = Passes(extractor, batch_size=32)(IMAGES)
     expected = extractor(IMAGES)
-    np.testing.assert_allclose(features, expected[0], rtol=1e-5)
-    np.testing.assert_allclose(logits, expected[1], rtol=1e-5)
+    assert_close(features, expected[0], relative=LAYER)
+    assert_close(logits, expected[1], relative=LAYER)
 
 
 def test_neither_batches_nor_replicas_change_a_bit(extractor, mirrored):

@@ -1,6 +1,5 @@
 """What is served of other networks: 16 bits, other priors, several attentions, none."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -9,6 +8,7 @@ from sagan_tf.models.baked import bake
 from sagan_tf.models.families import sagan
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.parts import Numerics
+from tests.closeness import assert_close, half_precision
 
 LABEL, ONE = tf.constant([1, 2]), tf.constant([1.0, 1.0])
 Z = tf.random.stateless_normal([2, 8], [1, 2])
@@ -24,7 +24,7 @@ def test_16_bits_are_float32_at_the_door_and_several_attentions_are_outputs_by_n
     generator, signatures = served((8, 16), Numerics(precision="bfloat16"))
     images = signatures["serving_default"](z=Z, label=LABEL, truncation=ONE)["images"]
     assert images.dtype == tf.float32
-    np.testing.assert_allclose(images, generator(Z, LABEL, training=False), atol=1e-2)
+    assert_close(images, generator(Z, LABEL, training=False), relative=half_precision(tf.bfloat16, layers=5))
     maps = signatures["attention"](z=Z, label=LABEL)
     assert {n: (m.dtype, *m.shape) for n, m in maps.items()} == {
         "attention_8": (tf.float32, 2, 8, 8, 4, 4),

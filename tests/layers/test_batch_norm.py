@@ -8,9 +8,10 @@ from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import Dense, Embedding
 from sagan_tf.layers.naming import named_variables
+from tests.closeness import LAYER, assert_close
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (4, 5, 6, 3)).astype(np.float32)
-MEAN, VARIANCE = X.mean((0, 1, 2)), X.var((0, 1, 2))
+MEAN, VARIANCE = X.mean((0, 1, 2), dtype=np.float64), X.var((0, 1, 2), dtype=np.float64)
 
 
 def test_training_normalizes_by_the_biased_batch_moments():
@@ -19,7 +20,7 @@ def test_training_normalizes_by_the_biased_batch_moments():
     norm.gain.assign([1.0, 2.0, 3.0])
     norm.bias.assign([0.5, 0.0, -1.0])
     expected = (X - MEAN) / np.sqrt(VARIANCE + 1e-3) * [1, 2, 3] + [0.5, 0, -1]
-    np.testing.assert_allclose(norm(X, training=True), expected, rtol=1e-4, atol=1e-5)
+    assert_close(norm(X, training=True), expected, relative=LAYER)
 
 
 def test_moving_statistics_keep_their_share_and_inference_uses_them():
@@ -27,16 +28,16 @@ def test_moving_statistics_keep_their_share_and_inference_uses_them():
     norm(X, training=True)
     norm(X, training=True)
     mean, variance = MEAN * (1 - 0.9**2), 0.9**2 + VARIANCE * (1 - 0.9**2)
-    np.testing.assert_allclose(norm.statistics.moving_mean, mean, rtol=1e-5)
-    np.testing.assert_allclose(norm.statistics.moving_variance, variance, rtol=1e-5)
-    np.testing.assert_allclose(norm(X), (X - mean) / np.sqrt(variance + 1e-5), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(norm.statistics.moving_mean, mean, rtol=1e-5)
+    assert_close(norm.statistics.moving_mean, mean, relative=LAYER)
+    assert_close(norm.statistics.moving_variance, variance, relative=LAYER)
+    assert_close(norm(X), (X - mean) / np.sqrt(variance + 1e-5), relative=LAYER)
+    assert_close(norm.statistics.moving_mean, mean, relative=LAYER)
 
 
 def test_batch_statistics_in_inference_are_the_batchs_own_and_nothing_moves():
     norm = BatchNorm(inference="batch")
     norm(X)
-    np.testing.assert_allclose(norm(X), (X - MEAN) / np.sqrt(VARIANCE + 1e-5), rtol=1e-4, atol=1e-5)
+    assert_close(norm(X), (X - MEAN) / np.sqrt(VARIANCE + 1e-5), relative=LAYER)
     np.testing.assert_array_equal(norm.statistics.moving_mean, np.zeros(3))
     with pytest.raises(ValueError, match="inference must be one of moving, batch"):
         BatchNorm(inference="standing")
@@ -50,23 +51,23 @@ def tables(n_classes=4, channels=3):
 def test_tables_start_as_plain_batch_norm_and_then_follow_the_label():
     norm = tables()
     y = tf.constant([0, 1, 2, 3])
-    np.testing.assert_allclose(norm(X, y, training=True), BatchNorm()(X, training=True), rtol=1e-5, atol=1e-6)
+    assert_close(norm(X, y, training=True), BatchNorm()(X, training=True), relative=LAYER)
     gains, biases = np.random.default_rng(1).normal(size=(2, 4, 3)).astype(np.float32)
     norm.gain.kernel.assign(gains)
     norm.bias.kernel.assign(biases)
     expected = (X - MEAN) / np.sqrt(VARIANCE + 1e-5) * gains[:, None, None] + biases[:, None, None]
-    np.testing.assert_allclose(norm(X, y, training=True), expected, rtol=1e-4, atol=1e-5)
+    assert_close(norm(X, y, training=True), expected, relative=LAYER)
 
 
 def test_linear_maps_are_centered_at_one():
     condition = np.random.default_rng(2).normal(size=(4, 5)).astype(np.float32)
     maps = [Dense(3, use_bias=False, kernel_initializer="zeros") for _ in range(2)]
     norm = ConditionalBatchNorm(gain=maps[0], bias=maps[1], one_centered=True)
-    np.testing.assert_allclose(norm(X, condition, training=True), BatchNorm()(X, training=True), rtol=1e-5, atol=1e-6)
+    assert_close(norm(X, condition, training=True), BatchNorm()(X, training=True), relative=LAYER)
     kernel = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
     norm.gain.kernel.assign(kernel)
     expected = (X - MEAN) / np.sqrt(VARIANCE + 1e-5) * (1 + condition @ kernel)[:, None, None]
-    np.testing.assert_allclose(norm(X, condition, training=True), expected, rtol=1e-3, atol=1e-4)
+    assert_close(norm(X, condition, training=True), expected, relative=LAYER)
 
 
 def replicas_of(strategy, statistics, x):
@@ -92,7 +93,7 @@ def test_two_replicas_keep_equal_moving_statistics_those_of_the_whole_batch(mirr
     results = replicas_of(mirrored, statistics, X)
     for half, (mean, variance) in zip((X[:2], X[2:]), results, strict=True):
         seen = X if cross_replica else half
-        np.testing.assert_allclose(mean, seen.mean((0, 1, 2)), rtol=1e-5)
-        np.testing.assert_allclose(variance, seen.var((0, 1, 2)), rtol=1e-4)
+        assert_close(mean, seen.mean((0, 1, 2), dtype=np.float64), relative=LAYER)
+        assert_close(variance, seen.var((0, 1, 2), dtype=np.float64), relative=LAYER)
     for copy in mirrored.experimental_local_results(named_variables(statistics)["moving_mean"]):
-        np.testing.assert_allclose(copy, MEAN, rtol=1e-5)
+        assert_close(copy, MEAN, relative=LAYER)

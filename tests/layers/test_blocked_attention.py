@@ -1,16 +1,17 @@
 """Attention in blocks has plain attention's numbers: out, gradients, gradients of gradients, on every way to run it."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from sagan_tf.layers.blocked_attention import BLOCK_QUERIES, BLOCK_SCORES, block_length, in_blocks
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.self_attention import SelfAttention, attend
+from tests.closeness import LAYER, assert_close, assert_each_close, half_precision
 
 QUERY, KEY, VALUE = (
     tf.random.stateless_normal([2, rows, width], [1, width]) for rows, width in ((12, 3), (6, 3), (6, 5))
 )
+
 WEIGHT = tf.random.stateless_normal([2, 12, 5], [2, 2])
 
 
@@ -38,17 +39,19 @@ def test_out_and_gradients_are_plain_attentions(block, run):
 
     if run != "eager":
         function = tf.function(function, jit_compile=run == "xla")
-    for a, b in zip(function(QUERY, KEY, VALUE), value_and_gradients(plain, QUERY, KEY, VALUE), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    found, expected = function(QUERY, KEY, VALUE), value_and_gradients(plain, QUERY, KEY, VALUE)
+    assert_each_close(found, expected, relative=LAYER)
 
 
 @pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
 def test_half_precision_stays_and_sums_the_blocks_in_float32(dtype):
     inputs = [tf.cast(x, dtype) for x in (QUERY, KEY, VALUE)]
     exact = value_and_gradients(plain, *(tf.cast(x, tf.float32) for x in inputs))
-    for a, b in zip(value_and_gradients(blocked, *inputs), exact, strict=True):
-        assert a.dtype == dtype
-        np.testing.assert_allclose(tf.cast(a, tf.float32), b, atol=0.05)
+    found = value_and_gradients(blocked, *inputs)
+    assert {tensor.dtype for tensor in found} == {dtype}
+    assert_each_close(
+        [tf.cast(tensor, tf.float32) for tensor in found], exact, relative=half_precision(dtype, layers=2)
+    )
 
 
 @pytest.mark.parametrize("run", ["eager", "graph", "xla"])
@@ -63,15 +66,13 @@ def test_gradients_of_gradients_are_plain_attentions(run):
         return outer.gradient(squares, [QUERY, KEY, VALUE])
 
     compiled = penalty if run == "eager" else tf.function(penalty, jit_compile=run == "xla")
-    for a, b in zip(compiled(blocked), penalty(plain), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+    assert_each_close(compiled(blocked), penalty(plain), relative=LAYER)
 
 
 def test_two_replicas_compute_it(mirrored):
     compiled = tf.function(lambda: mirrored.run(value_and_gradients, args=(blocked, QUERY, KEY, VALUE)))
     for replica in zip(*(mirrored.experimental_local_results(x) for x in compiled()), strict=True):
-        for a, b in zip(replica, value_and_gradients(plain, QUERY, KEY, VALUE), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+        assert_each_close(replica, value_and_gradients(plain, QUERY, KEY, VALUE), relative=LAYER)
 
 
 def layer(memory, form="code"):
@@ -88,7 +89,7 @@ def layer(memory, form="code"):
 @pytest.mark.parametrize("form", ["code", "paper", "v1"])
 def test_the_layer_gives_the_same_map_in_either_memory(form):
     x = 0.1 * tf.random.stateless_normal([2, 4, 6, 16], [1, 2])
-    np.testing.assert_allclose(layer("blocked", form)(x), layer("plain", form)(x), rtol=1e-5, atol=1e-5)
+    assert_close(layer("blocked", form)(x), layer("plain", form)(x), relative=LAYER)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import tensorflow as tf
 from sagan_tf.layers import convolution as module
 from sagan_tf.layers import unfolded
 from sagan_tf.layers.convolution import SMALL_SIDE, convolution, transposed_convolution, transposed_layout
+from tests.closeness import FLOAT64, assert_close, assert_each_close, half_precision
 
 # name: what is tried (x, kernel) -> out, the library's, and the kernel's size
 FORMS = {
@@ -50,8 +51,7 @@ def test_output_and_gradients_are_the_librarys(form, side, run):
         return gradients(ours, x, kernel)
 
     own = own if run == "eager" else tf.function(own, jit_compile=run == "xla")
-    for a, b in zip(own(x, kernel), gradients(library, x, kernel), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+    assert_each_close(own(x, kernel), gradients(library, x, kernel), relative=FLOAT64)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -69,14 +69,13 @@ def test_gradients_of_gradients_are_the_librarys(form):
             value = tf.reduce_sum(inner.gradient(out, x) ** 2)
         return outer.gradient(value, [x, kernel])
 
-    for a, b in zip(penalty(ours), penalty(library), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    assert_each_close(penalty(ours), penalty(library), relative=FLOAT64)
 
 
 def test_putting_taps_together_is_the_transpose_of_taking_them():
     x, parts = normal(2, 8, 6, 3), normal(16, 2 * 4 * 3, 3, seed=1)
     there, back = tf.reduce_sum(unfolded.taps(x) * parts), tf.reduce_sum(x * unfolded.together(parts, 4, 3))
-    np.testing.assert_allclose(there, back, rtol=1e-12)
+    assert_close(there, back, relative=FLOAT64, floor=np.abs(x).max() * np.abs(parts).max())
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -86,8 +85,7 @@ def test_an_unknown_batch_size_is_no_hindrance(form):
 
     shape = tf.TensorSpec([None, 4, 4, 3], tf.float64)
     unknown = tf.function(lambda x: gradients(ours, x, kernel), input_signature=[shape])
-    for a, b in zip(unknown(x), gradients(ours, x, kernel), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
+    assert_each_close(unknown(x), gradients(ours, x, kernel), relative=FLOAT64)
 
 
 @pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
@@ -97,7 +95,7 @@ def test_half_precision_stays(dtype, form):
     x, kernel = normal(2, 4, 4, 3), normal(size, size, 3, 5, seed=1)
     half, exact = ours(tf.cast(x, dtype), tf.cast(kernel, dtype)), library(x, kernel)
     assert half.dtype == dtype
-    np.testing.assert_allclose(tf.cast(half, tf.float64), exact, atol=0.02 * np.abs(exact).max())
+    assert_close(tf.cast(half, tf.float64), exact, relative=half_precision(dtype, layers=2))
 
 
 def test_products_are_used_for_small_maps_under_large_kernels_on_cpu(monkeypatch):

@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.layers.initializers import seeded
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.layers.self_attention import SelfAttention, attend
+from tests.closeness import LAYER, ROUNDING, assert_close
 
 
 def attention(form="code"):
-    return SelfAttention(conv=lambda channels: Conv2D(channels, 1, use_bias=False), form=form)
+    drawn = seeded("glorot_uniform", 0)
+    return SelfAttention(
+        conv=lambda channels: Conv2D(channels, 1, use_bias=False, kernel_initializer=next(drawn)), form=form
+    )
 
 
 def test_attend_equals_a_loop():
@@ -21,8 +26,8 @@ def test_attend_equals_a_loop():
         for j in range(6):
             scores = np.array([query[b, j] @ key[b, i] for i in range(4)])
             weights = np.exp(scores) / np.exp(scores).sum()
-            np.testing.assert_allclose(beta[b, j], weights, rtol=1e-5)
-            np.testing.assert_allclose(out[b, j], sum(weights[i] * value[b, i] for i in range(4)), rtol=1e-4, atol=1e-6)
+            assert_close(beta[b, j], weights, relative=LAYER)
+            assert_close(out[b, j], sum(weights[i] * value[b, i] for i in range(4)), relative=LAYER)
 
 
 @pytest.mark.parametrize("form", ["code", "paper", "v1"])
@@ -32,9 +37,9 @@ def test_it_starts_as_the_identity_and_its_weights_sum_to_one_over_the_keys(form
     np.testing.assert_array_equal(layer(x), x)
     out, beta = layer.attention(x)
     assert beta.shape == (2, 24, 6 if form == "code" else 24)
-    np.testing.assert_allclose(tf.reduce_sum(beta, -1), 1.0, rtol=1e-5)
+    assert_close(tf.reduce_sum(beta, -1), tf.ones(beta.shape[:-1]), relative=LAYER)
     layer.gamma.assign(0.5)
-    np.testing.assert_allclose(layer(x), 0.5 * out + x, rtol=1e-5, atol=1e-6)
+    assert_close(layer(x), 0.5 * out + x, relative=ROUNDING)
 
 
 def test_the_code_form_pools_keys_and_values_after_their_convolutions():
@@ -48,7 +53,7 @@ def test_the_code_form_pools_keys_and_values_after_their_convolutions():
     weights = np.exp(scores - scores.max(1, keepdims=True))
     weights /= weights.sum(1, keepdims=True)
     expected = (weights @ pooled[1] @ o).reshape(4, 4, 8)
-    np.testing.assert_allclose(layer.attention(x)[0][0], expected, rtol=1e-4, atol=1e-5)
+    assert_close(layer.attention(x)[0][0], expected, relative=LAYER)
 
 
 @pytest.mark.parametrize(("channels", "code", "paper"), [(512, 327681, 131073), (128, 20481, 8193), (64, 5121, 2049)])
@@ -65,7 +70,7 @@ def test_bfloat16_keeps_the_softmax_in_float32():
     layer(x)
     out, beta = layer.attention(x)
     assert (out.dtype, beta.dtype) == (tf.bfloat16, tf.float32)
-    np.testing.assert_allclose(tf.reduce_sum(beta, -1), 1.0, rtol=1e-5)
+    assert_close(tf.reduce_sum(beta, -1), tf.ones(beta.shape[:-1]), relative=LAYER)
 
 
 def test_bad_shapes_and_forms_are_refused():

@@ -7,10 +7,17 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.layers import spectral_norm
+from sagan_tf.layers.initializers import seeded
 from sagan_tf.layers.kernel_matrix import as_matrix
 from sagan_tf.layers.linear import Conv2D, Dense, Embedding, KernelLayer
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.layers.spectral_norm import SpectralNorm, power_iteration
+from tests.closeness import LAYER, NETWORK, ROUNDING, assert_close, assert_each_close, half_precision
+
+
+def drawn():
+    """The initializer of a kernel of fixed random values."""
+    return next(seeded("glorot_uniform", 0))
 
 
 def normalized(layer):
@@ -26,8 +33,8 @@ def test_sigma_of_a_diagonal_matrix_is_its_largest_entry():
     matrix = tf.linalg.diag([4.0, 1.0, 1.0])
     for _ in range(10):
         sigma, u, _ = power_iteration(matrix, u)
-    np.testing.assert_allclose(sigma, 4.0, rtol=1e-6)
-    np.testing.assert_allclose(np.abs(u), [1, 0, 0], atol=1e-5)
+    assert_close(sigma, 4.0, relative=ROUNDING)
+    assert_close(np.abs(u), [1, 0, 0], relative=LAYER)
 
 
 def test_one_iteration_by_hand():
@@ -36,31 +43,34 @@ def test_one_iteration_by_hand():
     v = w @ u / np.linalg.norm(w @ u)
     expected_u = w.T @ v / np.linalg.norm(w.T @ v)
     sigma, new_u, _ = power_iteration(tf.constant(w, tf.float32), tf.constant(u, tf.float32))
-    np.testing.assert_allclose(new_u, expected_u, rtol=1e-6)
-    np.testing.assert_allclose(sigma, v @ w @ expected_u, rtol=1e-6)
+    assert_close(new_u, expected_u, relative=ROUNDING)
+    assert_close(sigma, v @ w @ expected_u, relative=ROUNDING)
 
 
 @pytest.mark.parametrize(
     ("layer", "inputs"),
     [
-        (Conv2D(6), tf.ones([1, 5, 5, 3])),
-        (Dense(7), tf.ones([2, 4])),
-        (Embedding(9, 5), tf.constant([0, 3])),
-        (tf.keras.layers.Conv2D(6, 3), tf.ones([1, 5, 5, 3])),
-        (tf.keras.layers.Dense(7), tf.ones([2, 4])),
-        (tf.keras.layers.Embedding(9, 5), tf.constant([0, 3])),
+        (Conv2D(6, kernel_initializer=drawn()), tf.ones([1, 5, 5, 3])),
+        (Dense(7, kernel_initializer=drawn()), tf.ones([2, 4])),
+        (Embedding(9, 5, kernel_initializer=drawn()), tf.constant([0, 3])),
+        (tf.keras.layers.Conv2D(6, 3, kernel_initializer=drawn()), tf.ones([1, 5, 5, 3])),
+        (tf.keras.layers.Dense(7, kernel_initializer=drawn()), tf.ones([2, 4])),
+        (tf.keras.layers.Embedding(9, 5, embeddings_initializer=drawn()), tf.constant([0, 3])),
     ],
 )
 def test_after_many_updates_the_top_singular_value_is_one(layer, inputs):
     wrapped = SpectralNorm(layer)
     for _ in range(200):
         wrapped(inputs, training=True)
-    np.testing.assert_allclose(np.linalg.svd(normalized(wrapped), compute_uv=False)[0], 1.0, rtol=1e-4)
+    assert_close(np.linalg.svd(normalized(wrapped), compute_uv=False)[0], 1.0, relative=NETWORK)
 
 
 @pytest.mark.parametrize(
     ("table", "kernel"),
-    [(Embedding(9, 5), "kernel"), (tf.keras.layers.Embedding(9, 5), "embeddings")],
+    [
+        (Embedding(9, 5, kernel_initializer=drawn()), "kernel"),
+        (tf.keras.layers.Embedding(9, 5, embeddings_initializer=drawn()), "embeddings"),
+    ],
 )
 def test_a_table_of_classes_has_u_on_the_side_of_the_classes(table, kernel):
     layer = SpectralNorm(table)
@@ -70,11 +80,11 @@ def test_a_table_of_classes_has_u_on_the_side_of_the_classes(table, kernel):
     assert u.shape == (9,)
     v = w.T @ u / np.linalg.norm(w.T @ u)
     layer(tf.constant([0]), training=True)
-    np.testing.assert_allclose(u_of(layer), w @ v / np.linalg.norm(w @ v), rtol=1e-4, atol=1e-6)
+    assert_close(u_of(layer), w @ v / np.linalg.norm(w @ v), relative=LAYER)
 
 
 def test_a_perturbed_kernel_is_normalized_again_after_updates():
-    layer = SpectralNorm(Dense(6))
+    layer = SpectralNorm(Dense(6, kernel_initializer=drawn()))
     x = tf.ones([1, 5])
     for _ in range(100):
         layer(x, training=True)
@@ -83,11 +93,11 @@ def test_a_perturbed_kernel_is_normalized_again_after_updates():
     assert abs(np.linalg.svd(normalized(layer), compute_uv=False)[0] - 1.0) > 1e-3
     for _ in range(200):
         layer(x, training=True)
-    np.testing.assert_allclose(np.linalg.svd(normalized(layer), compute_uv=False)[0], 1.0, rtol=1e-5)
+    assert_close(np.linalg.svd(normalized(layer), compute_uv=False)[0], 1.0, relative=LAYER)
 
 
 def test_u_moves_in_training_only_and_inference_takes_one_fresh_iteration():
-    layer = SpectralNorm(Conv2D(4))
+    layer = SpectralNorm(Conv2D(4, kernel_initializer=drawn()))
     x = tf.random.stateless_normal([1, 4, 4, 3], [1, 2])
     layer(x)
     before = u_of(layer)
@@ -99,7 +109,7 @@ def test_u_moves_in_training_only_and_inference_takes_one_fresh_iteration():
 
 
 def test_the_gradient_includes_sigma_but_not_u_and_v():
-    layer = SpectralNorm(Dense(3))
+    layer = SpectralNorm(Dense(3, kernel_initializer=drawn()))
     x = tf.random.stateless_normal([4, 5], [3, 4])
     weights = tf.random.stateless_normal([4, 3], [5, 6])
     layer(x)
@@ -113,13 +123,13 @@ def test_the_gradient_includes_sigma_but_not_u_and_v():
     sigma = v @ w @ u
     plain = x.numpy().astype(np.float64).T @ weights.numpy().astype(np.float64)
     expected = plain / sigma - (plain * w).sum() / sigma**2 * np.outer(v, u)
-    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+    assert_close(gradient, expected, relative=LAYER)
 
 
 LARGE = [
-    (Conv2D(4), tf.random.stateless_normal([2, 2, 2, 32], [1, 2])),
-    (Dense(3), tf.random.stateless_normal([4, 40], [1, 2])),
-    (Embedding(40, 5), tf.constant([0, 3, 3])),
+    (Conv2D(4, kernel_initializer=drawn()), tf.random.stateless_normal([2, 2, 2, 32], [1, 2])),
+    (Dense(3, kernel_initializer=drawn()), tf.random.stateless_normal([4, 40], [1, 2])),
+    (Embedding(40, 5, kernel_initializer=drawn()), tf.constant([0, 3, 3])),
 ]
 
 
@@ -149,27 +159,26 @@ def test_a_large_kernels_product_is_divided_in_its_place(layer, inputs, monkeypa
     results()
     assert given[0] is not None
     monkeypatch.setattr(spectral_norm, "KERNEL_IS_LARGE", math.inf)
-    for a, b in zip(whole, results(), strict=True):
-        np.testing.assert_allclose(tf.convert_to_tensor(a), tf.convert_to_tensor(b), rtol=1e-5, atol=1e-6)
+    assert_each_close(whole, results(), relative=LAYER)
     assert given[1] is None
 
 
 def test_in_bfloat16_the_product_is_divided_in_float32_and_in_float16_the_kernel():
-    layer, x = SpectralNorm(Conv2D(4)), tf.random.stateless_normal([2, 2, 2, 32], [1, 2])
+    layer, x = SpectralNorm(Conv2D(4, kernel_initializer=drawn())), tf.random.stateless_normal([2, 2, 2, 32], [1, 2])
     exact = layer(x)
-    for dtype, rounding in ((tf.bfloat16, 2**-8), (tf.float16, 2**-11)):
+    for dtype in (tf.bfloat16, tf.float16):
         out = layer(tf.cast(x, dtype))
         assert out.dtype == dtype
-        np.testing.assert_allclose(tf.cast(out, tf.float32), exact, atol=3 * rounding * np.abs(exact).max())
+        assert_close(tf.cast(out, tf.float32), exact, relative=half_precision(dtype, layers=2))
     layer.layer.kernel.assign(layer.layer.kernel * 1e5)  # its product leaves float16's range, the divided one doesn't
     assert np.isfinite(layer(tf.cast(x, tf.float16))).all()
 
 
 def test_the_bias_is_not_normalized():
-    layer = SpectralNorm(Dense(3))
+    layer = SpectralNorm(Dense(3, kernel_initializer=drawn()))
     layer(tf.zeros([1, 4]))
     layer.layer.bias.assign([1.0, 20.0, 300.0])
-    np.testing.assert_allclose(layer(tf.zeros([1, 4])), [[1.0, 20.0, 300.0]])
+    np.testing.assert_array_equal(layer(tf.zeros([1, 4])), [[1.0, 20.0, 300.0]])
 
 
 def test_a_layer_without_a_kernel_is_refused():

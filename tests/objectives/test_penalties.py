@@ -7,6 +7,7 @@ import tensorflow as tf
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import orthogonal, r1
 from sagan_tf.objectives.singular_values import SigmaControl, top_two
+from tests.closeness import LAYER, ROUNDING, assert_close
 
 RNG = np.random.default_rng(0)
 WIDE, TALL = (RNG.normal(size=shape).astype(np.float32) for shape in ((4, 9), (3, 3, 2, 5)))
@@ -26,15 +27,15 @@ def test_orthogonal_is_the_plain_formula_and_so_is_its_gradient(kernel, form):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(kernel)
         ours, theirs = orthogonal([kernel], form), plain(kernel, form)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-    np.testing.assert_allclose(tape.gradient(ours, kernel), tape.gradient(theirs, kernel), rtol=1e-3, atol=1e-3)
+    assert_close(ours, theirs, relative=LAYER)
+    assert_close(tape.gradient(ours, kernel), tape.gradient(theirs, kernel), relative=LAYER)
 
 
 def test_orthogonal_kernels_have_no_penalty_and_kernels_add_up():
     q = np.linalg.qr(RNG.normal(size=(18, 5)))[0].reshape(3, 3, 2, 5).astype(np.float32)
-    np.testing.assert_allclose(orthogonal([q, q], "identity"), 0, atol=1e-5)
-    np.testing.assert_allclose(orthogonal([3 * q], "off_diagonal"), 0, atol=1e-3)
-    np.testing.assert_allclose(orthogonal([3 * q, q], "identity"), 5 * 8.0**2, rtol=1e-5)
+    assert_close(orthogonal([q, q], "identity"), 0, relative=LAYER, floor=2 * 5)
+    assert_close(orthogonal([3 * q], "off_diagonal"), 0, relative=LAYER, floor=5 * 9.0**2)
+    assert_close(orthogonal([3 * q, q], "identity"), 5 * 8.0**2, relative=LAYER)
 
 
 def test_the_gram_matrix_of_a_wide_kernel_is_never_formed():
@@ -44,7 +45,7 @@ def test_the_gram_matrix_of_a_wide_kernel_is_never_formed():
 
 
 def test_r1_of_a_linear_discriminator_is_half_its_squared_weights():
-    np.testing.assert_allclose(r1(tf.fill([3, 4, 4, 2], 0.5)), 0.5 * 32 * 0.25, rtol=1e-6)
+    assert_close(r1(tf.fill([3, 4, 4, 2], 0.5)), 0.5 * 32 * 0.25, relative=ROUNDING)
 
 
 def test_top_two_finds_the_singular_vectors():
@@ -80,7 +81,7 @@ def test_the_objective_adds_its_kernel_terms_with_their_strengths():
     kernels = [tf.Variable(WIDE), tf.Variable(TALL)]
     np.testing.assert_array_equal(Objective().on_kernels(kernels), 0)
     expected = 1e-4 * sum(plain(tf.constant(k), "off_diagonal") for k in (WIDE, TALL))
-    np.testing.assert_allclose(Objective(orthogonal=1e-4).on_kernels(kernels), expected, rtol=1e-5)
+    assert_close(Objective(orthogonal=1e-4).on_kernels(kernels), expected, relative=LAYER)
     both = Objective(orthogonal=1e-4, sigma=SigmaControl(mode="regularized", value=1.0))
     assert both.on_kernels(kernels) > expected and not both.clamps and Objective(sigma=SigmaControl(value=1.0)).clamps
 

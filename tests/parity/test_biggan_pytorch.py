@@ -16,6 +16,7 @@ from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.losses import LOSSES
+from tests.closeness import LAYER, NETWORK, assert_close
 
 SPEC = GANSpec(
     resolution=32,
@@ -86,9 +87,9 @@ def test_outputs(g, d, inputs, golden, training):
     z, y, x, y_real = inputs
     mode = "train" if training else "eval"
     images = g.reset()(z, y, training=training).numpy().transpose(0, 3, 1, 2)
-    np.testing.assert_allclose(images, golden[f"{mode}/G(z,y)"], atol=1e-5)
+    assert_close(images, golden[f"{mode}/G(z,y)"], relative=NETWORK)
     logits = d.reset()(x, y_real, training=training).logits
-    np.testing.assert_allclose(logits, golden[f"{mode}/D(x,yr)"][:, 0], rtol=1e-5, atol=1e-5)
+    assert_close(logits, golden[f"{mode}/D(x,yr)"][:, 0], relative=NETWORK)
 
 
 def test_u_and_moving_statistics_after_a_training_pass(g, d, inputs):
@@ -102,7 +103,7 @@ def test_u_and_moving_statistics_after_a_training_pass(g, d, inputs):
             value, expected = net.variables[name].numpy(), net.expected(after, name)
             if name.endswith("moving_variance"):
                 expected = biased(net, name, expected)
-            np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-5, err_msg=name)
+            assert_close(value, expected, relative=NETWORK, name=name)
 
 
 def biased(net, name, after):
@@ -117,9 +118,7 @@ def check_gradients(net, prefix, gradients):
     for name, gradient in gradients.items():
         gradient, expected = tf.convert_to_tensor(gradient).numpy(), net.expected(prefix, name)
         # a bias before a batch norm has gradient 0 but for rounding, hence the absolute part
-        np.testing.assert_allclose(
-            gradient, expected, rtol=0, atol=1e-4 * max(np.abs(expected).max(), 0.1), err_msg=name
-        )
+        assert_close(gradient, expected, relative=NETWORK, floor=0.1, name=name)
 
 
 def gradients_of(net, loss):
@@ -142,7 +141,7 @@ def test_loss_and_every_gradient_of_the_discriminator_step(g, d, inputs, golden)
         return LOSSES["hinge"].discriminator(logits[:4], logits[4:])
 
     value, gradients = gradients_of(d, loss)
-    np.testing.assert_allclose(value, golden["loss/D"], rtol=1e-6)
+    assert_close(value, golden["loss/D"], relative=LAYER)
     check_gradients(d, "gradD/", gradients)
 
 
@@ -158,7 +157,7 @@ def test_loss_and_every_gradient_of_the_generator_step(g, d, inputs, golden, mon
         return LOSSES["hinge"].generator(discriminator(generator(z, y, training=True), y, training=True).logits)
 
     value, gradients = gradients_of(g, loss)
-    np.testing.assert_allclose(value, golden["loss/G"], rtol=1e-6)
+    assert_close(value, golden["loss/G"], relative=LAYER)
     check_gradients(g, "gradG/", gradients)
 
 

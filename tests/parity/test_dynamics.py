@@ -11,6 +11,7 @@ from sagan_tf.training.draw import Draw
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
+from tests.closeness import NETWORK, assert_close
 
 SPEC = GANSpec(
     resolution=8,
@@ -23,6 +24,7 @@ SPEC = GANSpec(
     attention_g=(8,),
     attention_d=(4,),
 )
+
 STEPS, BATCH = 10, 4
 # A large epsilon: biases before a batch norm have gradient 0, and Adam would make steps of the rounding.
 ADAM = TwoTimescaleAdam(g_learning_rate=1e-3, d_learning_rate=4e-3, beta_1=0.5, beta_2=0.9, epsilon=1e-4)
@@ -117,7 +119,7 @@ def reference_step(g, d, x, y, fakes, t):
     fake = g.generator(z_d, y_d)
     with tf.GradientTape() as tape:
         logits = d.discriminator(tf.concat([x, fake], 0), tf.concat([y, y_d], 0), True)
-        d_loss = tf.reduce_mean(tf.maximum(0, 1 - logits[:BATCH])) + tf.reduce_mean(tf.maximum(0, 1 + logits[BATCH:]))
+        d_loss = tf.reduce_mean(tf.nn.relu(1 - logits[:BATCH])) + tf.reduce_mean(tf.nn.relu(1 + logits[BATCH:]))
     d.adam(d_loss, tape, 4e-3, t)
     with tf.GradientTape() as tape:
         g_loss = -tf.reduce_mean(d.discriminator(g.generator(z_g, y_g), y_g, False))
@@ -133,7 +135,8 @@ def gan():
     return made
 
 
-def test_ten_steps(gan):
+def test_ten_steps(gan, smooth):
+    """With softplus for ReLU on both sides, so that no unit lies at a kink; test_biggan_pytorch.py holds ReLU's."""
     g, d = (Reference({n: v.numpy() for n, v in vs.items()}) for vs in (gan.g_variables, gan.d_variables))
     draw = Draw(latent="normal", z_dim=4, n_classes=3, batch_size=BATCH, draws_per_step=2, seed=7)
     rng = np.random.default_rng(0)
@@ -145,13 +148,13 @@ def test_ten_steps(gan):
         logs = gan_step(gan, Objective(), draw, [(tf.constant(x, tf.float32), tf.constant(y))], at)
         fakes = [(tf.cast(z, tf.float64), y_fake) for z, y_fake in (draw(at, 0), draw(at, 1))]
         expected = reference_step(g, d, tf.constant(x.astype(np.float32), tf.float64), y, fakes, step + 1)
-        np.testing.assert_allclose((logs["d_loss"], logs["g_loss"]), expected, atol=1e-4, rtol=1e-4, err_msg=str(step))
+        assert_close((logs["d_loss"], logs["g_loss"]), expected, relative=NETWORK, name=f"losses of step {step}")
     for variables, reference in ((gan.g_variables, g), (gan.d_variables, d)):
         for name, value in {**reference.w, **reference.u}.items():
             ours = variables[name].numpy()
             theirs = np.asarray(tf.convert_to_tensor(value))
             if name.endswith(".u"):
                 ours = ours / np.linalg.norm(ours)
-            np.testing.assert_allclose(ours, theirs, atol=1e-4, err_msg=name)
+            assert_close(ours, theirs, relative=NETWORK, floor=0.1, name=name)
     moved = np.abs(gan.g_variables["blocks.0.conv_2.layer.kernel"].numpy() - start["blocks.0.conv_2.layer.kernel"])
     assert moved.max() > 2e-3, "the weights must have gone a way far longer than the tolerance"

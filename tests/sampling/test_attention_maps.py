@@ -6,6 +6,7 @@ from sagan_tf.models import families
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps, gammas
+from tests.closeness import LAYER, NETWORK, assert_close
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_the_output_is_the_networks_and_each_location_gives_out_one(generator):
         "attention_16": (2, 16, 16, 8, 8),
     }
     for values in maps.values():
-        np.testing.assert_allclose(np.sum(values, (3, 4)), 1, atol=1e-5)
+        assert_close(np.sum(values, (3, 4)), np.ones(values.shape[:3]), relative=LAYER)
 
 
 def test_a_map_is_the_softmax_of_queries_and_pooled_keys(generator):
@@ -52,13 +53,13 @@ def test_a_map_is_the_softmax_of_queries_and_pooled_keys(generator):
     scores = np.einsum("bijc,bklc->bijkl", query, pooled)
     weights = np.exp(scores - scores.max((3, 4), keepdims=True))
     weights /= weights.sum((3, 4), keepdims=True)
-    np.testing.assert_allclose(attention_maps(generator, *inputs())[1]["attention_8"], weights, atol=1e-5)
+    assert_close(attention_maps(generator, *inputs())[1]["attention_8"], weights, relative=LAYER)
 
 
 def test_maps_are_the_same_in_a_compiled_function(generator):
     compiled = tf.function(lambda z, y: attention_maps(generator, z, y)[1])
     for name, values in attention_maps(generator, *inputs())[1].items():
-        np.testing.assert_allclose(compiled(*inputs())[name], values, atol=1e-4)
+        assert_close(compiled(*inputs())[name], values, relative=NETWORK)
 
 
 def test_nobody_watches_after_an_error(generator):

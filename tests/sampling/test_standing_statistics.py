@@ -9,6 +9,7 @@ from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.sampling.standing_statistics import StandingStatistics
+from tests.closeness import LAYER, NETWORK, assert_close
 
 SPEC = GANSpec(
     resolution=8, generator_ladder=(1, 1), discriminator_ladder=(1, 1), pools=1, width=8, n_classes=3, z_dim=4
@@ -44,8 +45,8 @@ def test_they_are_the_average_moments_of_the_passes_and_nothing_else_moves(gener
     options = StandingStatistics(passes=5, batch_size=6, threshold=threshold)
     mean, variance = moments_of_first_norm(generator, options)
     gather(options, generator)
-    np.testing.assert_allclose(variables["blocks.0.norm_1.statistics.moving_mean"], mean, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(variables["blocks.0.norm_1.statistics.moving_variance"], variance, rtol=1e-4)
+    assert_close(variables["blocks.0.norm_1.statistics.moving_mean"], mean, relative=LAYER)
+    assert_close(variables["blocks.0.norm_1.statistics.moving_variance"], variance, relative=LAYER)
     for name, variable in variables.items():
         same = np.array_equal(before[name], variable.numpy())
         assert same == (".statistics." not in name), name
@@ -56,7 +57,7 @@ def test_with_one_pass_inference_is_the_training_pass(generator):
     gather(options, generator)
     z, y = options._z([6, 4], 0), latents.labels([6], latents.key(0, 5, 0), 3)
     inference = generator(z, y, training=False)
-    np.testing.assert_allclose(inference, generator(z, y, training=True), rtol=1e-3, atol=1e-5)
+    assert_close(inference, generator(z, y, training=True), relative=NETWORK)
 
 
 def test_a_tighter_truncation_has_a_smaller_variance(generator):

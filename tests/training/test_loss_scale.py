@@ -27,7 +27,7 @@ def in_float16(tiny, **options):
     return gan
 
 
-def test_float16_updates_are_float32s_to_its_precision(tiny):
+def test_float16_updates_are_float32s_to_its_precision(tiny, smooth):
     half, full = in_float16(tiny), tiny.make()
     start = tiny.values(full)
     logs = tiny.step(half), tiny.step(full)

@@ -9,6 +9,7 @@ from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.microbatches import check_accumulation
 from sagan_tf.training.step import update_discriminator
 from sagan_tf.training.strategy import StrategyError
+from tests.closeness import LAYER, ROUNDING, assert_close
 
 EVERYTHING = Objective(r1=0.5, dropout=0.3, orthogonal=1e-2)
 
@@ -19,23 +20,22 @@ def no_moments(monkeypatch):
     monkeypatch.setattr(batch_norm, "local_moments", lambda x: (tf.zeros(x.shape[-1]), tf.ones(x.shape[-1])))
 
 
-def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_moments, tiny):
+def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_moments, smooth, tiny):
     """Every penalty, dropout, u, slots and the average, over two steps."""
     whole, parts = tiny.make(), tiny.make()
     start = tiny.values(whole)
     logs = [tiny.step(whole, EVERYTHING, number=n) for n in (0, 1)]
     steps, iterator = tiny.compiled(parts, EVERYTHING, microbatches=tiny.batch), tiny.batches()
     found = [tiny.call(steps, iterator) for _ in logs]
-    for name, value in logs[1].items():
-        np.testing.assert_allclose(found[1][name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+    tiny.assert_logs_equal(found[1], logs[1])
     whole.step.assign(2)
-    tiny.assert_equal(whole, parts, rtol=1e-5, atol=1e-6)
+    tiny.assert_equal(whole, parts)
     moved = [np.abs(v - start[n]).max() for n, v in tiny.values(whole).items() if n.endswith("kernel")]
     assert max(moved) > 1e-3
 
 
 def test_two_replicas_with_two_microbatches_each_are_the_whole_batch_and_skip_a_bad_one_together(
-    no_moments, mirrored, tiny
+    no_moments, smooth, mirrored, tiny
 ):
     """The second batch's last image is bad, which the second replica has alone, in its second microbatch."""
     whole, replicas = tiny.make(), tiny.make(strategy=mirrored)
@@ -45,10 +45,9 @@ def test_two_replicas_with_two_microbatches_each_are_the_whole_batch_and_skip_a_
     x[1, -1, 3, 3, 0] = np.nan
     steps = tiny.compiled(replicas, objective, mirrored, microbatches=2)
     iterator = tiny.batches((x, y), mirrored)
-    for name, value in tiny.call(steps, iterator).items():
-        np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    tiny.assert_logs_equal(tiny.call(steps, iterator), expected)
     whole.step.assign(1)
-    tiny.assert_equal(whole, replicas, rtol=1e-5, atol=2e-6)
+    tiny.assert_equal(whole, replicas)
 
     before = tiny.values(replicas)
     logs = tiny.call(steps, iterator)
@@ -74,11 +73,11 @@ def test_statistics_take_the_mean_of_the_microbatches_moments_and_u_moves_once(t
         update_discriminator(made, Objective(), (x, y), fakes, tf.constant(1), microbatches=microbatches)
     found, expected = tiny.values(gan), tiny.values(whole)
     statistics = "generator.blocks.0.norm_1.statistics."
-    np.testing.assert_allclose(found[statistics + "moving_mean"], 0.001 * halves.mean((0, 1)), rtol=1e-4, atol=1e-8)
+    assert_close(found[statistics + "moving_mean"], 0.001 * halves.mean((0, 1)), relative=LAYER)
     variance = 0.999 + 0.001 * halves.var(1).mean(0)
-    np.testing.assert_allclose(found[statistics + "moving_variance"], variance, rtol=1e-6)
+    assert_close(found[statistics + "moving_variance"], variance, relative=ROUNDING)
     for name in (n for n in found if n.endswith(".u")):
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-6, err_msg=name)
+        assert_close(found[name], expected[name], relative=LAYER, name=name)
 
 
 def test_a_batch_that_can_not_be_cut_is_refused():

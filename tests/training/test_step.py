@@ -14,10 +14,12 @@ from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import Draw, gan_step
+from tests.closeness import LAYER, assert_close
 
 SPEC = dataclasses.replace(
     sagan(32, width=4, attention=(), z_dim=8), attention_g=(), n_classes=3, cross_replica_norm=True
 )
+
 BATCH = 4
 
 
@@ -62,18 +64,16 @@ def test_calls_of_any_length_give_the_same_weights_bit_for_bit():
         np.testing.assert_array_equal(value, values(many)[name], err_msg=name)
 
 
-def test_two_replicas_equal_one_with_the_whole_batch(mirrored):
+def test_two_replicas_equal_one_with_the_whole_batch(mirrored, smooth, tiny):
     """With epsilon far above the gradients' roots Adam is linear, so float noise is not blown up (beta_1 = 0)."""
     one, one_logs = trained([3], epsilon=1e3, learning_rate=10.0)
     two, two_logs = trained([3], strategy=mirrored, epsilon=1e3, learning_rate=10.0)
-    for name in one_logs:
-        np.testing.assert_allclose(one_logs[name], two_logs[name], rtol=2e-4, atol=1e-5, err_msg=name)
-    moved = 0.0
-    start = values(make())
-    for name, value in values(one).items():
-        np.testing.assert_allclose(values(two)[name], value, rtol=1e-3, atol=3e-5, err_msg=name)
-        moved = max(moved, np.abs(value - start[name]).max() if name.startswith("d") and "kernel" in name else 0.0)
-    assert moved > 1e-4
+    tiny.assert_logs_equal(two_logs, one_logs)
+    tiny.assert_equal(one, two)
+    start, end = values(make()), values(one)
+    assert (
+        max(np.abs(end[name] - start[name]).max() for name in end if name.startswith("d") and "kernel" in name) > 1e-4
+    )
 
 
 def test_replicas_hold_equal_variables(mirrored):
@@ -99,9 +99,9 @@ def test_one_step_moves_u_once_in_d_and_twice_in_g_and_everything_trainable():
     still = [n for n in gan.d_trainable if np.array_equal(before["discriminator." + n], after["discriminator." + n])]
     assert not still, still
     kernel, u = before["discriminator.blocks.1.conv_2.layer.kernel"], before["discriminator.blocks.1.conv_2.u"]
-    np.testing.assert_allclose(after["discriminator.blocks.1.conv_2.u"], iterated(kernel, u, 1), rtol=1e-4, atol=1e-6)
+    assert_close(after["discriminator.blocks.1.conv_2.u"], iterated(kernel, u, 1), relative=LAYER)
     kernel, u = before["generator.blocks.1.conv_2.layer.kernel"], before["generator.blocks.1.conv_2.u"]
-    np.testing.assert_allclose(after["generator.blocks.1.conv_2.u"], iterated(kernel, u, 2), rtol=1e-4, atol=1e-6)
+    assert_close(after["generator.blocks.1.conv_2.u"], iterated(kernel, u, 2), relative=LAYER)
 
 
 def iterated(kernel, u, times):
@@ -130,7 +130,7 @@ def test_adam_equals_numpy_over_three_updates():
         adam.apply({"w": tf.constant(g, tf.float32)}, tf.constant(t))
         m, v = 0.5 * m + 0.5 * g, 0.9 * v + 0.1 * g * g
         w = w - 0.1 * np.sqrt(1 - 0.9**t) / (1 - 0.5**t) * m / (np.sqrt(v) + 1e-3)
-        np.testing.assert_allclose(variable, w, rtol=1e-5)
+        assert_close(variable, w, relative=LAYER)
     assert set(adam.slots()) == {"m.w", "v.w"}
 
 

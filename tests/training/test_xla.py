@@ -73,17 +73,16 @@ def test_a_call_of_several_steps_is_one_program_without_host_ops_or_dynamic_shap
     assert bits is None or re.search(rf"= {bits}\[[^\n]*convolution\(", hlo)
 
 
-def test_xla_gives_the_numbers_of_single_operations_and_one_compilation_serves_all_lengths(tiny):
+def test_xla_gives_the_numbers_of_single_operations_and_one_compilation_serves_all_lengths(tiny, smooth):
     plain, compiled = tiny.make(), tiny.make()
     expected = [tiny.step(plain, number=number) for number in range(3)]
     steps, iterator = tiny.compiled(compiled, xla=True), tiny.batches()
     tiny.call(steps, iterator, 1)
-    for name, value in tiny.call(steps, iterator, 2).items():
-        of_both = [logs[name] for logs in expected[1:]]
-        np.testing.assert_allclose(value, np.mean(of_both), rtol=1e-4, atol=1e-5, err_msg=name)
+    of_both = {name: np.mean([logs[name] for logs in expected[1:]]) for name in expected[0]}
+    tiny.assert_logs_equal(tiny.call(steps, iterator, 2), of_both)
     assert steps.experimental_get_tracing_count() == 1
     plain.step.assign(3)
-    tiny.assert_equal(plain, compiled, rtol=1e-4, atol=3e-5)
+    tiny.assert_equal(plain, compiled)
 
 
 def test_where_xla_compiles(mirrored):
