@@ -33,7 +33,7 @@ def check_precision(precision: str, *, trains: bool) -> None:
         raise PrecisionError(
             f"Numerics.precision must be 'float32' on this processor, whose TensorFlow does not compute {what} in "
             f"{precision}; received precision={precision!r} ({obstacle}). Set Numerics.precision = 'float32', use a "
-            "GPU or TPU, or set the environment variable TF_ENABLE_ONEDNN_OPTS=0 for kernels that are slower but complete."
+            "GPU or TPU, or set the environment variable TF_ENABLE_ONEDNN_OPTS=0 for kernels that are slower."
         )
 
 
