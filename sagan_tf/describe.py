@@ -1,5 +1,6 @@
 """`python -m sagan_tf.describe`: a configuration's networks, stage by stage, and what a training step costs."""
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from sagan_tf.models.memory import Memory, training_memory
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.refusals import Parser, answered
+from sagan_tf.spelling import counted
 
 _KIND = 28  # Characters of the column that names the stages.
 
@@ -38,29 +40,30 @@ def step_memory(settings: Experiment, spec: GANSpec, replicas: int = 1) -> Memor
 
 
 def table(spec: GANSpec, numerics: Numerics | None = None) -> str:
-    """Both nets' stages, a line each: what, output size, channels in and out, parameters, MFLOP of an image forward."""
+    """Both nets' stages, one per line: kind, output size, channels, parameters, and MFLOP of an image forward."""
     forms = forms_of(numerics or Numerics(), spec.resolution)
-    parts = [f"{spec.resolution}x{spec.resolution}, {spec.n_classes} classes, z {spec.z_dim}"]
     networks = (
         ("Generator", spec.generator_table, generator_costs(spec, forms)),
         ("Discriminator", spec.discriminator_table, discriminator_costs(spec, forms)),
     )
+    wide = max(24, *(len(stage.kind) for _, stages, _ in networks for stage in stages))
+    parts = [f"{spec.resolution}x{spec.resolution}, {counted(spec.n_classes, 'class')}, z {spec.z_dim}"]
     for name, stages, costs in networks:
-        heading = f"{name:<{_KIND + 2}}{'size':>9}{'channels':>15}{'parameters':>14}{'MFLOP':>11}"
-        parts += ["", heading, *map(_line, stages, costs)]
+        parts += ["", f"{name:<{wide + 2}}{'size':>9}{'channels':>15}{'parameters':>14}{'MFLOP':>11}"]
+        parts += [_line(stage, cost, wide) for stage, cost in zip(stages, costs, strict=True)]
         flops = sum(cost.flops for cost in costs)
-        parts.append(f"{'total':<{_KIND + 2}}{sum(stage.parameters for stage in stages):>38,}{flops / 1e6:>11,.1f}")
+        parts.append(f"{'total':<{wide + 2}}{sum(stage.parameters for stage in stages):>38,}{flops / 1e6:>11,.1f}")
     total = spec.generator_parameters + spec.discriminator_parameters
-    parts += ["", f"{'Both':<{_KIND + 2}}{total:>38,}"]
+    parts += ["", f"{'Both':<{wide + 2}}{total:>38,}"]
     if spec.shared_embedding_parameters:
-        parts.append(f"{'without the shared embedding':<{_KIND + 2}}{total - spec.shared_embedding_parameters:>38,}")
+        parts.append(f"{'without the shared embedding':<{wide + 6}}{total - spec.shared_embedding_parameters:>34,}")
     return "\n".join(parts)
 
 
-def _line(stage: Stage, cost: Cost) -> str:
+def _line(stage: Stage, cost: Cost, wide: int) -> str:
     channels = f"{stage.in_channels}->{stage.out_channels}"
     size = f"{stage.size}x{stage.size}"
-    return f"  {stage.kind:<{_KIND}}{size:>9}{channels:>15}{stage.parameters:>14,}{cost.flops / 1e6:>11,.1f}"
+    return f"  {stage.kind:<{wide}}{size:>9}{channels:>15}{stage.parameters:>14,}{cost.flops / 1e6:>11,.1f}"
 
 
 def step_costs(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:
@@ -108,16 +111,32 @@ def as_json(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:
     }  # fmt: skip
 
 
+def described(flags: argparse.Namespace) -> tuple[Experiment, GANSpec]:
+    """The configuration of the flags or of a run, and its networks for the classes of its data."""
+    if not flags.run_dir:
+        settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value
+        return settings, settings.sized()
+    if flags.gin_file or flags.gin_bindings or flags.data or flags.data_dir:
+        raise ValueError(
+            f"--run_dir must stand without --gin_file, --gin_bindings, --data and --data_dir, since the run holds its "
+            f"configuration; received --run_dir={flags.run_dir} beside them. Leave one or the other out."
+        )
+    from sagan_tf.runs.run_directory import RunDirectory  # here, since a run's directory is written with this file
+
+    run = RunDirectory.open(flags.run_dir)
+    return run.experiment(), run.spec()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m sagan_tf.describe", description=__doc__)
     experiment.add_flags(parser)
+    parser.add_argument("--run_dir", metavar="RUN", help="describe this run, in place of a configuration")
     parser.add_argument("--replicas", type=int, default=1, metavar="N", help="devices that share the batch")
     parser.add_argument("--json", action="store_true", help="print JSON")
     flags = parser.parse_args(arguments)
 
     def work() -> None:
-        settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value
-        spec = settings.sized()
+        settings, spec = described(flags)
         if flags.replicas < 1 or settings.batch_size % (flags.replicas * settings.accumulation):
             raise ValueError(
                 f"--replicas must divide the batch of {settings.batch_size} in its {settings.accumulation} part(s); "

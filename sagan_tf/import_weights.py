@@ -7,6 +7,7 @@ The gin file says which network it is. A tensor that is missing, extra or missha
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,7 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         with sigterm_as_keyboard_interrupt():
             print(f"Imported: {import_weights(flags)}")
-        print(f"To see images: python -m sagan_tf.sample --run_dir={flags.run_dir} --num=80 --out=sheet.png")
+        print(
+            f"To see images: python -m sagan_tf.sample --run_dir={shlex.quote(flags.run_dir)} --num=80 --out=sheet.png"
+        )
 
     return answered(
         work, interrupted="interrupted: the import isn't complete. Remove its --run_dir and repeat the command."

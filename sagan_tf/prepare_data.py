@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import pathlib
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import get_args
@@ -74,7 +75,7 @@ def summary(index: ShardIndex, flags: argparse.Namespace) -> str:
     counts, plan = index.class_counts, index.plan
     size = sum(shard.n_bytes for shard in index.shards) / 2**20
     left_out = f", {plan.n_source - index.count} left out as too small" if index.count < plan.n_source else ""
-    following = f"Train on them: python -m sagan_tf.train --gin_file=... --data={flags.out} --run_dir=RUN"
+    following = f"Train on them: python -m sagan_tf.train --gin_file=... --data={shlex.quote(flags.out)} --run_dir=RUN"
     if plan.split == "validation":
         following = "Runs on these shards are measured on them by evaluate --reference=validation and --memorization."
     kind = "class" if len(counts) == 1 else "classes"

@@ -24,3 +24,9 @@ def nearest_files(file: str, known: Collection[str], count: int = 3) -> list[str
 def did_you_mean(names: Collection[str]) -> str:
     """ "Did you mean A or B? ", or nothing without names."""
     return f"Did you mean {' or '.join(names)}? " if names else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 class", "10 classes", "1,200 images"."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number:,} {noun if number == 1 else plural}"

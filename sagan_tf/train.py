@@ -5,6 +5,7 @@ Flags say where and how long, gin says how. Repeat the same command to resume.
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,8 +107,10 @@ def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:
     lines = [("samples", sheets[-1] if sheets else "none yet"), ("checkpoints", run.path / "checkpoints")]
     lines += [("best", f"step {best.step}, {best.why} {best.score:.6g}: checkpoints/{selection.BEST}")] if best else []
     lines += [("metrics", run.path / "metrics.jsonl")] if (run.path / "metrics.jsonl").exists() else []
-    lines += [("TensorBoard", f"tensorboard --logdir {run.path / 'tensorboard'}")]
-    lines += [("more images", f"python -m sagan_tf.sample --run_dir={run.path} --num=100 --out=sheet.png")]
+    lines += [("TensorBoard", f"tensorboard --logdir={shlex.quote(str(run.path / 'tensorboard'))}")]
+    lines += [
+        ("more images", f"python -m sagan_tf.sample --run_dir={shlex.quote(str(run.path))} --num=100 --out=sheet.png")
+    ]
     if not finished:
         lines += [("to go on", "repeat the command")]
     print("\n".join(f"{name + ':':<13}{value}" for name, value in lines))

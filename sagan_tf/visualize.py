@@ -1,6 +1,7 @@
 """`python -m sagan_tf.visualize WHAT --run_dir=RUN`: pictures of a trained run."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -79,7 +80,7 @@ def classes(flags: argparse.Namespace) -> list[Path]:
     if compared is None:
         print(
             "No intra-FID of this run yet, so easy and difficult classes are not told apart: "
-            "python -m sagan_tf.evaluate --metrics=intra_fid --run_dir=" + flags.run_dir,
+            "python -m sagan_tf.evaluate --metrics=intra_fid --run_dir=" + shlex.quote(flags.run_dir),
             file=sys.stderr,
         )
         return made

@@ -6,6 +6,7 @@ import pytest
 
 from sagan_tf import describe
 from sagan_tf.layers.resampling import FUSED_SIDES
+from sagan_tf.models import families
 from sagan_tf.models.cost import Forms
 from sagan_tf.models.parts import Numerics
 
@@ -50,3 +51,22 @@ def test_forms_follow_the_options():
     assert plain == Forms()
     fused = describe.forms_of(Numerics(resampling="fused", attention="blocked"), 128)
     assert {4, 8, 16, 32, 64} <= set(fused.fused_up) & set(fused.fused_down) and fused.blocked_from == 0
+
+
+def test_columns_line_up_whatever_the_stages_are_called():
+    spec = families.sagan(resolution=32, attention=(16,)).with_classes(1)
+    lines = describe.table(spec).splitlines()
+    assert lines[0] == "32x32, 1 class, z 128"
+    rows = [line for line in lines[2:] if line and not line.startswith("Both")]
+    assert any("ReLU, sum, projection head" in row for row in rows)
+    assert len({len(row) for row in rows}) == 1  # every column is right-aligned, so that all lines end together
+
+
+def test_a_run_is_described_by_what_it_holds(tiny_run, capsys):
+    assert describe.main([f"--run_dir={tiny_run}", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["resolution"] == 32 and printed["step"]["batch_size"] >= 1
+    assert describe.main([f"--run_dir={tiny_run}", "--gin_file=gin/sagan_128.gin"]) == 2
+    assert "--run_dir must stand without --gin_file" in capsys.readouterr().err
+    assert describe.main(["--run_dir=/nowhere"]) == 2
+    assert "received /nowhere, which has none" in capsys.readouterr().err

@@ -17,7 +17,7 @@ ALLOWED = {
     "layers": set(),
     "latents": set(),
     "objectives": set(),
-    "data": {"progress"},
+    "data": {"progress", "spelling"},
     "config": {"binding_types", "gin_errors", "spelling"},
     "gin_errors": {"binding_types", "spelling"},
     "binding_types": {"spelling"},

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import shlex
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -79,7 +80,7 @@ class PreparedShards:
             raise DataError(
                 f"Validation shards must lie in {folder}; received none there. Name other images, "
                 f"--reference=FOLDER, or prepare them:\n  python -m sagan_tf.prepare_data --source=... "
-                f"--split=validation --resolution={plan.resolution} --out={self.path}"
+                f"--split=validation --resolution={plan.resolution} --out={shlex.quote(str(self.path))}"
             )
         return PreparedShards(path=str(folder))
 

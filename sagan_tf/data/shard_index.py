@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import shlex
 from typing import Literal
 
 from sagan_tf import files
@@ -119,7 +120,7 @@ def read_index(folder: pathlib.Path) -> ShardIndex:
     except FileNotFoundError as error:
         raise DataError(
             f"A folder of prepared shards must have its index; received {folder} without {INDEX_NAME}. "
-            f"Prepare one: python -m sagan_tf.prepare_data --source=... --out={folder}"
+            f"Prepare one: python -m sagan_tf.prepare_data --source=... --out={shlex.quote(str(folder))}"
         ) from error
     except (OSError, ValueError) as error:
         raise DataError(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import tensorflow as tf
 
+from sagan_tf.spelling import counted
+
 if TYPE_CHECKING:
     from sagan_tf.data.survey import Survey
 
@@ -67,7 +69,7 @@ class Examples:
         if not self.class_names or self.n_examples < 1:
             raise DataError(
                 f"A data set must have a class and an example; received {self.name} with "
-                f"{len(self.class_names)} classes and {self.n_examples} examples."
+                f"{counted(len(self.class_names), 'class')} and {counted(self.n_examples, 'example')}."
             )
 
 

@@ -14,9 +14,8 @@ from sagan_tf.data.records import RecordFiles, sequential_access
 from sagan_tf.data.source import DataError, Examples, check_types
 from sagan_tf.data.survey import Survey, survey_examples
 
-_WITHOUT_IT = """To try the same network without it, on the embedded data set:
-  python -m sagan_tf.train --gin_file=gin/sagan_128.gin --gin_file=gin/data/procedural.gin \\
-    --gin_bindings='train.table_size=1000' --gin_bindings='train.batch_size=2' --run_dir=RUN"""
+_WITHOUT_IT = """To try the same configuration on the embedded data set, repeat the command without --data and with
+  --gin_file=gin/data/procedural.gin{table_size}"""
 
 _BY_HAND = """What to download (an account at https://image-net.org/download-images is needed, about 144 GB):
   ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar
@@ -179,7 +178,10 @@ class TfdsSource:
     def _absent(self, builder) -> str:
         where = {"name": self.name, "data_dir": self._where(), "manual_dir": f"{self._where()}/downloads/manual"}
         how = (_BY_HAND if builder.name == "imagenet2012" else _BY_ITSELF).format(**where)
+        n_classes = builder.info.features[self._keys(builder)[1]].num_classes
+        size = f" --gin_bindings='train.table_size={n_classes}'   (class tables as large as for {self.name})"
+        without_it = _WITHOUT_IT.format(table_size=size)
         return (
             f"The data set {builder.info.full_name} must be prepared on this machine; received none at "
-            f"{builder.data_path}.\n\n{how}\nIf it lies elsewhere, say where: --data_dir=FOLDER\n\n{_WITHOUT_IT}"
+            f"{builder.data_path}.\n\n{how}\nIf it lies elsewhere, say where: --data_dir=FOLDER\n\n{without_it}"
         )

@@ -125,8 +125,9 @@ def check_classes(examples: Examples) -> None:
     """Raises ValueError for data with fewer than two classes: there is nothing to learn."""
     if len(examples.class_names) < 2:
         raise ValueError(
-            "the data set's own classifier needs 2 classes or more; received "
-            f"classes={list(examples.class_names)}. Evaluate with Inception or with a SavedModel instead."
+            "images must be of 2 classes or more to be measured by a classifier of their own; received "
+            f"{examples.name} with the classes {', '.join(examples.class_names)}. Name another extractor: "
+            "--extractor=inception, or --extractor=FOLDER with a SavedModel (in gin: EvaluationOptions.extractor)."
         )
 
 

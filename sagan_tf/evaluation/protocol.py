@@ -49,12 +49,12 @@ class EvaluationResult:
         jsonl.append(path, self.record(), durable=True)
 
     def write_events(self, folder: pathlib.Path) -> None:
-        """Writes the numbers as TensorBoard scalars `evaluation/NAME` at their step.
+        """Writes the numbers as TensorBoard scalars `metrics/NAME` at their step.
 
         Those of truncated samples have tags of their own, so that a curve over training is of one truncation.
         """
         cut = self.protocol.get("truncation")
-        group = "evaluation" if cut is None else f"evaluation_at_truncation_{cut}"
+        group = "metrics" if cut is None else f"metrics_at_truncation_{cut}"
         writer = tf.summary.create_file_writer(str(folder), filename_suffix=".evaluation")
         with writer.as_default(self.protocol["step"]):
             for name, value in self._single().items():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def _runs_by_row(run_dirs: Sequence[str]) -> dict[str, list[EvaluatedRun]]:
         if not path.is_file():
             raise ValueError(
                 f"--run_dirs must name runs that were evaluated; received {folder}, without "
-                f"metrics.jsonl. Evaluate it first: python -m sagan_tf.evaluate --run_dir={folder}"
+                f"metrics.jsonl. Evaluate it first: python -m sagan_tf.evaluate --run_dir={shlex.quote(folder)}"
             )
         names = json.loads(facts.read_text(encoding="utf-8"))["data"]["class_names"] if facts.is_file() else ()
         runs.setdefault(row or Path(folder).name, []).append(

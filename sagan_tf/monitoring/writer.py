@@ -3,7 +3,7 @@
 train.jsonl   every `log_every` steps: {"step": 25, "d_loss": ..., "g_loss": ..., "logits_real": ...,
               "gamma/generator.attention_64": ..., "images_per_second": ..., "seconds_per_step": ..., ...}
 looks.jsonl   every `Watching.every` steps: spectra, distances of samples, signs of collapse; see looks.py
-tensorboard/  the same numbers, and the sheets of samples
+tensorboard/  the same numbers by tags in groups, and the sheets of samples
 """
 
 import math
@@ -15,6 +15,35 @@ import tensorflow as tf
 
 from sagan_tf import files, jsonl
 from sagan_tf.monitoring.looks import Look
+
+_TAGS = {
+    "d_loss": "loss/D",
+    "g_loss": "loss/G",
+    "logits_real": "logits/real",
+    "logits_fake": "logits/fake",
+    "saturated_real": "logits/saturated_real",
+    "saturated_fake": "logits/saturated_fake",
+    "d_gradient_norm": "gradient_norm/D",
+    "g_gradient_norm": "gradient_norm/G",
+    "d_learning_rate": "learning_rate/D",
+    "g_learning_rate": "learning_rate/G",
+    "d_loss_scale": "loss_scale/D",
+    "g_loss_scale": "loss_scale/G",
+    "skipped": "loss/skipped_steps",
+    "seconds_per_step": "speed/seconds_per_step",
+    "images_per_second": "speed/images_per_second",
+}
+_NETWORKS = {"generator": "G", "discriminator": "D"}
+
+
+def tag(name: str) -> str:
+    """TensorBoard's tag for a name of train.jsonl, in a group that TensorBoard folds: "g_loss" -> "loss/G",
+    "gamma/generator.attention_16" -> "gamma/G/attention_16"."""
+    group, _, of = name.rpartition("/")
+    network, _, layer = of.partition(".")
+    if network in _NETWORKS and layer:
+        return "/".join(filter(None, (group, _NETWORKS[network], layer)))
+    return _TAGS.get(name, name if group else f"other/{name}")
 
 
 class Writer:
@@ -38,14 +67,17 @@ class Writer:
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
         with files.dispensable(self._train.name):
             jsonl.append(self._train, {"step": step, **finite})
-        self._scalar_events(step, values)
+        self._scalar_events(step, {tag(name): value for name, value in values.items()})
 
     def look(self, look: Look) -> None:
-        """One line, and its numbers as "distance/KIND" and "sigma_I/KERNEL"."""
+        """One line; for TensorBoard the distances, and as "spectra/G/KERNEL" each kernel's largest singular value.
+
+        The second and third are left to looks.jsonl: three charts per kernel would bury all others.
+        """
         with files.dispensable(self._looks.name):
             jsonl.append(self._looks, look.record())
         distances = {f"distance/{kind}": value for kind, value in vars(look.distances).items()}
-        spectra = {f"sigma_{i}/{name}": value for name, top in look.spectra.items() for i, value in enumerate(top)}
+        spectra = {tag(f"spectra/{name}"): top[0] for name, top in look.spectra.items()}
         self._scalar_events(look.step, distances | spectra)
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from sagan_tf.figures.svg_chart import line_chart
 from sagan_tf.runs import pictures, report_metrics, report_pictures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
+from sagan_tf.spelling import counted
 
 _MOST_SHEETS = 12
 _MOST_ROWS = 4
@@ -73,7 +74,7 @@ def _lead(model: TrainedModel, metrics: list[dict]) -> str:
     numbers |= report_metrics.headlines(metrics)
     now = datetime.datetime.now(datetime.timezone.utc)
     return page.text(
-        f"{spec.resolution}x{spec.resolution} images of {len(model.class_names)} classes, trained on "
+        f"{spec.resolution}x{spec.resolution} images of {counted(len(model.class_names), 'class')}, trained on "
         f"{facts['name']} ({facts['n_examples']:,} images). Pictures are of {weights} weights at step "
         f"{model.step:,}. Written on {now.day} {now:%B %Y}."
     ) + page.tiles(numbers)

@@ -61,7 +61,7 @@ class RunDirectory:
         run = cls(path)
         if not run.exists:
             raise RunError(
-                f"--run_dir must be a run's directory (with run.json); received --run_dir={path}. "
+                f"what is named must be a run's directory, with a run.json; received {path}, which has none. "
                 "Start one with: python -m sagan_tf.train --gin_file=gin/quickstart.gin --run_dir=RUN"
             )
         return run

@@ -11,7 +11,7 @@ from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import SeededLatents, image_seeds
 from sagan_tf.sampling.standing_statistics import Statistics
-from sagan_tf.spelling import nearest
+from sagan_tf.spelling import counted, nearest
 
 Class = int | str
 
@@ -126,7 +126,7 @@ def class_index(word: Class, names: Sequence[str]) -> int:
     if str(word).isdigit() and int(word) < len(names):
         return int(word)
     raise RunError(
-        f"classes must be names or indices of this run's {len(names)} classes; received {word!r}. "
+        f"classes must be names or indices of this run's {counted(len(names), 'class')}; received {word!r}. "
         f"{nearest(str(word), names)}Classes: {', '.join(f'{i} {name}' for i, name in enumerate(names[:30]))}"
         + (", ..." if len(names) > 30 else ".")
     )

@@ -37,10 +37,15 @@ def go_back(
     kept = store.steps()[-1:]
     used, can = workers.from_chief(rollbacks.count, len(kept))
     if used >= allowed or not can:
-        last = f"The last good checkpoint is {store.path(kept[0])}" if kept else "There is no checkpoint yet"
+        again = "Lower the learning rates (TwoTimescaleAdam.g_learning_rate and .d_learning_rate)"
+        if kept:
+            last = f"The last good checkpoint is {store.path(kept[0])}. {again}"
+            last += ", or go on from it with other noise: --gin_bindings="
+            last += f"'Safeguards.rollbacks={used + 1}'"
+        else:
+            last = f"There is no checkpoint yet to go on from. {again}, and start again"
         raise NonFiniteError(
-            f"{error}; training stopped and nothing of it was saved, after {used} roll-back(s). {last}. Lower the "
-            f"learning rates, or go on from there with other noise: --gin_bindings='Safeguards.rollbacks={used + 1}'."
+            f"{error}; training stopped and nothing of it was saved, after {used} roll-back(s). {last}."
         ) from error
     store.say(f"Warning: {error}; going back, roll-back {used + 1} of {allowed}")
     step = resume(gan, store, workers)

@@ -103,12 +103,11 @@ def test_what_is_not_there_is_explained_at_once_and_offline(tmp_path):
         "ILSVRC2012_img_train.tar",
         f"{tmp_path}/downloads/manual",
         f"none at {tmp_path}/imagenet2012/5.1.0",
-        "--gin_file=gin/sagan_128.gin --gin_file=gin/data/procedural.gin",
-        "--gin_bindings='train.table_size=1000' --gin_bindings='train.batch_size=2' --run_dir=RUN",
+        "--gin_file=gin/data/procedural.gin --gin_bindings='train.table_size=1000'",
     ):
         assert part in screen
     assert len(screen.splitlines()) < 24
-    with pytest.raises(DataError, match="build cifar10 --data_dir"):
+    with pytest.raises(DataError, match=r"(?s)build cifar10 --data_dir.*'train\.table_size=10'"):
         TfdsSource(name="cifar10", data_dir=str(tmp_path)).open(32)
 
 

@@ -95,7 +95,7 @@ def test_moments_of_another_extractor_are_refused(files, capsys, save_stand_in):
     [
         (["--images=A"], "must be compared with a --reference"),
         (["--images=/nowhere.npz", "--reference=/nowhere.npz"], "which isn't there"),
-        (["--run_dir=/nowhere"], "--run_dir must be a run's directory"),
+        (["--run_dir=/nowhere"], "must be a run's directory, with a run.json; received /nowhere"),
     ],
 )
 def test_bad_flags_are_one_sentence_and_status_2(capsys, flags, message):

@@ -214,7 +214,7 @@ def test_options_are_checked_at_construction(option, message):
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
-        ({"extractor": "dataset"}, {"class_names": ("all",)}, "needs 2 classes or more"),
+        ({"extractor": "dataset"}, {"class_names": ("all",)}, "must be of 2 classes or more"),
         ({"extractor": "dataset", "n_samples": 128}, {}, "more images a side than its 128 features"),
         ({"extractor": "/nowhere"}, {}, "received directory='/nowhere'"),
         ({"extractor": "inception", "inception_location": "/nowhere"}, {}, "received location='/nowhere'"),
