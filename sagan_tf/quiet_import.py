@@ -1,0 +1,76 @@
+"""Keeps TensorFlow's start-up notes off the screen, whenever TensorFlow is imported.
+
+Importing `sagan_tf` doesn't import TensorFlow: a finder in sys.meta_path waits for the first `import tensorflow`.
+"""
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+
+def install() -> None:
+    """From now on TensorFlow is imported without its notes; they are shown if the import or a GPU that is there fails.
+
+    Set TF_CPP_MIN_LOG_LEVEL to see them in any case.
+    """
+    if "tensorflow" not in sys.modules and "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None) -> importlib.machinery.ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        others = (finder for finder in sys.meta_path if not isinstance(finder, _Finder))
+        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
+        if spec and spec.loader:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+class _Loader(importlib.abc.Loader):
+    """Runs a module by its own loader, which is also the one that the module knows of afterwards."""
+
+    def __init__(self, loader: importlib.abc.Loader):
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+        module.__loader__ = module.__spec__.loader = self._loader
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+        with _stderr_held_back() as shown:
+            self._loader.exec_module(module)
+            gpus = module.config.list_physical_devices("GPU")
+            shown[0] = Path("/dev/nvidiactl").exists() and not gpus
+
+
+@contextlib.contextmanager
+def _stderr_held_back() -> Iterator[list[bool]]:
+    """What is written to file descriptor 2 in the block is shown after it, if the list that is yielded holds True."""
+    try:
+        notes = tempfile.TemporaryFile()  # noqa: SIM115  closed below
+    except OSError:  # there is no place for temporary files
+        yield [True]
+        return
+    shown = [True]
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield shown
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            if shown[0]:
+                notes.seek(0)
+                sys.stderr.write(notes.read().decode(errors="replace"))
