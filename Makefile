@@ -1,4 +1,5 @@
-# Two commands do all the set-up: `make quickstart` trains and draws, `make test` runs the whole suite.
+# Two commands do all the set-up: `make quickstart` trains and draws, `make test` runs the tests, all but those marked slow
+# (`pytest -m slow` runs these).
 PYTHON ?= python3
 RUN_DIR ?= runs/quickstart
 VENV := .venv/bin/python

@@ -8,7 +8,7 @@
 #
 #   --gpus=0,1       which GPUs, as nvidia-smi numbers them (all)
 #   --python=PATH    a Python that has the packages; nothing is set up then (.venv/bin/python)
-#   --restarts=N     how often to start again while training leaves with code 75 (100)
+#   --restarts=N     how often to start again while training ends with exit code 75 (100)
 #   --wait=SECONDS   pause before the first restart, doubled each time up to ten minutes (10)
 #   --dry_run        print the commands, run none
 #

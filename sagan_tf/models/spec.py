@@ -1,6 +1,6 @@
 """GANSpec: a generator and a discriminator described as plain data, and the arithmetic of their parameters.
 
-No TensorFlow here: a description is validated, printed and counted in milliseconds. `generator.py` and
+A description is validated, printed and counted by plain arithmetic, without TensorFlow. `generator.py` and
 `discriminator.py` build what this file describes.
 """
 
