@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import resource
+import shutil
 import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -158,3 +159,25 @@ def drawable_run(tmp_path_factory):
         saved |= {f"{group}.{name}": variable for name, variable in named_variables(network).items()}
     run.checkpoints().save(saved, 3)
     return run.path
+
+
+@pytest.fixture
+def browser():
+    """A headless Chromium that reaches this machine alone."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    driver_program = shutil.which("chromedriver")
+    if program is None or driver_program is None:
+        pytest.skip("no chromium with chromedriver on this machine")
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    # Nothing but this machine can be reached: the page must need nothing else.
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                 "--disable-background-networking", "--disable-sync",
+                 "--window-size=1280,900", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"):  # fmt: skip
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(driver_program))
+    yield driver
+    driver.quit()

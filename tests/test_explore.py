@@ -1,24 +1,22 @@
 """The explorer: what it shows, and the page driven by a browser."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from urllib.error import URLError
+from urllib.parse import parse_qsl, urlsplit
 from urllib.request import urlopen
 
 import numpy as np
 import pytest
 
 from sagan_tf import explore
-from sagan_tf.runs.scene import Place, Stage, enlarged, looked_from
+from sagan_tf.runs.explorer_link import View, default_view, file_name, query_of, view_of
+from sagan_tf.runs.scene import Place, Stage, enlarged, looked_from, tiled
 from sagan_tf.runs.trained import TrainedModel
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +69,69 @@ def test_small_images_are_enlarged_pixel_by_pixel():
     assert enlarged(np.zeros((8, 8, 3), np.uint8), 5).size == (8, 8)
 
 
+def test_samples_to_choose_from_are_the_scenes_of_their_seeds(stage):
+    found = stage.samples(5, range(7, 11), 0.5)
+    assert found.shape == (4, 32, 32, 3)
+    for image, seed in zip(found, range(7, 11), strict=True):
+        scene = stage.scene(Place(classes=(5, 5), seeds=(seed, seed), threshold=0.5))
+        assert np.abs(image.astype(int) - scene.image).max() <= 1
+
+
+def test_tiles_lie_in_rows():
+    images = np.arange(4, dtype=np.uint8)[:, None, None, None].repeat(2, 1).repeat(2, 2).repeat(3, 3)
+    np.testing.assert_array_equal(tiled(images, 2)[..., 0], [[0, 0, 1, 1]] * 2 + [[2, 2, 3, 3]] * 2)
+
+
+NAMES = ("cat", "a&b=c", "猫", "1")
+VIEWS = [
+    default_view(4, 32),
+    View(place=Place(classes=(1, 2), seeds=(2**53 - 1, 0), position=0.25, threshold=0.04), point=(0, 31)),
+    View(place=Place(classes=(3, 3), seeds=(5, 5), position=1.0), point=(31, 0)),
+]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_link_restores_its_view(view):
+    query = query_of(view, NAMES)
+    assert query.isascii()
+    assert view_of(dict(parse_qsl(query, strict_parsing=True)), NAMES, 32) == view
+
+
+def test_a_link_may_leave_out_what_is_as_at_the_start():
+    assert view_of({}, NAMES, 32) == default_view(4, 32)
+    of_cat = view_of({"class": "cat", "x": "3"}, NAMES, 32)
+    assert of_cat.place.classes == (0, 1) and of_cat.point == (3, 16)
+    assert view_of({"class": "1"}, NAMES, 32).place.classes[0] == 3, "a class named 1 goes before the index"
+    assert view_of({"class": "2"}, NAMES, 32).place.classes[0] == 2
+    assert default_view(1, 32).place.classes == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "query, said",
+    [
+        ({"class": "dog"}, "class in the link: classes must be names or indices.*'dog'"),
+        ({"seed": "-1"}, "seed must be an integer from 0 .*received seed='-1'"),
+        ({"seed2": "1.5"}, "seed2 must be an integer"),
+        ({"position": "2"}, "position must be a number from 0 to 1"),
+        ({"position": "nan"}, "position must be a number"),
+        ({"truncation": "0"}, "truncation must be a number from 0.04 to 2"),
+        ({"x": "32"}, "x must be an integer from 0 to 31"),
+        ({"colour": "red"}, "a link must hold class, seed, .* alone; received colour"),
+    ],
+)
+def test_a_wrong_link_is_explained(query, said):
+    with pytest.raises(ValueError, match=said):
+        view_of(query, NAMES, 32)
+
+
+def test_a_saved_image_has_a_name_that_tells_it_and_that_any_disk_takes():
+    assert [file_name(view, NAMES) for view in VIEWS] == [
+        "cat_0.png",
+        f"a_b_c_{2**53 - 1}_to_猫_0_at_0.25_truncated_0.04.png",
+        "1_5.png",
+    ]
+
+
 def test_a_taken_port_is_said(stage):
     pytest.importorskip("nicegui", reason="the explorer's library is not installed")
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -98,15 +159,15 @@ def answers(address):
         return False
 
 
-@pytest.fixture
-def address(tiny_run, tmp_path):
+@pytest.fixture(scope="module")
+def address(tiny_run, tmp_path_factory):
     """The page served by a process of its own, which Ctrl-C ends without a word."""
     pytest.importorskip("nicegui", reason="the explorer's library is not installed")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "NICEGUI"))}
     command = [sys.executable, "-m", "sagan_tf.explore", f"--run_dir={tiny_run}", f"--port={port}", "--no-browser"]
-    log = tmp_path / "log"
+    log = tmp_path_factory.mktemp("explore") / "log"
     with log.open("w") as screen:
         process = subprocess.Popen(command, env=environment, stdout=screen, stderr=subprocess.STDOUT)
     try:
@@ -121,24 +182,6 @@ def address(tiny_run, tmp_path):
         process.kill()
         process.wait()
     assert "Traceback" not in log.read_text() and f"http://127.0.0.1:{port}" in log.read_text()
-
-
-@pytest.fixture
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    if BROWSER is None or DRIVER is None:
-        pytest.skip("no chromium with chromedriver on this machine")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    # Nothing but this machine can be reached: the page must need nothing else.
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                 "--window-size=1280,900", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"):  # fmt: skip
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
 
 
 def test_choose_move_click_and_the_map_changes(browser, address):
@@ -182,3 +225,53 @@ def test_choose_move_click_and_the_map_changes(browser, address):
     assert browser.find_element(By.CSS_SELECTOR, '[data-look="said"]').text == "pixel 1, 1"
     severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not severe, severe
+
+
+def test_save_random_grid_and_a_link_that_restores_them_on_a_narrow_screen(browser, address, tmp_path):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    def soon(condition):
+        return WebDriverWait(browser, 60).until(lambda _: condition())
+
+    def one(look):
+        return browser.find_element(By.CSS_SELECTOR, f'[data-look="{look}"]')
+
+    def query():
+        return dict(parse_qsl(urlsplit(browser.current_url).query))
+
+    def overflow():
+        return browser.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+
+    narrow = {"width": 420, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    downloads = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Page.setDownloadBehavior", downloads)
+    browser.get(address + "/?class=rings&seed=7&class2=eyes&seed2=9&position=0.25&truncation=0.5&x=31&y=2")
+    start = {"class": "rings", "seed": "7", "class2": "eyes", "seed2": "9", "position": "0.25", "truncation": "0.5"}
+    soon(lambda: one("said").text == "pixel 31, 2" and query() == start | {"x": "31", "y": "2"})
+    assert overflow() <= 0
+
+    browser.find_element(By.XPATH, "//button[contains(., 'Save PNG')]").click()
+    soon(lambda: (tmp_path / "rings_7_to_eyes_9_at_0.25_truncated_0.5.png").exists())
+
+    one("random1").click()
+    soon(lambda: query()["seed2"] != "9")
+
+    one("choose").click()
+    soon(lambda: one("grid").find_elements(By.TAG_NAME, "img") and one("grid").size["height"] > 100)
+    width = one("grid").size["width"]
+    assert overflow() <= 0 and width <= 420
+    time.sleep(0.5)  # The dialog slides in.
+    ActionChains(browser).move_to_element_with_offset(
+        one("grid"), round(width / 8), -round(width / 8)
+    ).click().perform()
+    soon(lambda: query()["seed"] == "6")
+    assert query()["position"] == "0", "the chosen sample itself is shown"
+
+    link, before = browser.current_url, one("image").find_element(By.TAG_NAME, "img").get_attribute("src")
+    browser.get("about:blank")
+    browser.get(link)
+    soon(lambda: one("image").find_element(By.TAG_NAME, "img").get_attribute("src") == before)
+    assert browser.current_url == link

@@ -181,3 +181,19 @@ def test_other_protocols_make_other_lines():
     ]
     (chart,) = report_metrics.charts(metrics)
     assert chart.count("<polyline") == 2 and chart.count("4 at step 4") == 2
+
+
+@pytest.mark.parametrize("width", [320, 420, 1200])
+def test_nothing_is_cut_at_any_width(browser, written, tmp_path, width):
+    (tmp_path / "report.html").write_text(written, encoding="utf-8")
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.get(f"file://{tmp_path}/report.html")
+    script = """
+      for (const more of document.querySelectorAll("details")) more.open = true;
+      const beyond = [...document.querySelectorAll("body *")].filter(
+        e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, pre"));
+      return [document.documentElement.scrollWidth - innerWidth, beyond.map(e => e.outerHTML.slice(0, 80))];
+    """
+    overflow, beyond = browser.execute_script(script)
+    assert overflow <= 0 and not beyond

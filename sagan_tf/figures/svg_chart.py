@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 Line = tuple[Sequence[float], Sequence[float]]
 
 _WIDTH, _HEIGHT = 460, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 18, 10, 26
 
 
 def line_chart(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -56,6 +57,18 @@ class Stage:
         with self._one:
             return self._scene(place)
 
+    def samples(self, label: int, seeds: Sequence[int], threshold: float | None = None) -> np.ndarray:
+        """One image of a class for each seed, as `scene` makes them: uint8 (N,R,R,3).
+
+        Raises:
+          ValueError: as `scene`.
+        """
+        with self._one:
+            z = self.model.z(seeds, truncation=threshold)
+            shares = np.eye(self.model.spec.n_classes, dtype=np.float32)[[label] * len(seeds)]
+            images = self.model.generator(tf.constant(z), tf.constant(shares), training=False)
+            return to_pixels(images).numpy()
+
     def _scene(self, place: Place) -> Scene:
         a, b = self.model.z(place.seeds, truncation=place.threshold)
         at = np.asarray([place.position])
@@ -67,6 +80,13 @@ class Stage:
             _, maps = attention_maps(self._discriminator, images, tf.constant([place.classes[0]]))
             found |= {f"discriminator.{name}": values for name, values in maps.items()}
         return Scene(image=to_pixels(images)[0].numpy(), maps={name: v[0].numpy() for name, v in found.items()})
+
+
+def tiled(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images (N,R,R,3) side by side in rows of `columns`, in order: one image (N/columns*R,columns*R,3)."""
+    n, side = len(images), images.shape[1]
+    rows = images.reshape(n // columns, columns, side, side, 3)
+    return rows.transpose(0, 2, 1, 3, 4).reshape(n // columns * side, columns * side, 3)
 
 
 def enlarged(image: np.ndarray, side: int) -> Image.Image:

@@ -38,7 +38,7 @@ def points(chart):
 
 def test_lines_lie_where_their_numbers_are():
     (line,) = points(line_chart({"loss": ([0, 50, 100], [0.0, 1.0, 0.5])}, title="Losses"))
-    assert line == [(52.0, 214.0), (251.0, 10.0), (450.0, 112.0)]
+    assert line == [(60.0, 214.0), (251.0, 10.0), (442.0, 112.0)]
 
 
 def test_a_logarithmic_axis_has_equal_factors_at_equal_distances():
@@ -56,7 +56,7 @@ def test_named_lines_are_colored_above_the_gray_ones():
     chart = line_chart({n: ([5, 10], [1.0, i]) for i, n in enumerate("abc")}, title="t", named=["c", "a"])
     assert re.findall(r'<polyline class="(\w+)"[^>]*><title>(\w)', chart) == [("rest", "b"), ("c1", "a"), ("c0", "c")]
     assert re.findall(r'<span class="(\w+)">(\w+)', chart) == [("c0", "c"), ("c1", "a"), ("rest", "1")]
-    assert points(chart)[0][0][0] == 52 + 398 / 2, "the steps begin at 0"
+    assert points(chart)[0][0][0] == 60 + 382 / 2, "the steps begin at 0"
 
 
 def test_a_single_point_is_seen():
