@@ -108,7 +108,7 @@ def sample(flags: argparse.Namespace) -> Path:
     out = Path(flags.npz or flags.out or model.run.path / "samples" / f"sample-step-{model.step:08d}-{which}.png")
     check_target(out, flags)
     if flags.npz:
-        return store(NpzFile(out, labels, sampler.resolution), plan, sampler, seeds, labels)
+        return store(NpzFile(out, labels, sampler.resolution, model.class_names), plan, sampler, seeds, labels)
     if out.suffix.lower() != ".png":
         return store(PngFolder(out, [model.class_names[y] for y in labels]), plan, sampler, seeds, labels)
     return sheet(np.concatenate(list(drawn(sampler, seeds, labels))), labels, model.class_names, out)

@@ -14,6 +14,7 @@ from typing import NoReturn
 import tensorflow as tf
 
 from sagan_tf import config, experiment, files
+from sagan_tf.data.class_names import listed
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.best import check_choice
 from sagan_tf.evaluation.evaluator import check_options
@@ -24,6 +25,7 @@ from sagan_tf.monitoring.writer import Writer
 from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import assembly, dry_run, selection, watching
 from sagan_tf.runs.measuring import evaluate_run
+from sagan_tf.runs.run_data import training_examples
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
@@ -196,15 +198,17 @@ def train_and_evaluate(
     if workers.is_chief and not flags.dry_run:
         for folder in (Path(flags.run_dir), Path(flags.run_dir) / "checkpoints"):
             files.check_output("--run_dir", folder, folder=True)
-    examples = settings.data.open(settings.spec.resolution)
+    run = RunDirectory(flags.run_dir)
+    examples = training_examples(run, settings)
     for note in examples.notes:
         print(note)
+    if len(examples.class_names) > 1:
+        print(f"Classes: {listed(examples.class_names, most=40)}")
     evaluates = can_evaluate(settings, examples)
     if flags.dry_run:
         tried = dry_run.try_run(settings, examples, strategy, evaluates=evaluates)
         print(dry_run.report(tried, settings, Path(flags.run_dir)))
         return 0
-    run = RunDirectory(flags.run_dir)
     if workers.is_chief:
         run.prepare(loaded, examples, allow_change=flags.allow_config_change)
     workers.total(0)  # the run is there

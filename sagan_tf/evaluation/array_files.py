@@ -19,7 +19,9 @@ _ROUNDING = 1e-4
 
 
 def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images uint8 (N,H,W,3), and labels (N,) where the file has them: int32 from 0 on, or strings.
+    """Images uint8 (N,H,W,3), and labels (N,) where the file has them: int32 from 0 on, or names.
+
+    Where the file has `class_names` (K,) beside indices, the labels are these names.
 
     Raises:
       DataError: for what can't be read so.
@@ -31,11 +33,12 @@ def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            images, labels = loaded, None
+            images, labels, names = loaded, None, None
         else:
             with loaded as arrays:
                 images = arrays["arr_0"]
                 labels = arrays["labels"] if "labels" in arrays.files else None
+                names = arrays["class_names"] if "class_names" in arrays.files else None
     except _DAMAGE as error:
         raise DataError(
             f"an .npz of images must hold arr_0; received {file}, which can't be read so: "
@@ -46,7 +49,10 @@ def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
             f"arr_0 must be uint8 (N,H,W,3); received {file} with {images.dtype} {images.shape}. "
             "Convert the images to 8 bits per channel, channels last."
         )
-    return images, None if labels is None else _labels(file, labels, len(images))
+    if labels is None:
+        return images, None
+    labels = _labels(file, labels, len(images))
+    return images, labels if names is None or labels.dtype.kind == "U" else _named(file, labels, names)
 
 
 def read_moments(path: str) -> tuple[Moments, dict] | None:
@@ -101,6 +107,16 @@ def _labels(file: pathlib.Path, labels: np.ndarray, count: int) -> np.ndarray:
             f"{wrong[0]}. Leave them out or correct them."
         )
     return labels.astype(np.int32)
+
+
+def _named(file: pathlib.Path, labels: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """The name of each label."""
+    if names.ndim != 1 or names.dtype.kind != "U" or labels.max() >= len(names):
+        raise DataError(
+            f"class_names must be (K,) strings, one per label; received {file} with class_names of type {names.dtype} "
+            f"{names.shape} and labels up to {labels.max()}. Leave them out or correct them."
+        )
+    return names[labels]
 
 
 def _check_moments(file: pathlib.Path, moments: Moments) -> None:

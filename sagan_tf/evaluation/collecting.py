@@ -90,5 +90,6 @@ def _partial(images: ImageSet, extractor: Extractor, needs: frozenset[Part]) -> 
         extractor=extractor.name,
         hash=extractor.hash,
         needs=str(sorted(needs)),
+        classes="\n".join(images.class_names),
     )
     return cache_folder("partial") / f"{key}.npz"

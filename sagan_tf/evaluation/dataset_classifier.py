@@ -62,14 +62,18 @@ class Network(tf.keras.Model):
 
 
 class DatasetClassifier:
-    """The trained network behind the extractors' contract. `accuracy` is on examples that training didn't see."""
+    """The trained network behind the extractors' contract. `accuracy` is on examples that training didn't see.
+
+    `class_names` and `label_kind` are those of the examples it learned from: logit k is of class k of these.
+    """
 
     classifies = True
 
-    def __init__(self, arrays: dict[str, np.ndarray], *, data_name: str, resolution: int):
+    def __init__(self, arrays: dict[str, np.ndarray], *, examples: Examples, resolution: int):
         weights = {name: value for name, value in arrays.items() if name != "accuracy"}
         self.accuracy = float(arrays["accuracy"])
-        self.name = f"dataset-classifier:{data_name}@{resolution}"
+        self.name = f"dataset-classifier:{examples.name}@{resolution}"
+        self.class_names, self.label_kind = examples.class_names, examples.label_kind
         self.hash = array_hash(weights)
         self.resize = f"area {MAX_SIDE}" if resolution > MAX_SIDE else "none"
         self.n_features, self.n_logits = N_FEATURES, len(weights["head/bias"])
@@ -110,7 +114,7 @@ def dataset_classifier(
         transform=repr(transform),
         budget=repr(budget),
         widths=str(WIDTHS),
-        classes=n_classes,
+        classes="\n".join(examples.class_names),
     )
     path = cache_folder("classifiers") / f"{key}.npz"
     arrays = read_arrays(path)
@@ -118,7 +122,7 @@ def dataset_classifier(
         images, labels = _draw(examples, resolution=resolution, transform=transform, seed=budget.seed)
         arrays = train_classifier(images, labels, n_classes=n_classes, budget=budget, progress=progress)
         keep_arrays(path, arrays, what="the cache of classifiers")
-    return DatasetClassifier(arrays, data_name=examples.name, resolution=resolution)
+    return DatasetClassifier(arrays, examples=examples, resolution=resolution)
 
 
 def check_classes(examples: Examples) -> None:

@@ -1,10 +1,14 @@
 """One evaluation: images, real images, an extractor and metrics in; numbers with their whole protocol out."""
 
 import dataclasses
+import sys
 
+import numpy as np
 import tensorflow as tf
 
-from sagan_tf.data.source import Examples
+from sagan_tf.data.class_names import indices_in, listed
+from sagan_tf.data.source import DataError, Examples
+from sagan_tf.evaluation.collected import Collected
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.extractor_choice import Traits, extractor_traits
 from sagan_tf.evaluation.features import Extractor
@@ -19,6 +23,7 @@ from sagan_tf.progress import clock
 
 # Precision and recall compare every image with every other, and hold all features: beyond this, only when asked for.
 _MOST_COMPARED = 50_000
+_NAMED = 5  # classes that a message names
 
 
 def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> tuple[str, ...]:
@@ -36,6 +41,7 @@ def check_options(options: EvaluationOptions, examples: Examples, *, resolution:
         class_names=examples.class_names,
         batches=lambda start: (),
         agreement=examples.agreement,
+        label_kind=examples.label_kind,
     )
     generated = dataclasses.replace(real, name="samples", count=options.n_samples)
     return tuple(name for name, _ in _chosen(generated, real, extractor, options))
@@ -67,7 +73,8 @@ def compare(
     values: dict[str, float | list[float]] = {}
     with clock("computing the metrics", quiet=not progress):
         for metric in metrics:
-            values |= metric.compute(on_generated, on_real)
+            same_labels = _relabeled(on_generated, metric, generated, real, extractor)
+            values |= metric.compute(same_labels, on_real)
     protocol = describe_protocol(generated, real, extractor, seed=options.seed, facts=facts or GeneratorFacts())
     return EvaluationResult(metrics=values, protocol=protocol)
 
@@ -86,9 +93,14 @@ def _chosen(
         "kid": small and has_kid,
         "fid_of_data": images and real.count // 2 > extractor.n_features,
         "pr": images and METRICS["pr"].fewest <= fewest and most <= _MOST_COMPARED,
-        "variety": images and _classes_agree(generated, real, 1) and fewest >= 2 * len(generated.class_names),
-        "class_accuracy": extractor.classifies and _classes_agree(generated, real),
-        "long_range_agreement": generated.agreement is not None and real.agreement is not None,
+        "variety": images
+        and _classes_agree("variety", generated, real, extractor)
+        and fewest >= 2 * len(generated.class_names),
+        "class_accuracy": extractor.classifies
+        and _classes_agree("class_accuracy", generated, real, extractor, say=not options.metrics),
+        "long_range_agreement": generated.agreement is not None
+        and real.agreement is not None
+        and generated.class_names == real.class_names,
     }
     names = options.metrics or tuple(name for name, is_possible in possible.items() if is_possible)
     for name in names:
@@ -96,14 +108,57 @@ def _chosen(
     return [(name, METRICS[name]) for name in names]
 
 
-def _classes_agree(generated: ImageSet, real: ImageSet | KnownMoments, fewest: int = 2) -> bool:
-    """Whether there are `fewest` classes at least, and labels mean the same ones on both sides.
+def _classes_agree(
+    name: str,
+    generated: ImageSet,
+    real: ImageSet | KnownMoments,
+    extractor: Extractor | Traits,
+    *,
+    say: bool = False,
+) -> bool:
+    """Whether the classes that a metric compares can be matched; `say` why not, where the images have classes."""
+    try:
+        _indices(METRICS[name], generated, real, extractor)
+    except DataError as error:
+        if say and generated.label_kind != "none":
+            print(f"{name} is left out: {error}", file=sys.stderr)
+        return False
+    return True
 
-    They do by name, or, where one side only numbers its classes, by number.
+
+def _indices(
+    metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits
+) -> np.ndarray:
+    """Of each generated class, its index among the classes that the metric compares it with.
+
+    Raises DataError, with both lists, where classes can't be matched.
     """
-    names = generated.class_names
-    numbered = all(name.isdigit() for name in names) and len(names) <= len(real.class_names)
-    return len(names) >= fewest and (names == real.class_names or numbered)
+    other = extractor if metric.classifies else real
+    names, reference = generated.class_names, other.class_names
+    if len(names) == len(reference) == metric.fewest_classes == 1:
+        return np.zeros(1, np.int32)  # all images on either side
+    if len(reference) < metric.fewest_classes:
+        raise DataError(f"{other.name} must have {metric.fewest_classes} classes; received {listed(reference)}.")
+    return indices_in(
+        reference,
+        names,
+        of=generated.name,
+        to=other.name,
+        kind=generated.label_kind,
+        reference_kind=other.label_kind,
+    )
+
+
+def _relabeled(
+    collected: Collected, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor
+) -> Collected:
+    """The generated side with its classes in the order of those that the metric compares them with."""
+    if not metric.by_class:
+        return collected
+    indices = _indices(metric, generated, real, extractor)
+    changes = {} if collected.labels is None else {"labels": indices[collected.labels]}
+    changes |= {} if collected.spread is None else {"spread": collected.spread.reordered(indices)}
+    return dataclasses.replace(collected, **changes)
 
 
 def _check(
@@ -125,16 +180,17 @@ def _check(
             f"metric {name} needs the data set's own classifier; received extractor={extractor.name}. "
             "Use --extractor=dataset, or leave it out."
         )
-    if metric.by_class and not _classes_agree(generated, real, metric.fewest_classes):
-        raise ValueError(
-            f"metric {name} needs labels of the reference's classes; received classes "
-            f"{_short(generated.class_names)} against {_short(real.class_names)}. Label the images, or "
-            "leave it out."
-        )
+    if metric.by_class:
+        _check_classes(name, metric, generated, real, extractor)
     if "agreement" in metric.generated and (generated.agreement is None or real.agreement is None):
         raise ValueError(
             f"metric {name} needs a data set that measures agreement; received data={real.name}. "
             "Only the procedural data set does: leave the metric out."
+        )
+    if "agreement" in metric.generated and generated.class_names != real.class_names:
+        raise ValueError(
+            f"metric {name} needs samples of the reference's classes; received {listed(generated.class_names)} against "
+            f"{listed(real.class_names)}. Leave the metric out."
         )
     if missing := metric.real - real.parts:
         raise ValueError(
@@ -174,8 +230,20 @@ def _fill_blocks(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
     return min(counts) >= 2 * n_blocks(*counts)
 
 
-def _short(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+def _check_classes(
+    name: str, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits
+) -> None:
+    """Classes must be matched by name; a metric of each class needs images of all the reference's."""
+    try:
+        indices = _indices(metric, generated, real, extractor)
+    except DataError as error:
+        raise ValueError(f"metric {name} needs labels of the reference's classes. {error}") from error
+    if "labels" in metric.real and (absent := set(range(len(real.class_names))) - set(indices.tolist())):
+        some = ", ".join(real.class_names[index] for index in sorted(absent)[:_NAMED])
+        raise ValueError(
+            f"metric {name} needs images of each of the reference's {len(real.class_names)} classes; received none of "
+            f"{some}{', ...' if len(absent) > _NAMED else ''}. Give images of these, or leave the metric out."
+        )
 
 
 def _union(needs) -> frozenset:

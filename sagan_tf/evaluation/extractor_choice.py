@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from sagan_tf.data.source import Examples
+from sagan_tf.data.source import Examples, LabelKind
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.dataset_classifier import N_FEATURES, check_classes, dataset_classifier
 from sagan_tf.evaluation.features import Extractor, SavedModelExtractor
@@ -40,12 +40,17 @@ def choose_extractor(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Traits:
-    """What can be told of an extractor before it is trained: enough to see which metrics it can give."""
+    """What can be told of an extractor before it is trained: enough to see which metrics it can give.
+
+    `class_names` and `label_kind`: of the data that its logits classify; none where `classifies` is False.
+    """
 
     name: str
     n_features: int
     n_logits: int
     classifies: bool
+    class_names: tuple[str, ...] = ()
+    label_kind: LabelKind = "none"
 
 
 def extractor_traits(kind: str, examples: Examples, *, inception_location: str | None = None) -> Traits:
@@ -58,6 +63,8 @@ def extractor_traits(kind: str, examples: Examples, *, inception_location: str |
             n_features=N_FEATURES,
             n_logits=len(examples.class_names),
             classifies=True,
+            class_names=examples.class_names,
+            label_kind=examples.label_kind,
         )
     found = inception(inception_location) if kind == "inception" else SavedModelExtractor(kind)
     return Traits(name=found.name, n_features=found.n_features, n_logits=found.n_logits, classifies=False)

@@ -15,7 +15,8 @@ class Extractor(Protocol):
 
     Every number carries `name` and `hash`, and two numbers are comparable only where both agree. `resize` says how
     images reach the network's input size. `n_logits` is 0 for a network without logits. `classifies`: the logits are
-    of the data set's own classes. `note`: what else must be known to judge a number, such as held-out accuracy.
+    of the data set's own classes, which are then its `class_names`, of the kind `label_kind`. `note`: what else must
+    be known to judge a number, such as held-out accuracy.
     """
 
     name: str

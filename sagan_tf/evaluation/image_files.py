@@ -5,14 +5,13 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from sagan_tf.data.folder_layout import find_images
+from sagan_tf.data.class_names import in_order
 from sagan_tf.data.from_flag import source_from_flag
-from sagan_tf.data.image_folder import ImageFolder
 from sagan_tf.data.order import random_access
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.source import DataError, Examples, LabelKind
 from sagan_tf.evaluation.array_files import read_images
+from sagan_tf.evaluation.measured_folders import open_folder
 
 ONE_CLASS = ("all",)
 
@@ -21,9 +20,9 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
     """The images of an .npz, a folder, `tfds:NAME:SPLIT` or `procedural`, and the side that they are measured at.
 
     .npz: `arr_0` uint8 (N,H,W,3), as the sampling verb and BigGAN's tools write it, and, if they are known, `labels`
-    (N,), indices from 0 on or names. .npy: the images alone. Folder: class folders, or flat.
-    The side is `resolution`, or the images' own where they are square; others are cropped and resized by the data set's
-    transform. Raises DataError for what can't be read so.
+    (N,), indices from 0 on or names; `class_names` says what indices mean. .npy: the images alone. Folder: images in
+    any layout, or prepared shards. The side is `resolution`, or the images' own where they are squares of one size;
+    others are cropped and resized by the data set's transform. Raises DataError for what can't be read so.
     """
     if path == "procedural" or path.startswith("tfds:"):
         if resolution is None:
@@ -31,8 +30,7 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
         return source_from_flag(path, data_dir).open(resolution), resolution
     file = pathlib.Path(path).expanduser()
     if file.is_dir():
-        side = resolution or _side_of_first(file)
-        return ImageFolder(path=str(file)).open(side), side
+        return open_folder(file, resolution=resolution)
     images, labels = read_images(file)
     if resolution is None and images.shape[1] != images.shape[2]:
         raise DataError(
@@ -43,15 +41,19 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
 
 
 def _examples(file: pathlib.Path, images: np.ndarray, labels: np.ndarray | None) -> Examples:
+    kind: LabelKind = "named"
     if labels is None:
-        names, classes = ONE_CLASS, np.zeros(len(images), np.int32)
+        names, classes, kind = ONE_CLASS, np.zeros(len(images), np.int32), "none"
     elif labels.dtype.kind == "U":
-        found, indices = np.unique(labels, return_inverse=True)
-        names, classes = tuple(found.tolist()), indices.astype(np.int32)
+        names = in_order(labels.tolist())
+        index = {name: i for i, name in enumerate(names)}
+        classes = np.array([index[name] for name in labels.tolist()], np.int32)
     else:
-        names, classes = tuple(str(label) for label in range(int(labels.max()) + 1)), labels
+        names, classes, kind = tuple(map(str, range(int(labels.max()) + 1))), labels, "numbered"
     digest = hashlib.sha256(np.ascontiguousarray(images))
     digest.update(classes.tobytes())
+    if kind == "named":
+        digest.update("\n".join(names).encode())
 
     def read(index):
         image, label = tf.numpy_function(
@@ -68,20 +70,5 @@ def _examples(file: pathlib.Path, images: np.ndarray, labels: np.ndarray | None)
         stream=stream,
         ordered=ordered,
         costly=False,
+        label_kind=kind,
     )
-
-
-def _side_of_first(folder: pathlib.Path) -> int:
-    found = find_images(folder, None)
-    path = found.root / found.paths[0]
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-    except OSError as error:
-        raise DataError(f"an image must be readable; received {path}: {error}. Replace it or take it away.") from error
-    if width != height:
-        raise DataError(
-            f"images must be square, or a resolution be given; received {path} of {width} x {height} "
-            "pixels. Add --resolution=R to crop and resize them."
-        )
-    return width

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from sagan_tf.data.pipeline import evaluation_batches
-from sagan_tf.data.source import Examples
+from sagan_tf.data.python_reads import told_plainly
+from sagan_tf.data.source import Examples, LabelKind
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.collected import Part
 
@@ -19,7 +20,7 @@ class ImageSet:
 
     A batch is (images float32 (B,R,R,3) in [-1,1], labels int32 (B,)). `fingerprint` changes when the images would;
     None where that can't be told, and then nothing of them is kept on disk. `class_names` has one name where there are
-    no classes. `agreement` measures far-apart parts, where the data set offers that.
+    no classes; `label_kind` is as in `Examples`. `agreement` measures far-apart parts, where the data set offers that.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ImageSet:
     class_names: tuple[str, ...]
     batches: Callable[[int], Iterable[tuple[np.ndarray, np.ndarray]]]
     agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    label_kind: LabelKind = "named"
 
     @property
     def n_images(self) -> int:
@@ -94,7 +96,7 @@ def example_images(examples: Examples, *, resolution: int, transform: Transform,
     def batches(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         whole, rest = divmod(start, batch_size)
         stream = evaluation_batches(examples, resolution=resolution, batch_size=batch_size, transform=transform)
-        for images, labels in stream.skip(whole).as_numpy_iterator():
+        for images, labels in told_plainly(stream.skip(whole).as_numpy_iterator()):
             yield images[rest:], labels[rest:]
             rest = 0
 
@@ -106,4 +108,5 @@ def example_images(examples: Examples, *, resolution: int, transform: Transform,
         class_names=examples.class_names,
         batches=batches,
         agreement=examples.agreement,
+        label_kind=examples.label_kind,
     )

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from sagan_tf.data.source import LabelKind
 from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
 from sagan_tf.evaluation.collected import Collected, Part
 from sagan_tf.evaluation.collecting import collect
@@ -44,6 +45,11 @@ class KnownMoments:
         return self.images.class_names if self.images else ()
 
     @property
+    def label_kind(self) -> LabelKind:
+        """That of the images, if there are any."""
+        return self.images.label_kind if self.images else "none"
+
+    @property
     def count(self) -> int | None:
         return self.moments.count
 
@@ -75,7 +81,8 @@ def real_side(
 ) -> Collected:
     """The needed parts of the real side: from the cache where all lie there, else computed in one pass and cached.
 
-    The key is over the data's fingerprint, transform, resolution, count, and the extractor's name, hash and resize.
+    The key is over the data's fingerprint, transform, resolution, count, and the extractor's name, hash and resize; for
+    all but the moments also over the class names, whose order is that of the images and the meaning of their labels.
     """
     extractor = passes.extractor
     if isinstance(images, KnownMoments):
@@ -113,7 +120,8 @@ def _protocol(images: ImageSet, extractor: Extractor) -> dict[str, str | int]:
 
 
 def _path(images: ImageSet, extractor: Extractor, part: Part):
-    return cache_folder("reference") / f"{content_key(part=part, **_protocol(images, extractor))}-{part}.npz"
+    order = {} if part == "moments" else {"classes": "\n".join(images.class_names)}
+    return cache_folder("reference") / f"{content_key(part=part, **order, **_protocol(images, extractor))}-{part}.npz"
 
 
 def _arrays(part: Part, value) -> dict[str, np.ndarray]:

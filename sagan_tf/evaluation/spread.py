@@ -39,6 +39,17 @@ class Spread:
     feature: Sums
     kept: np.ndarray
 
+    def reordered(self, indices: np.ndarray) -> "Spread":
+        """The same with class k as class `indices[k]`; classes without an index of theirs are empty."""
+
+        def moved(rows: np.ndarray) -> np.ndarray:
+            target = np.zeros((int(indices.max()) + 1, *rows.shape[1:]), rows.dtype)
+            target[indices[: len(rows)]] = rows
+            return target
+
+        arrays = {name: moved(rows) for name, rows in spread_to_arrays(self).items()}
+        return spread_from_arrays(arrays)
+
 
 def shapes(images: np.ndarray) -> np.ndarray:
     """The shape that each image shows, whatever its hue, brightness and contrast.

@@ -94,7 +94,7 @@ def extractor(settings: Experiment, examples: Examples, images: np.ndarray, labe
     small = images[:, : min(side, 64), : min(side, 64)]
     budget = ClassifierBudget(steps=1, batch_size=8)
     arrays = train_classifier(small, labels, n_classes=traits.n_logits, budget=budget, progress=False)
-    return DatasetClassifier(arrays, data_name=examples.name, resolution=side)
+    return DatasetClassifier(arrays, examples=examples, resolution=side)
 
 
 def peaks() -> dict[str, int]:

@@ -1,6 +1,7 @@
 """What images are measured by: a run's own data, or files."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 from sagan_tf.data.source import Examples
@@ -12,6 +13,7 @@ from sagan_tf.evaluation.image_files import open_images
 from sagan_tf.evaluation.image_sets import ImageSet, example_images
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.real_side import KnownMoments
+from sagan_tf.runs.run_data import training_examples, validation_examples
 from sagan_tf.runs.run_directory import RunDirectory
 
 SPLITS = ("train", "validation")
@@ -42,12 +44,10 @@ def run_yardstick(
     side, transform = settings.spec.resolution, settings.transform
     if reference not in SPLITS and options.extractor not in ("auto", "dataset"):
         return file_yardstick(reference, options, side=side, data_dir=data_dir)
-    examples = examples or settings.data.open(side)
+    examples = examples or training_examples(run)
     extractor = _extractor(options, examples, side, transform)
     if reference in SPLITS:
-        real = _images(
-            examples if reference == "train" else settings.data.validation().open(side), side, transform, options
-        )
+        real = _images(examples if reference == "train" else validation_examples(run), side, transform, options)
     else:
         real, _ = _files(reference, options, side, data_dir)
     return Yardstick(extractor=extractor, real=real)
@@ -62,9 +62,8 @@ def file_yardstick(reference: str, options: EvaluationOptions, *, side: int, dat
 def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> ImageSet:
     """A split of a run's own data, "train" or "validation", as images to be measured."""
     settings = run.experiment()
-    source = settings.data if split == "train" else settings.data.validation()
-    side = settings.spec.resolution
-    return _images(source.open(side), side, settings.transform, options)
+    examples = training_examples(run) if split == "train" else validation_examples(run)
+    return _images(examples, settings.spec.resolution, settings.transform, options)
 
 
 def file_images(
@@ -72,6 +71,7 @@ def file_images(
 ) -> ImageSet:
     """Anybody's images: an .npz, a folder, or `tfds:NAME:SPLIT`, as images to be measured."""
     examples, side = open_images(path, resolution=resolution, data_dir=data_dir)
+    _say_notes(examples)
     return _images(examples, side, Transform(), options)
 
 
@@ -83,11 +83,17 @@ def _files(
     if moments and not holds(Path(path).expanduser(), "arr_0"):
         return KnownMoments(name=f"moments:{Path(path).name}", moments=moments[0], protocol=moments[1]), None
     examples, _ = open_images(path, resolution=side, data_dir=data_dir)
+    _say_notes(examples)
     images = _images(examples, side, Transform(), options)
     if not moments:
         return images, examples
     name = f"{Path(path).name}: mu and sigma for FID, its {images.count:,} images for the rest"
     return KnownMoments(name=name, moments=moments[0], protocol=moments[1], images=images), examples
+
+
+def _say_notes(examples: Examples) -> None:
+    for note in examples.notes:
+        print(note, file=sys.stderr)
 
 
 def _extractor(options: EvaluationOptions, examples: Examples | None, side: int, transform: Transform) -> Extractor:

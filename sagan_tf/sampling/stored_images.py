@@ -57,13 +57,14 @@ class PngFolder:
 
 
 class NpzFile:
-    """`arr_0` uint8 (N,R,R,3) and `labels` int32 (N,), as the evaluation suites read them.
+    """`arr_0` uint8 (N,R,R,3) and `labels` int32 (N,), as the evaluation suites read them, and what the labels mean.
 
-    Until all are there, they lie in parts in the folder FILE.parts.
+    `class_names` (K,) are those of the run; without them the labels are bare numbers to whoever reads the file. Until all are there, they lie in parts in the folder FILE.parts.
     """
 
-    def __init__(self, path: Path, labels: np.ndarray, resolution: int):
+    def __init__(self, path: Path, labels: np.ndarray, resolution: int, class_names: Sequence[str] = ()):
         self.path = path
+        self._class_names = class_names
         self._labels = labels
         self._shape = (len(labels), resolution, resolution, 3)
         self._parts = path.with_name(path.name + ".parts")
@@ -98,6 +99,9 @@ class NpzFile:
                     file.write(np.load(path).tobytes())
             with archive.open("labels.npy", "w") as file:
                 np.lib.format.write_array(file, self._labels)
+            if self._class_names:
+                with archive.open("class_names.npy", "w") as file:
+                    np.lib.format.write_array(file, np.array(self._class_names, np.str_))
         shutil.rmtree(self._parts)
         return self.path
 

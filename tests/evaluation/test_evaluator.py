@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import experiment
+from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier
 from sagan_tf.evaluation.evaluator import check_options, compare
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.image_sets import example_images, generated_images
@@ -238,3 +240,67 @@ def test_gin_files_of_the_evaluation_are_valid_beside_a_run(name):
         "tfgan": ("auto", 5000, None),
     }
     assert (options.extractor, options.n_samples, options.statistics) == expected[name]
+
+
+class Judge:
+    """Tells dark from bright images: an extractor with the classes of a data set."""
+
+    name, hash, resize, note, n_features, n_logits, classifies = "judge", "0", "none", "", 2, 2, True
+    class_names, label_kind = ("dark", "bright"), "named"
+
+    def __call__(self, images):
+        brightness = tf.reduce_mean(images, [1, 2, 3])
+        logits = tf.stack([-brightness, brightness], 1)
+        return logits + tf.random.stateless_normal(tf.shape(logits), [1, 2], stddev=0.01), logits
+
+
+def as_images(examples):
+    return example_images(examples, resolution=8, transform=Transform(), batch_size=64)
+
+
+def judged(measured, examples, **options):
+    options = EvaluationOptions(**{"metrics": ("class_accuracy", "intra_fid")} | options)
+    return compare(as_images(measured), as_images(examples), extractor=Judge(), options=options, progress=False).metrics
+
+
+def test_classes_are_compared_by_name_in_whatever_order_they_are(examples):
+    backwards = relabeled(examples, ("bright", "dark"))
+    for measured in (examples, backwards):
+        found = judged(measured, examples)
+        assert found["class_accuracy"] == 1 and found["intra_fid"] < 0.01
+    found = judged(examples, backwards)  # the classifier has an order of its own
+    assert found["class_accuracy"] == 1 and found["intra_fid"] < 0.01
+    once, again = (judged(of, examples, metrics=("variety",)) for of in (examples, backwards))
+    assert again["shape_variety_by_class"] == pytest.approx(once["shape_variety_by_class"], nan_ok=True)
+    numbered = dataclasses.replace(examples, class_names=("0", "1"), label_kind="numbered")
+    assert judged(numbered, examples)["class_accuracy"] == 1
+
+
+def test_a_class_that_the_reference_lacks_or_the_samples_lack_is_refused(examples, capsys):
+    renamed = dataclasses.replace(examples, class_names=("dark", "dim"))
+    with pytest.raises(ValueError, match=r"received dim, which is not.*0 dark, 1 dim.*0 dark, 1 bright"):
+        judged(renamed, examples)
+    assert "class_accuracy" not in judged(renamed, examples, metrics=None)
+    assert "class_accuracy is left out" in capsys.readouterr().err
+    more = dataclasses.replace(examples, class_names=("dark", "bright", "dazzling"))
+    with pytest.raises(ValueError, match=r"intra_fid needs images of each .* 3 classes; received none of dazzling"):
+        judged(examples, more, metrics=("intra_fid",))
+    numbers = dataclasses.replace(examples, class_names=("0", "1"), label_kind="numbered")
+    with pytest.raises(ValueError, match="Numbers may be indices or names"):
+        judged(numbers, dataclasses.replace(examples, class_names=("1", "2")), metrics=("intra_fid",))
+
+
+def test_no_cache_is_taken_for_another_order_of_the_classes(examples):
+    assert judged(examples, examples)["intra_fid"] < 0.01
+    backwards = relabeled(examples, ("bright", "dark"))  # the same fingerprint
+    assert judged(backwards, backwards)["intra_fid"] < 0.01
+    first = dataset_classifier(examples, resolution=8, transform=Transform(), budget=ClassifierBudget(steps=1))
+    second = dataset_classifier(backwards, resolution=8, transform=Transform(), budget=ClassifierBudget(steps=1))
+    assert first.hash != second.hash and second.class_names == ("bright", "dark")
+
+
+def test_agreement_is_refused_for_other_classes(examples):
+    other = dataclasses.replace(examples, class_names=("a", "b"))
+    assert "long_range_agreement" not in judged(other, examples, metrics=None)
+    with pytest.raises(ValueError, match="needs samples of the reference's classes"):
+        judged(other, examples, metrics=("long_range_agreement",))

@@ -70,7 +70,7 @@ def test_what_is_no_file_of_images_is_refused(tmp_path):
         open_images("procedural")
     Image.fromarray(IMAGES[0, :5]).save(tmp_path / "wide.png")
     (tmp_path / "text.npz").unlink()
-    with pytest.raises(DataError, match=r"wide\.png of 8 x 5 pixels"):
+    with pytest.raises(DataError, match=r"in pixels: 1 of 8 x 5"):
         open_images(str(tmp_path))
 
 
@@ -80,3 +80,18 @@ def test_moments_are_told_from_images(tmp_path):
     moments, protocol = read_moments(str(tmp_path / "moments.npz"))
     assert moments.mean.tolist() == [1, 1, 1] and protocol == {}
     assert read_moments(str(tmp_path / "images.npz")) is None is read_moments(str(tmp_path))
+
+
+def test_labels_of_an_npz_are_names_where_it_has_these(tmp_path):
+    images, names = np.zeros([3, 4, 4, 3], np.uint8), np.array(["9", "10", "11"])
+    np.savez(tmp_path / "a.npz", images, labels=[1, 1, 0], class_names=names)
+    examples, _ = open_images(str(tmp_path / "a.npz"))
+    assert (examples.class_names, examples.label_kind) == (("9", "10"), "named")
+    assert [int(label) for _, label in examples.ordered().as_numpy_iterator()] == [1, 1, 0]
+    np.savez(tmp_path / "b.npz", images, labels=[1, 3, 0], class_names=names)
+    with pytest.raises(DataError, match=r"b\.npz with class_names of .* labels up to 3"):
+        open_images(str(tmp_path / "b.npz"))
+    np.savez(tmp_path / "c.npz", images, labels=[1, 3, 0])
+    assert open_images(str(tmp_path / "c.npz"))[0].label_kind == "numbered"
+    np.savez(tmp_path / "d.npz", images)
+    assert open_images(str(tmp_path / "d.npz"))[0].label_kind == "none"

@@ -70,3 +70,10 @@ def test_a_folder_of_another_plan_is_refused(tmp_path):
     folder.write(0, IMAGES[:1])
     with pytest.raises(PlanError, match="must be a new folder or one of this very sampling"):
         folder.begin({"seed": 2})
+
+
+def test_an_npz_says_what_its_labels_mean(tmp_path):
+    file = NpzFile(tmp_path / "a.npz", LABELS, 4, ("cat", "été"))
+    file.begin({})
+    with np.load(file.finish(), allow_pickle=False) as arrays:
+        assert arrays["class_names"].tolist() == ["cat", "été"]

@@ -1,0 +1,35 @@
+"""The data of a run, opened so that labels index the class names that the run has recorded."""
+
+from sagan_tf.data.class_names import in_order
+from sagan_tf.data.source import Examples
+from sagan_tf.experiment import Experiment
+from sagan_tf.runs.run_directory import RunDirectory
+
+
+def training_examples(run: RunDirectory, settings: Experiment | None = None) -> Examples:
+    """The training data of a run, or of one that is about to begin.
+
+    Classes keep the order that the run has recorded. Where the data's classes are no longer the run's, they have their
+    own order; the caller compares the names.
+
+    settings: what describes the data; the run's own by default.
+
+    Raises:
+      DataError: if the data can't be opened.
+    """
+    settings = settings or run.experiment()
+    side = settings.spec.resolution
+    recorded = run.class_names if run.exists else ()
+    if recorded == in_order(recorded) or set(recorded) != set(settings.data.class_names()):
+        return settings.data.open(side)
+    return settings.data.open(side, class_names=recorded)
+
+
+def validation_examples(run: RunDirectory) -> Examples:
+    """The validation images of a run's data; their classes are matched with the run's by name, and may be fewer.
+
+    Raises:
+      DataError: if the data have none, and with both lists for a class that the run doesn't know.
+    """
+    settings = run.experiment()
+    return settings.data.validation().open(settings.spec.resolution, class_names=run.class_names)
