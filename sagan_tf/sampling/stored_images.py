@@ -59,7 +59,8 @@ class PngFolder:
 class NpzFile:
     """`arr_0` uint8 (N,R,R,3) and `labels` int32 (N,), as the evaluation suites read them, and what the labels mean.
 
-    `class_names` (K,) are those of the run; without them the labels are bare numbers to whoever reads the file. Until all are there, they lie in parts in the folder FILE.parts.
+    `class_names` (K,) are those of the run; without them the labels are bare numbers to whoever reads the file. Until
+    all images are there, they lie in parts in the folder FILE.parts.
     """
 
     def __init__(self, path: Path, labels: np.ndarray, resolution: int, class_names: Sequence[str] = ()):
