@@ -15,7 +15,7 @@ from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import TRUNCATIONS
 from sagan_tf.progress import Progress
 from sagan_tf.refusals import Parser, answered
-from sagan_tf.runs.trained import TrainedModel
+from sagan_tf.runs.trained import CLASSES_HELP, TrainedModel
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import image_seeds
@@ -95,6 +95,8 @@ def sample(flags: argparse.Namespace) -> Path:
     said = [f"Step {model.step}", "averaged weights" if model.averaged else "raw weights"]
     said += [f"{model.statistics(cut)} statistics"]
     said += [f"truncation {cut.threshold:g} ({cut.mode})" if cut else "no truncation"]
+    if flags.classes:
+        print("Classes:", ", ".join(f"{y} {model.class_names[y]}" for y in classes[:40]), file=sys.stderr)
     print(", ".join(said), "seeds given" if flags.seeds else f"seed {flags.seed}", sep=", ", file=sys.stderr)
     plan = {
         "made": said,
@@ -118,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m sagan_tf.sample", description=__doc__)
     parser.add_argument("--run_dir", required=True, metavar="RUN")
     parser.add_argument("--num", type=int, default=80, help="images in all, spread evenly over the classes")
-    parser.add_argument("--classes", help="indices or names, separated by commas; all by default")
+    parser.add_argument("--classes", help=CLASSES_HELP + "; all by default")
     parser.add_argument("--seed", type=int, default=0, help="of the set: its image i has the seed SEED * 2^32 + i")
     parser.add_argument(
         "--seeds",

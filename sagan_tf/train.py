@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from sagan_tf import config, experiment, files
 from sagan_tf.data.class_names import listed
+from sagan_tf.data.python_reads import failed_read
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.best import check_choice
 from sagan_tf.evaluation.evaluator import check_options
@@ -237,6 +238,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except LostPeerError as error:
             print(f"error: {error}", file=sys.stderr)
             leave(INTERRUPTED)
+        except tf.errors.OpError as error:
+            if (failed := failed_read()) is None:
+                raise error
+            print(f"error: {failed}", file=sys.stderr)
+            return INTERRUPTED  # with the file put back, the run goes on from its last checkpoint
 
     return answered(
         work,

@@ -22,7 +22,7 @@ from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import pictures
 from sagan_tf.runs.report import write_report
 from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.trained import TrainedModel
+from sagan_tf.runs.trained import CLASSES_HELP, TrainedModel
 from sagan_tf.sampling import grids
 from sagan_tf.sampling.interpolation import PATHS
 from sagan_tf.sampling.standing_statistics import Statistics
@@ -184,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_choice(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--classes", help="indices or names, separated by commas")
+    verb.add_argument("--classes", help=CLASSES_HELP)
     verb.add_argument(
         "--num",
         type=_positive,
