@@ -7,6 +7,7 @@ The gin file says which network it is. A tensor that is missing, extra or missha
 """
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import experiment, files
+from sagan_tf.data.class_names import listed
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
@@ -24,6 +26,9 @@ from sagan_tf.runs.assembly import build
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 
 FORMATS = {"biggan_pytorch": biggan_pytorch.load, "tfhub_biggan": tfhub_biggan.load}
+
+_IMAGENET = 1000  # classes
+_SYNSET = re.compile(r"n\d{8}")
 
 
 def import_weights(flags: argparse.Namespace) -> Path:
@@ -39,6 +44,12 @@ def import_weights(flags: argparse.Namespace) -> Path:
         raise RunError(f"--run_dir must be new or empty; received --run_dir={run.path}. Name another directory.")
     files.check_output("--run_dir", run.path, folder=True)
     names = settings.data.class_names()
+    print(f"The weights' classes are taken in this order: {listed(names)}")
+    if len(names) == _IMAGENET and not all(_SYNSET.fullmatch(name) for name in names):
+        print(
+            "Published ImageNet weights number their classes by sorted synset (n01440764, n01443537, ...); these names "
+            "are no synsets. Make sure that they are in that order."
+        )
     gan = build(settings, len(names), tf.distribute.get_strategy())
     read = FORMATS[flags.format]
     generator = read(Path(flags.generator), gan.spec, shapes(gan.g_variables))
