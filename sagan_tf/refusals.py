@@ -46,14 +46,16 @@ def answered(
     explain: the verb's own sentence for an error, asked before the ones of this file; None where it has none.
     """
     try:
-        return work() or 0
+        code = work() or 0
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt as stop:
         line = interrupted(stop) if callable(interrupted) else interrupted
         if line:
             print(line, file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has gone; the rest of it has no reader
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_what_stdout_refuses()
         return REFUSED
     except Exception as error:
         said = (explain(error) if explain else None) or sentence(error)
@@ -62,7 +64,16 @@ def answered(
         if os.environ.get("SAGAN_TF_TRACEBACK"):
             traceback.print_exc()
         print(f"error: {said}", file=sys.stderr)
+        _drop_what_stdout_refuses()
         return REFUSED
+
+
+def _drop_what_stdout_refuses() -> None:
+    """Python flushes stdout when it ends, and fails where the reader is gone or the disk is full."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def sentence(error: BaseException) -> str | None:

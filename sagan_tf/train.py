@@ -23,6 +23,7 @@ from sagan_tf.experiment import Experiment
 from sagan_tf.interruption import INTERRUPTED, leaving_at_once
 from sagan_tf.models.precision import precision_note
 from sagan_tf.monitoring.writer import Writer
+from sagan_tf.output_streams import forgiving
 from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import assembly, dry_run, selection, watching
 from sagan_tf.runs.measuring import evaluate_run
@@ -234,7 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         try:
-            return run_training(flags)
+            with forgiving():
+                return run_training(flags)
         except LostPeerError as error:
             print(f"error: {error}", file=sys.stderr)
             leave(INTERRUPTED)
