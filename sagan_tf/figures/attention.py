@@ -10,7 +10,7 @@ from sagan_tf.figures import canvas
 from sagan_tf.figures.query_points import dot_center, location, spread_points
 
 SHARE = 0.5  # The part of a map's weight that lies inside its contour.
-UNIFORM_AREA = 0.45  # A map whose contour takes more of the image than this is called uniform.
+UNIFORM_AREA = 0.45  # A map whose contour takes more of the image than this is called nearly uniform.
 _FINE = 8  # Maps are drawn on a grid this many times finer than their own.
 _DOT_SIZE, _DOT_EDGE = 6.5, 1.2  # Diameter and edge width of a query point, in typographic points.
 
@@ -31,7 +31,7 @@ def attention_figure(
 
     points: pixels (x, y), the same in every image; None: `count` points per image, chosen by `spread_points`. The
     contour encloses the locations with the most weight that together hold half of it; the number below says what part
-    of the image they cover. A map that is close to uniform has no contour, and the word "uniform" below it.
+    of the image they cover. A map that is close to uniform has no contour, and the words "nearly uniform" below it.
 
     Raises:
       ValueError: for more points than colors.
@@ -81,7 +81,7 @@ def _draw_map(axis, item: Looked, place: tuple[int, int], color: str) -> None:
     fine = finer(item.maps[place], side * _FINE)
     level, area = contour_level(fine)
     axis.imshow(shaded(item.image, fine, color), extent=(0, side, side, 0), interpolation="nearest")
-    axis.set_xlabel("uniform" if area > UNIFORM_AREA else f"{area:.0%}", fontsize=8, labelpad=2)
+    axis.set_xlabel("nearly uniform" if area > UNIFORM_AREA else f"{area:.0%}", fontsize=8, labelpad=2)
     if area > UNIFORM_AREA:
         return
     ends = np.concatenate([[0], (np.arange(side * _FINE) + 0.5) / _FINE, [side]])

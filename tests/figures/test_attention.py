@@ -67,7 +67,7 @@ def test_more_points_than_colors_are_refused():
 def test_uniform_attention_is_named_and_not_outlined():
     item = Looked(image=np.zeros((8, 8, 3), np.uint8), maps=np.full((4, 4, 2, 2), 0.25, np.float32), caption="all")
     made = attention_figure([item], title="t", points=[(4, 4)])
-    assert made.axes[1].get_xlabel() == "uniform" and not made.axes[1].collections
+    assert made.axes[1].get_xlabel() == "nearly uniform" and not made.axes[1].collections
 
 
 @pytest.mark.parametrize("side", [4, 16, 64, 128])
