@@ -18,6 +18,7 @@ from sagan_tf.data.source import Source
 from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.best import DEFAULTS, check_choice
+from sagan_tf.evaluation.metrics import METRICS
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
@@ -108,6 +109,7 @@ class Experiment:
             self._check_integer(name, least=1)
         for name in ("checkpoint_every", "log_every", "sample_every", "evaluate_every", "cache_mb", "seed"):
             self._check_integer(name, least=0)
+        check_choice(self.best_by, METRICS)
         if self.evaluate_every:
             if self.evaluation is None:
                 raise ValueError(

@@ -37,8 +37,8 @@ def parse_classes(text: str | None, model: TrainedModel) -> list[int]:
 
 
 def labels_for(classes: Sequence[int], count: int) -> np.ndarray:
-    """`count` labels (count,), class after class, as evenly as it goes."""
-    return np.asarray(classes, np.int32)[np.arange(count) * len(classes) // count]
+    """`count` labels (count,), the classes in turn: image i of a set has the same seed and class as in evaluation."""
+    return np.resize(np.asarray(classes, np.int32), count)
 
 
 def sheet(images: np.ndarray, labels: np.ndarray, names: Sequence[str], path: Path) -> Path:
@@ -119,7 +119,7 @@ def sample(flags: argparse.Namespace) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m sagan_tf.sample", description=__doc__)
     parser.add_argument("--run_dir", required=True, metavar="RUN")
-    parser.add_argument("--num", type=int, default=80, help="images in all, spread evenly over the classes")
+    parser.add_argument("--num", type=int, default=80, help="images in all, the classes in turn")
     parser.add_argument("--classes", help=CLASSES_HELP + "; all by default")
     parser.add_argument("--seed", type=int, default=0, help="of the set: its image i has the seed SEED * 2^32 + i")
     parser.add_argument(

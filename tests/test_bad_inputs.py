@@ -180,10 +180,10 @@ CASES = [
             ("vector.npz", "vector.npz"),
             ("words.npz", "words.npz"),
             ("torn.npz", "torn.npz"),
-            ("train", "--reference=train"),
         )
     ],
     ("evaluate", "--images={bad}/good.npz", "--reference"),
+    ("evaluate", "--images={bad}/good.npz --reference=train", "--reference=train"),
     ("evaluate", "--images=procedural --reference=procedural", "--resolution"),
     ("evaluate", "--images=procedural --reference=procedural --resolution=-1", "-1"),
     ("evaluate", f"{A_AND_B} --extractor={{bad}}/nowhere", "nowhere"),

@@ -28,16 +28,16 @@ def arrays(path):
 
 @pytest.fixture(scope="module")
 def expected(drawable_run):
-    labels = np.repeat(np.arange(10), 7)
+    labels = np.arange(70) % 10
     return sagan_tf.load(drawable_run, statistics="moving").images(labels, seed=4), labels
 
 
 def test_a_seed_an_image_and_classes_in_the_order_asked_for(drawable_run, expected, tmp_path, capsys):
-    seeds = ",".join(str(4 * 2**32 + i) for i in (21, 0))
+    seeds = ",".join(str(4 * 2**32 + i) for i in (13, 0))
     assert run_verb(drawable_run, f"--seeds={seeds}", "--classes=bricks,0", f"--npz={tmp_path / 'a.npz'}") == 0
     images, labels = arrays(tmp_path / "a.npz")
     assert labels.tolist() == [3, 0]
-    np.testing.assert_array_equal(images, expected[0][[21, 0]])
+    np.testing.assert_array_equal(images, expected[0][[13, 0]])
     assert "Step 3, averaged weights, moving statistics, no truncation, seeds given" in capsys.readouterr().err
 
 
@@ -101,8 +101,8 @@ def test_a_sheet_has_a_row_a_class(drawable_run, expected, tmp_path):
     path = tmp_path / "sheet.png"
     assert run_verb(drawable_run, "--num=70", "--seed=4", f"--out={path}") == 0
     sheet = np.asarray(Image.open(path))[:, -7 * 66 :]
-    for i in (0, 6, 7, 69):
-        cell = sheet[2 + 66 * (i // 7) :, 66 * (i % 7) :][:64:2, :64:2]
+    for i in (0, 9, 10, 69):
+        cell = sheet[2 + 66 * (i % 10) :, 66 * (i // 10) :][:64:2, :64:2]
         np.testing.assert_array_equal(cell, expected[0][i])
 
 

@@ -31,14 +31,14 @@ def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
             f"images must be a folder, an .npz or an .npy file; received {file}, which isn't there. Check the path."
         )
     try:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            images, labels, names = loaded, None, None
-        else:
-            with loaded as arrays:
-                images = arrays["arr_0"]
-                labels = arrays["labels"] if "labels" in arrays.files else None
-                names = arrays["class_names"] if "class_names" in arrays.files else None
+        with open(file, "rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                images, labels, names = loaded, None, None
+            else:
+                images = loaded["arr_0"]
+                labels = loaded["labels"] if "labels" in loaded.files else None
+                names = loaded["class_names"] if "class_names" in loaded.files else None
     except _DAMAGE as error:
         raise DataError(
             f"an .npz of images must hold arr_0; received {file}, which can't be read so: "

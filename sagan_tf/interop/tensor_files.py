@@ -2,6 +2,8 @@
 
 import json
 import math
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,8 +22,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (ValueError, OSError) as error:
-        raise WeightsError(f"{path} must be an .npz of plain arrays; received {error}.") from error
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise WeightsError(f"{path} must be a whole .npz of plain arrays; received {error}.") from error
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:

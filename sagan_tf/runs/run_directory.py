@@ -128,7 +128,20 @@ class RunDirectory:
             )
 
     def facts(self) -> dict:
-        return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        """What run.json says.
+
+        Raises:
+          RunError: if it is damaged.
+        """
+        path = self.path / "run.json"
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            complete = all(isinstance(name, str) for name in facts["data"]["class_names"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(_damaged(path)) from error
+        if not complete:
+            raise RunError(_damaged(path))
+        return facts
 
     def _write(self, facts: dict) -> None:
         files.write_text(self.path / "run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
@@ -229,6 +242,10 @@ def sampler_of(
         latent=latent,
         truncation=truncation,
     )
+
+
+def _damaged(path: Path) -> str:
+    return f"a run's {path.name} must hold its facts as JSON; received {path}, which doesn't. Restore it from a copy."
 
 
 def _facts(examples: Examples) -> dict:

@@ -154,7 +154,7 @@ def test_sample_needs_the_run_directory_alone(straight, tmp_path):
     with np.load(npz) as file:
         images, labels = file["arr_0"], file["labels"]
     assert images.shape == (8, 32, 32, 3) and images.dtype == np.uint8 and images.std() > 1
-    assert labels.tolist() == [0] * 4 + [3] * 4
+    assert labels.tolist() == [0, 3] * 4
     sheet = tmp_path / "sheet.png"
     assert sample.main([f"--run_dir={straight}", "--num=8", f"--out={sheet}", "--classes=stripes,3", "--seed=4"]) == 0
     cell = np.asarray(Image.open(sheet))[2:66, -64 * 4 - 2 * 4 :][:, :64]
