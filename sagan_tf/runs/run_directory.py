@@ -74,10 +74,10 @@ class RunDirectory:
         """
         if not self.exists:
             self._refuse_foreign()
+            spec = loaded.value.sized(len(examples.class_names))  # may refuse, and then nothing is written
             self.path.mkdir(parents=True, exist_ok=True)
             files.sweep(self.path)
             config.save(self.path, loaded)
-            spec = loaded.value.sized(len(examples.class_names))
             files.write_text(self.path / "architecture.txt", describe.table(spec, loaded.value.numerics) + "\n")
             self._write({"data": _facts(examples), "commands": []})
         elif not allow_change:
