@@ -15,7 +15,7 @@ CHOICES = {
 }
 
 # What may be measured where no metrics are named; which of them are depends on the extractor and the data.
-DEFAULTS = ("is", "fid", "kid", "class_accuracy", "long_range_agreement")
+DEFAULTS = ("is", "fid", "kid", "pr", "class_accuracy", "long_range_agreement")
 
 
 def check_choice(by: str, measured: Collection[str]) -> None:

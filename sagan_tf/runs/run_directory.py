@@ -128,19 +128,13 @@ class RunDirectory:
             )
 
     def facts(self) -> dict:
-        """What run.json says.
-
-        Raises:
-          RunError: if it is damaged.
-        """
+        """What run.json says. Raises RunError if it is damaged."""
         path = self.path / "run.json"
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
-            complete = all(isinstance(name, str) for name in facts["data"]["class_names"])
+            tuple(facts["data"]["class_names"])
         except (ValueError, KeyError, TypeError) as error:
-            raise RunError(_damaged(path)) from error
-        if not complete:
-            raise RunError(_damaged(path))
+            raise RunError(f"{path} must hold the run's facts as JSON and doesn't. Restore it from a copy.") from error
         return facts
 
     def _write(self, facts: dict) -> None:
@@ -242,10 +236,6 @@ def sampler_of(
         latent=latent,
         truncation=truncation,
     )
-
-
-def _damaged(path: Path) -> str:
-    return f"a run's {path.name} must hold its facts as JSON; received {path}, which doesn't. Restore it from a copy."
 
 
 def _facts(examples: Examples) -> dict:
