@@ -1,6 +1,7 @@
 """SAGAN and BigGAN on TensorFlow 2 and Keras: faithful, resumable, and pleasant to use."""
 
 from sagan_tf import quiet_import
+from sagan_tf.interruption import answer_while_importing
 
 __version__ = "0.1.0"
 
@@ -12,4 +13,5 @@ def load(run, *, average=None, step=None, statistics=None):
     return TrainedModel(run, average=average, step=step, statistics=statistics)
 
 
+answer_while_importing()
 quiet_import.install()

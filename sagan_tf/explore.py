@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from sagan_tf.interruption import left_to_others
 from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.explorer_link import default_view, view_of
 from sagan_tf.runs.explorer_page import Page
@@ -47,7 +48,7 @@ def serve(stage: Stage, *, host: str, port: int, show: bool) -> None:
         ui.timer(0, shown.refresh, once=True)  # Once the tab is there: a first image may take seconds.
 
     print(f"http://{host}:{port}   (Ctrl-C ends)", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), left_to_others():
         ui.run(
             page, host=host, port=port, title="sagan_tf", dark=None, reload=False, show=show, show_welcome_message=False
         )

@@ -1,39 +1,115 @@
-"""SIGTERM and SIGINT: work that is saved now and then stops at a good place, and leaves with its own exit code."""
+"""SIGINT (Ctrl-C) and SIGTERM: an answer at once, work that is saved before it stops, and one exit code.
+
+Exit codes of all verbs: 0, done; 1, a fault of the program, with its traceback; 2, refused in a sentence
+(`refusals.answered`); 75, interrupted: what was finished is kept, and the same command goes on or does the work.
+
+Python runs a signal's handler in the main thread, and only when that is not in the midst of a call, which may be a
+compilation of a minute. Therefore a thread listens as well (`signal.set_wakeup_fd`): it answers the first signal at
+once, and ends the process at the second one.
+"""
 
 import contextlib
+import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
-INTERRUPTED = 75  # exit code: what was done is saved, run the same command again
+INTERRUPTED = 75
+AGAIN = "Interrupted again: leaving without saving. Repeat the command to go on from what was saved before."
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SAME = 0.1  # seconds within which a signal is the same one, sent to a process group and forwarded by its leader
+
+
+class _Heard:
+    """The signals since the outermost block began, over all nested blocks."""
+
+    depth = 0
+    count = 0
+    last = 0.0
+
+
+@contextlib.contextmanager
+def _listening(handler: Callable, answer: Callable[[int], None]) -> Iterator[None]:
+    """Within the block the main thread handles both signals by `handler`, and a thread calls `answer` at the first one.
+
+    The second one ends the process with INTERRUPTED. In other threads than the main one nothing is ever received.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if not _Heard.depth:
+        _Heard.count, _Heard.last = 0, 0.0
+    _Heard.depth += 1
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    former = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    thread = threading.Thread(target=_listen, args=[reader, answer], name="signals", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(former)
+        for number, usual in before.items():
+            signal.signal(number, usual)
+        writer.close()
+        thread.join()
+        reader.close()
+        _Heard.depth -= 1
+
+
+def _listen(reader: socket.socket, answer: Callable[[int], None]) -> None:
+    while numbers := reader.recv(64):
+        for number in numbers:
+            now = time.monotonic()
+            if number not in _SIGNALS or now - _Heard.last < _SAME:
+                continue
+            _Heard.count, _Heard.last = _Heard.count + 1, now
+            if _Heard.count == 1:
+                answer(number)
+            else:
+                say(AGAIN)
+                sys.stdout.flush()
+                os._exit(INTERRUPTED)
+
+
+def say(line: str, *, below_bar: bool = False) -> None:
+    """A line of its own on stderr: below a progress bar, and below the ^C that a terminal shows."""
+    print(f"\n{line}" if below_bar or sys.stderr.isatty() else line, file=sys.stderr, flush=True)
 
 
 class Interruption:
-    """Remembers SIGTERM and SIGINT while its block runs; the second one ends the process at once.
+    """Remembers SIGTERM and SIGINT in `received` while its block runs, so that work stops where it can be saved.
 
-    Signals come to a process's main thread only: in another one nothing is ever received.
+    announce: the line that answers the first signal at once, or a function that makes it; "" for none.
     """
 
-    def __enter__(self) -> "Interruption":
+    def __init__(self, announce: str | Callable[[], str] = ""):
         self.received: int | None = None
-        main = threading.current_thread() is threading.main_thread()
-        self._before = {s: signal.signal(s, self._remember) for s in (signal.SIGTERM, signal.SIGINT) if main}
+        self._announce = announce
+        self._block = contextlib.ExitStack()
+
+    def __enter__(self) -> "Interruption":
+        self._block.enter_context(_listening(self._remember, self._answer))
         return self
 
-    def _remember(self, number, frame) -> None:
-        self.received = number
-        for each in self._before:
-            signal.signal(each, signal.SIG_DFL)
+    def _remember(self, number: int, frame: object) -> None:
+        self.received = self.received or number
+
+    def _answer(self, number: int) -> None:
+        if line := self._announce() if callable(self._announce) else self._announce:
+            say(line, below_bar=True)
 
     def __exit__(self, *_) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._block.close()
 
 
 @contextlib.contextmanager
 def leaving_at_once() -> Iterator[None]:
-    """Within the block both signals end the process with INTERRUPTED, there being nothing to save.
+    """Within the block both signals end the process with INTERRUPTED and a line, there being nothing to save.
 
     Enter it after the strategy is made: MultiWorkerMirroredStrategy replaces handlers by one that ignores SIGTERM.
     """
@@ -41,12 +117,15 @@ def leaving_at_once() -> Iterator[None]:
     def leave(number, frame) -> None:
         sys.exit(INTERRUPTED)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with _listening(leave, lambda number: say("Interrupted: nothing is left to save. Repeat the command to go on.")):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def as_keyboard_interrupt() -> Iterator[None]:
+    """Within the block both signals raise KeyboardInterrupt, and a second one ends the process with INTERRUPTED."""
+    with _listening(signal.default_int_handler, lambda number: None):
+        yield
 
 
 @contextlib.contextmanager
@@ -57,3 +136,30 @@ def sigterm_as_keyboard_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def left_to_others() -> Iterator[None]:
+    """Within the block another library, such as a web server, handles the signals, and may raise them again."""
+    former = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(former)
+
+
+def answer_while_importing() -> None:
+    """In `python -m sagan_tf.VERB`, makes Ctrl-C end the imports, which take seconds, with a line and INTERRUPTED.
+
+    For the package's __init__ alone. Elsewhere it does nothing: signals are the business of the importing program.
+    """
+    runs_a_verb = sys.argv[:1] == ["-m"] and any(word.startswith("sagan_tf.") for word in sys.orig_argv)
+    if not runs_a_verb or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    stderr = os.dup(2)  # the import of TensorFlow redirects the other one
+
+    def leave(number, frame) -> None:
+        os.write(stderr, b"Interrupted: nothing was done yet. Repeat the command.\n")
+        os._exit(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, leave)

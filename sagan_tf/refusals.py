@@ -4,7 +4,7 @@
 
 * an error class of this package, or a ValueError: `error: SENTENCE`, 2;
 * an error of the disk, also TensorFlow's, or a lack of memory: the same, with the path and what to do;
-* KeyboardInterrupt: the verb's own sentence, `interruption.INTERRUPTED`;
+* KeyboardInterrupt, which SIGTERM raises as well: the verb's own sentence, `interruption.INTERRUPTED`;
 * anything else (TypeError, KeyError, ...) is a fault of the program and keeps its traceback.
 
 A ValueError that another library raised is told apart by its place, since it may be a fault of ours that wears the
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sagan_tf import files
-from sagan_tf.interruption import INTERRUPTED
+from sagan_tf.interruption import INTERRUPTED, as_keyboard_interrupt
 
 REFUSED = 2  # exit code: the input was refused, nothing was changed
 _PACKAGE = Path(__file__).parent
@@ -46,7 +46,8 @@ def answered(
     explain: the verb's own sentence for an error, asked before the ones of this file; None where it has none.
     """
     try:
-        code = work() or 0
+        with as_keyboard_interrupt():
+            code = work() or 0
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as stop:

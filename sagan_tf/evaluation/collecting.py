@@ -16,6 +16,8 @@ from sagan_tf.files import cache_folder
 from sagan_tf.interruption import Interruption
 from sagan_tf.progress import Progress
 
+SAVING = "Interrupted: saving what was measured so far; interrupt again to leave without saving."
+
 
 def collect(
     images: ImageSet,
@@ -38,7 +40,7 @@ def collect(
         collector.restore(state)
     saved, cost = time.monotonic(), 0.0
     with (
-        Interruption() as interruption,
+        Interruption(SAVING if partial else "") as interruption,
         Progress(total=images.count, initial=collector.count, title=title, unit="image", quiet=not progress) as bar,
     ):
         for batch, labels in in_passes(images.batches(collector.count), passes.size):

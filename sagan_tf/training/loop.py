@@ -18,6 +18,8 @@ from sagan_tf.training.state import GAN
 from sagan_tf.training.watchdog import Watchdog
 from sagan_tf.training.workers import Workers
 
+SAVING = "Interrupted at step {}: saving once the steps under way are done; interrupt again to leave without saving."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
@@ -76,7 +78,10 @@ def train(
     save = saver(gan, store, strategy, workers, watchdog)
     iterator, step, saved = iter(batches), int(gan.step.numpy()), -1
     watched = contextlib.nullcontext()  # the first call compiles
-    with Interruption() as interruption, _progress(step, pace, quiet=not workers.is_chief) as bar:
+    with (
+        Interruption(lambda: SAVING.format(step)) as interruption,
+        _progress(step, pace, quiet=not workers.is_chief) as bar,
+    ):
         compiling = bar.waiting("compiling")
         while step < pace.stop_at:
             planned = _next_call(step, pace, actions) if workers.is_chief else (0, 0)

@@ -1,12 +1,12 @@
 """The loop's housekeeping, on a step that only counts."""
 
 import os
+import re
 import signal
 
 import pytest
 import tensorflow as tf
 
-from sagan_tf.interruption import Interruption, leaving_at_once
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.safeguards import NonFiniteError, Safeguards
@@ -82,11 +82,13 @@ def test_an_action_that_reads_a_checkpoint_finds_that_of_its_step(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_after_the_call_and_ends(tmp_path, number):
+def test_a_signal_saves_after_the_call_and_ends(tmp_path, number, capsys):
     before = signal.getsignal(number)
     finished, calls, saved = run(tmp_path, before=lambda step: os.kill(os.getpid(), number) if step == 6 else None)
     assert not finished and calls == [6, 10] and saved == [10]
     assert signal.getsignal(number) is before
+    said = capsys.readouterr().err
+    assert len(re.findall(r"\nInterrupted at step (?:6|10): saving once the steps under way are done; .*\n", said)) == 1
 
 
 def test_a_signal_that_ends_an_action_ends_the_run_with_a_checkpoint(tmp_path):
@@ -95,20 +97,6 @@ def test_a_signal_that_ends_an_action_ends_the_run_with_a_checkpoint(tmp_path):
 
     finished, calls, saved = run(tmp_path, actions=[loop.Action(every=4, run=evaluate)])
     assert not finished and calls == [4] and saved == [4]
-
-
-def test_a_second_signal_is_left_to_the_system_which_ends_the_process_at_once():
-    with Interruption() as interruption:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert interruption.received == signal.SIGTERM
-        assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-
-
-def test_where_nothing_is_to_be_saved_a_signal_leaves_with_75():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as left, leaving_at_once():
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert left.value.code == 75 and signal.getsignal(signal.SIGTERM) is before
 
 
 def skipping(*at):
