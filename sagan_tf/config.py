@@ -226,10 +226,18 @@ def _defaults(value: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def texts(loaded: Loaded) -> dict[str, str]:
+    """The texts of config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
+    return {
+        "config.gin": loaded.text + "\n",
+        "config.json": json.dumps(flatten(loaded.value), indent=1) + "\n",
+    }
+
+
 def save(folder: Path, loaded: Loaded) -> None:
-    """Writes config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
-    write_text(folder / "config.gin", loaded.text + "\n")
-    write_text(folder / "config.json", json.dumps(flatten(loaded.value), indent=1) + "\n")
+    """Writes these files to a folder."""
+    for name, text in texts(loaded).items():
+        write_text(folder / name, text)
 
 
 def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:

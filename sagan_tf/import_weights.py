@@ -7,8 +7,10 @@ The gin file says which network it is. A tensor that is missing, extra or missha
 """
 
 import argparse
+import contextlib
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from sagan_tf.data.source import DataError, Examples
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
 from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.refusals import Parser, answered
+from sagan_tf.runs import resumption
 from sagan_tf.runs.assembly import build
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 
@@ -57,8 +60,18 @@ def import_weights(flags: argparse.Namespace) -> Path:
     assign(gan.g_variables, generator)
     assign(gan.shadow, generator if gan.shadow else {})
     assign(gan.d_variables, discriminator)
-    run.prepare(loaded, examples_of(settings, names, flags.generator))
-    return run.checkpoints().save(gan.variables(), 0)
+    admission = resumption.admit(run, loaded, examples_of(settings, names, flags.generator))
+    made = [path for path in (run.path, *run.path.parents) if not path.exists()]
+    try:
+        saved = run.checkpoints().save(gan.variables(), 0)
+        admission.record()
+    except BaseException:
+        shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+    return saved
 
 
 def shapes(variables: Mapping[str, tf.Variable]) -> dict[str, tuple[int, ...]]:
@@ -112,9 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"To see images: python -m sagan_tf.sample --run_dir={shlex.quote(flags.run_dir)} --num=80 --out=sheet.png"
         )
 
-    return answered(
-        work, interrupted="interrupted: the import isn't complete. Remove its --run_dir and repeat the command."
-    )
+    return answered(work, interrupted="interrupted: nothing was imported. Repeat the command.")
 
 
 if __name__ == "__main__":

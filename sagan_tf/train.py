@@ -4,6 +4,7 @@ Flags say where and how long, gin says how. Repeat the same command to resume.
 """
 
 import argparse
+import contextlib
 import os
 import shlex
 import sys
@@ -22,86 +23,21 @@ from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
 from sagan_tf.interruption import INTERRUPTED, leaving_at_once
 from sagan_tf.models.precision import precision_note
-from sagan_tf.monitoring.writer import Writer
 from sagan_tf.output_streams import forgiving
 from sagan_tf.refusals import Parser, answered
-from sagan_tf.runs import assembly, dry_run, selection, watching
+from sagan_tf.runs import dry_run, resumption, selection
+from sagan_tf.runs.lock import TrainingLock
 from sagan_tf.runs.measuring import evaluate_run
+from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_data import training_examples
 from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.training import loop
-from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.runs.training_run import train_run
+from sagan_tf.training.allocator import keep_freed_memory
 from sagan_tf.training.cluster import LostPeerError
 from sagan_tf.training.microbatches import check_accumulation
-from sagan_tf.training.resuming import go_back, resume
-from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
-from sagan_tf.training.state import GAN
 from sagan_tf.training.strategy import StrategyName, check_batch_size, create_strategy
 from sagan_tf.training.workers import Workers
 from sagan_tf.training.xla import compiles
-
-
-def stop_step(step: int, total: int, stop_after: int | None, stop_at: int | None) -> int:
-    """Where this command ends: the run's end, or earlier if a flag says so."""
-    return min([total] + ([step + stop_after] if stop_after is not None else []) + ([stop_at] if stop_at else []))
-
-
-def train_run(
-    run: RunDirectory,
-    settings: Experiment,
-    examples: Examples,
-    *,
-    strategy: tf.distribute.Strategy,
-    flags: argparse.Namespace,
-    evaluates: bool = False,
-) -> bool:
-    """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it.
-
-    evaluates: whether checkpoints are measured on the way, every `evaluate_every` steps.
-    """
-    gan = assembly.build(settings, len(examples.class_names), strategy)
-    workers = Workers(strategy)
-    store = run.checkpoints(keep=settings.keep_checkpoints)
-    rollbacks = Rollbacks(store.folder)
-    step = resume(gan, store, workers)
-    stop_at = stop_step(step, settings.total_steps, flags.stop_after, flags.stop_at)
-    if step >= stop_at:
-        print(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train.")
-        return True
-    while True:
-        (noise,) = workers.from_chief(rollbacks.count)
-        try:
-            return loop.train(
-                gan,
-                assembly.steps_of(settings, gan, len(examples.class_names), strategy, noise),
-                assembly.distributed_batches(settings, examples, int(gan.step.numpy()), strategy),
-                pace=pace(settings, stop_at),
-                store=store,
-                strategy=strategy,
-                actions=actions(settings, gan, run, store, examples, evaluates) if workers.is_chief else (),
-                safeguards=settings.safeguards,
-            )
-        except NonFiniteError as error:
-            go_back(error, gan, store, workers, rollbacks, allowed=settings.safeguards.rollbacks)
-
-
-def pace(settings: Experiment, stop_at: int) -> loop.Pace:
-    return loop.Pace(
-        stop_at=stop_at,
-        total_steps=settings.total_steps,
-        steps_per_call=settings.steps_per_call,
-        checkpoint_every=settings.checkpoint_every,
-        batch_size=settings.batch_size,
-    )
-
-
-def actions(
-    settings: Experiment, gan: GAN, run: RunDirectory, store: CheckpointStore, examples: Examples, evaluates: bool
-) -> list[loop.Action]:
-    """What the chief does between the calls: what is watched, and evaluations."""
-    watched = watching.actions(settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store, examples)
-    measured = [selection.evaluation_action(settings, run, store, examples)]
-    return watched + (measured if evaluates and settings.evaluate_every else [])
 
 
 def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:
@@ -164,6 +100,7 @@ def run_training(flags: argparse.Namespace) -> int:
     compiles(loaded.value.xla, strategy)
     if note := precision_note(loaded.value.numerics.precision):
         print(note)
+    keep_freed_memory()
     workers = Workers(strategy)
     try:
         with leaving_at_once():
@@ -196,30 +133,62 @@ def leave(code: int) -> NoReturn:
 def train_and_evaluate(
     loaded: config.Loaded, workers: Workers, strategy: tf.distribute.Strategy, flags: argparse.Namespace
 ) -> int:
-    settings: Experiment = loaded.value
-    if workers.is_chief and not flags.dry_run:
-        for folder in (Path(flags.run_dir), Path(flags.run_dir) / "checkpoints"):
+    run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
+    if flags.dry_run:
+        examples = open_data(run, loaded.value)
+        tried = dry_run.try_run(loaded.value, examples, strategy, evaluates=can_evaluate(loaded.value, examples))
+        print(dry_run.report(tried, loaded.value, run.path))
+        return 0
+    if workers.is_chief:
+        for folder in (run.path, run.path / "checkpoints"):
             files.check_output("--run_dir", folder, folder=True)
-    run = RunDirectory(flags.run_dir)
+    with contextlib.ExitStack() as at_end:
+        at_end.callback(lock.release)
+        if workers.is_chief and run.exists:
+            lock.acquire()  # before the data are read; a new directory is made when the networks are known to fit
+        admission = admitted(run, loaded, open_data(run, loaded.value), workers, flags.allow_config_change)
+        evaluates = can_evaluate(loaded.value, admission.examples)
+        reached = train_run(
+            admission,
+            lambda step: record(admission, lock, workers, step),
+            strategy=strategy,
+            stop_after=flags.stop_after,
+            stop_at=flags.stop_at,
+            evaluates=evaluates,
+        )
+        if workers.is_chief:
+            conclude(run, loaded.value, admission.examples, reached=reached, evaluates=evaluates)
+    return 0 if reached else INTERRUPTED
+
+
+def open_data(run: RunDirectory, settings: Experiment) -> Examples:
     examples = training_examples(run, settings)
     for note in examples.notes:
         print(note)
     if len(examples.class_names) > 1:
         print(f"Classes: {listed(examples.class_names, most=40)}")
-    evaluates = can_evaluate(settings, examples)
-    if flags.dry_run:
-        tried = dry_run.try_run(settings, examples, strategy, evaluates=evaluates)
-        print(dry_run.report(tried, settings, Path(flags.run_dir)))
-        return 0
+    return examples
+
+
+def admitted(
+    run: RunDirectory, loaded: config.Loaded, examples: Examples, workers: Workers, allow_change: bool
+) -> Admission:
+    """`resumption.admit` on every worker: the others of a run that goes on must find what the chief has found."""
+    admission = resumption.admit(run, loaded, examples, allow_change=allow_change) if workers.is_chief else None
+    (is_new,) = workers.from_chief(int(admission.is_new) if admission else 0)
+    if admission is None and not is_new:
+        resumption.require(run)
+    return admission or resumption.admit(run, loaded, examples, allow_change=allow_change)
+
+
+def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int) -> None:
+    """The chief takes the lock, if it doesn't hold it yet, and records the run; the others see that it is there."""
     if workers.is_chief:
-        run.prepare(loaded, examples, allow_change=flags.allow_config_change)
-    workers.total(0)  # the run is there
+        lock.acquire()
+        admission.record(step)
+    workers.total(0)
     if not workers.is_chief:
-        run.join(loaded, examples)
-    reached = train_run(run, settings, examples, strategy=strategy, flags=flags, evaluates=evaluates)
-    if workers.is_chief:
-        conclude(run, settings, examples, reached=reached, evaluates=evaluates)
-    return 0 if reached else INTERRUPTED
+        resumption.require(admission.run)
 
 
 def conclude(run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool) -> None:
@@ -248,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     return answered(
         work,
-        interrupted="",  # an evaluation keeps what it has measured so far, and has said so
+        interrupted=lambda stop: f"interrupted: {stop or 'nothing is left to save'}. Repeat the command to go on.",
         explain=lambda error: files.explain(error, flags.run_dir),
     )
 

@@ -108,6 +108,7 @@ def tiny_run(tmp_path_factory):
     from sagan_tf.monitoring.distances import Distances
     from sagan_tf.monitoring.looks import Look
     from sagan_tf.monitoring.writer import Writer
+    from sagan_tf.runs import resumption
     from sagan_tf.runs.run_directory import RunDirectory
     from sagan_tf.sampling import grids
 
@@ -116,7 +117,7 @@ def tiny_run(tmp_path_factory):
             "ProceduralSource.n_examples = 64", "train.total_steps = 4"]  # fmt: skip
     loaded = experiment.load(["gin/data/procedural.gin"], tiny)
     run = RunDirectory(tmp_path_factory.mktemp("tiny") / "run")
-    run.prepare(loaded, loaded.value.data.open(32))
+    resumption.prepare(run, loaded, loaded.value.data.open(32))
     nets = {"generator": Generator(run.spec(), seed=1), "discriminator": Discriminator(run.spec(), seed=2)}
     variables = {f"{net}.{name}": v for net, model in nets.items() for name, v in named_variables(model).items()}
     rng = np.random.default_rng(0)
@@ -143,13 +144,14 @@ def drawable_run(tmp_path_factory):
     from sagan_tf import experiment
     from sagan_tf.layers.naming import named_variables
     from sagan_tf.models.generator import Generator
+    from sagan_tf.runs import resumption
     from sagan_tf.runs.run_directory import RunDirectory
     from sagan_tf.sampling.standing_statistics import StandingStatistics
 
     bindings = ["families.sagan.width = 4", "families.sagan.z_dim = 8", "families.sagan.attention = (8,)"]
     loaded = experiment.load(["gin/quickstart.gin"], [*bindings, "ProceduralSource.n_examples = 40"])
     run = RunDirectory(tmp_path_factory.mktemp("drawable") / "run")
-    run.prepare(loaded, loaded.value.data.open(32))
+    resumption.prepare(run, loaded, loaded.value.data.open(32))
     saved = {}
     for group, seed in (("generator", 1), ("average", 2)):
         network = Generator(run.spec(), numerics=loaded.value.numerics, seed=seed)

@@ -12,7 +12,7 @@ from sagan_tf import experiment, train
 from sagan_tf.monitoring import collapse
 from sagan_tf.monitoring.looks import read_looks
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.runs import assembly, watching
+from sagan_tf.runs import assembly, resumption, watching
 from sagan_tf.runs.run_directory import RunDirectory
 from tests.closeness import LAYER, NETWORK, assert_close
 
@@ -49,7 +49,7 @@ def started(path, *bindings):
     """A run that has just begun, and its checkpoints."""
     description = loaded(*bindings)
     run = RunDirectory(path)
-    run.prepare(description, description.value.data.open(32))
+    resumption.prepare(run, description, description.value.data.open(32))
     return description.value, run, run.checkpoints(keep=4)
 
 

@@ -8,7 +8,6 @@ from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.progress import clock
-from sagan_tf.training.allocator import keep_freed_memory
 from sagan_tf.training.compiled import compile_steps
 from sagan_tf.training.draw import Draw
 from sagan_tf.training.state import GAN
@@ -77,8 +76,7 @@ def draw_of(settings: Experiment, n_classes: int, noise: int = 0) -> Draw:
 def steps_of(
     settings: Experiment, gan: GAN, n_classes: int, strategy: tf.distribute.Strategy, noise: int = 0
 ) -> Callable:
-    """The run's compiled call of several steps; see `compile_steps`. The process's memory is kept between them."""
-    keep_freed_memory()
+    """The run's compiled call of several steps; see `compile_steps`."""
     return compile_steps(
         gan,
         settings.objective,

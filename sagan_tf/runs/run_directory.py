@@ -1,30 +1,28 @@
 """The run directory: everything that a verb needs to know about a run, in one folder that explains itself.
 
 config.gin  config.json     what was asked for, and every value of it, defaults too
-run.json                    data set (name, fingerprint, class names), commands, versions
+config-STEP.gin             what had been asked for up to that step, where it was changed
+run.json                    data set (name, fingerprint, class names), commands, versions, changes (resumption.py)
+training.lock               while the run is being trained: by whom (lock.py)
 architecture.txt            both nets' tables
 checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
 checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (selection.py, watching.py)
 train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
 looks.jsonl                 singular values, distances of samples, signs of collapse (monitoring/looks.py)
-samples/step-*.png          sheets with a row a class
+samples/step-*.png          sheets with a row per class
 tensorboard/                the same for TensorBoard
 """
 
 import dataclasses
-import datetime
 import hashlib
 import json
-import platform
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
-from sagan_tf import config, describe, experiment, files, jsonl
-from sagan_tf.data.source import Examples
+from sagan_tf import experiment, jsonl
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.baked import BakedGenerator, bake
 from sagan_tf.models.discriminator import Discriminator
@@ -34,7 +32,8 @@ from sagan_tf.models.spec import GANSpec
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.standing_statistics import StandingStatistics, Statistics
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.versions import versions
+
+LOCK = "training.lock"
 
 
 class RunError(RuntimeError):
@@ -66,67 +65,6 @@ class RunDirectory:
             )
         return run
 
-    def prepare(self, loaded: config.Loaded, examples: Examples, *, allow_change: bool = False) -> None:
-        """Starts the run, or checks that this is the same run and notes that it goes on.
-
-        Raises:
-          RunError: if the folder holds something else, or if configuration or data differ from the run's.
-        """
-        if not self.exists:
-            self._refuse_foreign()
-            spec = loaded.value.sized(len(examples.class_names))  # may refuse, and then nothing is written
-            self.path.mkdir(parents=True, exist_ok=True)
-            files.sweep(self.path)
-            config.save(self.path, loaded)
-            files.write_text(self.path / "architecture.txt", describe.table(spec, loaded.value.numerics) + "\n")
-            self._write({"data": _facts(examples), "commands": []})
-        elif not allow_change:
-            self._refuse_drift(loaded, examples)
-        else:
-            config.save(self.path, loaded)
-        facts = self.facts()
-        facts["commands"].append(_command())
-        self._write(facts)
-
-    def join(self, loaded: config.Loaded, examples: Examples) -> None:
-        """For the workers beside the chief, which prepares the run: that it is there, and is the same run.
-
-        Raises:
-          RunError: if not.
-        """
-        if not self.exists:
-            raise RunError(
-                f"--run_dir must lie on a file system that all workers share; received --run_dir={self.path}, where "
-                "the chief's run is not to be found. Name another directory."
-            )
-        self._refuse_drift(loaded, examples)
-
-    def _refuse_foreign(self) -> None:
-        """What a kill during the first second left behind is ours; anything else is not touched."""
-        own = {"config.gin", "config.json", "architecture.txt", "run.json"}
-        foreign = (
-            self.path.is_dir() and {p.name for p in self.path.iterdir() if not p.name.startswith(files.TEMPORARY)} - own
-        )
-        if foreign or (self.path.exists() and not self.path.is_dir()):
-            raise RunError(
-                f"--run_dir must be new, empty or a run of sagan_tf; received --run_dir={self.path}, which holds other "
-                "files. Name another directory."
-            )
-
-    def _refuse_drift(self, loaded: config.Loaded, examples: Examples) -> None:
-        lines = config.difference(self.path, loaded.value, experiment.free_on_resume(loaded.value))
-        before, after = self.facts()["data"], _facts(examples)
-        if not lines and before != after:
-            lines = [f"data {key}: {_short(before[key])} in the run, {_short(after[key])} now"
-                     for key in after if before[key] != after[key]]  # fmt: skip
-        if lines:
-            raise RunError(
-                f"{self.path} holds a run with another configuration:\n  "
-                + "\n  ".join(lines)
-                + "\nUse another --run_dir for this one, or the old configuration to go on with that run; "
-                "--allow_config_change goes on all the same."
-            )
-
     def facts(self) -> dict:
         """What run.json says. Raises RunError if it is damaged."""
         path = self.path / "run.json"
@@ -136,9 +74,6 @@ class RunDirectory:
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path} must hold the run's facts as JSON and doesn't. Restore it from a copy.") from error
         return facts
-
-    def _write(self, facts: dict) -> None:
-        files.write_text(self.path / "run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
     def experiment(self) -> experiment.Experiment:
         """What the run was started with."""
@@ -236,25 +171,3 @@ def sampler_of(
         latent=latent,
         truncation=truncation,
     )
-
-
-def _facts(examples: Examples) -> dict:
-    return {
-        "name": examples.name,
-        "fingerprint": examples.fingerprint,
-        "n_examples": examples.n_examples,
-        "class_names": list(examples.class_names),
-    }
-
-
-def _short(value, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _command() -> dict:
-    return {
-        "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", "-m", "sagan_tf." + Path(sys.argv[0]).stem, *sys.argv[1:]]),
-        "versions": {**versions(), "python": platform.python_version()},
-    }

@@ -1,14 +1,18 @@
 """What a run does about bad numbers, full disks, hanging calls and other devices; and its best checkpoint."""
 
 import json
+import os
+import signal
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_run import SMALL
 
 from sagan_tf import train
 from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.runs import selection
+from sagan_tf.runs import assembly, selection
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.strategy import create_strategy
@@ -152,3 +156,89 @@ def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, monk
 def test_options_are_checked_before_any_work(small, tmp_path, capsys, bindings, message):
     assert small(tmp_path / "run", *(gin(binding) for binding in bindings)) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def content(run):
+    return {path.relative_to(run): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_a_second_training_is_refused_at_once_and_a_killed_one_does_not_block(start, small, tmp_path, capsys):
+    run = tmp_path / "run"
+    first = start(run, gin("train.total_steps=100000"), pause=0.1)
+    while not CheckpointStore(run / "checkpoints").steps():
+        assert first.is_alive()
+        first.join(0.02)
+    holder = json.loads((run / "training.lock").read_text())
+    before = (run / "run.json").read_bytes()
+    assert small(run, "--stop_after=1") == 2
+    error = capsys.readouterr().err
+    assert f"being trained by process {first.pid} on {holder['host']} since {holder['started']}" in error
+    assert (run / "run.json").read_bytes() == before
+    os.kill(first.pid, signal.SIGKILL)
+    first.join()
+    assert (run / "training.lock").exists()
+    assert small(run, "--stop_after=2") == 0
+    assert not (run / "training.lock").exists()
+    assert f"total_steps: 100000 in the run, {total(run)} now" in capsys.readouterr().out
+
+
+def total(run):
+    return RunDirectory(run).experiment().total_steps
+
+
+def test_a_change_that_the_checkpoint_does_not_fit_leaves_every_byte_of_the_run(small, tmp_path, monkeypatch, capsys):
+    """The small state stands for networks of another width: its variables have another shape."""
+    run = tmp_path / "run"
+    assert small(run, "--stop_at=10") == 0
+    before = content(run)
+    wider = lambda settings, n_classes, strategy: types.SimpleNamespace(  # noqa: E731
+        step=tf.Variable(0, dtype=tf.int64),
+        variables=lambda: {"step": tf.Variable(0, dtype=tf.int64), "weights": tf.Variable(tf.zeros([settings.seed]))},
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(assembly, "build", wider)
+        for _ in range(2):
+            assert small(run, gin("train.seed=7"), "--allow_config_change") == 2
+    assert "doesn't fit this configuration: weights has shape (3072,) there" in capsys.readouterr().err
+    assert content(run) == before
+    assert small(run, "--stop_at=12") == 0
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (("train.table_size=2",), "train.table_size must be at least the data set's 10 classes"),
+        (("train.batch_size=6", "train.accumulation=4"), "accumulation"),
+        (("ProceduralSource.n_examples=3",), "n_examples=3"),
+    ],
+)
+def test_a_run_that_cannot_be_begun_makes_no_directory(tmp_path, capsys, bindings, message):
+    assert train.main([*SMALL, *map(gin, bindings), f"--run_dir={tmp_path / 'runs' / 'run'}"]) == 2
+    assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_raised_total_is_what_the_run_says_from_then_on(small, tmp_path):
+    run = tmp_path / "run"
+    assert small(run) == 0 and total(run) == 40
+    assert small(run, gin("train.total_steps=60"), "--stop_after=2") == 0 and total(run) == 60
+    assert RunDirectory(run).facts()["history"][0]["step"] == 40
+    assert (run / "config-00000040.gin").exists()
+
+
+def test_a_second_interruption_leaves_with_75_and_the_checkpoints_as_they_were(start, tmp_path):
+    run, log = tmp_path / "run", tmp_path / "train.log"
+    process = start(run, environment={"HANG_AT": "12"}, name="train")
+    while CheckpointStore(run / "checkpoints").steps() != [5, 10]:
+        assert process.is_alive()
+        process.join(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    while "interrupt again" not in log.read_text():  # though the call under way never ends
+        assert process.is_alive()
+        process.join(0.02)
+    process.join(0.2)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(10)
+    assert process.exitcode == 75
+    said = log.read_text()
+    assert "Interrupted at step 1" in said and "Interrupted again: leaving without saving" in said
+    assert "Traceback" not in said and CheckpointStore(run / "checkpoints").steps() == [5, 10]

@@ -14,7 +14,7 @@ from sagan_tf.evaluation.moments import moments_of
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs import measuring
+from sagan_tf.runs import measuring, resumption
 from sagan_tf.runs.run_directory import RunDirectory
 
 RNG = np.random.default_rng(0)
@@ -118,7 +118,7 @@ def untrained(tmp_path_factory):
     ]
     loaded = experiment.load(["gin/data/procedural.gin"], tiny)
     run = RunDirectory(tmp_path_factory.mktemp("untrained") / "run")
-    run.prepare(loaded, loaded.value.data.open(32))
+    resumption.prepare(run, loaded, loaded.value.data.open(32))
     nets = {
         "generator": Generator(run.spec(), numerics=loaded.value.numerics),
         "discriminator": Discriminator(run.spec(), numerics=loaded.value.numerics),

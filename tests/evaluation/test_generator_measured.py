@@ -16,6 +16,7 @@ from sagan_tf.evaluation.collected import Collector
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.layers.naming import named_variables
 from sagan_tf.models.generator import Generator
+from sagan_tf.runs import resumption
 from sagan_tf.runs.measuring import Chosen, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
@@ -38,7 +39,7 @@ def untrained(tmp_path_factory):
     """A run of a tiny generator that was never trained, with the checkpoint of step 3."""
     loaded = experiment.load(["gin/data/procedural.gin"], TINY)
     run = RunDirectory(tmp_path_factory.mktemp("untrained") / "run")
-    run.prepare(loaded, loaded.value.data.open(32))
+    resumption.prepare(run, loaded, loaded.value.data.open(32))
     generator = Generator(run.spec(), numerics=loaded.value.numerics)
     run.checkpoints().save({f"generator.{name}": value for name, value in named_variables(generator).items()}, 3)
     return run.path

@@ -1,0 +1,192 @@
+"""Starting a run, or going on with one: what is asked is checked first, and recorded only once it is proved.
+
+`admit` compares configuration and data with what the run recorded, and writes nothing. `Admission.record` then writes
+all of it together; training calls it when the networks are built and the checkpoint is restored, so that a command that
+fails before leaves no trace. What a run may change as it goes on (`experiment.free_on_resume`) is recorded like the
+rest. The configuration that a change replaces is kept as `config-STEP.gin`, and run.json's "history" says what changed.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import platform
+import shlex
+import sys
+from pathlib import Path
+
+from sagan_tf import config, describe, experiment, files
+from sagan_tf.data.class_names import relabeled
+from sagan_tf.data.source import Examples
+from sagan_tf.runs.data_changes import content_changes, data_facts, refuse_other_classes
+from sagan_tf.runs.run_directory import LOCK, RunDirectory, RunError
+from sagan_tf.versions import versions
+
+_OWN = ("config.gin", "config.json", "architecture.txt", "run.json")
+# Where the data lie may change as long as their content is the same.
+_PLACES = ("data.path", "data.data_dir")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Admission:
+    """A training that may begin or go on.
+
+    Attributes:
+      run, loaded: the run directory and the configuration.
+      examples: the training data; labels index the class names that the run has recorded.
+      data: what run.json is to say of the data.
+      is_new: whether the directory holds no run yet.
+      changes: what differs from the run's record, one line each; none for a new run.
+    """
+
+    run: RunDirectory
+    loaded: config.Loaded
+    examples: Examples
+    data: dict
+    is_new: bool
+    changes: tuple[str, ...] = ()
+
+    def record(self, step: int = 0) -> None:
+        """Writes configuration, data facts and this command to the run directory, all or nothing.
+
+        step: the steps that the run has, for the name of the configuration that is replaced.
+
+        Raises:
+          RunError: if another process has begun the run meanwhile.
+          OSError: if the directory can't be written; then it is as it was.
+        """
+        folder = self.run.path
+        if self.is_new == self.run.exists:
+            raise RunError(
+                f"the run in {folder} was begun or removed by another process meanwhile. Repeat the command."
+            )
+        if self.is_new:
+            _sweep(folder)
+        facts = {"data": self.data, "commands": []} if self.is_new else self.run.facts()
+        texts = config.texts(self.loaded)
+        if self.is_new or self.changes:
+            spec = self.loaded.value.sized(len(self.examples.class_names))
+            texts["architecture.txt"] = describe.table(spec, self.loaded.value.numerics) + "\n"
+        if self.changes:
+            former = folder / f"config-{step:08d}.gin"
+            if not former.exists():
+                texts = {former.name: (folder / "config.gin").read_text(encoding="utf-8")} | texts
+            facts.setdefault("history", []).append(self._history(facts["data"], step, former.name))
+        facts["data"] = self.data
+        facts["commands"].append(_command())
+        texts["run.json"] = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+        unchanged = [name for name, text in texts.items() if _holds(folder / name, text)]
+        write_together(folder, {name: text for name, text in texts.items() if name not in unchanged})
+        for line in self.changes:
+            print(f"Recorded: {line}")
+
+    def _history(self, former_data: dict, step: int, former_config: str) -> dict:
+        entry = {"time": _now(), "step": step, "changes": list(self.changes), "former_config": former_config}
+        return entry | ({"former_data": former_data} if former_data != self.data else {})
+
+
+def admit(run: RunDirectory, loaded: config.Loaded, examples: Examples, *, allow_change: bool = False) -> Admission:
+    """Checks that this is a new run, or the one that the directory holds. Writes nothing.
+
+    allow_change: whether configuration and data may differ from the run's. The meaning of its classes may not.
+
+    Raises:
+      RunError: if the folder holds something else, or if configuration or data differ from the run's.
+    """
+    if not run.exists:
+        _refuse_foreign(run.path)
+        return Admission(run=run, loaded=loaded, examples=examples, data=data_facts(examples), is_new=True)
+    before, after = run.facts()["data"], data_facts(examples)
+    refuse_other_classes(run.path, before, after)
+    examples = relabeled(examples, before["class_names"])
+    after = data_facts(examples)
+    content = content_changes(before, after, examples.former_fingerprint)
+    retired, free = tuple(experiment.RETIRED.values()), experiment.free_on_resume(loaded.value)
+    refused = [*config.difference(run.path, loaded.value, (*free, *(() if content else _PLACES))), *content]
+    if refused and not allow_change:
+        raise RunError(
+            f"{run.path} holds a run with another configuration:\n  "
+            + "\n  ".join(refused)
+            + "\nUse another --run_dir for this one, or the old configuration to go on with that run; "
+            "--allow_config_change goes on all the same."
+        )
+    changes = [*config.difference(run.path, loaded.value, retired), *content]
+    return Admission(run=run, loaded=loaded, examples=examples, data=after, is_new=False, changes=tuple(changes))
+
+
+def prepare(run: RunDirectory, loaded: config.Loaded, examples: Examples) -> Admission:
+    """`admit` and `record` at once, for a run whose networks are known to fit."""
+    admission = admit(run, loaded, examples)
+    admission.record()
+    return admission
+
+
+def require(run: RunDirectory) -> None:
+    """For the workers beside the chief, which has the run or has just recorded it: that it is to be found here too.
+
+    Raises:
+      RunError: if not.
+    """
+    if not run.exists:
+        raise RunError(
+            f"--run_dir must lie on a file system that all workers share; received --run_dir={run.path}, where "
+            "the chief's run is not to be found. Name another directory."
+        )
+
+
+def write_together(folder: Path, texts: dict[str, str]) -> None:
+    """Replaces several files: all of them are written beside their places before the first takes its place.
+
+    They take their places in order, so that the last one says that all are there.
+
+    Raises:
+      OSError: if one can't be written; then none is replaced, and a folder that wasn't there isn't either.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        with contextlib.ExitStack() as places:  # it ends in reverse order
+            for name, text in reversed(texts.items()):
+                temporary = places.enter_context(files.replacing(folder / name, durable=True))
+                temporary.write_text(text, encoding="utf-8")
+    except BaseException:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """What a kill during the first second left behind is ours; anything else isn't touched."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if any(not _is_own(name) for name in names) or (folder.exists() and not folder.is_dir()):
+        raise RunError(
+            f"--run_dir must be new, empty or a run of sagan_tf; received --run_dir={folder}, which holds other "
+            "files. Name another directory."
+        )
+
+
+def _is_own(name: str) -> bool:
+    return name.removesuffix(".partial") in (*_OWN, LOCK) or name.startswith(files.TEMPORARY)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what a start that was killed left unfinished."""
+    files.sweep(folder)
+    for left in folder.glob("*.partial"):
+        left.unlink(missing_ok=True)
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def _command() -> dict:
+    return {
+        "time": _now(),
+        "command": shlex.join(["python", "-m", "sagan_tf." + Path(sys.argv[0]).stem, *sys.argv[1:]]),
+        "versions": {**versions(), "python": platform.python_version()},
+    }

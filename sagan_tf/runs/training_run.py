@@ -1,0 +1,104 @@
+"""Training a run from where it is up to where a command says, going back after bad numbers if it may."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from sagan_tf.data.source import Examples
+from sagan_tf.experiment import Experiment
+from sagan_tf.monitoring.writer import Writer
+from sagan_tf.runs import assembly, selection, watching
+from sagan_tf.runs.resumption import Admission
+from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.training import loop
+from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.resuming import go_back, resume
+from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
+from sagan_tf.training.state import GAN
+from sagan_tf.training.workers import Workers
+
+
+def stop_step(step: int, total: int, stop_after: int | None, stop_at: int | None) -> int:
+    """Where this command ends: the run's end, or earlier if a flag says so."""
+    return min([total] + ([step + stop_after] if stop_after is not None else []) + ([stop_at] if stop_at else []))
+
+
+def train_run(
+    admission: Admission,
+    record: Callable[[int], None],
+    *,
+    strategy: tf.distribute.Strategy,
+    stop_after: int | None = None,
+    stop_at: int | None = None,
+    evaluates: bool = False,
+) -> bool:
+    """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it.
+
+    record: is called with the run's step when everything is built and restored, before the first step of training.
+    evaluates: whether checkpoints are measured on the way, every `evaluate_every` steps.
+
+    Raises:
+      ValueError, CheckpointError: if the configuration doesn't fit the data or the checkpoint; nothing is recorded.
+    """
+    run, settings, examples = admission.run, admission.loaded.value, admission.examples
+    gan = assembly.build(settings, len(examples.class_names), strategy)
+    workers = Workers(strategy)
+    store = run.checkpoints(keep=settings.keep_checkpoints)
+    rollbacks = Rollbacks(store.folder)
+    step = resume(gan, store, workers)
+    stop = stop_step(step, settings.total_steps, stop_after, stop_at)
+    if step >= stop:
+        record(step)
+        print(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train.")
+        return True
+    parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
+    record(step)
+    while True:
+        try:
+            return loop.train(
+                gan,
+                *parts,
+                pace=pace(settings, stop),
+                store=store,
+                strategy=strategy,
+                actions=actions(settings, gan, run, store, examples, evaluates) if workers.is_chief else (),
+                safeguards=settings.safeguards,
+            )
+        except NonFiniteError as error:
+            go_back(error, gan, store, workers, rollbacks, allowed=settings.safeguards.rollbacks)
+            parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
+
+
+def _parts(
+    settings: Experiment,
+    gan: GAN,
+    examples: Examples,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
+    rollbacks: Rollbacks,
+) -> tuple:
+    """The compiled steps, with other noise after each roll-back, and the batches from the state's step on."""
+    (noise,) = workers.from_chief(rollbacks.count)
+    return (
+        assembly.steps_of(settings, gan, len(examples.class_names), strategy, noise),
+        assembly.distributed_batches(settings, examples, int(gan.step.numpy()), strategy),
+    )
+
+
+def pace(settings: Experiment, stop_at: int) -> loop.Pace:
+    return loop.Pace(
+        stop_at=stop_at,
+        total_steps=settings.total_steps,
+        steps_per_call=settings.steps_per_call,
+        checkpoint_every=settings.checkpoint_every,
+        batch_size=settings.batch_size,
+    )
+
+
+def actions(
+    settings: Experiment, gan: GAN, run: RunDirectory, store: CheckpointStore, examples: Examples, evaluates: bool
+) -> list[loop.Action]:
+    """What the chief does between the calls: what is watched, and evaluations."""
+    watched = watching.actions(settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store, examples)
+    measured = [selection.evaluation_action(settings, run, store, examples)]
+    return watched + (measured if evaluates and settings.evaluate_every else [])
