@@ -228,10 +228,8 @@ def _defaults(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def texts(loaded: Loaded) -> dict[str, str]:
     """The texts of config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
-    return {
-        "config.gin": loaded.text + "\n",
-        "config.json": json.dumps(flatten(loaded.value), indent=1) + "\n",
-    }
+    values = json.dumps(flatten(loaded.value), indent=1)
+    return {"config.gin": loaded.text + "\n", "config.json": values + "\n"}
 
 
 def save(folder: Path, loaded: Loaded) -> None:
