@@ -23,7 +23,23 @@ from pathlib import Path
 
 import numpy as np
 
-BASE = ["train.evaluation=None", "train.sample_every=400", "train.checkpoint_every=200", "train.keep_checkpoints=100"]
+# The settings that collapsed, whatever the quickstart's file says today.
+BASE = [
+    "train.spec=@families.sagan()",
+    "families.sagan.width=16",
+    "families.sagan.discriminator_width=32",
+    "TwoTimescaleAdam.g_learning_rate=7e-4",
+    "TwoTimescaleAdam.d_learning_rate=2e-3",
+    "TwoTimescaleAdam.beta_2=0.9",
+    "MovingAverage.decay=0.99",
+    "MovingAverage.start=200",
+    "Numerics.precision='float32'",
+    "train.batch_size=32",
+    "train.evaluation=None",
+    "train.sample_every=400",
+    "train.checkpoint_every=200",
+    "train.keep_checkpoints=100",
+]
 NARROW = ["families.{family}.width=8", "families.{family}.discriminator_width=16"]
 BIGGAN = [
     "train.spec=@families.biggan()",
@@ -51,6 +67,7 @@ def narrow(family: str) -> list[str]:
 
 BFLOAT16 = ["Numerics.precision='bfloat16'"]
 ARMS: dict[str, list[str]] = {
+    "full-width": ["Watching.every=50"],
     # What drives the first singular value of G's dense layer, in networks of half the width.
     "rates-7-20": [*narrow("sagan")],
     "rates-4-16": [*narrow("sagan"), *rates(4e-4, 16e-4)],

@@ -17,6 +17,8 @@ _GROWTH = 2.0
 _JUMP, _SPREADS = 0.5, 6.0
 _SHRUNK, _EQUAL = 0.25, 0.02
 _ZERO = 0.01
+_FIRST, _UNEVEN = "generator.dense", 1.4
+_LOST, _ONE_SHAPE = 0.7, 0.4
 
 
 class CollapseError(RuntimeError):
@@ -46,17 +48,30 @@ class Watching:
 def signs(look: Look, before: Sequence[Look]) -> tuple[str, ...]:
     """What speaks for collapse, in words; at most one of each kind.
 
-    spectra: sigma_0 of a kernel of G is twice its recent median. The paper saw it grow, then explode, in a few layers,
-      mostly the first; D's spectra, noisy and jumping, are not judged.
+    spectra: sigma_0 of a kernel of G is twice its recent median, or sigma_0 of its first layer is 1.4 times sigma_1.
+      The paper saw sigma_0 grow, then explode, in a few layers, mostly the first; with spectral normalization all other
+      directions of z are divided by it. D's spectra, noisy and jumping, are not judged.
     D's loss: it jumps up (the paper's sign), or is zero (G has nothing left to learn from).
-    equal samples: their distance, overall or within classes, is under 0.02 (as it may be before G has learned).
-    fallen distance: it is a quarter of its recent median. Both together are collapse whatever D does.
+    lost variety: that of shape within classes, relative to the data's, is below 0.7 of the most there was (above the
+      data's own counts as the data's). It is compared with the whole run, so that a slow loss shows as a fast one does.
+    equal samples: their distance, overall or within classes, is under 0.02 (as it may be before G has learned), or
+      their variety of shape within classes was above 0.7 of the data's and is below 0.4.
+    fallen distance: it is a quarter of its recent median. Equal and fallen are collapse whatever D does.
 
-    The paper gives no thresholds; these are ours. Any one of them occurs in healthy runs. Variety that is lost slowly,
-    over more than the ten looks of "lately", shows as equal samples alone and raises no alarm.
+    The paper gives no thresholds; these are ours, chosen on the runs of benchmarks/collapse_watch.jsonl. Any one of them
+    occurs in healthy runs.
     """
     recent = before[-RECENT:] if len(before) >= FEWEST else ()
-    return tuple(sign for judge in (_spectra, _d_loss, _equal, _fallen) for sign in judge(look, recent))
+    best = max([1e-9, *(_shape(past) for past in before)])
+    found = [*_spectra(look, recent), *_d_loss(look, recent), *_lost(look, best)]
+    return (*found, *_equal(look, best), *_fallen(look, recent))
+
+
+def remembered(before: Sequence[Look]) -> list[Look]:
+    """Of all looks so far, those by which the next ones are judged: the last, and the one of most variety."""
+    earlier, last = before[:-REMEMBERED], before[-REMEMBERED:]
+    best = max(earlier, key=_shape, default=None)
+    return [*([best] if best is not None and _shape(best) > 0 else []), *last]
 
 
 def has_collapsed(found: tuple[str, ...], before: Sequence[Look]) -> bool:
@@ -76,15 +91,23 @@ def _row(before: Sequence[Look]) -> Sequence[Look]:
     return before[start:]
 
 
+def _shape(look: Look) -> float:
+    """Variety of shape within classes relative to the data's, 1 at most; 0 where it was not compared."""
+    return min(look.relative.get("shape", 0.0), 1.0)
+
+
 def _spectra(look: Look, recent: Sequence[Look]) -> Iterator[str]:
     growth = {}
     for name, values in look.spectra.items() if recent else ():
         usual = statistics.median(past.spectra[name][0] for past in recent)
         if name.startswith("generator.") and values[0] > _GROWTH * usual > 0:
             growth[name] = values[0] / usual
+    first = look.spectra.get(_FIRST, [])
     if growth:
         worst = max(growth, key=growth.__getitem__)
         yield f"sigma_0 of {worst} is {growth[worst]:.1f} times what it was lately ({look.spectra[worst][0]:.3g})"
+    elif len(first) > 1 and first[0] > _UNEVEN * first[1] > 0:
+        yield f"sigma_0 of {_FIRST} is {first[0] / first[1]:.2f} times sigma_1: one direction of z outweighs the others"
 
 
 def _d_loss(look: Look, recent: Sequence[Look]) -> Iterator[str]:
@@ -97,11 +120,18 @@ def _d_loss(look: Look, recent: Sequence[Look]) -> Iterator[str]:
         yield f"D's loss jumped from {usual:.3g} to {look.d_loss:.3g}"
 
 
-def _equal(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+def _lost(look: Look, best: float) -> Iterator[str]:
+    if "shape" in look.relative and _shape(look) < _LOST * best:
+        yield f"variety of shape within classes is {_shape(look):.0%} of the data's, and was {best:.0%}"
+
+
+def _equal(look: Look, best: float) -> Iterator[str]:
     if look.distances.overall < _EQUAL:
         yield f"the samples are equal (distance {look.distances.overall:.3g})"
     elif look.distances.within_class < _EQUAL:
         yield f"the samples of a class are equal (distance {look.distances.within_class:.3g})"
+    elif "shape" in look.relative and _shape(look) < _ONE_SHAPE and best > _LOST:
+        yield f"the samples of a class show nearly one shape ({_shape(look):.0%} of the data's variety)"
 
 
 def _fallen(look: Look, recent: Sequence[Look]) -> Iterator[str]:

@@ -104,7 +104,7 @@ def look_action(
     classes = np.unique(np.linspace(0, n_classes - 1, _LOOK_CLASSES).astype(int))
     labels = np.repeat(classes, _LOOK_IMAGES // len(classes))
     spectra = Spectra(kernels_of(gan))
-    before = read_looks(run.path)
+    before = collapse.remembered(read_looks(run.path))
     real = apart_in_data(settings, examples, labels) if examples else None
 
     def look_at(step: int, logs: dict[str, float]) -> None:
@@ -122,8 +122,7 @@ def look_action(
         writer.look(look)
         if look.collapsed:
             report(look, before, store, stop=settings.watching.collapse == "stop")
-        before.append(look)
-        del before[: -collapse.REMEMBERED]
+        before[:] = collapse.remembered([*before, look])
 
     return Action(every=settings.watching.every, run=look_at)
 
