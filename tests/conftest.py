@@ -86,8 +86,9 @@ def unallocated():
     from sagan_tf.layers import initializers
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(initializers, "seeded", lambda name, seed: itertools.repeat("zeros"))
+    patch.setattr(initializers, "seeded", lambda name, seed, *, first=0: itertools.repeat("zeros"))
     patch.setattr(initializers, "scaled", lambda initializer, gain: initializer)
+    patch.setattr(initializers, "around", lambda center, initializer: "ones")
     yield
     patch.undo()
 

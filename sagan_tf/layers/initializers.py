@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -44,16 +44,17 @@ def standard_normal(shape: Sequence[int], dtype=None) -> np.ndarray:
 INITIALIZERS = {"glorot_uniform": glorot_uniform, "orthogonal": orthogonal, "normal": normal}
 
 
-def seeded(name: InitializerName, seed: int | None) -> Iterator[Initializer]:
+def seeded(name: InitializerName, seed: int | None, *, first: int = 0) -> Iterator[Initializer]:
     """Endless initializers for the kernels of one network, in the order of their construction.
 
-    Each is a Keras initializer, called with (shape, dtype). The n-th kernel's values depend on (seed, n) alone; without
-    a seed they are zeros, for a network whose weights are read from elsewhere (orthogonal ones take long to draw).
+    Each is a Keras initializer, called with (shape, dtype). The n-th kernel's values depend on (seed, first + n) alone;
+    without a seed they are zeros, for a network whose weights are read from elsewhere (orthogonal ones take long to
+    draw).
     """
     if seed is None:
         yield from itertools.repeat(zeros)
     draw = INITIALIZERS[name]
-    number = 0
+    number = first
     while True:
         yield _bind(draw, seed, number)
         number += 1
@@ -66,6 +67,25 @@ def zeros(shape: Sequence[int], dtype=None) -> np.ndarray:
 def scaled(initializer: Initializer, gain: float) -> Initializer:
     """The same values times a factor, such as SNGAN's sqrt(2) on 3x3 kernels."""
     return initializer if gain == 1 else lambda shape, dtype=None: np.float32(gain) * initializer(shape)
+
+
+def around(center: float, initializer: Initializer) -> Initializer:
+    """The same values plus a constant, such as 1 for gains."""
+    return lambda shape, dtype=None: np.float32(center) + initializer(shape)
+
+
+def torch_biases(kernel_shapes: Mapping[str, Sequence[int]], seed: int, *, first: int = 0) -> dict[str, np.ndarray]:
+    """PyTorch's default start of a layer's bias, U(-a, a) with a = 1 / sqrt(fan_in), by the layers' names.
+
+    fan_in counts the kernel's area: all axes of the shape but the last. The n-th layer's values depend on
+    (seed, first + n) alone.
+    """
+    biases = {}
+    for number, (name, shape) in enumerate(kernel_shapes.items(), first):
+        rows, columns = _matrix_shape(shape)
+        limit = 1 / math.sqrt(rows)
+        biases[name] = np.random.default_rng((seed, number)).uniform(-limit, limit, columns).astype(np.float32)
+    return biases
 
 
 def _bind(draw: Callable, seed: int, number: int) -> Initializer:

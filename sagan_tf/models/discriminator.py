@@ -36,6 +36,7 @@ class Discriminator(tf.keras.Model):
         self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels, attends, strict=True)]
         self.head = make_head(spec, parts)
         self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
+        parts.start_biases(self)
 
     def build(self, input_shape):
         """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sagan_tf.choices import check_choice
-from sagan_tf.models.spec import Conditioning, GANSpec, InitializerName, LongRange, Statistics
+from sagan_tf.models.spec import (
+    BiasInitializer,
+    Conditioning,
+    GANSpec,
+    InitializerName,
+    LongRange,
+    Statistics,
+    TableInitializer,
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,10 @@ def sagan(
     long_range: LongRange = "attention",
     conditioning: Conditioning = "tables",
     spectral_norm_g: bool = True,
+    initializer: InitializerName = "glorot_uniform",
+    dense_initializer: InitializerName | None = None,
+    table_initializer: TableInitializer = "constant",
+    bias_initializer: BiasInitializer = "zeros",
     norm_decay: float = 0.999,
     final_norm_decay: float = 0.9999,
     inference_statistics: Statistics = "moving",
@@ -64,7 +76,7 @@ def sagan(
 
     attention: sides of the maps after which both nets attend, () for none; `attention_g` and `attention_d` set one
     net alone. Table 1's columns are (8,), (16,), (32,), (64,); (64,) is the headline of Table 2, while the released
-    script runs 32. The constants are the released code's, the paper being silent.
+    script runs 32. The constants and initial values are the released code's, the paper being silent.
     """
     ladder = ladder_of(resolution)
     return GANSpec(
@@ -82,6 +94,10 @@ def sagan(
         long_range=long_range,
         head="plain" if conditioning == "none" else "projection",
         spectral_norm_g=spectral_norm_g,
+        initializer=initializer,
+        dense_initializer=dense_initializer,
+        table_initializer=table_initializer,
+        bias_initializer=bias_initializer,
         norm_decay=norm_decay,
         final_norm_decay=final_norm_decay,
         inference_statistics=inference_statistics,
@@ -180,6 +196,8 @@ def biggan(
     attention_d: tuple[int, ...] | None = None,
     attention_form: Literal["code", "paper", "v1"] = "code",
     initializer: InitializerName = "orthogonal",
+    table_initializer: TableInitializer = "constant",
+    bias_initializer: BiasInitializer = "zeros",
     norm_decay: float = 0.9,
     norm_epsilon: float = 1e-4,
     final_norm_epsilon: float = 1e-4,
@@ -195,7 +213,9 @@ def biggan(
     attention_g, attention_d: None for the paper's places, BIGGAN_ATTENTION.
 
     Epsilons are the paper's 1e-4; BigGAN-PyTorch leaves the last norm's at 1e-5. The paper normalizes by the moments of
-    all devices together, BigGAN-PyTorch by each GPU's. Biases start at zero; BigGAN-PyTorch leaves torch's random ones.
+    all devices together, BigGAN-PyTorch by each GPU's. Biases start at zero, class tables (`shared=False`) at one and
+    zero; BigGAN-PyTorch leaves PyTorch's random biases, `bias_initializer="torch"`, and runs its initializer over the
+    tables as well, `table_initializer=initializer`.
     """
     ladder = ladder_of(resolution)
     places_g, places_d = BIGGAN_ATTENTION[resolution]
@@ -214,6 +234,8 @@ def biggan(
         attention_d=places_d if attention_d is None else attention_d,
         attention_form=attention_form,
         initializer=initializer,
+        table_initializer=table_initializer,
+        bias_initializer=bias_initializer,
         norm_decay=norm_decay,
         final_norm_decay=norm_decay,
         norm_epsilon=norm_epsilon,

@@ -33,13 +33,14 @@ class Generator(tf.keras.Model):
         parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_g, seed=seed)
         channels, sizes = spec.generator_channels, spec.generator_sizes
         self.shared = parts.shared_embedding() if spec.conditioning == "shared" else None
-        self.dense = parts.dense(16 * channels[0])
+        self.dense = parts.first_dense(16 * channels[0])
         self.blocks = [GBlock(a, b, conv=parts.conv, norm=parts.norm) for a, b in itertools.pairwise(channels)]
         attends = spec.attends_after(sizes, spec.attention_g)
         self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels[1:], attends, strict=True)]
         self.final_norm = parts.final_norm()
         self.to_rgb = parts.to_rgb()
         self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
+        parts.start_biases(self)
 
     def build(self, input_shape):
         """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""

@@ -10,6 +10,7 @@ from sagan_tf.layers import initializers
 from sagan_tf.layers.batch_norm import BatchNorm
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import Conv2D, Dense, Embedding
+from sagan_tf.layers.naming import named_variables
 from sagan_tf.layers.resampling import ConvDownsample2D, UpsampleConv2D
 from sagan_tf.layers.self_attention import Memory as AttentionMemory
 from sagan_tf.layers.self_attention import SelfAttention
@@ -49,6 +50,10 @@ class Numerics:
         return tf.as_dtype(self.precision)
 
 
+# Where the numbers of the initializers of each kind begin; kernels' begin at 0.
+_TABLES, _DENSE, _BIASES = 1 << 20, 2 << 20, 3 << 20
+
+
 class Parts:
     """Makes the layers of one network: seeded initial kernels, spectrally normalized if the network is."""
 
@@ -56,7 +61,10 @@ class Parts:
         self._spec = spec
         self._numerics = numerics
         self._spectral_norm = spectral_norm
+        self._seed = seed
         self._initializers = initializers.seeded(spec.initializer, seed)
+        name = "normal" if spec.table_initializer == "constant" else spec.table_initializer
+        self._table_initializers = initializers.seeded(name, seed, first=_TABLES)
 
     def _normalized(self, layer: Layer) -> Layer:
         return SpectralNorm(layer, epsilon=self._spec.spectral_norm_epsilon) if self._spectral_norm else layer
@@ -81,6 +89,13 @@ class Parts:
     def dense(self, units: int, use_bias: bool = True) -> Layer:
         return self._normalized(Dense(units, use_bias=use_bias, kernel_initializer=next(self._initializers)))
 
+    def first_dense(self, units: int) -> Layer:
+        """G's first layer, whose kernel may start otherwise than the rest."""
+        kernel_initializer = next(self._initializers)
+        if self._spec.dense_initializer is not None:
+            kernel_initializer = next(initializers.seeded(self._spec.dense_initializer, self._seed, first=_DENSE))
+        return self._normalized(Dense(units, kernel_initializer=kernel_initializer))
+
     def embedding(self, units: int) -> Layer:
         table = Embedding(self._spec.n_classes, units, kernel_initializer=next(self._initializers))
         return self._normalized(table)
@@ -103,8 +118,12 @@ class Parts:
         if spec.conditioning == "shared":
             gain, bias = self.dense(channels, use_bias=False), self.dense(channels, use_bias=False)
             return ConditionalBatchNorm(gain=gain, bias=bias, one_centered=True, **constants)
-        gain = Embedding(spec.n_classes, channels, kernel_initializer="ones")
-        bias = Embedding(spec.n_classes, channels, kernel_initializer="zeros")
+        gain_initializer, bias_initializer = "ones", "zeros"
+        if spec.table_initializer != "constant":
+            gain_initializer = initializers.around(1.0, next(self._table_initializers))
+            bias_initializer = next(self._table_initializers)
+        gain = Embedding(spec.n_classes, channels, kernel_initializer=gain_initializer)
+        bias = Embedding(spec.n_classes, channels, kernel_initializer=bias_initializer)
         return ConditionalBatchNorm(gain=gain, bias=bias, **constants)
 
     def final_norm(self) -> Layer:
@@ -126,3 +145,16 @@ class Parts:
             form=self._spec.attention_form,
             memory=self._numerics.attention,
         )
+
+    def start_biases(self, network: tf.keras.Model) -> None:
+        """Sets the biases of the built network's dense layers and convolutions as the description wants them to start.
+
+        Here they are all zero. Norms' biases per class are `table_initializer`'s, the last norm's stays zero.
+        """
+        if self._seed is None or self._spec.bias_initializer == "zeros":
+            return
+        variables = named_variables(network)
+        layers = [name.removesuffix(".bias") for name in variables if name.endswith(".bias")]
+        shapes = {name: variables[f"{name}.kernel"].shape for name in layers if f"{name}.kernel" in variables}
+        for name, values in initializers.torch_biases(shapes, self._seed, first=_BIASES).items():
+            variables[f"{name}.bias"].assign(values)

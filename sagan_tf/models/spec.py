@@ -18,6 +18,8 @@ Head = Literal["projection", "auxiliary", "plain"]
 LongRange = Literal["attention", "residual"]
 Statistics = Literal["moving", "batch"]
 InitializerName = Literal["glorot_uniform", "orthogonal", "normal"]
+TableInitializer = Literal["constant", "glorot_uniform", "orthogonal", "normal"]
+BiasInitializer = Literal["zeros", "torch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,10 @@ class GANSpec:
     thin_discriminator: D blocks' first convolution keeps the input's channels (SNGAN) instead of the output's.
     classifier_bias: whether an auxiliary head's class logits have a bias.
     initializer: "glorot_uniform" (SAGAN, SNGAN), "orthogonal" (BigGAN) or "normal" (N(0, 0.02^2)).
+    dense_initializer: the same choice for the kernel of G's first dense layer alone; None for `initializer`.
+    table_initializer: how the norms' class tables start: "constant", gains at 1 and biases at 0 (SAGAN's code), or by
+      one of `initializer`'s names, which is added to them (BigGAN-PyTorch: its `initializer`).
+    bias_initializer: "zeros" (SAGAN's code), or "torch" for PyTorch's default, U(-1, 1) / sqrt(fan-in).
     convolution_gain: factor on the initial 3x3 kernels inside the blocks (SNGAN's code: sqrt(2)).
     norm_decay, final_norm_decay: share of the moving statistics that each step keeps.
     norm_epsilon, final_norm_epsilon, spectral_norm_epsilon: the constants below the roots and norms.
@@ -74,6 +80,9 @@ class GANSpec:
     thin_discriminator: bool = False
     classifier_bias: bool = False
     initializer: InitializerName = "glorot_uniform"
+    dense_initializer: InitializerName | None = None
+    table_initializer: TableInitializer = "constant"
+    bias_initializer: BiasInitializer = "zeros"
     convolution_gain: float = 1.0
     norm_decay: float = 0.999
     final_norm_decay: float = 0.9999
@@ -96,10 +105,14 @@ class GANSpec:
             "head": Head,
             "long_range": LongRange,
             "initializer": InitializerName,
+            "table_initializer": TableInitializer,
+            "bias_initializer": BiasInitializer,
             "inference_statistics": Statistics,
         }
         for name, kind in kinds.items():
             check_choice("GANSpec", name, getattr(self, name), get_args(kind))
+        if self.dense_initializer is not None:
+            check_choice("GANSpec", "dense_initializer", self.dense_initializer, get_args(InitializerName))
         check_choice("GANSpec", "attention_form", self.attention_form, ATTENTION_FORMS)
 
     def _check_sizes(self) -> None:

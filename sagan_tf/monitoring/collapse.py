@@ -58,8 +58,8 @@ def signs(look: Look, before: Sequence[Look]) -> tuple[str, ...]:
       their variety of shape within classes was above 0.7 of the data's and is below 0.4.
     fallen distance: it is a quarter of its recent median. Equal and fallen are collapse whatever D does.
 
-    The paper gives no thresholds; these are ours, chosen on the runs of benchmarks/collapse_watch.jsonl. Any one of them
-    occurs in healthy runs.
+    The paper gives no thresholds; these are ours, chosen on the runs of benchmarks/collapse_watch.jsonl. Any one of
+    them occurs in healthy runs.
     """
     recent = before[-RECENT:] if len(before) >= FEWEST else ()
     best = max([1e-9, *(_shape(past) for past in before)])

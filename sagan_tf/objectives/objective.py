@@ -22,6 +22,8 @@ class Objective:
     classify_fakes: whether D learns the classes of fakes too (Odena et al. 2017) or of real images only (StudioGAN).
     orthogonal, orthogonal_form: strength and form of G's orthogonal regularization; BigGAN 1e-4, "off_diagonal".
     r1: strength gamma of D's gradient penalty, (gamma / 2) E |grad D|^2; BigGAN's section 4.2 has 1e-3 to 10.
+    likeness: weight of a term of G's loss, by how much its images of one class are more alike in shape than real ones
+      (objectives/likeness.py). Of no paper; for short trainings, in which G would settle on one drawing per class.
     dropout: share of D's pooled features that training drops before the head, in D's and in G's update.
     sigma: what holds the top singular values of G's kernels (BigGAN, section 4.1), if anything.
 
@@ -35,13 +37,14 @@ class Objective:
     orthogonal: float = 0.0
     orthogonal_form: OrthogonalForm = "off_diagonal"
     r1: float = 0.0
+    likeness: float = 0.0
     dropout: float = 0.0
     sigma: SigmaControl | None = None
 
     def __post_init__(self):
         check_choice("Objective", "loss", self.loss, LOSSES)
         check_choice("Objective", "orthogonal_form", self.orthogonal_form, get_args(OrthogonalForm))
-        for name in ("class_weight", "orthogonal", "r1"):
+        for name in ("class_weight", "orthogonal", "r1", "likeness"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative; received {name}={getattr(self, name)!r}.")
         if not 0 <= self.dropout < 1:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from sagan_tf.models.generator import filters
 from sagan_tf.models.heads import Verdict
+from sagan_tf.objectives.likeness import excess_likeness
 from sagan_tf.objectives.losses import hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import r1
@@ -43,7 +44,15 @@ def gan_step(
         keep = draw.keep(step, n_d, gan.spec.discriminator_channels[-1], objective.dropout)
         store_u = procedure.store_u_in_generator_step
         return update_generator(
-            gan, objective, fakes(n_d), step + 1, decay, keep, store_u=store_u, microbatches=microbatches
+            gan,
+            objective,
+            fakes(n_d),
+            step + 1,
+            decay,
+            keep,
+            real=real_batches[-1] if objective.likeness else None,
+            store_u=store_u,
+            microbatches=microbatches,
         )
 
     def discriminator(number: int) -> Update:
@@ -115,22 +124,29 @@ def update_generator(
     decay: tf.Tensor | float = 1.0,
     keep: tf.Tensor | None = None,
     *,
+    real: Batch | None = None,
     store_u: bool = False,
     microbatches: int = 1,
 ) -> Update:
-    """G's t-th update. D is in inference mode: its u is not moved, unless `store_u`. keep: (b,C)."""
+    """G's t-th update. D is in inference mode: its u is not moved, unless `store_u`. keep: (b,C).
+
+    real: what `Objective.likeness` compares G's images with.
+    """
     kernels = filters(gan.generator)
 
-    def loss(z, y, keep) -> tuple[tf.Tensor, Logs]:
-        verdict = gan.discriminator(gan.generator(z, y, training=True), y, training=store_u, keep=keep)
-        return objective.generator(verdict, y), {}
+    def loss(z, y, keep, *real) -> tuple[tf.Tensor, Logs]:
+        images = gan.generator(z, y, training=True)
+        value = objective.generator(gan.discriminator(images, y, training=store_u, keep=keep), y)
+        if objective.likeness:
+            value += objective.likeness * excess_likeness(images, y, *real)
+        return value, {}
 
     def clamp() -> None:
         snapshot.put(kernels, {n: objective.sigma.clamped(w) for n, w in snapshot.take(kernels).items()})
 
     return minimize(
         loss,
-        (*fakes, keep),
+        (*fakes, keep, *(real or ())),
         gan.g_optimizer,
         t,
         decay,

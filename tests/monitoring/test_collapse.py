@@ -78,7 +78,7 @@ def test_a_loss_slower_than_what_is_remembered_raises_it_as_well():
     assert alarms(declining) == [3300], "two signs from the look where variety is below 0.7 of its most"
 
 
-def test_variety_that_G_has_not_learned_yet_or_beyond_the_datas_is_no_loss():
+def test_variety_that_is_not_learned_yet_or_beyond_the_datas_is_no_loss():
     learning = [look(100 * i, shape=min(1.6, 0.05 * i), ratio=2.0) for i in range(1, 40)]
     back_to_the_data = [look(4000 + 100 * i, shape=1.6 - 0.1 * i, ratio=2.0) for i in range(1, 8)]
     assert alarms(learning + back_to_the_data) == []

@@ -9,6 +9,7 @@ import tensorflow as tf
 from sagan_tf.models.generator import filters
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
+from sagan_tf.objectives.likeness import excess_likeness
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import orthogonal
 from sagan_tf.objectives.singular_values import SigmaControl
@@ -52,6 +53,19 @@ def test_r1_adds_gamma_halves_of_the_mean_squared_gradient_and_its_own_gradient(
     np.testing.assert_allclose(with_r1[1]["d_loss"] - plain[1]["d_loss"], 2.0 * expected, rtol=1e-3)
     kernels = [g.d_variables["blocks.0.conv_1.layer.kernel"].numpy() for g, _ in (plain, with_r1)]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-5
+
+
+def test_likeness_is_in_the_generators_loss_and_moves_the_generator_alone():
+    gan = make()
+    z, y = DRAW(STEP, 1)
+    expected = excess_likeness(gan.generator(z, y, training=True), y, X, Y)
+    plain, with_it = (
+        run(Objective(), Procedure(generator_first=True)),
+        run(Objective(likeness=2.0), Procedure(generator_first=True)),
+    )
+    np.testing.assert_allclose(with_it[1]["g_loss"] - plain[1]["g_loss"], 2.0 * expected, rtol=1e-3, atol=1e-5)
+    kernels = [g.g_variables["dense.layer.kernel"].numpy() for g, _ in (plain, with_it)]
+    assert expected > 0 and np.abs(kernels[0] - kernels[1]).max() > 1e-6
 
 
 def test_orthogonal_regularization_is_in_the_generators_loss():
