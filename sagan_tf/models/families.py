@@ -213,9 +213,8 @@ def biggan(
     attention_g, attention_d: None for the paper's places, BIGGAN_ATTENTION.
 
     Epsilons are the paper's 1e-4; BigGAN-PyTorch leaves the last norm's at 1e-5. The paper normalizes by the moments of
-    all devices together, BigGAN-PyTorch by each GPU's. Biases start at zero, class tables (`shared=False`) at one and
-    zero; BigGAN-PyTorch leaves PyTorch's random biases, `bias_initializer="torch"`, and runs its initializer over the
-    tables as well, `table_initializer=initializer`.
+    all devices together, BigGAN-PyTorch by each GPU's. Class tables (`shared=False`) start at one and zero, biases at
+    zero; BigGAN-PyTorch has `table_initializer=initializer`, `bias_initializer="torch"`.
     """
     ladder = ladder_of(resolution)
     places_g, places_d = BIGGAN_ATTENTION[resolution]
