@@ -20,12 +20,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from sagan_tf.data.image_folder import ImageFolder
+from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.pipeline import training_batches
-from sagan_tf.data.prepared_shards import PreparedShards
-from sagan_tf.data.preparing import prepare
-from sagan_tf.data.procedural import render
-from sagan_tf.data.shard_index import Plan
+from sagan_tf.data.procedural.procedural import render
+from sagan_tf.data.shards.index import Plan
+from sagan_tf.data.shards.preparation import prepare
+from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 

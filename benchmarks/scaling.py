@@ -19,7 +19,7 @@ from sagan_tf.experiment import Experiment
 from sagan_tf.models.cost import step_flops
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.models.traffic import step_traffic
-from sagan_tf.runs import assembly
+from sagan_tf.runs import build
 from sagan_tf.training.strategy import create_strategy
 
 PAPERS = ("gin/sagan_128.gin", "gin/biggan_128.gin", "gin/biggan_256.gin", "gin/biggan_512.gin")
@@ -82,9 +82,9 @@ def check(settings: Experiment) -> None:
     print(f"model: {counted} all-reduces, {traffic.gradient_bytes + traffic.norm_bytes:,} bytes")
     for name in ("cpu", "mirrored"):
         strategy = create_strategy(name)
-        gan = assembly.build(settings, n_classes, strategy)
-        steps = assembly.steps_of(settings, gan, n_classes, strategy)
-        batches = iter(assembly.distributed_batches(settings, examples, 0, strategy))
+        gan = build.build(settings, n_classes, strategy)
+        steps = build.steps_of(settings, gan, n_classes, strategy)
+        batches = iter(build.distributed_batches(settings, examples, 0, strategy))
         number, values = reductions(steps.get_concrete_function(batches, tf.constant(1)))
         seconds = []
         for _ in range(12):

@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import experiment
-from sagan_tf.models.folded import fold
+from sagan_tf.models.folding import fold
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs import assembly
+from sagan_tf.runs import build
 from sagan_tf.sampling.sampler import Sampler
 
 
@@ -39,13 +39,13 @@ def training(settings: experiment.Experiment) -> tuple[Callable[[], object], int
     """One step on random images, and the batch size."""
     n_classes = len(settings.data.class_names())
     strategy = tf.distribute.get_strategy()
-    gan = assembly.build(settings, n_classes, strategy)
+    gan = build.build(settings, n_classes, strategy)
     side, batch = settings.spec.resolution, settings.batch_size
     rng = np.random.default_rng(0)
     images = tf.constant(rng.uniform(-1, 1, (batch, side, side, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, n_classes, batch), tf.int32)
     data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    steps = assembly.steps_of(settings, gan, n_classes, strategy)
+    steps = build.steps_of(settings, gan, n_classes, strategy)
     return lambda: steps(data, tf.constant(1))["g_loss"].numpy(), batch
 
 

@@ -122,7 +122,7 @@ def train(run: Path, bindings: list[str], steps: int, seed: int) -> float:
 
 def shape_variety(run: Path, step: int, *, per_class: int = 50) -> list[float]:
     """Of each class, generated over real."""
-    from sagan_tf.data.procedural import render
+    from sagan_tf.data.procedural.procedural import render
     from sagan_tf.evaluation.spread import mean_squared_distances, shapes
     from sagan_tf.runs.trained import TrainedModel
 
@@ -138,7 +138,7 @@ def shape_variety(run: Path, step: int, *, per_class: int = 50) -> list[float]:
 def measure(run: Path) -> dict:
     """The measures of a run's newest checkpoint, and the variety of the ones before."""
     from sagan_tf.evaluation.options import EvaluationOptions
-    from sagan_tf.runs.measuring import evaluate_run
+    from sagan_tf.runs.evaluation import evaluate_run
     from sagan_tf.runs.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)

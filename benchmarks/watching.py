@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from sagan_tf import experiment
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.runs import assembly, watching
+from sagan_tf.runs import build, training_actions
 from sagan_tf.training.checkpoints import CheckpointStore
 
 
@@ -40,17 +40,17 @@ def watched_calls(settings: experiment.Experiment, folder: Path) -> dict[str, Ca
     """One step; one line of scalars; one look."""
     n_classes = len(settings.data.class_names())
     strategy = tf.distribute.get_strategy()
-    gan = assembly.build(settings, n_classes, strategy)
+    gan = build.build(settings, n_classes, strategy)
     rng = np.random.default_rng(0)
     resolution, batch = settings.spec.resolution, settings.batch_size
     images = tf.constant(rng.uniform(-1, 1, (batch, resolution, resolution, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, n_classes, batch), tf.int32)
     data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    steps = assembly.steps_of(settings, gan, n_classes, strategy)
+    steps = build.steps_of(settings, gan, n_classes, strategy)
     run = SimpleNamespace(path=folder, class_names=settings.data.class_names())
     writer = Writer(folder)
-    scalars = watching.scalars_of(gan, batch, writer)
-    look = watching.look_action(settings, gan, run, writer, CheckpointStore(folder / "checkpoints"))
+    scalars = training_actions.scalars_of(gan, batch, writer)
+    look = training_actions.look_action(settings, gan, run, writer, CheckpointStore(folder / "checkpoints"))
     logs: dict[str, float] = {}
 
     def step() -> None:

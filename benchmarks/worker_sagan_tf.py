@@ -9,7 +9,7 @@ from step import sampling, training
 
 from sagan_tf import experiment
 from sagan_tf.data.pipeline import training_batches
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.parts import Parts
 
 # The attention layer's map, as in worker_biggan_pytorch.py.

@@ -1,7 +1,7 @@
 """SAGAN and BigGAN on TensorFlow 2 and Keras: faithful, resumable, and pleasant to use."""
 
-from sagan_tf import quiet_import
-from sagan_tf.interruption import answer_while_importing
+from sagan_tf.foundation import quiet_import
+from sagan_tf.foundation.interruption import answer_while_importing
 
 __version__ = "0.1.0"
 

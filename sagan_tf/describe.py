@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from sagan_tf import experiment
 from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.refusals import Parser, answered
+from sagan_tf.foundation.spelling import counted
 from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.layers.self_attention import BLOCKED_FROM
 from sagan_tf.models.cost import PLAIN, Cost, Forms, discriminator_costs, generator_costs, step_flops
-from sagan_tf.models.counting import Stage
 from sagan_tf.models.memory import Memory, training_memory
+from sagan_tf.models.parameters import Stage
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
-from sagan_tf.refusals import Parser, answered
-from sagan_tf.spelling import counted
 
 _KIND = 28  # Characters of the column that names the stages.
 

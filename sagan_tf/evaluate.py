@@ -10,26 +10,26 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sagan_tf import files, jsonl
 from sagan_tf.data.source import DataError
-from sagan_tf.evaluate_flags import parse
+from sagan_tf.evaluation.batched_extractor import Passes
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.exported import exported_samples
 from sagan_tf.evaluation.metrics import is_measured
 from sagan_tf.evaluation.moments import write_moments
 from sagan_tf.evaluation.options import EvaluationOptions
-from sagan_tf.evaluation.passes import Passes
 from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.evaluation.real_side import real_side
+from sagan_tf.evaluation.reference import real_side
 from sagan_tf.evaluation.several_seeds import over_seeds
 from sagan_tf.evaluation.table_layout import paper_table, runs_table
-from sagan_tf.interruption import sigterm_as_keyboard_interrupt
-from sagan_tf.refusals import answered
-from sagan_tf.runs.measuring import Chosen, measure_generator, measure_memorization, measure_split
+from sagan_tf.foundation import files, jsonl
+from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.foundation.refusals import answered
+from sagan_tf.runs.evaluate_flags import parse
+from sagan_tf.runs.evaluation import Chosen, measure_generator, measure_memorization, measure_split
+from sagan_tf.runs.reference import SPLITS, Yardstick, file_images, file_yardstick, run_yardstick
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.signs_of_life import SignsOfLife
 from sagan_tf.runs.truncation_curve import measure_curve
-from sagan_tf.runs.yardstick import SPLITS, Yardstick, file_images, file_yardstick, run_yardstick
 from sagan_tf.training.checkpoints import CheckpointError
 from sagan_tf.training.strategy import create_strategy
 

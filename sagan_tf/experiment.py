@@ -9,11 +9,12 @@ import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagan_tf import config, latents
+from sagan_tf import latents
+from sagan_tf.configuration import gin_config
 from sagan_tf.data.from_flag import source_from_flag
-from sagan_tf.data.image_folder import ImageFolder
-from sagan_tf.data.prepared_shards import PreparedShards
-from sagan_tf.data.procedural import ProceduralSource
+from sagan_tf.data.image_folder.image_folder import ImageFolder
+from sagan_tf.data.procedural.procedural import ProceduralSource
+from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import Source
 from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.data.transforms import Transform
@@ -29,8 +30,8 @@ from sagan_tf.objectives.singular_values import SigmaControl
 from sagan_tf.sampling.seeds import SeededLatents
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
-from sagan_tf.training.procedure import Procedure
 from sagan_tf.training.safeguards import Safeguards
+from sagan_tf.training.step_options import Procedure
 from sagan_tf.training.xla import Xla, check_xla
 
 
@@ -49,7 +50,7 @@ class Experiment:
     batch_size: real images of one D update, over all replicas together; fakes as many.
     discriminator_steps: D updates before each G update.
     accumulation: microbatches, one after the other, that each replica's share of a batch is cut into, so that it fits
-      the memory (training/microbatches.py says what then differs).
+      the memory (training/accumulation.py says what then differs).
     total_steps: G updates of the whole run.
     seed: of initial weights, order of the data, z and labels.
     xla: whether the steps are compiled by XLA: True, False, or "auto", on one GPU and on TPUs.
@@ -201,7 +202,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def load(
     gin_file: list[str], gin_bindings: list[str], data: str | None = None, data_dir: str | None = None
-) -> config.Loaded:
+) -> gin_config.Loaded:
     """The experiment that files, bindings and data flags describe; `--data` replaces the files' data set.
 
     Raises:
@@ -209,18 +210,18 @@ def load(
       DataError: if `--data` names nothing that can be read.
     """
     if not gin_file:
-        raise config.ConfigError(
+        raise gin_config.ConfigError(
             "a configuration must be named; received no --gin_file. Try --gin_file=gin/quickstart.gin"
         )
     if data and Path(data).expanduser().is_dir():
         data = str(Path(data).expanduser().resolve())  # the run must find it from any working directory
     extra = _bindings_of(source_from_flag(data, data_dir)) if data else []
     extra += [f"TfdsSource.data_dir = {data_dir!r}"] if data_dir and not data else []
-    return config.load(CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra])
+    return gin_config.load(CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra])
 
 
-def load_saved(folder: Path) -> config.Loaded:
-    """The experiment that a run's folder holds (`config.save`), without the settings that are RETIRED since.
+def load_saved(folder: Path) -> gin_config.Loaded:
+    """The experiment that a run's folder holds (`gin_config.save`), without the settings that are RETIRED since.
 
     Raises:
       ConfigError: if the file is not there or is wrong.
@@ -229,8 +230,8 @@ def load_saved(folder: Path) -> config.Loaded:
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     kept = [line for line in lines if line.partition("=")[0].strip() not in RETIRED]
     if kept == lines:
-        return config.load(CONFIGURABLES, "train", files=[str(file)])
-    return config.load(CONFIGURABLES, "train", bindings=["\n".join(kept)])
+        return gin_config.load(CONFIGURABLES, "train", files=[str(file)])
+    return gin_config.load(CONFIGURABLES, "train", bindings=["\n".join(kept)])
 
 
 def _bindings_of(source: Source) -> list[str]:

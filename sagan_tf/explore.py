@@ -6,12 +6,12 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from sagan_tf.interruption import left_to_others
-from sagan_tf.refusals import Parser, answered
+from sagan_tf.foundation.interruption import left_to_others
+from sagan_tf.foundation.refusals import Parser, answered
+from sagan_tf.runs.explorer import Stage
 from sagan_tf.runs.explorer_link import default_view, view_of
 from sagan_tf.runs.explorer_page import Page
 from sagan_tf.runs.run_directory import RunError
-from sagan_tf.runs.scene import Stage
 from sagan_tf.runs.trained import TrainedModel
 
 

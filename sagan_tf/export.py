@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import files
-from sagan_tf.comma_lists import comma_list, number
+from sagan_tf.foundation import files
+from sagan_tf.foundation.comma_lists import comma_list, number
+from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.foundation.progress import clock
+from sagan_tf.foundation.refusals import Parser, answered
+from sagan_tf.foundation.versions import versions
 from sagan_tf.interop import onnx, saved_model
-from sagan_tf.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.latents import NORMAL, TRUNCATIONS
-from sagan_tf.models.baked import bake
-from sagan_tf.progress import clock
-from sagan_tf.refusals import Parser, answered
+from sagan_tf.models.baking import bake
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.standing_statistics import StandingStatistics
-from sagan_tf.versions import versions
 
 # Those of BigGAN's Fig. 2a; the published modules have 51.
 THRESHOLDS = (0.04, 0.5, 1.0, 1.5, 2.0)

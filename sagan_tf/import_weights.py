@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import experiment, files
+from sagan_tf import experiment
 from sagan_tf.data.class_names import listed
 from sagan_tf.data.source import DataError, Examples
+from sagan_tf.foundation import files
+from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
-from sagan_tf.interruption import sigterm_as_keyboard_interrupt
-from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import resumption
-from sagan_tf.runs.assembly import build
+from sagan_tf.runs.build import build
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 
 FORMATS = {"biggan_pytorch": biggan_pytorch.load, "tfhub_biggan": tfhub_biggan.load}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 
 Shape = list[int]
 Prior = Callable[[Shape, tf.Tensor], tf.Tensor]

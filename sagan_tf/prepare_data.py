@@ -8,15 +8,15 @@ import sys
 from collections.abc import Sequence
 from typing import get_args
 
-from sagan_tf import files
-from sagan_tf.data.decoding import MAX_PIXELS
 from sagan_tf.data.from_flag import source_from_flag
-from sagan_tf.data.preparing import prepare
-from sagan_tf.data.shard_index import INDEX_NAME, VALIDATION_FOLDER, Plan, ShardIndex, read_index
+from sagan_tf.data.image_folder.decoding import MAX_PIXELS
+from sagan_tf.data.shards.index import INDEX_NAME, VALIDATION_FOLDER, Plan, ShardIndex, read_index
+from sagan_tf.data.shards.preparation import prepare
 from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.transforms import Method
-from sagan_tf.interruption import sigterm_as_keyboard_interrupt
-from sagan_tf.refusals import Parser, answered
+from sagan_tf.foundation import files
+from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.foundation.refusals import Parser, answered
 
 _SHARD_BYTES = 2**27  # of decoded pixels; a third to a half of that once encoded
 _PER_SHARD = (64, 8192)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sagan_tf import files
-from sagan_tf.comma_lists import comma_list, entries, seed
-from sagan_tf.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.figures import sheets
+from sagan_tf.foundation import files
+from sagan_tf.foundation.comma_lists import comma_list, entries, seed
+from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.foundation.progress import Progress
+from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.progress import Progress
-from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs.trained import CLASSES_HELP, TrainedModel
-from sagan_tf.sampling import grids
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import image_seeds
 from sagan_tf.sampling.stored_images import NpzFile, PngFolder
@@ -49,7 +49,7 @@ def sheet(images: np.ndarray, labels: np.ndarray, names: Sequence[str], path: Pa
     for i, row in enumerate(rows):
         chosen = images[labels == row]
         cells[i, : len(chosen)] = chosen
-    return grids.save(grids.sheet(cells.reshape(-1, *images.shape[1:]), [names[row] for row in rows]), path)
+    return sheets.save(sheets.sheet(cells.reshape(-1, *images.shape[1:]), [names[row] for row in rows]), path)
 
 
 def drawn(sampler: Sampler, seeds: np.ndarray, labels: np.ndarray, start: int = 0) -> Iterator[np.ndarray]:

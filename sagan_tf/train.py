@@ -14,27 +14,29 @@ from typing import NoReturn
 
 import tensorflow as tf
 
-from sagan_tf import config, experiment, files
+from sagan_tf import experiment
+from sagan_tf.configuration import gin_config
 from sagan_tf.data.class_names import listed
 from sagan_tf.data.python_reads import failed_read
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.best import check_choice
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.experiment import Experiment
-from sagan_tf.interruption import INTERRUPTED, leaving_at_once
+from sagan_tf.foundation import files
+from sagan_tf.foundation.interruption import INTERRUPTED, leaving_at_once
+from sagan_tf.foundation.output_streams import forgiving
+from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.models.precision import precision_note
-from sagan_tf.output_streams import forgiving
-from sagan_tf.refusals import Parser, answered
 from sagan_tf.runs import dry_run, resumption, selection
+from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.lock import TrainingLock
-from sagan_tf.runs.measuring import evaluate_run
 from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_data import training_examples
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.training_run import train_run
-from sagan_tf.training.allocator import keep_freed_memory
+from sagan_tf.training.accumulation import check_accumulation
 from sagan_tf.training.cluster import LostPeerError
-from sagan_tf.training.microbatches import check_accumulation
+from sagan_tf.training.malloc import keep_freed_memory
 from sagan_tf.training.strategy import StrategyName, check_batch_size, create_strategy
 from sagan_tf.training.workers import Workers
 from sagan_tf.training.xla import compiles
@@ -131,7 +133,7 @@ def leave(code: int) -> NoReturn:
 
 
 def train_and_evaluate(
-    loaded: config.Loaded, workers: Workers, strategy: tf.distribute.Strategy, flags: argparse.Namespace
+    loaded: gin_config.Loaded, workers: Workers, strategy: tf.distribute.Strategy, flags: argparse.Namespace
 ) -> int:
     run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
     if flags.dry_run:
@@ -171,7 +173,7 @@ def open_data(run: RunDirectory, settings: Experiment) -> Examples:
 
 
 def admitted(
-    run: RunDirectory, loaded: config.Loaded, examples: Examples, workers: Workers, allow_change: bool
+    run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, workers: Workers, allow_change: bool
 ) -> Admission:
     """`resumption.admit` on every worker: the others of a run that goes on must find what the chief has found."""
     admission = resumption.admit(run, loaded, examples, allow_change=allow_change) if workers.is_chief else None

@@ -9,21 +9,20 @@ from typing import get_args
 
 import numpy as np
 
-from sagan_tf import files, jsonl
-from sagan_tf.comma_lists import comma_list, entries, number
-from sagan_tf.figures import canvas
+from sagan_tf.figures import canvas, sheets
 from sagan_tf.figures.image_table import ImageTable, save_animation
 from sagan_tf.figures.query_points import parse_points
 from sagan_tf.figures.spectra import spectra_figure
-from sagan_tf.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.foundation import files, jsonl
+from sagan_tf.foundation.comma_lists import comma_list, entries, number
+from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
+from sagan_tf.foundation.progress import Progress
+from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.progress import Progress
-from sagan_tf.refusals import Parser, answered
-from sagan_tf.runs import pictures
+from sagan_tf.runs import figures
 from sagan_tf.runs.report import write_report
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import CLASSES_HELP, TrainedModel
-from sagan_tf.sampling import grids
 from sagan_tf.sampling.interpolation import PATHS
 from sagan_tf.sampling.standing_statistics import Statistics
 
@@ -32,9 +31,9 @@ _CLASSES = 8  # Shown where neither --classes nor --num asks for more.
 
 def attention(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
-    layer = pictures.choose_layer(pictures.layers_of(model), flags.layer)
+    layer = figures.choose_layer(figures.layers_of(model), flags.layer)
     points = parse_points(flags.points, model.spec.resolution) if flags.points else None
-    made = pictures.attention(
+    made = figures.attention(
         model, _labels(flags, model), layer, seed=flags.seed, points=points, count=flags.count, real=flags.real
     )
     return [canvas.save(made, _out(flags))]
@@ -45,9 +44,9 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
     labels = _labels(flags, model)
 
     def table(steps: int) -> ImageTable:
-        return pictures.interpolation(model, labels, seed=flags.seed, kind=flags.kind, steps=steps, path=flags.path)
+        return figures.interpolation(model, labels, seed=flags.seed, kind=flags.kind, steps=steps, path=flags.path)
 
-    sheet = grids.save(table(flags.steps).draw(), _out(flags))
+    sheet = sheets.save(table(flags.steps).draw(), _out(flags))
     frames = table(flags.frames)
     moving = [frames.frame(i) for i in range(flags.frames)]
     return [sheet, save_animation(moving, Path(flags.animation or sheet.with_suffix(".webp")))]
@@ -55,18 +54,18 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
 
 def neighbors(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
-    table = pictures.nearest_images(
+    table = figures.nearest_images(
         model, _labels(flags, model), seed=flags.seed, count=flags.count, extractor=flags.extractor
     )
-    return [grids.save(table.draw(), _out(flags))]
+    return [sheets.save(table.draw(), _out(flags))]
 
 
 def truncation(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
-    table = pictures.truncation(
+    table = figures.truncation(
         model, _labels(flags, model), thresholds=flags.thresholds, mode=flags.truncation_mode, seed=flags.seed
     )
-    return [grids.save(table.draw(), _out(flags))]
+    return [sheets.save(table.draw(), _out(flags))]
 
 
 def classes(flags: argparse.Namespace) -> list[Path]:
@@ -74,9 +73,9 @@ def classes(flags: argparse.Namespace) -> list[Path]:
     made = []
     for label in Progress(_labels(flags, model), title="drawing sheets", unit="class"):
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in model.class_names[label])
-        table = pictures.class_sheet(model, label, seed=flags.seed, count=flags.count)
-        made.append(grids.save(table.draw(), folder / f"{label:04d}_{name}.png"))
-    compared = pictures.easy_and_difficult(model, seed=flags.seed)
+        table = figures.class_sheet(model, label, seed=flags.seed, count=flags.count)
+        made.append(sheets.save(table.draw(), folder / f"{label:04d}_{name}.png"))
+    compared = figures.easy_and_difficult(model, seed=flags.seed)
     if compared is None:
         print(
             "No intra-FID of this run yet, so easy and difficult classes are not told apart: "
@@ -84,7 +83,7 @@ def classes(flags: argparse.Namespace) -> list[Path]:
             file=sys.stderr,
         )
         return made
-    return [*made, grids.save(compared.draw(), folder / "easy_and_difficult.png")]
+    return [*made, sheets.save(compared.draw(), folder / "easy_and_difficult.png")]
 
 
 def spectra(flags: argparse.Namespace) -> list[Path]:
@@ -156,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs["attention"].add_argument("--points", metavar="X,Y;X,Y", help="pixels; by default where maps differ most")
     verbs["attention"].add_argument("--count", type=_positive, default=4, help="points an image, without --points")
     verbs["attention"].add_argument("--real", action="store_true", help="training images instead of samples, for D")
-    verbs["interpolate"].add_argument("--kind", choices=pictures.KINDS, default="both", help="what changes")
+    verbs["interpolate"].add_argument("--kind", choices=figures.KINDS, default="both", help="what changes")
     verbs["interpolate"].add_argument("--path", choices=list(PATHS), default="spherical", help="of z")
     verbs["interpolate"].add_argument("--steps", type=_positive, default=9, help="images a row of the sheet")
     verbs["interpolate"].add_argument("--frames", type=_positive, default=25, help="of the animation, one way")

@@ -103,15 +103,15 @@ def tiny_run(tmp_path_factory):
     import numpy as np
 
     from sagan_tf import experiment
-    from sagan_tf.layers.naming import named_variables
+    from sagan_tf.figures import sheets
+    from sagan_tf.layers.variable_names import named_variables
     from sagan_tf.models.discriminator import Discriminator
     from sagan_tf.models.generator import Generator
     from sagan_tf.monitoring.distances import Distances
-    from sagan_tf.monitoring.looks import Look
+    from sagan_tf.monitoring.health_records import Look
     from sagan_tf.monitoring.writer import Writer
     from sagan_tf.runs import resumption
     from sagan_tf.runs.run_directory import RunDirectory
-    from sagan_tf.sampling import grids
 
     tiny = ["train.spec = @families.sagan()", "families.sagan.resolution = 32", "families.sagan.attention = (8,)",
             "families.sagan.width = 4", "families.sagan.discriminator_width = 8", "families.sagan.z_dim = 8",
@@ -135,7 +135,7 @@ def tiny_run(tmp_path_factory):
         spectra = {name.removesuffix(".kernel"): [1.0 + 0.1 * step, 0.5, 0.25] for name in variables if "conv_" in name}
         writer.look(Look(step=step, d_loss=2.0 / step, g_loss=0.1 * step, distances=apart, spectra=spectra))
         images = rng.integers(0, 256, (20, 32, 32, 3), np.uint8)
-        grids.save(grids.sheet(images, run.class_names), run.path / "samples" / f"step-{step:08d}.png")
+        sheets.save(sheets.sheet(images, run.class_names), run.path / "samples" / f"step-{step:08d}.png")
     return run.path
 
 
@@ -143,7 +143,7 @@ def tiny_run(tmp_path_factory):
 def drawable_run(tmp_path_factory):
     """The directory of a run of small networks at step 3: raw and averaged weights, never trained, that draw images."""
     from sagan_tf import experiment
-    from sagan_tf.layers.naming import named_variables
+    from sagan_tf.layers.variable_names import named_variables
     from sagan_tf.models.generator import Generator
     from sagan_tf.runs import resumption
     from sagan_tf.runs.run_directory import RunDirectory

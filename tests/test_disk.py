@@ -7,22 +7,24 @@ import os
 import numpy as np
 import pytest
 
-from sagan_tf import evaluate, export, files, import_weights, prepare_data, sample, train, visualize
+from sagan_tf import evaluate, export, import_weights, prepare_data, sample, train, visualize
 from sagan_tf.evaluation import cache
 from sagan_tf.evaluation.protocol import EvaluationResult
+from sagan_tf.foundation import files
 from sagan_tf.monitoring.distances import Distances
-from sagan_tf.monitoring.looks import Look
+from sagan_tf.monitoring.health_records import Look
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.runs import measuring, selection, watching
+from sagan_tf.runs import evaluation, selection, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 
 TRAIN = ["--gin_file=gin/quickstart.gin", "--data=procedural"]
+PROCEDURAL_DATA = "sagan_tf.data.procedural.procedural.ProceduralSource.open"
 BLOCKED = "FILE/deep/out"  # FILE is a file where a folder must be
 # A verb, its flags, and a work of it that must not have begun when the output is refused.
 OUTPUTS = {
-    "train": (train, [*TRAIN, f"--run_dir={BLOCKED}"], "sagan_tf.data.procedural.ProceduralSource.open"),
-    "train in /proc": (train, [*TRAIN, "--run_dir=/proc/run"], "sagan_tf.data.procedural.ProceduralSource.open"),
+    "train": (train, [*TRAIN, f"--run_dir={BLOCKED}"], PROCEDURAL_DATA),
+    "train in /proc": (train, [*TRAIN, "--run_dir=/proc/run"], PROCEDURAL_DATA),
     "sample --out sheet": (sample, ["--run_dir=RUN", f"--out={BLOCKED}.png"], "sagan_tf.sample.TrainedModel"),
     "sample --out folder": (sample, ["--run_dir=RUN", f"--out={BLOCKED}"], "sagan_tf.sample.TrainedModel"),
     "sample --out is a file": (sample, ["--run_dir=RUN", "--out=FILE"], "sagan_tf.sample.TrainedModel"),
@@ -141,7 +143,7 @@ def test_logs_go_on_when_there_is_room_again(tmp_path, limited_file_size, capsys
 
 def test_numbers_that_cannot_be_kept_are_noted(refusing, capsys):
     run = RunDirectory(refusing)
-    measuring.keep(run, EvaluationResult(metrics={"fid": 1.0}, protocol={"step": 3}))
+    evaluation.keep(run, EvaluationResult(metrics={"fid": 1.0}, protocol={"step": 3}))
     notes = capsys.readouterr().err
     assert "Note: metrics.jsonl" in notes and "Note: TensorBoard's events of an evaluation" in notes
 
@@ -159,7 +161,7 @@ def test_a_best_checkpoint_that_cannot_be_kept_is_noted(tmp_path, capsys):
 def test_a_checkpoint_before_collapse_that_cannot_be_kept_is_noted(tmp_path, capsys):
     (tmp_path / "step-00000001").mkdir()
     seen = dataclasses.replace(look(9), signs=("sign",), collapsed=True)
-    watching.report(seen, [look(step) for step in range(1, 9)], FullStore(tmp_path), stop=False)
+    training_actions.report(seen, [look(step) for step in range(1, 9)], FullStore(tmp_path), stop=False)
     captured = capsys.readouterr()
     assert "Note: checkpoints/before_collapse could not be written" in captured.err and "step 1" in captured.out
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from sagan_tf import explore
+from sagan_tf.runs.explorer import Place, Stage, enlarged, looked_from, tiled
 from sagan_tf.runs.explorer_link import View, default_view, file_name, query_of, view_of
-from sagan_tf.runs.scene import Place, Stage, enlarged, looked_from, tiled
 from sagan_tf.runs.trained import TrainedModel
 
 

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import experiment
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan, sagan
 from sagan_tf.models.generator import Generator
-from sagan_tf.training.draw import Draw
+from sagan_tf.training.latent_sampler import Draw
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
 

@@ -11,39 +11,31 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sagan_tf"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# Small files without TensorFlow, which every room may import and which import nothing but each other.
-LEAVES = {"choices", "files", "jsonl", "versions"}
+# Leaves that need neither TensorFlow nor another room of the package, so that every room may import them.
+FOUNDATION = "foundation"
 ALLOWED = {
+    "foundation": set(),
+    "configuration": set(),
     "layers": set(),
     "latents": set(),
     "objectives": set(),
-    "data": {"progress", "spelling"},
-    "config": {"binding_types", "gin_errors", "spelling"},
-    "gin_errors": {"binding_types", "spelling"},
-    "binding_types": {"spelling"},
-    "spelling": set(),
-    "lettering": set(),
-    "progress": set(),
-    "interruption": set(),
-    "refusals": {"interruption"},
-    "comma_lists": set(),
+    "data": set(),
+    "figures": set(),
     "models": {"layers"},
     "monitoring": {"layers"},
-    "sampling": {"layers", "latents", "lettering", "progress"},
-    "evaluation": {"sampling", "data", "interruption", "progress"},
-    "training": {"models", "objectives", "latents", "data", "layers", "interruption", "progress"},
-    "figures": {"lettering"},
+    "sampling": {"layers", "latents"},
+    "evaluation": {"sampling", "data"},
+    "training": {"models", "objectives", "latents", "data", "layers"},
     "interop": {"models", "sampling", "layers"},
 }
 # What several verbs share: everything but the verbs themselves, save for describe's table in the run's directory.
-ALLOWED |= {leaf: set() for leaf in LEAVES}
 ALLOWED["runs"] = {*ALLOWED, "experiment", "describe"}
 ONLY_IN = {
-    "gin": {"config.py"},
+    "gin": {"configuration/gin_config.py"},
     "tensorflow_gan": {"evaluation/tfgan.py"},
     "tensorflow_datasets": {"data/tfds.py"},
-    "tqdm": {"progress.py"},
-    "matplotlib": {"figures/canvas.py", "lettering.py"},
+    "tqdm": {"foundation/progress.py"},
+    "matplotlib": {"figures/canvas.py", "foundation/fonts.py"},
     "nicegui": {"explore.py"},
     "tf2onnx": {"interop/onnx.py"},
     "torch": {"interop/biggan_pytorch.py"},
@@ -76,7 +68,7 @@ def test_rooms_import_only_what_the_law_allows(path):
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     if own not in ALLOWED:
         return
-    reached = {room(module) for module in imports(path)} - {None, own, "__version__"} - LEAVES
+    reached = {room(module) for module in imports(path)} - {None, own, FOUNDATION, "__version__"}
     assert reached <= ALLOWED[own], f"{own} must not import {sorted(reached - ALLOWED[own])}"
 
 
@@ -88,21 +80,23 @@ def test_every_third_party_has_one_home(path):
         assert module.partition(".")[0] != "keras", "use tf.keras: `keras` is not there under TF_USE_LEGACY_KERAS=1"
 
 
-@pytest.mark.parametrize("leaf", sorted(LEAVES))
-def test_leaves_need_no_third_party(leaf):
-    outside = {module.partition(".")[0] for module in imports(PACKAGE / f"{leaf}.py")} - {"sagan_tf"}
-    assert outside <= set(sys.stdlib_module_names)
+def test_the_foundation_needs_no_tensorflow():
+    for path in (PACKAGE / FOUNDATION).glob("*.py"):
+        allowed = {"sagan_tf", *sys.stdlib_module_names, *(m for m, homes in ONLY_IN.items() if name(path) in homes)}
+        allowed |= {"PIL"} if path.stem == "fonts" else set()
+        allowed |= {"tensorflow"} if path.stem == "quiet_import" else set()
+        assert {module.partition(".")[0] for module in imports(path)} <= allowed, path
 
 
 def test_files_are_replaced_and_hashed_in_one_place():
-    """Atomic renames, fsync and SHA-256 of files are written once, in files.py."""
+    """Atomic renames, fsync and SHA-256 of files are written once, in foundation/files.py."""
     by_hand = re.compile(r"os\.replace\(|os\.fsync\(|\.replace\(path\)")
     found = {name(path) for path in FILES if by_hand.search(path.read_text(encoding="utf-8"))}
-    assert found <= {"files.py", "jsonl.py"}
+    assert found <= {"foundation/files.py", "foundation/jsonl.py"}
 
 
 def test_choices_are_checked_in_one_place():
-    """An `if` that raises because a value is not in a tuple of words, or in a Literal, belongs to choices.py."""
+    """An `if` that raises because a value is not among words or a Literal belongs to foundation/choices.py."""
     by_hand = re.compile(r"if .* not in (get_args\(|\(\"|[A-Z_]+:)[^\n]*\n\s+raise ")
     assert not [
         name(path) for path in FILES if by_hand.search(path.read_text(encoding="utf-8")) and path.stem != "image_table"

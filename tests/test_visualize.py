@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sagan_tf import visualize
-from sagan_tf.runs import pictures
+from sagan_tf.runs import figures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.seeds import image_seeds
@@ -47,19 +47,19 @@ def test_attention_is_drawn_of_given_points(tiny_run, tmp_path):
 
 
 def test_attention_chooses_its_points_otherwise(model):
-    layer = pictures.choose_layer(pictures.layers_of(model), None)
+    layer = figures.choose_layer(figures.layers_of(model), None)
     assert layer.network is model.generator
-    figure = pictures.attention(model, np.asarray([0, 5]), layer, count=3)
+    figure = figures.attention(model, np.asarray([0, 5]), layer, count=3)
     dots = [[tuple(line.get_xydata()[0]) for line in axis.lines] for axis in (figure.axes[0], figure.axes[4])]
     assert [len(set(row)) for row in dots] == [3, 3]
     assert "gamma" in figure.get_suptitle() and "step 4" in figure.get_suptitle()
 
 
 def test_real_images_are_of_the_classes_and_no_image_comes_twice(model):
-    images = pictures.real_images(model, np.asarray([2, 2, 5]))
+    images = figures.real_images(model, np.asarray([2, 2, 5]))
     assert images.shape == (3, 32, 32, 3) and np.abs(images[0] - images[1]).max() > 0
     with pytest.raises(RunError, match="too few"):
-        pictures.real_images(model, np.zeros(60, np.int32))
+        figures.real_images(model, np.zeros(60, np.int32))
 
 
 def test_the_layers_are_offered(tiny_run, capsys):
@@ -75,7 +75,7 @@ def test_a_run_without_attention_says_so():
         spec=types.SimpleNamespace(attention_d=(), long_range="attention"),
     )
     with pytest.raises(RunError, match="RUN has no self-attention"):
-        pictures.layers_of(model)
+        figures.layers_of(model)
 
 
 @pytest.mark.parametrize("flags, said", [
@@ -92,14 +92,14 @@ def test_attention_refuses_what_cannot_be(tiny_run, capsys, flags, said):
 def test_interpolation_begins_and_ends_with_the_images_of_its_seeds(model):
     labels = np.asarray([1, 4])
     seeds = image_seeds(3, 4)
-    both = pictures.interpolation(model, labels, seed=3, kind="both", steps=3).images
+    both = figures.interpolation(model, labels, seed=3, kind="both", steps=3).images
     starts, ends = model.images([1, 4], seeds=seeds[0::2]), model.images([4, 1], seeds=seeds[1::2])
     for row in range(2):
         assert np.abs(both[row, 0].astype(int) - starts[row]).max() <= 1
         assert np.abs(both[row, -1].astype(int) - ends[row]).max() <= 1
-    same_z = pictures.interpolation(model, labels, seed=3, kind="class", steps=3).images
+    same_z = figures.interpolation(model, labels, seed=3, kind="class", steps=3).images
     assert np.abs(same_z[0, -1].astype(int) - model.images([4], seeds=seeds[:1])[0]).max() <= 1
-    same_class = pictures.interpolation(model, labels, seed=3, kind="z", steps=3).images
+    same_class = figures.interpolation(model, labels, seed=3, kind="z", steps=3).images
     assert np.abs(same_class[1, -1].astype(int) - model.images([4], seeds=seeds[3:])[0]).max() <= 1
 
 
@@ -111,7 +111,7 @@ def test_interpolation_writes_a_sheet_and_an_animation(tiny_run, tmp_path):
 
 def test_truncation_shows_the_same_seeds_at_each_threshold(tiny_run, tmp_path):
     model = TrainedModel(tiny_run, statistics="moving")
-    table = pictures.truncation(model, np.asarray([2, 3]), thresholds=[2.0, 0.04], seed=1)
+    table = figures.truncation(model, np.asarray([2, 3]), thresholds=[2.0, 0.04], seed=1)
     assert table.heads == [("2", 1), ("0.04", 1)]
     for column, threshold in enumerate((2.0, 0.04)):
         np.testing.assert_array_equal(table.images[:, column], model.images([2, 3], seed=1, truncation=threshold))
@@ -131,9 +131,9 @@ class Halves(tf.Module):
 def test_neighbors_are_the_nearest_training_images(tiny_run, model, tmp_path):
     halves = Halves()
     tf.saved_model.save(halves, str(tmp_path / "halves"), signatures=halves.outputs.get_concrete_function())
-    table = pictures.nearest_images(model, np.asarray([0, 6]), seed=2, count=3, extractor=str(tmp_path / "halves"))
+    table = figures.nearest_images(model, np.asarray([0, 6]), seed=2, count=3, extractor=str(tmp_path / "halves"))
     real = np.concatenate(
-        [batch for batch, _ in pictures.split_images(model.run, pictures.EvaluationOptions(), "train").batches(0)]
+        [batch for batch, _ in figures.split_images(model.run, figures.EvaluationOptions(), "train").batches(0)]
     )
     assert len(real) == 64
     samples = model.images([0, 6], seed=2) / 127.5 - 1
@@ -157,7 +157,7 @@ def test_easy_and_difficult_classes_are_told_apart_by_intra_fid(model, tmp_path)
     distances = [5.0, 1.0, 9.0, 3.0, 7.0, 2.0, 8.0, 4.0, 6.0, 0.5]
     line = json.dumps({"intra_fid_by_class": distances, "protocol": protocol})
     (tmp_path / "metrics.jsonl").write_text(line + "\n")
-    table = pictures.easy_and_difficult(of_another, each=2, columns=3)
+    table = figures.easy_and_difficult(of_another, each=2, columns=3)
     assert table.rows == ["arrows 0.5", "checks 1.0", "wings 8.0", "dots 9.0"]
     assert table.images.shape[:2] == (4, 3) and "stand-in" in table.title
 
@@ -223,9 +223,9 @@ def test_the_report_holds_the_whole_run(tiny_run, tmp_path):
 
 
 def test_pictures_say_how_many_classes_they_show(model, tiny_run, capsys):
-    assert pictures.shown_classes(model, np.asarray([2, 3, 2])) == "2 of 10 classes"
-    assert pictures.shown_classes(model, np.arange(10)) == "all 10 classes"
-    drawn = pictures.truncation(
+    assert figures.shown_classes(model, np.asarray([2, 3, 2])) == "2 of 10 classes"
+    assert figures.shown_classes(model, np.arange(10)) == "all 10 classes"
+    drawn = figures.truncation(
         TrainedModel(tiny_run, statistics="moving"), np.asarray([2, 3]), thresholds=[1.0], mode="resampled"
     )
     assert drawn.title.endswith("2 of 10 classes")

@@ -9,7 +9,7 @@ import tensorflow as tf
 from sagan_tf.data.order import random_access
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
-from sagan_tf.progress import Progress
+from sagan_tf.foundation.progress import Progress
 
 
 def in_memory(examples: Examples, resolution: int, transform: Transform, cache_bytes: int) -> Examples:

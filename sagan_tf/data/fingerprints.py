@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 
-from sagan_tf.data.file_check import FileReport
+from sagan_tf.data.image_folder.file_check import FileReport
 
 
 def content_key(report: FileReport) -> str:

@@ -3,10 +3,10 @@
 import pathlib
 import re
 
-from sagan_tf.data.image_folder import ImageFolder
-from sagan_tf.data.prepared_shards import PreparedShards
-from sagan_tf.data.procedural import ProceduralSource
-from sagan_tf.data.shard_index import INDEX_NAME
+from sagan_tf.data.image_folder.image_folder import ImageFolder
+from sagan_tf.data.procedural.procedural import ProceduralSource
+from sagan_tf.data.shards.index import INDEX_NAME
+from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.tfds import TfdsSource
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sagan_tf.progress import Progress
+from sagan_tf.foundation.progress import Progress
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import tensorflow as tf
 
-from sagan_tf.spelling import counted
+from sagan_tf.foundation.spelling import counted
 
 if TYPE_CHECKING:
-    from sagan_tf.data.survey import Survey
+    from sagan_tf.data.image_folder.survey import Survey
 
 LabelKind = Literal["named", "numbered", "none"]
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 
 Method = Literal["biggan", "sagan", "sngan"]
 Crop = Literal["center", "random"]

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 
-from sagan_tf import files
+from sagan_tf.foundation import files
 
 _remembered: dict[pathlib.Path, dict[str, np.ndarray]] = {}  # what could not be written
 

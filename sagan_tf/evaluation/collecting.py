@@ -6,15 +6,15 @@ import time
 
 import numpy as np
 
-from sagan_tf import files
+from sagan_tf.evaluation.activations import Collected, Collector, Part
+from sagan_tf.evaluation.batched_extractor import Passes, in_passes
 from sagan_tf.evaluation.cache import content_key, read_arrays, write_arrays
-from sagan_tf.evaluation.collected import Collected, Collector, Part
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
-from sagan_tf.evaluation.passes import Passes, in_passes
-from sagan_tf.files import cache_folder
-from sagan_tf.interruption import Interruption
-from sagan_tf.progress import Progress
+from sagan_tf.foundation import files
+from sagan_tf.foundation.files import cache_folder
+from sagan_tf.foundation.interruption import Interruption
+from sagan_tf.foundation.progress import Progress
 
 SAVING = "Interrupted: saving what was measured so far; interrupt again to leave without saving."
 

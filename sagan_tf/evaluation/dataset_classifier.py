@@ -12,8 +12,8 @@ from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
-from sagan_tf.files import cache_folder
-from sagan_tf.progress import Progress
+from sagan_tf.foundation.files import cache_folder
+from sagan_tf.foundation.progress import Progress
 
 VERSION = 2
 MAX_SIDE = 64  # larger images are averaged down to this side first

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from sagan_tf.data.class_names import indices_in, listed
 from sagan_tf.data.source import DataError, Examples
-from sagan_tf.evaluation.collected import Collected
+from sagan_tf.evaluation.activations import Collected
+from sagan_tf.evaluation.batched_extractor import Passes
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.extractor_choice import Traits, extractor_traits
 from sagan_tf.evaluation.features import Extractor
@@ -16,10 +17,9 @@ from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.metrics import METRICS, Metric
 from sagan_tf.evaluation.metrics.kid import BLOCK_SIZE, n_blocks
 from sagan_tf.evaluation.options import EvaluationOptions
-from sagan_tf.evaluation.passes import Passes
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
-from sagan_tf.evaluation.real_side import KnownMoments, real_side
-from sagan_tf.progress import clock
+from sagan_tf.evaluation.reference import KnownMoments, real_side
+from sagan_tf.foundation.progress import clock
 
 # Precision and recall compare every image with every other, and hold all features: beyond this, only when asked for.
 _MOST_COMPARED = 50_000

@@ -11,7 +11,7 @@ from sagan_tf.data.pipeline import evaluation_batches
 from sagan_tf.data.python_reads import told_plainly
 from sagan_tf.data.source import Examples, LabelKind
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.collected import Part
+from sagan_tf.evaluation.activations import Part
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

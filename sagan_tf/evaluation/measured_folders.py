@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 
 from sagan_tf.data.from_flag import source_from_flag
-from sagan_tf.data.image_folder import ImageFolder
-from sagan_tf.data.prepared_shards import PreparedShards
+from sagan_tf.data.image_folder.image_folder import ImageFolder
+from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError, Examples
 
 _NAMED = 3  # sizes that a message names

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sagan_tf.evaluation.image_sets import ImageSet
-from sagan_tf.progress import Progress
+from sagan_tf.foundation.progress import Progress
 
 
 def share_called_real(

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import get_args
 
-from sagan_tf.choices import check_choice
 from sagan_tf.evaluation.metrics import METRICS
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.sampling.sampler import Truncation
 from sagan_tf.sampling.standing_statistics import Statistics
 

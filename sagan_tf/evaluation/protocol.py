@@ -6,11 +6,11 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import jsonl
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
-from sagan_tf.evaluation.real_side import KnownMoments
-from sagan_tf.versions import versions
+from sagan_tf.evaluation.reference import KnownMoments
+from sagan_tf.foundation import jsonl
+from sagan_tf.foundation.versions import versions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

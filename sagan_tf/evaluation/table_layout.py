@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sagan_tf import jsonl
-from sagan_tf.choices import check_choice
 from sagan_tf.evaluation.paper_tables import PAPER_TABLES, Column, PaperTable
+from sagan_tf.foundation import jsonl
+from sagan_tf.foundation.choices import check_choice
 
 # Numbers that differ in one of these compare nothing, and never stand in one table.
 SAME_IN_A_TABLE = (

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from sagan_tf import files
-from sagan_tf.lettering import drawable, families
+from sagan_tf.foundation import files
+from sagan_tf.foundation.fonts import drawable, families
 
 DPI = 150
 INK = "#222222"

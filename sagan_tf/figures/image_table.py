@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sagan_tf import files
-from sagan_tf.lettering import Lettering
+from sagan_tf.foundation import files
+from sagan_tf.foundation.fonts import Lettering
 
 _INK, _FAINT = (34, 34, 34), (110, 110, 110)
 _GAP, _BETWEEN, _PAD = 3, 9, 14

@@ -26,8 +26,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from sagan_tf.layers.naming import named_variables
-from sagan_tf.models.baked import BakedGenerator
+from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.baking import BakedGenerator
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps
 from sagan_tf.sampling.sampler import default_batch_size, to_pixels
 from sagan_tf.sampling.seeds import SeededLatents

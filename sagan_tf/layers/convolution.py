@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from sagan_tf.layers import unfolded
+from sagan_tf.layers import im2col
 from sagan_tf.layers.shapes import lengths
 
-# On CPU, products of matrices (layers/unfolded.py) were measured 1.1 to 7 times as fast as the library's convolutions,
+# On CPU, products of matrices (layers/im2col.py) were measured 1.1 to 7 times as fast as the library's convolutions,
 # or their kernel gradients, for maps of up to this side (the larger of input and output) and such kernels (I times O).
 SMALL_SIDE = 16
 LARGE_KERNEL = 512 * 512
@@ -16,14 +16,14 @@ def convolution(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
     size = kernel.shape[0]
     if size == 1 or not _products_pay(x.shape[1], kernel):
         return tf.nn.conv2d(x, kernel, stride, "SAME")
-    return unfolded.strided(x, kernel) if (size, stride) == (4, 2) else _with_unfolded_gradient(x, kernel)
+    return im2col.strided(x, kernel) if (size, stride) == (4, 2) else _with_unfolded_gradient(x, kernel)
 
 
 def transposed_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Transpose of the SAME convolution of stride 2: x (B,H,W,I) -> (B,2H,2W,O), its kernel by `transposed_layout`."""
     batch, height, width, _ = lengths(x)
     if _products_pay(_doubled(x.shape[1]), kernel):
-        return unfolded.transposed(x, kernel)
+        return im2col.transposed(x, kernel)
     return tf.nn.conv2d_transpose(x, kernel, [batch, 2 * height, 2 * width, kernel.shape[2]], 2, "SAME")
 
 
@@ -42,7 +42,7 @@ def _with_unfolded_gradient(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
     def gradients(d_out):
         d_x = tf.nn.conv2d_transpose(d_out, kernel, tf.shape(x), 1, "SAME")
-        return tf.ensure_shape(d_x, x.shape), unfolded.kernel_gradient(x, d_out, kernel.shape[0])
+        return tf.ensure_shape(d_x, x.shape), im2col.kernel_gradient(x, d_out, kernel.shape[0])
 
     return tf.nn.conv2d(x, kernel, 1, "SAME"), gradients
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 import tensorflow as tf
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers.blocked_attention import block_length, in_blocks
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.linear import Conv2D

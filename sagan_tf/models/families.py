@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.models.spec import (
     BiasInitializer,
     Conditioning,

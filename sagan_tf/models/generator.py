@@ -5,7 +5,7 @@ import re
 
 import tensorflow as tf
 
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.blocks import GBlock
 from sagan_tf.models.parts import Numerics, Parts
 from sagan_tf.models.precision import check_precision

@@ -5,16 +5,16 @@ from typing import Literal, get_args
 
 import tensorflow as tf
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers import initializers
 from sagan_tf.layers.batch_norm import BatchNorm
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import Conv2D, Dense, Embedding
-from sagan_tf.layers.naming import named_variables
 from sagan_tf.layers.resampling import ConvDownsample2D, UpsampleConv2D
 from sagan_tf.layers.self_attention import Memory as AttentionMemory
 from sagan_tf.layers.self_attention import SelfAttention
 from sagan_tf.layers.spectral_norm import SpectralNorm
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.blocks import MatchedResidual
 from sagan_tf.models.spec import GANSpec
 

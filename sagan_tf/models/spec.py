@@ -8,9 +8,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sagan_tf.choices import check_choice
-from sagan_tf.models import counting
-from sagan_tf.models.counting import Stage
+from sagan_tf.foundation.choices import check_choice
+from sagan_tf.models import parameters
+from sagan_tf.models.parameters import Stage
 
 ATTENTION_FORMS = ("code", "paper", "v1")
 Conditioning = Literal["tables", "shared", "none"]
@@ -213,12 +213,12 @@ class GANSpec:
     @property
     def generator_table(self) -> tuple[Stage, ...]:
         """G's rows from z to image, each with its parameters."""
-        return counting.generator_table(self)
+        return parameters.generator_table(self)
 
     @property
     def discriminator_table(self) -> tuple[Stage, ...]:
         """D's rows from image to logit, each with its parameters."""
-        return counting.discriminator_table(self)
+        return parameters.discriminator_table(self)
 
     @property
     def generator_parameters(self) -> int:

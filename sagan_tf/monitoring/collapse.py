@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sagan_tf.choices import check_choice
-from sagan_tf.monitoring.looks import Look
+from sagan_tf.foundation.choices import check_choice
+from sagan_tf.monitoring.health_records import Look
 
 OnCollapse = Literal["warn", "stop", "off"]
 # Looks that make up "lately"; how few of them say nothing yet; how many in a row must show two signs.

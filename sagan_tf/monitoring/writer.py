@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf import files, jsonl
-from sagan_tf.monitoring.looks import Look
+from sagan_tf.foundation import files, jsonl
+from sagan_tf.monitoring.health_records import Look
 
 _TAGS = {
     "d_loss": "loss/D",

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import tensorflow as tf
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.objectives.auxiliary import class_loss
 from sagan_tf.objectives.losses import LOSSES
 from sagan_tf.objectives.penalties import OrthogonalForm, orthogonal

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 
 SigmaMode = Literal["clamped", "regularized"]
 _ITERATIONS = 8

@@ -16,12 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.source import Examples
+from sagan_tf.evaluation.batched_extractor import Passes
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, DatasetClassifier, train_classifier
 from sagan_tf.evaluation.extractor_choice import choose_extractor, extractor_traits
 from sagan_tf.evaluation.features import Extractor
-from sagan_tf.evaluation.passes import Passes
 from sagan_tf.experiment import Experiment
-from sagan_tf.runs import assembly
 from sagan_tf.runs.run_directory import sampler_of
 from sagan_tf.training.checkpoints import CheckpointStore
 
@@ -50,9 +49,9 @@ def try_run(
 ) -> Tried:
     """Does each part once, in a scratch folder that is removed."""
     n_classes = len(examples.class_names)
-    gan, build = timed(lambda: assembly.build(settings, n_classes, strategy))
-    batches = iter(assembly.distributed_batches(settings, examples, 0, strategy))
-    steps = assembly.steps_of(settings, gan, n_classes, strategy)
+    gan, build = timed(lambda: build.build(settings, n_classes, strategy))
+    batches = iter(build.distributed_batches(settings, examples, 0, strategy))
+    steps = build.steps_of(settings, gan, n_classes, strategy)
     one_step = lambda: float(steps(batches, tf.constant(1))["d_loss"])  # noqa: E731
     (_, first), (_, second) = timed(one_step), timed(one_step)
     sampler = sampler_of(gan.generator, n_classes=n_classes, latent=settings.latent)

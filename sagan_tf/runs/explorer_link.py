@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from sagan_tf.runs.explorer import Place
 from sagan_tf.runs.run_directory import RunError
-from sagan_tf.runs.scene import Place
 from sagan_tf.runs.trained import class_index
 
 _KNOWN = ("class", "seed", "class2", "seed2", "position", "truncation", "x", "y")

@@ -12,8 +12,8 @@ from sagan_tf.figures.attention import UNIFORM_AREA
 from sagan_tf.figures.labels import readable
 from sagan_tf.figures.page import data_uri
 from sagan_tf.figures.query_points import dot_center
+from sagan_tf.runs.explorer import Place, Stage, enlarged, looked_from, tiled
 from sagan_tf.runs.explorer_link import LARGEST_SEED, THRESHOLDS, View, file_name, query_of
-from sagan_tf.runs.scene import Place, Stage, enlarged, looked_from, tiled
 
 _SIDE = 448  # About the width of the image, in pixels.
 _GRID, _CELL = 4, 96  # Samples a side of the grid to choose from, and about the width of each.

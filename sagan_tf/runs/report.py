@@ -4,15 +4,15 @@ import datetime
 import re
 from pathlib import Path
 
-from sagan_tf import files, jsonl
 from sagan_tf.figures import canvas, page
 from sagan_tf.figures.labels import extremes, readable
 from sagan_tf.figures.records import names_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
-from sagan_tf.runs import pictures, report_metrics, report_pictures
+from sagan_tf.foundation import files, jsonl
+from sagan_tf.foundation.spelling import counted
+from sagan_tf.runs import figures, report_metrics, report_pictures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
-from sagan_tf.spelling import counted
 
 _MOST_SHEETS = 12
 _MOST_ROWS = 4
@@ -93,11 +93,11 @@ def _samples(run: RunDirectory) -> str:
 def _attention(model: TrainedModel) -> str:
     """One figure per layer; a run without attention says so."""
     try:
-        layers = pictures.layers_of(model)
+        layers = figures.layers_of(model)
     except RunError:
         return page.text("The networks have no self-attention.")
     labels = report_pictures.spread(len(model.class_names), _MOST_ROWS)
-    drawn = {layer.title: canvas.picture(pictures.attention(model, labels, layer)) for layer in layers.values()}
+    drawn = {layer.title: canvas.picture(figures.attention(model, labels, layer)) for layer in layers.values()}
     return "".join(
         page.folded(title.capitalize(), page.picture(image, title), opened=number == 0)
         for number, (title, image) in enumerate(drawn.items())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sagan_tf.config import ConfigError
+from sagan_tf.configuration.gin_config import ConfigError
 from sagan_tf.data.pipeline import evaluation_batches
 from sagan_tf.data.source import DataError
 from sagan_tf.figures import page

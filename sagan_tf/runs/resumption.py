@@ -15,12 +15,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from sagan_tf import config, describe, experiment, files
+from sagan_tf import describe, experiment
+from sagan_tf.configuration import gin_config
 from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.source import Examples
+from sagan_tf.foundation import files
+from sagan_tf.foundation.versions import versions
 from sagan_tf.runs.data_changes import content_changes, data_facts, refuse_other_classes
 from sagan_tf.runs.run_directory import LOCK, RunDirectory, RunError
-from sagan_tf.versions import versions
 
 _OWN = ("config.gin", "config.json", "architecture.txt", "run.json")
 # Where the data lie may change as long as their content is the same.
@@ -40,7 +42,7 @@ class Admission:
     """
 
     run: RunDirectory
-    loaded: config.Loaded
+    loaded: gin_config.Loaded
     examples: Examples
     data: dict
     is_new: bool
@@ -63,7 +65,7 @@ class Admission:
         if self.is_new:
             _sweep(folder)
         facts = {"data": self.data, "commands": []} if self.is_new else self.run.facts()
-        texts = config.texts(self.loaded)
+        texts = gin_config.texts(self.loaded)
         if self.is_new or self.changes:
             spec = self.loaded.value.sized(len(self.examples.class_names))
             texts["architecture.txt"] = describe.table(spec, self.loaded.value.numerics) + "\n"
@@ -85,7 +87,7 @@ class Admission:
         return entry | ({"former_data": former_data} if former_data != self.data else {})
 
 
-def admit(run: RunDirectory, loaded: config.Loaded, examples: Examples, *, allow_change: bool = False) -> Admission:
+def admit(run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, *, allow_change: bool = False) -> Admission:
     """Checks that this is a new run, or the one that the directory holds. Writes nothing.
 
     allow_change: whether configuration and data may differ from the run's. The meaning of its classes may not.
@@ -102,7 +104,7 @@ def admit(run: RunDirectory, loaded: config.Loaded, examples: Examples, *, allow
     after = data_facts(examples)
     content = content_changes(before, after, examples.former_fingerprint)
     retired, free = tuple(experiment.RETIRED.values()), experiment.free_on_resume(loaded.value)
-    refused = [*config.difference(run.path, loaded.value, (*free, *(() if content else _PLACES))), *content]
+    refused = [*gin_config.difference(run.path, loaded.value, (*free, *(() if content else _PLACES))), *content]
     if refused and not allow_change:
         raise RunError(
             f"{run.path} holds a run with another configuration:\n  "
@@ -110,11 +112,11 @@ def admit(run: RunDirectory, loaded: config.Loaded, examples: Examples, *, allow
             + "\nUse another --run_dir for this one, or the old configuration to go on with that run; "
             "--allow_config_change goes on all the same."
         )
-    changes = [*config.difference(run.path, loaded.value, retired), *content]
+    changes = [*gin_config.difference(run.path, loaded.value, retired), *content]
     return Admission(run=run, loaded=loaded, examples=examples, data=after, is_new=False, changes=tuple(changes))
 
 
-def prepare(run: RunDirectory, loaded: config.Loaded, examples: Examples) -> Admission:
+def prepare(run: RunDirectory, loaded: gin_config.Loaded, examples: Examples) -> Admission:
     """`admit` and `record` at once, for a run whose networks are known to fit."""
     admission = admit(run, loaded, examples)
     admission.record()

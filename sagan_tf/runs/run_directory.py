@@ -8,7 +8,7 @@ architecture.txt            both nets' tables
 checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
 checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (selection.py, watching.py)
 train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
-looks.jsonl                 singular values, distances of samples, signs of collapse (monitoring/looks.py)
+looks.jsonl                 singular values, distances of samples, signs of collapse (monitoring/health_records.py)
 samples/step-*.png          sheets with a row per class
 tensorboard/                the same for TensorBoard
 """
@@ -22,11 +22,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sagan_tf import experiment, jsonl
-from sagan_tf.layers.naming import named_variables
-from sagan_tf.models.baked import BakedGenerator, bake
+from sagan_tf import experiment
+from sagan_tf.foundation import jsonl
+from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.baking import BakedGenerator, bake
 from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.folded import fold
+from sagan_tf.models.folding import fold
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.sampling.sampler import Sampler, Truncation

@@ -1,10 +1,10 @@
 """Evaluation while training: an action of the loop that measures a checkpoint and keeps the best one apart."""
 
-from sagan_tf import files
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.best import is_better
 from sagan_tf.experiment import Experiment
-from sagan_tf.runs.measuring import evaluate_run
+from sagan_tf.foundation import files
+from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.loop import Action

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from sagan_tf.monitoring.looks import read_looks
+from sagan_tf.monitoring.health_records import read_looks
 from sagan_tf.runs.run_directory import RunDirectory
 
 QUIET_SECONDS = 900

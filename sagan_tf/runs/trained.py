@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.class_names import all_integers, is_integer, listed
+from sagan_tf.foundation.spelling import counted, nearest
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import SeededLatents, image_seeds
 from sagan_tf.sampling.standing_statistics import Statistics
-from sagan_tf.spelling import counted, nearest
 
 Class = int | str
 CLASSES_HELP = "names or indices, separated by commas; names alone where all names are integers"

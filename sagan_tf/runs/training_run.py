@@ -7,12 +7,12 @@ import tensorflow as tf
 from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.runs import assembly, selection, watching
+from sagan_tf.runs import build, selection, training_actions
 from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.training.resuming import go_back, resume
+from sagan_tf.training.recovery import go_back, resume
 from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
 from sagan_tf.training.state import GAN
 from sagan_tf.training.workers import Workers
@@ -41,7 +41,7 @@ def train_run(
       ValueError, CheckpointError: if the configuration doesn't fit the data or the checkpoint; nothing is recorded.
     """
     run, settings, examples = admission.run, admission.loaded.value, admission.examples
-    gan = assembly.build(settings, len(examples.class_names), strategy)
+    gan = build.build(settings, len(examples.class_names), strategy)
     workers = Workers(strategy)
     store = run.checkpoints(keep=settings.keep_checkpoints)
     rollbacks = Rollbacks(store.folder)
@@ -80,8 +80,8 @@ def _parts(
     """The compiled steps, with other noise after each roll-back, and the batches from the state's step on."""
     (noise,) = workers.from_chief(rollbacks.count)
     return (
-        assembly.steps_of(settings, gan, len(examples.class_names), strategy, noise),
-        assembly.distributed_batches(settings, examples, int(gan.step.numpy()), strategy),
+        build.steps_of(settings, gan, len(examples.class_names), strategy, noise),
+        build.distributed_batches(settings, examples, int(gan.step.numpy()), strategy),
     )
 
 
@@ -99,6 +99,8 @@ def actions(
     settings: Experiment, gan: GAN, run: RunDirectory, store: CheckpointStore, examples: Examples, evaluates: bool
 ) -> list[loop.Action]:
     """What the chief does between the calls: what is watched, and evaluations."""
-    watched = watching.actions(settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store, examples)
+    watched = training_actions.actions(
+        settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store, examples
+    )
     measured = [selection.evaluation_action(settings, run, store, examples)]
     return watched + (measured if evaluates and settings.evaluate_every else [])

@@ -4,7 +4,6 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
-from sagan_tf import files
 from sagan_tf.data.source import DataError
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult
@@ -12,9 +11,10 @@ from sagan_tf.evaluation.several_seeds import over_seeds
 from sagan_tf.evaluation.truncation_curve import CurvePoint, csv_text, reported_numbers, reported_points
 from sagan_tf.figures import canvas
 from sagan_tf.figures.truncation_curve import truncation_figure
-from sagan_tf.runs.measuring import Chosen, keep, measure_generator, measure_split
+from sagan_tf.foundation import files
+from sagan_tf.runs.evaluation import Chosen, keep, measure_generator, measure_split
+from sagan_tf.runs.reference import Yardstick
 from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.yardstick import Yardstick
 from sagan_tf.sampling.seeds import SeededLatents
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 
 Path = Literal["linear", "spherical"]
 

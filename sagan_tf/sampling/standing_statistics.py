@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import latents
-from sagan_tf.layers.naming import named_variables
-from sagan_tf.progress import Progress
+from sagan_tf.foundation.progress import Progress
+from sagan_tf.layers.variable_names import named_variables
 
 Statistics = Literal["moving", "batch", "standing"]
 _PURPOSE_Z, _PURPOSE_Y = 4, 5

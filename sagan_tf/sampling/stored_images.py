@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sagan_tf import files
+from sagan_tf.foundation import files
 
 _PLAN = "sampled.json"
 

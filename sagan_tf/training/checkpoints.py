@@ -16,8 +16,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from sagan_tf import files
-from sagan_tf.training.soundness import first_non_finite
+from sagan_tf.foundation import files
+from sagan_tf.training.state_check import first_non_finite
 
 _MANIFEST, _KEPT = "manifest.json", "kept.json"
 _NAME = re.compile(r"step-(\d{8})")

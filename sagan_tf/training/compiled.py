@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training import logs
-from sagan_tf.training.draw import Draw
-from sagan_tf.training.guard import tensor_names
-from sagan_tf.training.procedure import DEFAULT, Procedure
+from sagan_tf.training.gradient_check import tensor_names
+from sagan_tf.training.latent_sampler import Draw
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
+from sagan_tf.training.step_options import DEFAULT, Procedure
 from sagan_tf.training.xla import Xla, compiles
 
 

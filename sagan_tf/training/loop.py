@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from sagan_tf.interruption import Interruption
-from sagan_tf.progress import Progress
+from sagan_tf.foundation.interruption import Interruption
+from sagan_tf.foundation.progress import Progress
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.finiteness import Finiteness
 from sagan_tf.training.safeguards import Safeguards
-from sagan_tf.training.soundness import Soundness
 from sagan_tf.training.state import GAN
+from sagan_tf.training.state_check import Soundness
 from sagan_tf.training.watchdog import Watchdog
 from sagan_tf.training.workers import Workers
 

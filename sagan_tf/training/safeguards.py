@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagan_tf import files
+from sagan_tf.foundation import files
 
 FLOAT16_SKIPS = 25  # more than it takes the loss scale to fall from its start to 1
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.parts import Numerics

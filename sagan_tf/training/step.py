@@ -12,9 +12,9 @@ from sagan_tf.objectives.losses import hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import r1
 from sagan_tf.training import snapshot
-from sagan_tf.training.draw import Batch, Draw
-from sagan_tf.training.procedure import DEFAULT, Procedure
+from sagan_tf.training.latent_sampler import Batch, Draw
 from sagan_tf.training.state import GAN
+from sagan_tf.training.step_options import DEFAULT, Procedure
 from sagan_tf.training.update import Logs, Update, minimize
 
 

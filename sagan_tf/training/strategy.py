@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import tensorflow as tf
 
-from sagan_tf.choices import check_choice
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.training.cluster import Cluster, LostPeerError, cluster_from_environment, gather
 
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from sagan_tf.training import snapshot
-from sagan_tf.training.guard import Health, examine
-from sagan_tf.training.microbatches import accumulate
+from sagan_tf.training.accumulation import accumulate
+from sagan_tf.training.gradient_check import Health, examine
 from sagan_tf.training.optimizers import Adam
 
 Logs = dict[str, tf.Tensor]

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from sagan_tf.interruption import INTERRUPTED
+from sagan_tf.foundation.interruption import INTERRUPTED
 
 
 class Watchdog:

@@ -12,14 +12,14 @@ import sagan_tf.layers
 import sagan_tf.models
 from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
-from sagan_tf.layers.folded import FoldedLinear, FoldedNorm
+from sagan_tf.layers.inference import FoldedLinear, FoldedNorm
 from sagan_tf.layers.linear import Conv2D, Dense, Embedding, KernelLayer
-from sagan_tf.layers.naming import named_variables
 from sagan_tf.layers.projection_head import ProjectionHead
 from sagan_tf.layers.resampling import ConvDownsample2D, ResamplingConv2D, UpsampleConv2D
 from sagan_tf.layers.self_attention import SelfAttention
 from sagan_tf.layers.spectral_norm import SpectralNorm
-from sagan_tf.models.baked import BakedStatistics
+from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.baking import BakedStatistics
 from sagan_tf.models.blocks import DBlock, GBlock, MatchedResidual
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from sagan_tf.data.class_names import in_order, indices_in, listed, relabeled
-from sagan_tf.data.procedural import ProceduralSource
+from sagan_tf.data.procedural.procedural import ProceduralSource
 from sagan_tf.data.source import DataError
 
 

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from sagan_tf.data.folder_layout import find_images
+from sagan_tf.data.image_folder.layout import find_images
 
 
 def test_idx_files_become_class_folders(tmp_path):

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from sagan_tf.data.order import random_access
 from sagan_tf.data.pipeline import evaluation_batches, training_batches
-from sagan_tf.data.procedural import ProceduralSource
+from sagan_tf.data.procedural.procedural import ProceduralSource
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
 

@@ -6,9 +6,9 @@ from PIL import Image
 
 from sagan_tf import prepare_data
 from sagan_tf.data.from_flag import source_from_flag
-from sagan_tf.data.image_folder import ImageFolder
-from sagan_tf.data.prepared_shards import PreparedShards
-from sagan_tf.data.preparing import prepare
+from sagan_tf.data.image_folder.image_folder import ImageFolder
+from sagan_tf.data.shards.preparation import prepare
+from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError
 
 

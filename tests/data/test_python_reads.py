@@ -6,7 +6,7 @@ from PIL import Image
 
 SCRIPT = """
 import sys
-from sagan_tf.data.image_folder import ImageFolder
+from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.transforms import Transform
 examples = ImageFolder(path=sys.argv[1]).open(32)

@@ -1,8 +1,8 @@
 import pytest
 
-from sagan_tf.data.image_folder import ImageFolder
-from sagan_tf.data.prepared_shards import PreparedShards
-from sagan_tf.data.procedural import ProceduralSource
+from sagan_tf.data.image_folder.image_folder import ImageFolder
+from sagan_tf.data.procedural.procedural import ProceduralSource
+from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError
 from sagan_tf.data.tfds import TfdsSource
 

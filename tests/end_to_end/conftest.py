@@ -48,10 +48,10 @@ def small(monkeypatch):
     import small_run
 
     from sagan_tf import train
-    from sagan_tf.runs import assembly
+    from sagan_tf.runs import build
 
-    monkeypatch.setattr(assembly, "build", small_run.build)
-    monkeypatch.setattr(assembly, "steps_of", small_run.steps_of)
+    monkeypatch.setattr(build, "build", small_run.build_small)
+    monkeypatch.setattr(build, "steps_of", small_run.steps_of)
     return lambda run, *flags: train.main([*small_run.SMALL, f"--run_dir={run}", *flags])
 
 

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import tensorflow as tf
 
 from sagan_tf import train
-from sagan_tf.runs import assembly
+from sagan_tf.runs import build
 
 SMALL = [
     "--gin_file=gin/quickstart.gin",
@@ -96,14 +96,14 @@ class SmallSteps:
         return {"d_loss": loss, "g_loss": loss, "skipped": float(spoiled), "bad_tensor": 1.0 if spoiled else -1.0}
 
 
-def build(settings, n_classes, strategy):
-    """In place of assembly.build."""
+def build_small(settings, n_classes, strategy):
+    """In place of build.build."""
     return SmallState(strategy)
 
 
 def steps_of(settings, gan, n_classes, strategy, noise=0, pause=0.0):
-    """In place of assembly.steps_of."""
-    return SmallSteps(gan, assembly.draw_of(settings, n_classes, noise), strategy, pause)
+    """In place of build.steps_of."""
+    return SmallSteps(gan, build.draw_of(settings, n_classes, noise), strategy, pause)
 
 
 def main(arguments, log, environment, pause):
@@ -118,5 +118,5 @@ def main(arguments, log, environment, pause):
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     if "REAL" not in environment:
-        assembly.build, assembly.steps_of = build, functools.partial(steps_of, pause=pause)
+        build.build, build.steps_of = build_small, functools.partial(steps_of, pause=pause)
     sys.exit(train.main([*SMALL, *arguments]))

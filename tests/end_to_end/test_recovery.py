@@ -13,7 +13,7 @@ from small_run import SMALL
 
 from sagan_tf import train
 from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.runs import assembly, selection
+from sagan_tf.runs import build, selection
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.strategy import create_strategy
@@ -197,7 +197,7 @@ def test_a_change_that_the_checkpoint_does_not_fit_leaves_every_byte_of_the_run(
         variables=lambda: {"step": tf.Variable(0, dtype=tf.int64), "weights": tf.Variable(tf.zeros([settings.seed]))},
     )
     with monkeypatch.context() as patched:
-        patched.setattr(assembly, "build", wider)
+        patched.setattr(build, "build", wider)
         for _ in range(2):
             assert small(run, gin("train.seed=7"), "--allow_config_change") == 2
     assert "doesn't fit this configuration: weights has shape (3072,) there" in capsys.readouterr().err

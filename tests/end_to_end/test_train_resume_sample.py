@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sagan_tf import describe, evaluate, sample, train
-from sagan_tf.runs import assembly
+from sagan_tf.runs import build
 from sagan_tf.runs.run_directory import RunDirectory
 
 TINY = [
@@ -79,7 +79,7 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights_bit_for_bit(stra
 
 def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_path, monkeypatch):
     run = tmp_path / "run"
-    compiled = assembly.compile_steps
+    compiled = build.compile_steps
 
     def interrupted(*arguments, **options):
         steps = compiled(*arguments, **options)
@@ -91,7 +91,7 @@ def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_p
         call.tensor_names = steps.tensor_names
         return call
 
-    monkeypatch.setattr(assembly, "compile_steps", interrupted)
+    monkeypatch.setattr(build, "compile_steps", interrupted)
     assert train.main([*TINY, f"--run_dir={run}", "--gin_bindings=train.steps_per_call=1"]) == 75
     assert RunDirectory(run).checkpoints().steps() == [1]
     monkeypatch.undo()

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from sagan_tf.evaluation.batched_extractor import Passes
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.image_sets import generated_images
-from sagan_tf.evaluation.passes import Passes
 
 NEEDS = frozenset({"moments", "features", "labels"})
 

@@ -11,10 +11,10 @@ from sagan_tf.evaluation.evaluator import EvaluationOptions
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.moments import moments_of
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs import measuring, resumption
+from sagan_tf.runs import evaluation, resumption
 from sagan_tf.runs.run_directory import RunDirectory
 
 RNG = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def test_a_runs_own_validation_images_can_be_measured(run_dir, files, capsys):
 def test_a_training_run_measures_itself_with_its_open_data(run_dir, files):
     run = RunDirectory.open(run_dir)
     options = EvaluationOptions(extractor=f"{files}/net", n_samples=20, metrics=("fid", "long_range_agreement"))
-    result = measuring.evaluate_run(run, options, examples=run.experiment().data.open(32))
+    result = evaluation.evaluate_run(run, options, examples=run.experiment().data.open(32))
     assert json.loads((run_dir / "metrics.jsonl").read_text()) == result.record()
     assert result.metrics["long_range_agreement_real"] > 0.9 > result.metrics["long_range_agreement"]
 
@@ -168,7 +168,7 @@ def test_fid_of_the_untrained_generator_is_measured_once_and_stands_beside(run_d
     run = RunDirectory.open(run_dir)
     options = EvaluationOptions(extractor=f"{files}/net", n_samples=20, metrics=("fid", "fid_of_data"))
     examples = run.experiment().data.open(32)
-    first = measuring.evaluate_run(run, options, examples=examples)
+    first = evaluation.evaluate_run(run, options, examples=examples)
     assert first.metrics["fid_untrained"] == pytest.approx(first.metrics["fid"], rel=1e-3), "this run is untrained"
     assert 0 < first.metrics["fid_of_data"] < first.metrics["fid"] / 10
     assert "for scale, FID is" in first.summary() and "of the untrained generator" in first.summary()
@@ -176,9 +176,9 @@ def test_fid_of_the_untrained_generator_is_measured_once_and_stands_beside(run_d
     def measured_again(*args, **kwargs):
         raise AssertionError("it was measured again")
 
-    monkeypatch.setattr(measuring, "initial_seeds", measured_again)
-    assert measuring.evaluate_run(run, options, examples=examples).metrics == first.metrics
-    without = measuring.evaluate_run(run, EvaluationOptions(extractor=f"{files}/net", n_samples=20, metrics=("is",)))
+    monkeypatch.setattr(evaluation, "initial_seeds", measured_again)
+    assert evaluation.evaluate_run(run, options, examples=examples).metrics == first.metrics
+    without = evaluation.evaluate_run(run, EvaluationOptions(extractor=f"{files}/net", n_samples=20, metrics=("is",)))
     assert "fid_untrained" not in without.metrics
 
 

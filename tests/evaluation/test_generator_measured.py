@@ -10,14 +10,14 @@ import pytest
 
 import sagan_tf
 from sagan_tf import evaluate, experiment, export
-from sagan_tf.config import ConfigError
+from sagan_tf.configuration.gin_config import ConfigError
 from sagan_tf.evaluation import collecting
-from sagan_tf.evaluation.collected import Collector
+from sagan_tf.evaluation.activations import Collector
 from sagan_tf.evaluation.options import EvaluationOptions
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs import resumption
-from sagan_tf.runs.measuring import Chosen, run_samples
+from sagan_tf.runs.evaluation import Chosen, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
 TINY = [

@@ -112,7 +112,7 @@ def test_one_file_may_hold_moments_and_images(tmp_path, save_stand_in):
     from sagan_tf.evaluation.evaluator import compare
     from sagan_tf.evaluation.features import SavedModelExtractor
     from sagan_tf.evaluation.options import EvaluationOptions
-    from sagan_tf.runs.yardstick import file_images, file_yardstick
+    from sagan_tf.runs.reference import file_images, file_yardstick
 
     save_stand_in(tmp_path / "net")
     extractor = SavedModelExtractor(str(tmp_path / "net"))

@@ -35,7 +35,7 @@ def test_sides_of_very_different_size_are_refused():
 
 
 def test_kid_does_not_depend_on_the_order_of_the_classes():
-    from sagan_tf.evaluation.collected import Collected
+    from sagan_tf.evaluation.activations import Collected
 
     class_by_class = np.concatenate([RNG.normal(size=(1500, 3)), RNG.normal(loc=5, size=(1500, 3))])
     other = np.concatenate([RNG.normal(size=(1500, 3)), RNG.normal(loc=5, size=(1500, 3))])[::-1]

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from sagan_tf.data.procedural import render
+from sagan_tf.data.procedural.procedural import render
 from sagan_tf.evaluation.metrics.variety import variety
 from sagan_tf.evaluation.spread import (
     StreamingSpread,

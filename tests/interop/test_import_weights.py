@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from sagan_tf import import_weights
 from sagan_tf.interop import tfhub_biggan
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.families import biggan
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs.run_directory import RunDirectory

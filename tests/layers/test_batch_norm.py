@@ -7,7 +7,7 @@ import tensorflow as tf
 from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import Dense, Embedding
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from tests.closeness import LAYER, assert_close
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (4, 5, 6, 3)).astype(np.float32)

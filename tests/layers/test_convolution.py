@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.layers import convolution as module
-from sagan_tf.layers import unfolded
+from sagan_tf.layers import im2col
 from sagan_tf.layers.convolution import SMALL_SIDE, convolution, transposed_convolution, transposed_layout
 from tests.closeness import FLOAT64, assert_close, assert_each_close, half_precision
 
@@ -74,7 +74,7 @@ def test_gradients_of_gradients_are_the_librarys(form):
 
 def test_putting_taps_together_is_the_transpose_of_taking_them():
     x, parts = normal(2, 8, 6, 3), normal(16, 2 * 4 * 3, 3, seed=1)
-    there, back = tf.reduce_sum(unfolded.taps(x) * parts), tf.reduce_sum(x * unfolded.together(parts, 4, 3))
+    there, back = tf.reduce_sum(im2col.taps(x) * parts), tf.reduce_sum(x * im2col.together(parts, 4, 3))
     assert_close(there, back, relative=FLOAT64, floor=np.abs(x).max() * np.abs(parts).max())
 
 
@@ -105,7 +105,7 @@ def test_products_are_used_for_small_maps_under_large_kernels_on_cpu(monkeypatch
         return lambda *args, **options: calls.append(function) or function(*args, **options)
 
     for name in ("strided", "transposed", "kernel_gradient"):
-        monkeypatch.setattr(unfolded, name, noted(getattr(unfolded, name)))
+        monkeypatch.setattr(im2col, name, noted(getattr(im2col, name)))
 
     def used(form, side, channels=2, size=None):
         calls.clear()

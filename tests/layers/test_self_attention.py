@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from sagan_tf.layers.initializers import seeded
 from sagan_tf.layers.linear import Conv2D
-from sagan_tf.layers.naming import named_variables
 from sagan_tf.layers.self_attention import SelfAttention, attend
+from sagan_tf.layers.variable_names import named_variables
 from tests.closeness import LAYER, ROUNDING, assert_close
 
 

@@ -10,8 +10,8 @@ from sagan_tf.layers import spectral_norm
 from sagan_tf.layers.initializers import seeded
 from sagan_tf.layers.kernel_matrix import as_matrix
 from sagan_tf.layers.linear import Conv2D, Dense, Embedding, KernelLayer
-from sagan_tf.layers.naming import named_variables
 from sagan_tf.layers.spectral_norm import SpectralNorm, power_iteration
+from sagan_tf.layers.variable_names import named_variables
 from tests.closeness import LAYER, NETWORK, ROUNDING, assert_close, assert_each_close, half_precision
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sagan_tf import experiment
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan, sagan
 from sagan_tf.models.generator import Generator

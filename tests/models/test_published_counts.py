@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.interop import biggan_pytorch
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import acgan, biggan, sagan, sngan_projection
 from sagan_tf.models.generator import Generator

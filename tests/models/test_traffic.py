@@ -10,7 +10,7 @@ import tensorflow as tf
 from sagan_tf import experiment
 from sagan_tf.models import families
 from sagan_tf.models.traffic import step_traffic
-from sagan_tf.runs import assembly
+from sagan_tf.runs import build
 
 TINY = ["families.biggan.width=8", "train.batch_size=4", "train.discriminator_steps=1"]
 
@@ -40,9 +40,9 @@ def test_the_traced_step(mirrored, scaling):
     settings = experiment.load(["gin/biggan_cifar10.gin", "gin/data/procedural.gin"], TINY).value
     settings = dataclasses.replace(settings, spec=dataclasses.replace(settings.spec, cross_replica_norm=True))
     examples = settings.data.open(32)
-    gan = assembly.build(settings, 10, mirrored)
-    steps = assembly.steps_of(settings, gan, 10, mirrored)
-    batches = iter(assembly.distributed_batches(settings, examples, 0, mirrored))
+    gan = build.build(settings, 10, mirrored)
+    steps = build.steps_of(settings, gan, 10, mirrored)
+    batches = iter(build.distributed_batches(settings, examples, 0, mirrored))
     number, values = scaling.reductions(steps.get_concrete_function(batches, tf.constant(1)))
     traffic = step_traffic(gan.spec)
     assert traffic.norm_reductions == 3 * 7

@@ -7,7 +7,7 @@ import pytest
 
 from sagan_tf.monitoring.collapse import PATIENCE, Watching, has_collapsed, last_healthy_step, remembered, signs
 from sagan_tf.monitoring.distances import Distances
-from sagan_tf.monitoring.looks import Look
+from sagan_tf.monitoring.health_records import Look
 
 
 def look(step, d_loss=1.5, sigma=2.0, overall=0.6, within=0.4, shape=None, ratio=1.1):

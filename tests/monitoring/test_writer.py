@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf import files
+from sagan_tf.foundation import files
 from sagan_tf.monitoring.distances import Distances
-from sagan_tf.monitoring.looks import Look, read_looks
+from sagan_tf.monitoring.health_records import Look, read_looks
 from sagan_tf.monitoring.writer import Writer
 
 

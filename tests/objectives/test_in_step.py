@@ -13,11 +13,11 @@ from sagan_tf.objectives.likeness import excess_likeness
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import orthogonal
 from sagan_tf.objectives.singular_values import SigmaControl
-from sagan_tf.training.draw import Draw
+from sagan_tf.training.latent_sampler import Draw
 from sagan_tf.training.optimizers import TwoTimescaleAdam
-from sagan_tf.training.procedure import Procedure
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
+from sagan_tf.training.step_options import Procedure
 from tests.closeness import LAYER, NETWORK, ROUNDING, assert_close, assert_same_state
 
 SPEC = GANSpec(

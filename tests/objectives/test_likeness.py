@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.data.procedural import render
+from sagan_tf.data.procedural.procedural import render
 from sagan_tf.objectives.likeness import excess_likeness, likeness
 
 RNG = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.interop import biggan_pytorch
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec

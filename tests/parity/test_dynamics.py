@@ -7,7 +7,7 @@ import tensorflow as tf
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.objective import Objective
-from sagan_tf.training.draw import Draw
+from sagan_tf.training.latent_sampler import Draw
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagan_tf import config, experiment
-from sagan_tf.data.image_folder import ImageFolder
+from sagan_tf import experiment
+from sagan_tf.configuration import gin_config
+from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.runs.resumption import admit, prepare, write_together
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 
@@ -242,7 +243,7 @@ def test_two_processes_that_begin_one_run(tmp_path, pictures):
 def test_a_configuration_that_was_half_replaced_is_mended_by_the_command_that_it_is_compared_with(run, pictures):
     """A power loss after config.gin and before config.json: config.json still says what the run is."""
     before = content(run.path)
-    (run.path / "config.gin").write_text(config.texts(loaded(pictures, "train.seed=3"))["config.gin"])
+    (run.path / "config.gin").write_text(gin_config.texts(loaded(pictures, "train.seed=3"))["config.gin"])
     again(run, pictures).record(2)
     assert (
         content(run.path)["config.gin"] == before["config.gin"] and run.experiment().seed == loaded(pictures).value.seed

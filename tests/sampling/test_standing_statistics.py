@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import latents
-from sagan_tf.layers.naming import named_variables
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.sampling.standing_statistics import StandingStatistics

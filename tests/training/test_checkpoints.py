@@ -126,7 +126,7 @@ def test_a_full_disk_is_said_and_leaves_the_older_ones(store, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sagan_tf.files.flush", full)
+    monkeypatch.setattr("sagan_tf.foundation.files.flush", full)
     with pytest.raises(CheckpointError, match=r"step 2 could not be written.*No space left.*MB are free"):
         store.save(variables(2), 2)
     assert store.steps() == [1] and not list(store.folder.glob(".tmp-*"))

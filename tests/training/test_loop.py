@@ -10,7 +10,7 @@ import tensorflow as tf
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.safeguards import NonFiniteError, Safeguards
-from sagan_tf.training.soundness import UnsoundStateError
+from sagan_tf.training.state_check import UnsoundStateError
 
 
 class Counter:

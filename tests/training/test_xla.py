@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.singular_values import SigmaControl
-from sagan_tf.training.procedure import Procedure
+from sagan_tf.training.step_options import Procedure
 from sagan_tf.training.strategy import StrategyError
 from sagan_tf.training.xla import check_xla, compiles
 

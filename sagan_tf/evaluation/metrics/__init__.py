@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from sagan_tf.evaluation import tfgan
-from sagan_tf.evaluation.collected import Collected, Part
+from sagan_tf.evaluation.activations import Collected, Part
 from sagan_tf.evaluation.metrics.class_accuracy import class_accuracy
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.metrics.inception_score import inception_score

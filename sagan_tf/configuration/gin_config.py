@@ -1,0 +1,259 @@
+"""The one door of configuration: gin files and bindings in, one frozen object out; saved with the run, drift refused.
+
+Nothing else imports gin. What can be configured is handed in (`experiment.py` lists it), so that this file knows gin
+and no model. A wrong name, parameter, scope or file is one sentence with its place and the nearest right name, before
+any work; a binding that nothing uses is refused too, since gin itself lets it pass in silence.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util  # noqa: F401  gin 0.5.0 uses it without importing it
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+try:
+    import gin
+
+    gin.parse_config  # noqa: B018  without gin-config, a folder named gin passes as an empty package
+except (ImportError, AttributeError) as error:
+    raise ImportError("sagan_tf needs gin-config: pip install gin-config") from error
+
+from sagan_tf.configuration.binding_types import Reference, wrong_kind
+from sagan_tf.configuration.gin_errors import explain, full_name, suggestions
+from sagan_tf.foundation.files import write_text
+from sagan_tf.foundation.spelling import did_you_mean, nearest_files
+
+_PACKAGE = Path(__file__).parent
+# Where `gin/...` is looked for: the working directory, a checkout, the files shipped in the installed package.
+SEARCH_PATHS = (Path.cwd(), _PACKAGE.parent, _PACKAGE / "shipped")
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong; the message is for the user's screen."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A configuration: the object that it describes, and the same as gin text (only what differs from defaults)."""
+
+    value: Any
+    text: str
+
+
+def load(
+    configurables: Mapping[str, Callable],
+    root: str,
+    *,
+    files: Sequence[str] = (),
+    bindings: Sequence[str] = (),
+) -> Loaded:
+    """Parses the files in order, then the bindings, and calls the configurable named `root`.
+
+    configurables: gin names ("families.sagan") and what they call. Bindings win over files, later ones over earlier.
+    Parts of the root with a default that is configurable are configured too, without being bound.
+    A binding must be used, if not in the end then before a later file or binding chose something else in its place.
+
+    Raises:
+      ConfigError: for whatever is wrong, with file and line where there is one and the nearest right name.
+    """
+    gin.clear_config()
+    _register(configurables)
+    _search()
+    for file in files:
+        _require_file(file)
+    used: set = set()
+    statement = None
+    try:
+        for statement in files:
+            gin.parse_config_file(statement)
+            used |= _used_so_far(configurables, root)
+        for statement in bindings:
+            gin.parse_config(statement)
+        statement = None
+        _refuse_wrong_kinds(configurables)
+        value = _build(configurables, root)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(explain(error, statement, configurables, _used(configurables, root))) from error
+    _drop_replaced(used)
+    _refuse_unused(configurables)
+    return Loaded(value, gin.config_str(max_line_length=110))
+
+
+def _used_so_far(configurables: Mapping[str, Callable], root: str) -> set:
+    """The bindings that the configuration up to here uses; it may still be incomplete."""
+    with contextlib.suppress(Exception):
+        _build(configurables, root)
+    used = set(gin.config._OPERATIVE_CONFIG)
+    gin.config._OPERATIVE_CONFIG.clear()
+    return used
+
+
+def _build(configurables: Mapping[str, Callable], root: str) -> Any:
+    """Calls the root; a part that is not bound but has a configurable default is that default, configured."""
+    names = {id(target): name for name, target in configurables.items()}
+    bound = next((v for (scope, s), v in gin.config._CONFIG.items() if not scope and _short(s) == root), {})
+    parts = {
+        f.name: gin.get_configurable(names[id(f.default_factory)])()
+        for f in dataclasses.fields(configurables[root])
+        if id(f.default_factory) in names and f.name not in bound
+    }
+    return gin.get_configurable(root)(**parts)
+
+
+def _short(selector: str) -> str:
+    return selector.rpartition(".")[2]
+
+
+def _drop_replaced(used: set) -> None:
+    for key in set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG):
+        if key in used:
+            del gin.config._CONFIG[key]
+
+
+_registered: dict[str, Callable] = {}
+
+
+def _register(configurables: Mapping[str, Callable]) -> None:
+    for name, target in configurables.items():
+        if name not in _registered:
+            module, _, selector = name.rpartition(".")
+            _registered[name] = gin.external_configurable(target, name=selector, module=module or None)
+
+
+def _search() -> None:
+    """Plain files only: gin's other reader looks into Python packages and logs an error for every place without it."""
+    gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
+    for path in SEARCH_PATHS:
+        if str(path) not in gin.config._LOCATION_PREFIXES:
+            gin.add_config_file_search_path(str(path))
+
+
+def _require_file(file: str) -> None:
+    if any((path / file).is_file() for path in SEARCH_PATHS):
+        return
+    known = sorted({str(p.relative_to(path)) for path in SEARCH_PATHS for p in (path / "gin").glob("**/*.gin")})
+    first, *others = nearest_files(file, known)
+    raise ConfigError(
+        f"--gin_file must name a file that exists, in the working directory or among the {len(known)} that come with "
+        f"sagan_tf; received --gin_file={file}. Did you mean {first}? The next nearest are {' and '.join(others)}."
+    )
+
+
+def _used(configurables: Mapping[str, Callable], root: str) -> set[str]:
+    """The configurables that the bindings so far mention, refer to, or leave at a default that is one of them."""
+    keys = {full_name(_short(selector), configurables) for _, selector in gin.config._CONFIG}
+    references = [
+        ref
+        for values in gin.config._CONFIG.values()
+        for v in values.values()
+        for ref in gin.config.iterate_references(v)
+    ]
+    keys |= {full_name(_short(reference.configurable.selector), configurables) for reference in references}
+    defaults = {id(f.default_factory) for f in dataclasses.fields(configurables[root])}
+    return {root} | {name for name, target in configurables.items() if name in keys or id(target) in defaults}
+
+
+def _refuse_wrong_kinds(configurables: Mapping[str, Callable]) -> None:
+    for (_, selector), values in gin.config._CONFIG.items():
+        owner = full_name(_short(selector), configurables)
+        for parameter, value in values.items() if owner in configurables else ():
+            if wrong := wrong_kind(owner, parameter, _plain(value, configurables), configurables):
+                raise ConfigError(wrong)
+
+
+def _plain(value: Any, configurables: Mapping[str, Callable]) -> Any:
+    """A bound value with gin's references as `Reference`, and macros by their values."""
+    if isinstance(value, gin.config.ConfigurableReference):
+        if value.configurable.selector == "gin.macro":
+            bound = gin.config._CONFIG.get(("/".join(value.scopes), "gin.macro"), {})
+            if "value" not in bound:
+                raise ConfigError(
+                    f"a macro must be given a value before it is used; received %{'/'.join(value.scopes)} without one."
+                )
+            return _plain(bound["value"], configurables)
+        return Reference(full_name(_short(value.configurable.selector), configurables), value.evaluate)
+    return type(value)(_plain(item, configurables) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _refuse_unused(configurables: Mapping[str, Callable]) -> None:
+    """Every binding must have been used by building the object: gin ignores a misspelt scope without a word."""
+    unused = set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG)
+    used = {full_name(_short(selector), configurables) for scope, selector in gin.config._OPERATIVE_CONFIG if not scope}
+    used &= set(configurables)
+    for scope, selector in sorted(unused):
+        parameters = list(gin.config._CONFIG[(scope, selector)])
+        if selector == "gin.macro":
+            near = did_you_mean(suggestions(None, scope, configurables, used))
+            raise ConfigError(f"every macro must be used; nothing uses the macro {scope}. {near}".rstrip())
+        name = full_name(_short(selector), configurables)
+        shown = f"{scope}/{name}" if scope else name
+        reason = f"nothing uses the scope {scope!r}" if scope else f"{name} is not part of this configuration"
+        in_use = {owner: target for owner, target in configurables.items() if owner in used}
+        near = did_you_mean([n for n in suggestions(None, parameters[0], in_use, used) if not scope])
+        raise ConfigError(
+            f"every binding must be used; received one for {shown} ({', '.join(parameters)}), but {reason}. {near}"
+            f"Remove it, or refer to it as @{shown}(). In use: {', '.join(sorted(used))}."
+        )
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """A frozen dataclass as "field.subfield" -> plain value, with the class of each part as "field"."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(value):
+        item, name = getattr(value, field.name), f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(item):
+            flat[name] = type(item).__name__
+            flat |= flatten(item, name + ".")
+        else:
+            flat[name] = list(item) if isinstance(item, tuple) else item
+    return flat
+
+
+def _defaults(value: Any, prefix: str = "") -> dict[str, Any]:
+    """The defaults of the fields that `flatten` lists, where they have one."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(value):
+        item, name = getattr(value, field.name), f"{prefix}{field.name}"
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if default is not dataclasses.MISSING:
+            flat[name] = type(default).__name__ if dataclasses.is_dataclass(default) else default
+        flat |= _defaults(item, name + ".") if dataclasses.is_dataclass(item) else {}
+    return flat
+
+
+def texts(loaded: Loaded) -> dict[str, str]:
+    """The texts of config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
+    values = json.dumps(flatten(loaded.value), indent=1)
+    return {"config.gin": loaded.text + "\n", "config.json": values + "\n"}
+
+
+def save(folder: Path, loaded: Loaded) -> None:
+    """Writes these files to a folder."""
+    for name, text in texts(loaded).items():
+        write_text(folder / name, text)
+
+
+def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:
+    """What differs between the run's configuration and this one, a line each; `free` fields may differ.
+
+    A name ending in "." frees everything below it. A field that is newer than the run had its default there.
+    """
+    before = json.loads(json.dumps(_defaults(value)))
+    before |= json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    after = json.loads(json.dumps(flatten(value)))
+    free = tuple(free)
+
+    def is_free(name: str) -> bool:
+        return any(name == f or (f.endswith(".") and name.startswith(f)) or name + "." == f for f in free)
+
+    names = dict.fromkeys((*before, *after))
+    return [
+        f"{name}: {before.get(name, 'absent')!r} in the run, {after.get(name, 'absent')!r} now"
+        for name in names
+        if before.get(name, "absent") != after.get(name, "absent") and not is_free(name)
+    ]

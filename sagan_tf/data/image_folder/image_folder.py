@@ -1,0 +1,131 @@
+"""A folder of images in class folders, checked file by file before anything else is done."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.data.fingerprints import class_digests, content_key, stamp_key
+from sagan_tf.data.image_folder.decoding import MAX_PIXELS, UnreadableImageError, decode
+from sagan_tf.data.image_folder.file_check import check_files
+from sagan_tf.data.image_folder.layout import VALIDATION_SPLITS, FoundImages, find_images
+from sagan_tf.data.image_folder.survey import Survey, survey_files
+from sagan_tf.data.order import random_access
+from sagan_tf.data.python_reads import python_read
+from sagan_tf.data.source import DataError, Examples, check_types, printable
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageFolder:
+    """`path/CLASS/*.{png,jpg,jpeg,webp,bmp}`, or one level deeper below split folders, or flat.
+
+    The classes are the names of the class folders: sorted by value where all of them are integers, else by code point.
+    A flat folder of images is one class, for an unconditional model, unless StyleGAN's dataset.json lies beside the
+    images, which then says their labels. Grey, palette, CMYK and 16-bit files become 8-bit RGB, transparent pixels
+    show white, and the orientation that a camera noted is applied (see `decoding.decode`).
+
+    Attributes:
+      path: the folder.
+      split: which split folder to read where there are such ("train", "val", ...); by default "train" or "training".
+      min_short_edge: leave out images whose short edge has fewer pixels (BigGAN at 512: 400; SNGAN: 256).
+      max_pixels: refuse files of more pixels than this, by their header, before they fill the memory.
+      any_layout: take images that don't lie in class folders of one level for images without classes, rather than
+        refuse them: for measuring, where classes need not matter.
+    """
+
+    path: str
+    split: str | None = None
+    min_short_edge: int = 0
+    max_pixels: int = MAX_PIXELS
+    any_layout: bool = False
+
+    def __post_init__(self):
+        check_types(self, path=str, split=str, min_short_edge=int, max_pixels=int)
+
+    def class_names(self) -> tuple[str, ...]:
+        return self._found().class_names
+
+    def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
+        """Decodes every file once to check it (the result is remembered). Raises DataError, naming each bad file."""
+        found = self._found(class_names)
+        report = check_files(found.root, found.paths, max_pixels=self.max_pixels)
+        report.raise_if_bad(found.root)
+        wide_enough = report.short_edges >= self.min_short_edge
+        paths = [path for path, keep in zip(found.paths, wide_enough, strict=True) if keep]
+        labels = np.asarray(found.labels, np.int32)[wide_enough]
+        self._refuse_emptied_classes(found, labels)
+        notes = list(found.notes)
+        if left_out := len(found.paths) - len(paths):
+            notes.append(f"{left_out} images with a short edge below {self.min_short_edge} pixels are left out.")
+        stream, ordered = random_access(len(paths), _reader(found.root, paths, labels, self.max_pixels))
+        return Examples(
+            name=printable(f"folder:{found.root}"),
+            class_names=found.class_names,
+            n_examples=len(paths),
+            fingerprint=f"folder content={content_key(report)}{_labels_key(found)} "
+            f"min_short_edge={self.min_short_edge}",
+            former_fingerprint=f"folder {stamp_key(report)} min_short_edge={self.min_short_edge}",
+            class_digests=class_digests(report, found.labels, len(found.class_names)),
+            stream=stream,
+            ordered=ordered,
+            notes=tuple(notes),
+            label_kind=found.label_kind,
+        )
+
+    def validation(self) -> "ImageFolder":
+        """The images of the split folder val, valid or validation. Raises DataError where there is none."""
+        found = [split for split in VALIDATION_SPLITS if (pathlib.Path(self.path) / split).is_dir()]
+        if not found:
+            raise DataError(
+                f"Validation images must lie in a split folder named val, beside train; received {self.path} without. "
+                "Make one, or name the images: --reference=FOLDER."
+            )
+        return dataclasses.replace(self, split=found[0])
+
+    def survey(self, resolution: int) -> Survey:
+        """Looks at every file; duplicates by the files' bytes. Raises DataError for an unusable layout."""
+        found = self._found()
+        return survey_files(found, check_files(found.root, found.paths, max_pixels=self.max_pixels))
+
+    def _found(self, class_names: Sequence[str] | None = None) -> FoundImages:
+        return find_images(pathlib.Path(self.path), self.split, class_names=class_names, any_layout=self.any_layout)
+
+    def _refuse_emptied_classes(self, found: FoundImages, labels: np.ndarray):
+        if emptied := sorted(set(found.labels) - set(labels.tolist())):
+            empty = [found.class_names[label] for label in emptied]
+            raise DataError(
+                f"Every class must keep an image of a short edge of {self.min_short_edge} pixels or more; "
+                f"received none in {', '.join(empty)}. Lower min_short_edge or remove these folders."
+            )
+
+
+def _labels_key(found: FoundImages) -> str:
+    """Identity of labels that a file says; "" where the folders of the paths are the classes."""
+    if found.labels_from is None:
+        return ""
+    rows = sorted((path, found.class_names[label]) for path, label in zip(found.paths, found.labels, strict=True))
+    return f" labels={hashlib.sha256(os.fsencode(repr(rows))).hexdigest()[:12]}"
+
+
+def _reader(root: pathlib.Path, paths: list[str], labels: np.ndarray, max_pixels: int):
+    """read(index) -> (uint8 (h, w, 3), int32 label) by Pillow, which knows all color modes, outside Python's lock."""
+    names, classes = tf.constant([os.fsencode(path) for path in paths]), tf.constant(labels)
+
+    def load(name: bytes) -> np.ndarray:
+        path = root / os.fsdecode(name)
+        try:
+            return decode(path, max_pixels=max_pixels)
+        except UnreadableImageError as error:
+            raise DataError(
+                f"Every image file must stay readable while it is in use; received {path}: {error}. Put it back and "
+                f"repeat the command."
+            ) from error
+
+    def read(index):
+        return tf.ensure_shape(python_read(load, names[index], tf.uint8), (None, None, 3)), classes[index]
+
+    return read

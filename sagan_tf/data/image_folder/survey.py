@@ -1,0 +1,142 @@
+"""What a data set holds, on one screen: bad files, images a class, sizes, duplicates."""
+
+import collections
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from sagan_tf.data.image_folder.file_check import FileReport
+from sagan_tf.data.image_folder.layout import FoundImages
+from sagan_tf.data.python_reads import told_plainly
+from sagan_tf.data.source import Examples, printable
+from sagan_tf.foundation.progress import Progress
+
+_BAD, _CLASSES, _TWINS = 20, 12, 5  # lines of each kind that fit on a screen
+_BAR = 30
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Survey:
+    """Facts about every image of a data set.
+
+    Attributes:
+      name: of the data set.
+      class_names: of the labels.
+      names: of each image, a path or a number.
+      labels: (N,).
+      sizes: (N, 2) height and width, 0 where an image cannot be read.
+      digests: of each image's content; equal where the contents are.
+      bad: name -> what is wrong.
+      notes: about the data set.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    names: tuple[str, ...]
+    labels: np.ndarray
+    sizes: np.ndarray
+    digests: tuple[bytes, ...]
+    bad: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+    def duplicates(self) -> list[list[int]]:
+        """Groups of readable images with the same content."""
+        groups = collections.defaultdict(list)
+        for i in np.flatnonzero(self.sizes[:, 0]).tolist():
+            groups[self.digests[i]].append(i)
+        return [group for group in groups.values() if len(group) > 1]
+
+    def report(self, resolution: int) -> str:
+        """One screen."""
+        good = self.sizes[:, 0] > 0
+        kind = "class" if len(self.class_names) == 1 else "classes"
+        parts = [
+            f"{self.name}: {good.sum()} good images, {len(self.class_names)} {kind}",
+            *self.notes,
+            *self._bad_lines(),
+            *self._class_lines(self.labels[good]),
+        ]
+        if good.any():
+            parts += self._size_lines(self.sizes[good], resolution)
+        return "\n".join([*parts, *self._duplicate_lines()])
+
+    def _bad_lines(self) -> list[str]:
+        if not self.bad:
+            return ["bad files: none"]
+        lines = [f"  {name}: {reason}" for name, reason in list(self.bad.items())[:_BAD]]
+        more = [f"  and {len(self.bad) - _BAD} more"] if len(self.bad) > _BAD else []
+        return [f"bad files: {len(self.bad)}, which training and preparation refuse", *lines, *more]
+
+    def _class_lines(self, labels: np.ndarray) -> list[str]:
+        counts = np.bincount(labels, minlength=len(self.class_names))
+        order = range(len(counts)) if len(counts) <= _CLASSES else np.argsort(-counts, kind="stable")
+        shown = list(order) if len(counts) <= _CLASSES else [*order[: _CLASSES // 2], *order[-_CLASSES // 2 :]]
+        width = max(len(self.class_names[i]) for i in shown)
+        bars = ["#" * round(_BAR * count / max(1, counts.max())) for count in counts]
+        lines = [f"  {self.class_names[i]:<{width}} {counts[i]:>8} {bars[i]}" for i in shown]
+        if len(counts) > len(shown):
+            lines.insert(_CLASSES // 2, f"  ... {len(counts) - len(shown)} classes between these ...")
+        return [f"images a class: {counts.min()} to {counts.max()}", *lines]
+
+    def _size_lines(self, sizes: np.ndarray, resolution: int) -> list[str]:
+        short = sizes.min(axis=1)
+        low, middle, high = np.percentile(short, (0, 50, 100)).astype(int)
+        kinds = len(np.unique(sizes, axis=0))
+        small = np.sum(short < resolution)
+        return [
+            f"sizes: {kinds} different; short edge {low} to {high} pixels, median {middle}; {small} images are "
+            f"smaller than {resolution} and would be enlarged"
+        ]
+
+    def _duplicate_lines(self) -> list[str]:
+        groups = self.duplicates()
+        if not groups:
+            return ["duplicates: none"]
+        extra = sum(len(group) - 1 for group in groups)
+        mixed = [group for group in groups if len({int(self.labels[i]) for i in group}) > 1]
+        shown = [*mixed, *(group for group in groups if group not in mixed)][:_TWINS]
+        lines = [
+            "  " + " = ".join(self.names[i] for i in group[:4]) + (" ..." if len(group) > 4 else "") for group in shown
+        ]
+        return [f"duplicates: {extra} images repeat another; {len(mixed)} groups lie in more than one class", *lines]
+
+
+def survey_files(found: FoundImages, report: FileReport) -> Survey:
+    """What the check of a folder's files found; duplicates by the files' bytes."""
+    return Survey(
+        name=printable(f"folder {found.root}"),
+        class_names=found.class_names,
+        names=tuple(map(printable, found.paths)),
+        labels=np.asarray(found.labels),
+        sizes=report.sizes,
+        digests=tuple(map(bytes.fromhex, report.digests)),
+        bad={printable(path): reason for path, reason in report.bad.items()},
+        notes=found.notes,
+    )
+
+
+def survey_examples(examples: Examples) -> Survey:
+    """Looks at every image of an opened data set; duplicates by their pixels."""
+    labels, sizes, digests, bad = [], [], [], {}
+    rows = told_plainly(examples.ordered().prefetch(64).as_numpy_iterator())
+    rows = Progress(rows, total=examples.n_examples, unit="image", title="looking at images")
+    for image, label in rows:
+        if not 0 <= label < len(examples.class_names):
+            bad[f"#{len(labels)}"] = f"its label is {label}, which is no class"
+        labels.append(int(label))
+        sizes.append(image.shape[:2] if 0 <= label < len(examples.class_names) else (0, 0))
+        digests.append(hashlib.sha256(image.tobytes()).digest())
+    names = tuple(
+        f"{examples.class_names[label]} #{i}" if f"#{i}" not in bad else f"#{i}" for i, label in enumerate(labels)
+    )
+    return Survey(
+        name=examples.name,
+        class_names=examples.class_names,
+        names=names,
+        labels=np.asarray(labels),
+        sizes=np.asarray(sizes),
+        digests=tuple(digests),
+        bad=bad,
+        notes=examples.notes,
+    )

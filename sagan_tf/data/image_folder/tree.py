@@ -1,0 +1,115 @@
+"""Walks a folder: where image files lie below it, which folders are empty, and what else is there."""
+
+import collections
+import dataclasses
+import os
+import pathlib
+
+from sagan_tf.data.image_folder.decoding import EXTENSIONS
+from sagan_tf.data.source import DataError
+
+_NOT_DATA = ("__MACOSX", "Thumbs.db", "desktop.ini")
+_TABLES = (".csv", ".tsv", ".json", ".jsonl")
+_BARE = "without an extension"
+
+
+@dataclasses.dataclass
+class Tree:
+    """What a folder holds.
+
+    Attributes:
+      images: names of the image files of each folder, keyed by the folder's parts below the root.
+      bare: names of the files without an extension, keyed likewise.
+      tables: names of files such as labels.csv or dataset.json, keyed likewise.
+      empty: folders without a file or folder, by their parts.
+      ignored: how many files of each kind are no images.
+    """
+
+    images: dict[tuple[str, ...], list[str]] = dataclasses.field(default_factory=dict)
+    bare: dict[tuple[str, ...], list[str]] = dataclasses.field(default_factory=dict)
+    tables: dict[tuple[str, ...], list[str]] = dataclasses.field(default_factory=dict)
+    empty: list[tuple[str, ...]] = dataclasses.field(default_factory=list)
+    ignored: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+
+    def below(self, top: str) -> "Tree":
+        """The part of the tree below one of its top folders."""
+
+        def moved(files: dict[tuple[str, ...], list[str]]) -> dict[tuple[str, ...], list[str]]:
+            return {parts[1:]: names for parts, names in files.items() if parts[:1] == (top,)}
+
+        return Tree(
+            images=moved(self.images),
+            tables=moved(self.tables),
+            empty=[parts[1:] for parts in self.empty if parts[0] == top and len(parts) > 1],
+            ignored=self.ignored,
+        )
+
+    def tops(self) -> list[str]:
+        """Names of the folders right below the root that hold images at any depth."""
+        return sorted({parts[0] for parts in self.images if parts})
+
+    def paths(self) -> list[str]:
+        """Every image file relative to the root, sorted."""
+        return sorted("/".join((*parts, name)) for parts, names in self.images.items() for name in names)
+
+
+def walk(root: pathlib.Path) -> Tree:
+    """Walks `root`, following links to folders but never in a circle.
+
+    Image files are told by their extensions. Where none has one, files without any extension are told by their first
+    bytes.
+
+    Raises:
+      DataError: for a folder that can't be read.
+    """
+    tree = Tree()
+    _walk(root, (), (), tree)
+    if tree.images or not tree.bare:
+        return tree
+    for parts, names in tree.bare.items():
+        if images := [name for name in names if _looks_like_an_image(root.joinpath(*parts, name))]:
+            tree.images[parts] = images
+            tree.ignored[_BARE] -= len(images)
+    tree.ignored = +tree.ignored
+    tree.empty = [parts for parts in tree.empty if parts not in tree.images]
+    return tree
+
+
+def _walk(folder: pathlib.Path, parts: tuple[str, ...], above: tuple[str, ...], tree: Tree):
+    real = os.path.realpath(folder)
+    if real in above:
+        tree.ignored["links in a circle"] += 1
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except PermissionError as error:
+        raise DataError(
+            f"Every folder of the data must be readable; received {folder}, which is not. Change its "
+            f"permissions or move it elsewhere."
+        ) from error
+    shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _NOT_DATA]
+    folders = [entry for entry in shown if entry.is_dir()]
+    files = [entry.name for entry in shown if not entry.is_dir()]
+    images = [name for name in files if name.lower().endswith(EXTENSIONS)]
+    others = [name for name in files if not name.lower().endswith(EXTENSIONS)]
+    tree.ignored.update(os.path.splitext(name)[1].lower() or _BARE for name in others)
+    if bare := [name for name in others if not os.path.splitext(name)[1]]:
+        tree.bare[parts] = bare
+    if tables := [name for name in others if name.lower().endswith(_TABLES)]:
+        tree.tables[parts] = tables
+    if images:
+        tree.images[parts] = images
+    elif parts and not folders:
+        tree.empty.append(parts)
+    for entry in folders:
+        _walk(pathlib.Path(entry.path), (*parts, entry.name), (*above, real), tree)
+
+
+def _looks_like_an_image(path: pathlib.Path) -> bool:
+    """By the signatures of PNG, JPEG, BMP and WebP."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM")) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")

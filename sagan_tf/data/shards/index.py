@@ -1,0 +1,143 @@
+"""The index of a folder of prepared shards: what they hold, how it was made, and a checksum of each."""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import shlex
+from typing import Literal
+
+from sagan_tf.data.source import DataError
+from sagan_tf.foundation import files
+
+INDEX_NAME = "sagan_tf_shards.json"
+VALIDATION_FOLDER = "validation"  # below the training shards
+VERSION = 1
+Encoding = Literal["png", "jpeg"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a folder of shards is to hold. Equal plans give equal shards.
+
+    Attributes:
+      source, fingerprint: name and content identity of the data that are read.
+      class_names: of the source.
+      n_source: examples that are read; those too small are left out.
+      resolution, method: of the transform (see `Transform`).
+      min_short_edge: images with a shorter edge are left out.
+      encoding: "png", lossless, or "jpeg".
+      quality: of the JPEG encoding, 1..100; 0 with "png".
+      per_shard: examples that are read for one shard.
+      split: "train", or "validation", which may lack some of the classes.
+    """
+
+    source: str
+    fingerprint: str
+    class_names: tuple[str, ...]
+    n_source: int
+    resolution: int
+    method: str
+    min_short_edge: int = 0
+    encoding: Encoding = "png"
+    quality: int = 0
+    per_shard: int
+    split: Literal["train", "validation"] = "train"
+
+    @property
+    def n_shards(self) -> int:
+        return -(-self.n_source // self.per_shard)
+
+    def n_in_shard(self, number: int) -> int:
+        """Examples that are read for this shard."""
+        return min(self.per_shard, self.n_source - number * self.per_shard)
+
+    def shard_name(self, number: int) -> str:
+        return f"shard-{number:05d}-of-{self.n_shards:05d}.tfrecord"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One finished file: its size in bytes, its checksum, and how many examples of each class it holds."""
+
+    name: str
+    n_bytes: int
+    sha256: str
+    class_counts: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(self.class_counts)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShardIndex:
+    """A plan and the shards that are finished."""
+
+    plan: Plan
+    shards: tuple[Shard, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return len(self.shards) == self.plan.n_shards
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        return tuple(map(sum, zip(*(shard.class_counts for shard in self.shards), strict=True)))
+
+    @property
+    def count(self) -> int:
+        return sum(shard.count for shard in self.shards)
+
+    def with_shard(self, shard: Shard) -> "ShardIndex":
+        others = [other for other in self.shards if other.name != shard.name]
+        return ShardIndex(plan=self.plan, shards=tuple(sorted([*others, shard], key=lambda each: each.name)))
+
+    def without(self, names: set[str]) -> "ShardIndex":
+        return ShardIndex(plan=self.plan, shards=tuple(shard for shard in self.shards if shard.name not in names))
+
+    def content_key(self) -> str:
+        """Identity of the content, from the checksums."""
+        parts = [*self.plan.class_names, *(shard.sha256 for shard in self.shards)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def write(self, folder: pathlib.Path):
+        """Writes whole or not at all."""
+        content = {
+            "version": VERSION,
+            "examples": self.count,
+            "class_counts": dict(zip(self.plan.class_names, self.class_counts, strict=False)),
+            **dataclasses.asdict(self),
+        }
+        files.write_text(folder / INDEX_NAME, json.dumps(content, ensure_ascii=False), durable=True)
+
+
+def read_index(folder: pathlib.Path) -> ShardIndex:
+    """Reads the index of a folder of shards. Raises DataError where it is missing, damaged or of another version."""
+    path = folder / INDEX_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(
+            f"A folder of prepared shards must have its index; received {folder} without {INDEX_NAME}. "
+            f"Prepare one: python -m sagan_tf.prepare_data --source=... --out={shlex.quote(str(folder))}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"The index must be readable JSON; received {path}: {error}. Prepare the shards again; intact "
+            f"files are not written twice."
+        ) from error
+    try:
+        if content["version"] != VERSION:
+            raise DataError(
+                f"The index must be of version {VERSION}; received version={content['version']} in {path}. "
+                f"Prepare the shards again."
+            )
+        plan = Plan(**{**content["plan"], "class_names": tuple(content["plan"]["class_names"])})
+        shards = tuple(Shard(**{**shard, "class_counts": tuple(shard["class_counts"])}) for shard in content["shards"])
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"The index must hold a plan and its shards; received {path} with {error!r} wrong. Prepare the "
+            f"shards again."
+        ) from error
+    return ShardIndex(plan=plan, shards=shards)

@@ -1,0 +1,46 @@
+"""Images on sheets: a row a class, with its name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from sagan_tf.foundation import files
+from sagan_tf.foundation.fonts import Lettering
+
+_GAP = 2
+_BACKGROUND = (255, 255, 255)
+_INK = (40, 40, 40)
+
+
+def sheet(images: np.ndarray, names: Sequence[str], *, scale: int | None = None) -> Image.Image:
+    """A row a name, images side by side: (rows*columns,R,R,3) uint8 in row order.
+
+    Small images are enlarged by whole factors, pixel by pixel, to about 64 px. Without names, rows carry none.
+    """
+    rows = len(names)
+    columns = len(images) // rows
+    side = images.shape[1]
+    scale = scale or max(1, 64 // side)
+    cell = side * scale + _GAP
+    letters = Lettering(max(11, min(20, side * scale // 4)))
+    margin = max(map(letters.width, names), default=0)
+    margin = margin + 12 if margin else _GAP
+    canvas = Image.new("RGB", (margin + columns * cell, _GAP + rows * cell), _BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    for row, name in enumerate(names):
+        middle = _GAP + row * cell + (cell - _GAP) // 2
+        letters.write(draw, (margin - 8, middle), name, fill=_INK, anchor="rm")
+        for column in range(columns):
+            picture = Image.fromarray(images[row * columns + column])
+            picture = picture.resize((side * scale, side * scale), Image.Resampling.NEAREST)
+            canvas.paste(picture, (margin + column * cell, _GAP + row * cell))
+    return canvas
+
+
+def save(image: Image.Image, path: Path) -> Path:
+    """Writes a PNG whole or not at all."""
+    with files.replacing(path) as temporary:
+        image.save(temporary, format="PNG", optimize=True)
+    return path

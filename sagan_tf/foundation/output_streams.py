@@ -1,0 +1,52 @@
+"""Standard output and error that may be lost: a log file on a full disk must not end the work that it tells of."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from sagan_tf.foundation import files
+
+
+class Forgiving:
+    """A text stream whose text is dropped while the disk refuses it. Other errors, such as a closed pipe, stay."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with _dropped():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with _dropped():
+            self._stream.flush()
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def forgiving() -> Iterator[None]:
+    """Makes sys.stdout and sys.stderr forgiving within the block."""
+    streams = sys.stdout, sys.stderr
+    with contextlib.redirect_stdout(Forgiving(streams[0])), contextlib.redirect_stderr(Forgiving(streams[1])):
+        yield
+    for stream in streams:
+        try:
+            stream.flush()
+        except OSError as error:
+            if files.reason(error) is None:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # else Python's end fails in flushing it
+
+
+@contextlib.contextmanager
+def _dropped() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if files.reason(error) is None:
+            raise

@@ -1,0 +1,109 @@
+"""How every verb ends: bad input is one sentence on stderr and exit code 2, never a traceback.
+
+`answered` runs a verb's work and turns what it raises into an exit code:
+
+* an error class of this package, or a ValueError: `error: SENTENCE`, 2;
+* an error of the disk, also TensorFlow's, or a lack of memory: the same, with the path and what to do;
+* KeyboardInterrupt, which SIGTERM raises as well: the verb's own sentence, `interruption.INTERRUPTED`;
+* anything else (TypeError, KeyError, ...) is a fault of the program and keeps its traceback.
+
+A ValueError that another library raised is told apart by its place, since it may be a fault of ours that wears the
+same class; with `SAGAN_TF_TRACEBACK=1` every refusal shows where it was raised.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from sagan_tf.foundation import files
+from sagan_tf.foundation.interruption import INTERRUPTED, as_keyboard_interrupt
+
+REFUSED = 2  # exit code: the input was refused, nothing was changed
+_PACKAGE = Path(__file__).parent
+
+
+class Parser(argparse.ArgumentParser):
+    """The verbs' parser: what it refuses is one sentence, as all else is, rather than a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with REFUSED."""
+        self.exit(REFUSED, f"error: {message}. All flags: {self.prog} --help\n")
+
+
+def answered(
+    work: Callable[[], int | None],
+    *,
+    interrupted: str | Callable[[KeyboardInterrupt], str] = "interrupted: nothing was kept. Repeat the command.",
+    explain: Callable[[BaseException], str | None] | None = None,
+) -> int:
+    """Runs `work` and returns the verb's exit code: work's own (None: 0), REFUSED, or INTERRUPTED.
+
+    interrupted: the line for stderr when Ctrl-C or SIGTERM ended the work, or a function of the interruption.
+    explain: the verb's own sentence for an error, asked before the ones of this file; None where it has none.
+    """
+    try:
+        with as_keyboard_interrupt():
+            code = work() or 0
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt as stop:
+        line = interrupted(stop) if callable(interrupted) else interrupted
+        if line:
+            print(line, file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has gone; the rest of it has no reader
+        _drop_what_stdout_refuses()
+        return REFUSED
+    except Exception as error:
+        said = (explain(error) if explain else None) or sentence(error)
+        if said is None:
+            raise
+        if os.environ.get("SAGAN_TF_TRACEBACK"):
+            traceback.print_exc()
+        print(f"error: {said}", file=sys.stderr)
+        _drop_what_stdout_refuses()
+        return REFUSED
+
+
+def _drop_what_stdout_refuses() -> None:
+    """Python flushes stdout when it ends, and fails where the reader is gone or the disk is full."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def sentence(error: BaseException) -> str | None:
+    """What to tell the user about an error; None for a fault of the program, whose traceback is to be seen."""
+    if type(error).__module__.partition(".")[0] == "sagan_tf":
+        return str(error)
+    if said := files.explain(error):
+        return said
+    if isinstance(error, OSError):
+        return f"a file could not be read or written: {_one_line(error)}. Check the path, and repeat the command."
+    if isinstance(error, MemoryError):
+        return f"there must be memory for what was asked; received a lack of it ({_one_line(error)}). Ask for less."
+    if isinstance(error, ValueError | OverflowError):
+        return str(error) if _raised_here(error) else _of_a_library(error)
+    return None
+
+
+def _raised_here(error: BaseException) -> bool:
+    """Whether the frame that raised the error is the package's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
+
+
+def _of_a_library(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    place = f" (in {Path(ours[-1].filename).relative_to(_PACKAGE.parent)}, line {ours[-1].lineno})" if ours else ""
+    return f"{_one_line(error)}{place}. SAGAN_TF_TRACEBACK=1 shows where this comes from."
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

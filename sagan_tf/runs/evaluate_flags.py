@@ -1,0 +1,197 @@
+"""The flags of `evaluate`, and the one table of its modes: which flags each of them reads.
+
+A mode follows from the flags that are given. A flag that its mode doesn't read is refused by name rather than ignored.
+"""
+
+import argparse
+from typing import Literal, get_args
+
+from sagan_tf.evaluation.truncation_curve import THRESHOLDS
+from sagan_tf.foundation.comma_lists import comma_list, number, seed
+from sagan_tf.foundation.refusals import Parser
+from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.runs.reference import SPLITS
+from sagan_tf.sampling.standing_statistics import Statistics
+
+Mode = Literal["checkpoint", "watch", "curve", "memorization", "split", "files", "export", "table", "runs"]
+
+_MEASURED = ("reference", "extractor", "inception", "metrics", "batch_size", "allow_few_samples", "data_dir")
+_MEASURED += ("write_reference", "out", "json")
+_SAMPLED = ("num", "average", "statistics", "truncation", "truncation_mode", "strategy")
+# What each mode is called in messages, and the flags that it reads.
+MODES: dict[Mode, tuple[str, frozenset[str]]] = {
+    "checkpoint": ("a run's generator (--run_dir)", frozenset(["run_dir", "seeds", "step", *_MEASURED, *_SAMPLED])),
+    "watch": ("--watch", frozenset(["run_dir", "watch", *_MEASURED, *_SAMPLED])),
+    "curve": (
+        "--truncation_curve",
+        frozenset(["run_dir", "truncation_curve", "seeds", "step", *_MEASURED, *_SAMPLED]) - {"truncation"},
+    ),
+    "memorization": (
+        "--memorization",
+        frozenset(["run_dir", "memorization", "step", "batch_size", "out", "json"]),
+    ),
+    "split": ("a split of a run's data (--run_dir with --images)", frozenset(["run_dir", "images", *_MEASURED])),
+    "files": ("files (--images)", frozenset(["images", "resolution", "strategy", *_MEASURED])),
+    "export": (
+        "an exported generator (--saved_model)",
+        frozenset(["saved_model", "run_dir", "num", "statistics", "truncation", "seeds", "strategy", *_MEASURED]),
+    ),
+    "table": ("a paper's table (--table)", frozenset(["table", "run_dirs"])),
+    "runs": ("--table=runs", frozenset(["table", "run_dirs", "metrics", "step", "truncation"])),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """All flags of the verb. A default that isn't None, False or () would count as given: there is none."""
+    built = Parser(
+        prog="python -m sagan_tf.evaluate",
+        description="Measures a run's samples, or anybody's images, against real images.",
+    )
+    _add_what(built)
+    _add_how(built)
+    _add_samples(built)
+    _add_results(built)
+    return built
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The flags of a command line, with their `mode`.
+
+    Raises:
+      SystemExit: where argparse refuses them, no mode is asked for, or a flag doesn't apply in the mode.
+    """
+    built = parser()
+    flags = built.parse_args(arguments)
+    flags.mode = _mode(flags)
+    if flags.mode is None:
+        built.error("one of --run_dir, --saved_model, --images and --table must be given; received none of them")
+    if flags.mode == "split" and flags.images not in SPLITS:
+        built.error(
+            "--images with --run_dir must be train or validation; "
+            f"received --images={flags.images}. To measure files, leave --run_dir out"
+        )
+    title, read = MODES[flags.mode]
+    if unread := sorted(_given(flags) - read):
+        names = ", ".join(f"--{name}" for name in unread)
+        built.error(
+            f"every flag must apply to what is measured; received {names}, which {title} doesn't read. "
+            f"Leave it out. Read here: {', '.join('--' + name for name in sorted(read))}"
+        )
+    if flags.mode == "curve" and (others := set(flags.metrics or ()) - {"is", "fid"}):
+        built.error(
+            f"--truncation_curve measures IS and FID alone; received --metrics={','.join(flags.metrics)}. Leave "
+            f"{', '.join(sorted(others))} out"
+        )
+    return flags
+
+
+def _given(flags: argparse.Namespace) -> set[str]:
+    """The flags that were set on the command line; `--no-average` sets one to False."""
+    absent = {name for name, value in vars(flags).items() if value is None or value is False or value == ()}
+    return set(vars(flags)) - absent - {"mode"} | ({"average"} if flags.average is False else set())
+
+
+def _mode(flags: argparse.Namespace) -> Mode | None:
+    if flags.table:
+        return "runs" if flags.table == "runs" else "table"
+    if flags.saved_model:
+        return "export"
+    if flags.run_dir:
+        chosen = ("memorization", flags.memorization), ("watch", flags.watch), ("curve", flags.truncation_curve)
+        named = [name for name, is_chosen in chosen if is_chosen]
+        return named[0] if named else "split" if flags.images else "checkpoint"
+    return "files" if flags.images else None
+
+
+def _add_what(built: argparse.ArgumentParser) -> None:
+    built.add_argument("--run_dir", metavar="RUN", help="measure this run's generator")
+    built.add_argument(
+        "--saved_model",
+        metavar="DIR",
+        help="measure this exported generator, at --truncation, against --reference or the data of --run_dir",
+    )
+    built.add_argument(
+        "--images",
+        metavar="PATH",
+        help="measure these: .npz (arr_0 uint8), folder, tfds:NAME:SPLIT; "
+        "with --run_dir train or validation, a split of its data",
+    )
+    built.add_argument(
+        "--reference",
+        metavar="PATH",
+        help="the real images: the same kinds, or an .npz of mu and "
+        "sigma; with --run_dir also train (default) or validation",
+    )
+    built.add_argument("--watch", action="store_true", help="measure each new checkpoint until training ends")
+    built.add_argument(
+        "--memorization",
+        action="store_true",
+        help="the shares of training and validation images that D calls real, instead",
+    )
+    built.add_argument(
+        "--truncation_curve",
+        nargs="?",
+        type=comma_list(number, "numbers"),
+        const=THRESHOLDS,
+        metavar="2,1,0.5",
+        help="IS against FID at these thresholds (by default "
+        f"{', '.join(map(str, THRESHOLDS))}), as numbers, CSV and plot",
+    )
+
+
+def _add_how(built: argparse.ArgumentParser) -> None:
+    built.add_argument("--extractor", metavar="NAME", help="auto, inception, dataset, or a SavedModel's folder")
+    built.add_argument("--inception", metavar="DIR", help="where the Inception module lies, local or gs://")
+    built.add_argument("--metrics", type=comma_list(str.lower, "names"), help="is, fid, kid, pr, ..., by commas")
+    built.add_argument(
+        "--strategy",
+        choices=["auto", "cpu", "gpu", "mirrored"],
+        help="whose replicas share the work; auto, the default, takes all GPUs of this machine, else the CPU",
+    )
+    built.add_argument("--resolution", type=int, help="crop and resize images of files to this side")
+    built.add_argument("--batch_size", type=int, help="images per pass through the extractor")
+    built.add_argument("--allow_few_samples", action="store_true", help="FID of too few images, for debugging only")
+    built.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
+
+
+def _add_samples(built: argparse.ArgumentParser) -> None:
+    built.add_argument("--num", type=int, help="generated images")
+    built.add_argument(
+        "--seeds",
+        type=comma_list(seed, "64-bit integers"),
+        metavar="0,1,2",
+        help="measure with each seed that isn't yet; their mean and deviation are reported too",
+    )
+    built.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
+    built.add_argument(
+        "--average",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the moving average of G, or its raw weights; the average by default if there is one",
+    )
+    built.add_argument(
+        "--statistics",
+        choices=get_args(Statistics),
+        help="of the generator's batch norms; standing by default for truncated samples, else what the run says",
+    )
+    built.add_argument("--truncation", type=float, metavar="THRESHOLD", help="cut z; BigGAN's are 0.04 to 2")
+    built.add_argument("--truncation_mode", choices=list(TRUNCATIONS), help="resampled, the paper's, by default")
+
+
+def _add_results(built: argparse.ArgumentParser) -> None:
+    built.add_argument("--write_reference", metavar="FILE", help="keep the reference's mu and sigma in an .npz")
+    built.add_argument("--out", metavar="FILE", help="append results here; those of a run are also kept with the run")
+    built.add_argument(
+        "--table",
+        metavar="NAME",
+        help="lay the results of --run_dirs beside a paper's: sagan_table1, "
+        "...; runs: the --metrics of the runs alone, at --step and --truncation",
+    )
+    built.add_argument(
+        "--run_dirs",
+        type=comma_list(str, "[ROW=]RUN"),
+        default=(),
+        metavar="[ROW=]RUN,...",
+        help="evaluated runs for --table; several of a row give mean and deviation",
+    )
+    built.add_argument("--json", action="store_true", help="print JSON: the metrics' names as keys, and protocol")

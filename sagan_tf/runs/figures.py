@@ -1,0 +1,253 @@
+"""What each picture of a trained run is made of: its images, maps and neighbors, from the run to a figure."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from sagan_tf.evaluation.evaluator import EvaluationOptions
+from sagan_tf.figures import neighbors
+from sagan_tf.figures.attention import Looked, attention_figure
+from sagan_tf.figures.image_table import ImageTable
+from sagan_tf.foundation import jsonl
+from sagan_tf.foundation.progress import Progress
+from sagan_tf.foundation.spelling import nearest as nearest_name
+from sagan_tf.runs.reference import run_yardstick, split_images
+from sagan_tf.runs.run_directory import RunError
+from sagan_tf.runs.trained import TrainedModel
+from sagan_tf.sampling.attention_maps import attention_layers, attention_maps, gammas
+from sagan_tf.sampling.interpolation import between, class_shares
+from sagan_tf.sampling.sampler import Truncation, to_pixels
+from sagan_tf.sampling.seeds import image_seeds
+
+KINDS = ("z", "class", "both")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttentionLayer:
+    """One self-attention layer of a run's networks."""
+
+    network: tf.keras.Model
+    name: str
+    title: str
+
+
+def layers_of(model: TrainedModel) -> dict[str, AttentionLayer]:
+    """The run's attention layers, G's and then D's, by name: "generator.attention_64"; D is read when there is one.
+
+    Raises:
+      RunError: if there is no attention in either network.
+    """
+    found = _layers(model.generator, "generator")
+    if model.spec.attention_d and model.spec.long_range == "attention":
+        found |= _layers(model.run.discriminator(step=model.step)[0], "discriminator")
+    if not found:
+        raise RunError(
+            f"the run in {model.run.path} has no self-attention in G or D. Choose a run that has, such as "
+            "one of gin/sagan_128.gin or gin/quickstart.gin."
+        )
+    return found
+
+
+def _layers(network: tf.keras.Model, role: str) -> dict[str, AttentionLayer]:
+    return {
+        f"{role}.{name}": AttentionLayer(
+            network=network,
+            name=name,
+            title=f"attention at {layer.side}x{layer.side} of the {role}, gamma {gammas(network)[name]:.3f}",
+        )
+        for name, layer in attention_layers(network).items()
+    }
+
+
+def choose_layer(layers: dict[str, AttentionLayer], name: str | None) -> AttentionLayer:
+    """A layer by name; None: G's last, which is the nearest to the pixels, or D's first where G has none.
+
+    Raises:
+      RunError: for a layer that isn't there, with the names of those that are.
+    """
+    if name is None:
+        of_generator = [layer for key, layer in layers.items() if key.startswith("generator.")]
+        return of_generator[-1] if of_generator else next(iter(layers.values()))
+    if name not in layers:
+        raise RunError(
+            f"--layer must be one of {', '.join(layers)}; received --layer={name}. "
+            f"{nearest_name(name, layers)}".rstrip()
+        )
+    return layers[name]
+
+
+def shown_classes(model: TrainedModel, labels: np.ndarray) -> str:
+    """How many of the run's classes a picture shows: "8 of 10 classes", "all 10 classes", or "1 class" of one."""
+    shown, total = len(np.unique(labels)), len(model.class_names)
+    if shown < total:
+        return f"{shown} of {total:,} classes"
+    return f"all {total:,} classes" if total > 1 else "1 class"
+
+
+def attention(
+    model: TrainedModel,
+    labels: np.ndarray,
+    layer: AttentionLayer,
+    *,
+    seed: int = 0,
+    points: Sequence[tuple[int, int]] | None = None,
+    count: int = 4,
+    real: bool = False,
+):
+    """A figure with a row a label: where the query points look. `real`: D looks at training images of these classes.
+
+    Raises:
+      RunError: for real images and a layer of G.
+    """
+    of_generator = layer.network is model.generator
+    if real and of_generator:
+        raise RunError(
+            "real images must be looked at by the discriminator; received a layer of the generator. "
+            "Give --layer=discriminator...."
+        )
+    seen = tf.constant(real_images(model, labels) if real else model.z(image_seeds(seed, len(labels))))
+    if not (real or of_generator):
+        seen = model.generator(seen, tf.constant(labels), training=False)
+    output, maps = attention_maps(layer.network, seen, tf.constant(labels))
+    looked = [
+        Looked(image=image, maps=looks, caption=model.class_names[label])
+        for image, looks, label in zip(
+            to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True
+        )
+    ]
+    title = f"{layer.title[0].upper()}{layer.title[1:]}, step {model.step:,}, {shown_classes(model, labels)}"
+    return attention_figure(looked, title=title, points=points, count=count)
+
+
+def real_images(model: TrainedModel, labels: np.ndarray) -> np.ndarray:
+    """Training images of these classes in the data's order, no image twice: (N,R,R,3) in [-1,1].
+
+    Raises:
+      RunError: if the data have too few of a class.
+    """
+    found: list[np.ndarray | None] = [None] * len(labels)
+    batches = split_images(model.run, EvaluationOptions(), "train").batches(0)
+    for batch, classes in Progress(batches, title="looking for training images of these classes", unit="batch"):
+        for image, label in zip(batch, classes, strict=True):
+            place = next((i for i, wanted in enumerate(labels) if found[i] is None and wanted == label), None)
+            if place is not None:
+                found[place] = image
+        if all(image is not None for image in found):
+            return np.stack(found)
+    raise RunError("the training data must have an image for each row; there are too few of a class. Ask for fewer.")
+
+
+def interpolation(
+    model: TrainedModel,
+    labels: np.ndarray,
+    *,
+    seed: int = 0,
+    kind: str = "both",
+    steps: int = 9,
+    path: str = "spherical",
+) -> ImageTable:
+    """A row a label, from it to itself with another z ("z"), to the next label with the same z ("class"), or to both.
+
+    path: of z. The last row goes to the first label. Classes are mixed linearly, whatever the path.
+    """
+    rows, n = len(labels), model.spec.n_classes
+    ends = model.z(image_seeds(seed, 2 * rows)).reshape(rows, 2, -1)
+    targets = labels if kind == "z" else np.roll(labels, -1)
+    images = []
+    walks = zip(ends, labels, targets, strict=True)
+    for (a, b), start, end in Progress(walks, total=rows, title="interpolating", unit="row"):
+        z = between(a, a if kind == "class" else b, steps, path)
+        shares = class_shares(start, end, steps, n)
+        images.append(to_pixels(model.generator(tf.constant(z), tf.constant(shares), training=False)).numpy())
+    names = [
+        model.class_names[a] + ("" if a == b else f" to {model.class_names[b]}")
+        for a, b in zip(labels, targets, strict=True)
+    ]
+    what = {"z": f"Another z, {path}", "class": "Another class, the same z", "both": f"Another class and z ({path})"}
+    title = f"{what[kind]}; step {model.step:,}; {shown_classes(model, labels)}"
+    return ImageTable(images=np.stack(images), title=title, rows=names, side=64)
+
+
+def truncation(
+    model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[float], mode: str = "resampled", seed: int = 0
+) -> ImageTable:
+    """One row per label and one column per threshold: the same seeds cut ever shorter (Brock et al. 2018, Figure 2)."""
+    cuts = [Truncation(threshold=threshold, mode=mode) for threshold in thresholds]
+    columns = [model.images(labels.tolist(), seed=seed, truncation=cut) for cut in cuts]
+    how = f"Truncation threshold ({mode}), {model.statistics(cuts[0])} statistics"
+    return ImageTable(
+        images=np.stack(columns, axis=1),
+        title=f"{how}; step {model.step:,}; {shown_classes(model, labels)}",
+        heads=[(f"{t:g}", 1) for t in thresholds],
+        rows=[model.class_names[label] for label in labels],
+        side=64,
+    )
+
+
+def nearest_images(
+    model: TrainedModel, labels: np.ndarray, *, seed: int = 0, count: int = 4, extractor: str | None = None
+) -> ImageTable:
+    """A row a label: the sample, its nearest training images in pixels, and in an extractor's features (the run's)."""
+    samples = model.images(labels.tolist(), seed=seed)
+    options = model.run.experiment().evaluation or EvaluationOptions()
+    options = dataclasses.replace(options, extractor=extractor or options.extractor)
+    yardstick = run_yardstick(model.run, options)
+    spaces = {"pixels": neighbors.pixels, "features": lambda x: yardstick.extractor(tf.constant(x))[0].numpy()}
+    total = -(-yardstick.real.count // options.batch_size)
+    batches = Progress(yardstick.real.batches(0), total=total, title="comparing training images", unit="batch")
+    found = neighbors.nearest(samples / np.float32(127.5) - 1, batches, count, spaces)
+    images = [samples[:, None], *(to_pixels(found[space].images).numpy() for space in spaces)]
+    captions = [
+        [""]
+        + [
+            f"{model.class_names[label]} {distance:.2g}"
+            for space in spaces
+            for label, distance in zip(found[space].labels[i], found[space].distances[i], strict=True)
+        ]
+        for i in range(len(samples))
+    ]
+    return ImageTable(
+        images=np.concatenate(images, 1),
+        captions=captions,
+        rows=[model.class_names[i] for i in labels],
+        heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
+        title=f"Nearest of {yardstick.real.count:,} training images, and their distance; step "
+        f"{model.step:,}; features of {yardstick.extractor.name}; {shown_classes(model, labels)}",
+    )
+
+
+def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 64) -> ImageTable:
+    """Images of one class in a square."""
+    columns = math.isqrt(count - 1) + 1
+    images = model.images([label] * count, seed=seed)
+    filled = np.full((-(-count // columns) * columns, *images.shape[1:]), 255, np.uint8)
+    filled[:count] = images
+    return ImageTable(
+        images=filled.reshape(-1, columns, *images.shape[1:]),
+        side=64,
+        title=f"{model.class_names[label]}; seed {seed}, step {model.step:,}",
+    )
+
+
+def easy_and_difficult(model: TrainedModel, *, seed: int = 0, each: int = 5, columns: int = 8) -> ImageTable | None:
+    """Samples of the classes with the lowest and the highest intra-FID of the last evaluation that has it, or None."""
+    records = jsonl.read(model.run.path / "metrics.jsonl")
+    record = next((r for r in reversed(records) if r.get("intra_fid_by_class")), None)
+    if record is None:
+        return None
+    distances = np.asarray(record["intra_fid_by_class"])
+    order = np.argsort(distances, kind="stable")
+    each = min(each, len(order) // 2)
+    chosen = [*order[:each], *order[len(order) - each :]]
+    images = model.images(np.repeat(chosen, columns), seed=seed)
+    names = [f"{model.class_names[label]} {distances[label]:.1f}" for label in chosen]
+    protocol = record["protocol"]
+    return ImageTable(
+        images=images.reshape(len(chosen), columns, *images.shape[1:]),
+        rows=names,
+        side=64,
+        title=f"Easy to difficult by intra-FID ({protocol['extractor']}, step {protocol['step']:,})",
+    )

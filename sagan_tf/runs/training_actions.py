@@ -1,0 +1,167 @@
+"""What is looked at while a run trains, as actions of the loop: scalars, sheets of samples, and signs of collapse."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from sagan_tf.data.source import Examples
+from sagan_tf.experiment import Experiment
+from sagan_tf.figures import sheets
+from sagan_tf.foundation import files
+from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.generator import Generator, filters
+from sagan_tf.monitoring import collapse
+from sagan_tf.monitoring.distances import distances
+from sagan_tf.monitoring.health_records import Look, by_depth, read_looks
+from sagan_tf.monitoring.singular_values import Spectra
+from sagan_tf.monitoring.writer import Writer
+from sagan_tf.runs.data_distances import apart, apart_in_data
+from sagan_tf.runs.run_directory import RunDirectory, sampler_of
+from sagan_tf.sampling.attention_maps import gammas
+from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.loop import Action
+from sagan_tf.training.state import GAN
+
+_SHEET_ROWS, _SHEET_COLUMNS = 10, 10
+_LOOK_CLASSES, _LOOK_IMAGES = 4, 32
+BEFORE_COLLAPSE = "before_collapse"
+
+
+def actions(
+    settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer, store: CheckpointStore, examples: Examples
+) -> list[Action]:
+    """All of them, as the experiment asks. examples: the run's data, whose distances the samples' are compared with."""
+    scalars = Action(every=settings.log_every, run=scalars_of(gan, settings.batch_size, writer))
+    sheets = [sheet_action(settings, gan, run, writer)] if settings.sample_every else []
+    looks = [look_action(settings, gan, run, writer, store, examples)] if settings.watching.every else []
+    return [scalars, *sheets, *looks]
+
+
+def scalars_of(gan: GAN, batch_size: int, writer: Writer) -> Callable[[int, dict[str, float]], None]:
+    """Writes the step's logs, each attention's gamma, and the pace since the last line.
+
+    The pace counts everything between two lines, so that checkpoints and looks are in it; a process's first line has
+    none, since compiling is no pace.
+    """
+    networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+    last: list[tuple[int, float]] = []
+
+    def write(step: int, logs: dict[str, float]) -> None:
+        now = time.perf_counter()
+        pace = {}
+        if last and step > last[0][0]:
+            seconds = (now - last[0][1]) / (step - last[0][0])
+            pace = {"seconds_per_step": seconds, "images_per_second": batch_size / seconds}
+        last[:] = [(step, now)]
+        gamma = {f"gamma/{name}.{layer}": g for name, net in networks.items() for layer, g in gammas(net).items()}
+        told = {name: value for name, value in logs.items() if name != "bad_tensor"}  # an index, for the loop alone
+        writer.scalars(step, told | gamma | pace)
+
+    return write
+
+
+def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer) -> Action:
+    """A sheet of the same latents every `sample_every` steps: a row a class, ten at most; averaged weights if kept."""
+    spec = gan.spec
+    names = run.class_names[:_SHEET_ROWS]
+    labels = np.repeat(np.arange(len(names)), _SHEET_COLUMNS)
+    generator = gan.generator if gan.average is None else Generator(spec, numerics=settings.numerics, seed=None)
+    sampler = sampler_of(generator, n_classes=len(run.class_names), latent=settings.latent)
+
+    def draw_sheet(step: int, logs: dict[str, float]) -> None:
+        if gan.average is not None:
+            for name, variable in named_variables(generator).items():
+                variable.assign(gan.shadow[name].read_value())
+        image = sheets.sheet(sampler.images(labels), names)
+        with files.dispensable("a sheet of samples"):
+            sheets.save(image, run.path / "samples" / f"step-{step:08d}.png")
+        writer.picture(step, "samples", np.asarray(image))
+
+    return Action(every=settings.sample_every, run=draw_sheet)
+
+
+def look_action(
+    settings: Experiment,
+    gan: GAN,
+    run: RunDirectory,
+    writer: Writer,
+    store: CheckpointStore,
+    examples: Examples | None = None,
+) -> Action:
+    """A look every `Watching.every` steps. When its signs say that training has collapsed, that is said, and the
+    checkpoint from before is kept apart, in `checkpoints/before_collapse`.
+
+    What was seen before a resume is read from looks.jsonl. The samples are those of the raw weights: an average
+    collapses thousands of steps later. Without examples nothing is compared with real images.
+
+    Raises (the action):
+      CollapseError: in that case, if `Watching.collapse` is "stop".
+    """
+    n_classes = len(run.class_names)
+    sampler = sampler_of(gan.generator, n_classes=n_classes, latent=settings.latent)
+    classes = np.unique(np.linspace(0, n_classes - 1, _LOOK_CLASSES).astype(int))
+    labels = np.repeat(classes, _LOOK_IMAGES // len(classes))
+    spectra = Spectra(kernels_of(gan))
+    before = collapse.remembered(read_looks(run.path))
+    real = apart_in_data(settings, examples, labels) if examples else None
+
+    def look_at(step: int, logs: dict[str, float]) -> None:
+        images = sampler.images(labels)
+        look = Look(
+            step=step,
+            d_loss=logs["d_loss"],
+            g_loss=logs["g_loss"],
+            distances=distances(images, labels),
+            spectra=spectra(),
+            relative=apart(images, labels).relative_to(real) if real else {},
+        )
+        if settings.watching.collapse != "off":
+            look = judged(look, before)
+        writer.look(look)
+        if look.collapsed:
+            report(look, before, store, stop=settings.watching.collapse == "stop")
+        before[:] = collapse.remembered([*before, look])
+
+    return Action(every=settings.watching.every, run=look_at)
+
+
+def judged(look: Look, before: list[Look]) -> Look:
+    """The same look with its signs."""
+    found = collapse.signs(look, before)
+    return replace(look, signs=found, collapsed=collapse.has_collapsed(found, before))
+
+
+def report(look: Look, before: list[Look], store: CheckpointStore, *, stop: bool) -> None:
+    """Says what was seen and keeps the newest checkpoint from before it, or the oldest there is.
+
+    Raises:
+      CollapseError: if training shall stop.
+    """
+    seen = f"training seems to have collapsed by step {look.step}: {'; '.join(look.signs)}"
+    healthy, steps = collapse.last_healthy_step(before), store.steps()
+    kept = "There is no checkpoint yet"
+    if steps:
+        step = max((s for s in steps if s <= healthy), default=steps[0])
+        which = "from before" if step <= healthy else "nearest to it"
+        kept = f"The checkpoint {which} is that of step {step}"
+        with files.dispensable(f"checkpoints/{BEFORE_COLLAPSE}"):
+            path = store.keep_apart(step, BEFORE_COLLAPSE, why=seen)
+            kept = f"The checkpoint {which} is kept in {path} (--step={step} samples it)"
+    if stop:
+        raise collapse.CollapseError(f"{seen}. {kept}.")
+    store.say(f"Warning: {seen}. {kept}.")
+
+
+def kernels_of(gan: GAN) -> dict[str, object]:
+    """Every kernel by its layer's name, in order of depth, G's before D's: convolutions, dense layers, attention, the
+    linear maps of conditional norms, embeddings; not the per-class gains and biases of a norm's own tables."""
+    g_kernels = filters(gan.generator)
+    g_kernels |= {name: v for name, v in gan.g_variables.items() if name == "shared.kernel"}
+    d_kernels = {name: v for name, v in gan.d_variables.items() if name.endswith(".kernel")}
+    return {
+        f"{network}.{name.removesuffix('.kernel').removesuffix('.layer')}": kernels[name]
+        for network, kernels in (("generator", g_kernels), ("discriminator", d_kernels))
+        for name in by_depth(kernels)
+    }

@@ -1,0 +1,39 @@
+"""A look's line is read back as it was written; names are in order of depth."""
+
+import json
+
+from sagan_tf.monitoring.distances import Distances
+from sagan_tf.monitoring.health_records import Look, by_depth, read_looks
+from sagan_tf.monitoring.writer import Writer
+
+LOOK = Look(
+    step=300,
+    d_loss=1.25,
+    g_loss=-0.5,
+    distances=Distances(overall=0.5, within_class=0.25, nearest=0.125, duplicates=0.0),
+    spectra={"generator.dense": [3.0, 2.0, 1.0], "discriminator.head.dense": [0.5]},
+    signs=("D's loss is zero (0)",),
+)
+
+
+def test_a_line_is_the_look(tmp_path):
+    Writer(tmp_path).look(LOOK)
+    assert read_looks(tmp_path) == [LOOK]
+    line = json.loads((tmp_path / "looks.jsonl").read_text())
+    assert line["spectra"]["generator.dense"] == [3.0, 2.0, 1.0] and line["collapsed"] is False
+
+
+def test_a_run_without_looks_has_none(tmp_path):
+    assert read_looks(tmp_path) == []
+
+
+def test_numbers_are_written_to_six_digits():
+    assert Look(**vars(LOOK) | {"d_loss": 1 / 3}).record()["d_loss"] == 0.333333
+
+
+def test_depth_is_the_way_of_the_data():
+    g = ["blocks.1.conv_1", "long_range.0.key", "to_rgb", "blocks.0.shortcut", "dense", "shared", "blocks.10.conv_1"]
+    assert by_depth(g) == [
+        "shared", "dense", "blocks.0.shortcut", "long_range.0.key", "blocks.1.conv_1", "blocks.10.conv_1", "to_rgb",
+    ]  # fmt: skip
+    assert by_depth(["head.dense", "blocks.0.conv_1"]) == ["blocks.0.conv_1", "head.dense"]

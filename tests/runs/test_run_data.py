@@ -1,0 +1,52 @@
+import types
+
+import pytest
+from PIL import Image
+
+from sagan_tf.data.image_folder.image_folder import ImageFolder
+from sagan_tf.data.source import DataError
+from sagan_tf.runs.run_data import training_examples, validation_examples
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+def a_run(folder, *class_names):
+    settings = types.SimpleNamespace(data=ImageFolder(path=str(folder)), spec=types.SimpleNamespace(resolution=8))
+    return types.SimpleNamespace(exists=bool(class_names), class_names=class_names, experiment=lambda: settings)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Classes 0, 2 and 10; the validation split lacks class 2. The grey value of each image is its class's number."""
+    for name in ("train/0", "train/2", "train/10", "val/0", "val/10"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("L", (8, 8), int(name.split("/")[1])).save(tmp_path / name / "x.png")
+    return tmp_path
+
+
+def pairs(examples):
+    """(the class's name by the label, the class's number by the pixels) of each image."""
+    rows = examples.ordered().as_numpy_iterator()
+    return [(examples.class_names[label], str(image[0, 0, 0])) for image, label in rows]
+
+
+def test_a_new_run_orders_integers_by_value_and_one_begun_before_keeps_its_order(folder):
+    assert training_examples(a_run(folder)).class_names == ("0", "2", "10")
+    before = training_examples(a_run(folder, "0", "10", "2"))
+    assert pairs(before) == [("0", "0"), ("10", "10"), ("2", "2")]  # files in the former order, too
+    assert training_examples(a_run(folder, "0", "10", "3")).class_names == ("0", "2", "10")  # the caller compares
+
+
+@pytest.mark.parametrize("class_names", [("0", "2", "10"), ("0", "10", "2")])
+def test_validation_images_are_labeled_by_the_names_of_the_run(folder, class_names):
+    examples = validation_examples(a_run(folder, *class_names))
+    assert examples.class_names == class_names
+    assert sorted(pairs(examples)) == [("0", "0"), ("10", "10")]
+
+
+def test_a_validation_class_that_the_run_does_not_know_is_refused(folder):
+    with pytest.raises(DataError, match=r"received 10, which is not.*0 0, 1 10.*0 0, 1 2"):
+        validation_examples(a_run(folder, "0", "2"))

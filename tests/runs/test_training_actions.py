@@ -1,0 +1,167 @@
+"""What a run writes about itself, and the alarm on real networks: a scripted collapse, a resume, replicas."""
+
+import contextlib
+import io
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sagan_tf import experiment, train
+from sagan_tf.monitoring import collapse
+from sagan_tf.monitoring.health_records import read_looks
+from sagan_tf.monitoring.writer import Writer
+from sagan_tf.runs import build, resumption, training_actions
+from sagan_tf.runs.run_directory import RunDirectory
+from tests.closeness import LAYER, NETWORK, assert_close
+
+BINDINGS = [
+    "families.sagan.width=4",
+    "families.sagan.discriminator_width=4",
+    "families.sagan.z_dim=8",
+    "families.sagan.attention=(8,)",
+    "ProceduralSource.n_examples=64",
+    "train.batch_size=4",
+    "train.total_steps=4",
+    "train.sample_every=0",
+    "train.checkpoint_every=1",
+    "train.keep_checkpoints=4",
+    "train.log_every=1",
+    "train.steps_per_call=1",
+    "train.evaluation=None",
+    "train.average=None",
+    "Watching.every=1",
+]
+LOGS = {"d_loss": 2.0, "g_loss": 0.5}
+
+
+def loaded(*bindings):
+    return experiment.load(["gin/quickstart.gin"], [*BINDINGS, *bindings])
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return build.build(loaded().value, 10, tf.distribute.get_strategy())
+
+
+def started(path, *bindings):
+    """A run that has just begun, and its checkpoints."""
+    description = loaded(*bindings)
+    run = RunDirectory(path)
+    resumption.prepare(run, description, description.value.data.open(32))
+    return description.value, run, run.checkpoints(keep=4)
+
+
+def look_of(settings, gan, run, store, step=0):
+    return training_actions.look_action(settings, gan, run, Writer(run.path, step=step), store).run
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that is watched at every step and stops at its fourth: (its directory, exit code, what it said)."""
+    path = tmp_path_factory.mktemp("runs") / "stopped"
+    bindings = (f"--gin_bindings={b}" for b in [*BINDINGS, "Watching.collapse='stop'"])
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
+        patch.setattr(collapse, "signs", lambda look, before: ("one", "two") if look.step > 1 else ())
+        code = train.main(["--gin_file=gin/quickstart.gin", *bindings, f"--run_dir={path}"])
+    return path, code, said.getvalue()
+
+
+def test_train_jsonl_has_losses_gammas_and_the_pace(stopped):
+    lines = [json.loads(line) for line in (stopped[0] / "train.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    gammas = {name for name in lines[0] if name.startswith("gamma/")}
+    assert gammas == {"gamma/generator.attention_8", "gamma/discriminator.attention_8"}
+    assert lines[-1]["gamma/discriminator.attention_8"] != 0, "it starts at zero and is trained"
+    assert "images_per_second" not in lines[0]
+    assert lines[1]["images_per_second"] == pytest.approx(4 / lines[1]["seconds_per_step"])
+    assert {"d_loss", "g_loss", "logits_real", "logits_fake"} <= set(lines[0])
+    assert {"saturated_real", "saturated_fake", "d_gradient_norm", "g_learning_rate", "skipped"} <= set(lines[0])
+    assert "bad_tensor" not in lines[0]
+
+
+def test_a_look_holds_the_singular_values_of_the_stored_kernels(stopped, gan):
+    looks = read_looks(stopped[0])
+    assert [look.step for look in looks] == [1, 2, 3, 4]
+    RunDirectory(stopped[0]).checkpoints().restore(gan.variables())
+    for name, kernel in training_actions.kernels_of(gan).items():
+        expected = np.linalg.svd(kernel.numpy().reshape(-1, kernel.shape[-1]), compute_uv=False)[:3]
+        assert_close(looks[-1].spectra[name], expected, relative=NETWORK, name=name)
+    names = list(looks[0].spectra)
+    assert names[0] == "generator.dense" and names[-1] == "discriminator.head.embedding"
+    assert not any("norm" in name for name in names), "tables of gains and biases are no kernels"
+
+
+def test_linear_maps_of_conditional_norms_and_the_shared_table_are_kernels():
+    gan = build.build(
+        loaded(
+            "train.spec=@families.biggan()",
+            "families.biggan.resolution=32",
+            "families.biggan.width=4",
+            "families.biggan.attention_g=(16,)",
+            "families.biggan.attention_d=(16,)",
+        ).value,
+        10,
+        tf.distribute.get_strategy(),
+    )
+    names = list(training_actions.kernels_of(gan))
+    assert names[:2] == ["generator.shared", "generator.dense"]
+    assert {"generator.blocks.0.norm_1.gain", "generator.blocks.2.norm_2.bias"} <= set(names)
+
+
+def test_stop_leaves_with_a_refusal_and_says_what_is_kept(stopped):
+    path, code, said = stopped
+    assert code == 2
+    assert "collapsed by step 4: one; two. The checkpoint from before is kept in" in said
+    assert RunDirectory(path).checkpoints().kept(training_actions.BEFORE_COLLAPSE).step == 1
+
+
+def test_a_scripted_collapse_raises_the_alarm_across_a_resume_and_keeps_the_checkpoint_from_before(
+    gan, tmp_path, capsys
+):
+    settings, run, store = started(tmp_path / "run")
+    to_rgb = gan.generator.to_rgb.weights
+    before, look = [w.numpy() for w in to_rgb], look_of(settings, gan, run, store)
+    for step in range(1, 8):
+        if step == 6:
+            for weight in to_rgb:
+                weight.assign(tf.zeros(weight.shape))
+        store.save(gan.variables(), step)
+        look(step, LOGS if step < 6 else {"d_loss": 0.0, "g_loss": 0.0})
+    assert "collapsed" not in capsys.readouterr().out
+    look_of(settings, gan, run, store, step=7)(8, {"d_loss": 0.0, "g_loss": 0.0})
+
+    assert [seen.step for seen in read_looks(run.path) if seen.collapsed] == [8]
+    said = capsys.readouterr().out
+    assert "the samples are equal" in said and "D's loss is zero" in said
+    for step in (8, 9):
+        store.save(gan.variables(), step)
+    assert store.kept(training_actions.BEFORE_COLLAPSE).step == 5 and 5 not in store.steps()
+    assert run.restore(gan.generator, "generator", step=5) == 5
+    for weight, value in zip(to_rgb, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+
+
+def test_off_judges_nothing(gan, tmp_path, monkeypatch):
+    monkeypatch.setattr(collapse, "signs", lambda look, before: ("one", "two"))
+    settings, run, store = started(tmp_path / "run", "Watching.collapse='off'")
+    look = look_of(settings, gan, run, store)
+    for step in range(1, 4):
+        look(step, LOGS)
+    assert [(seen.signs, seen.collapsed) for seen in read_looks(run.path)] == [((), False)] * 3
+
+
+def test_replicas_are_looked_at_without_collectives_and_alike(gan, tmp_path, mirrored):
+    two = build.build(loaded().value, 10, mirrored)
+    for name, variable in two.variables().items():
+        variable.assign(gan.variables()[name].numpy())
+    seen = []
+    for name, state in (("one", gan), ("two", two)):
+        settings, run, store = started(tmp_path / name)
+        look_of(settings, state, run, store)(1, LOGS)
+        seen += read_looks(run.path)
+    for name, values in seen[0].spectra.items():
+        assert_close(values, seen[1].spectra[name], relative=LAYER, name=name)
+    assert vars(seen[0].distances) == pytest.approx(vars(seen[1].distances), rel=1e-4)

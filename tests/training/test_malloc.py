@@ -1,0 +1,41 @@
+"""Freed memory is kept: the next use of it faults no page in."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MALLOC = Path(__file__).parents[2] / "sagan_tf" / "training" / "malloc.py"
+PROGRAM = f"""
+import resource, runpy
+import numpy as np
+heard = runpy.run_path({str(MALLOC)!r})["keep_freed_memory"]()
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def use():
+    for _ in range(8):
+        np.empty(64 << 20, np.uint8).fill(1)
+use()
+before = faults()
+use()
+print(heard, faults() - before)
+"""
+
+
+def heard_and_faults(environment):
+    outputs = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, check=True, capture_output=True, text=True
+    ).stdout.split()
+    return outputs[0] == "True", int(outputs[1])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc only")
+def test_kept_memory_is_not_faulted_in_again_and_the_users_own_settings_are_left_alone():
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    heard, kept = heard_and_faults(plain)
+    if not heard:
+        pytest.skip("this C library has no mallopt")
+    heard, given_back = heard_and_faults({**plain, "MALLOC_ARENA_MAX": "1"})
+    assert not heard
+    assert kept < 20 < 100 < given_back
