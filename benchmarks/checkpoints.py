@@ -23,7 +23,7 @@ import tensorflow as tf
 from sagan_tf import experiment
 from sagan_tf.runs import build
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.training.state_check import Soundness
+from sagan_tf.training.state_check import StateCheck
 from sagan_tf.training.strategy import create_strategy
 
 
@@ -36,8 +36,8 @@ def seconds(call: Callable[[], object]) -> float:
 def saving(settings: experiment.Experiment, rounds: int) -> dict[str, float]:
     """Median seconds of the check before a save, of saves, of restores; and the state's size."""
     strategy = tf.distribute.get_strategy()
-    variables = build.build(settings, len(settings.data.class_names()), strategy).variables()
-    soundness = Soundness(variables, strategy)
+    variables = build.build_state(settings, len(settings.data.class_names()), strategy).variables()
+    soundness = StateCheck(variables, strategy)
     soundness.check(0)
     with tempfile.TemporaryDirectory() as folder:
         store = CheckpointStore(Path(folder), keep=1)
@@ -59,8 +59,8 @@ def training(settings: experiment.Experiment, rounds: int, replicas: int) -> dic
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
     strategy = create_strategy("mirrored" if replicas > 1 else "cpu", say=lambda line: None)
     n_classes = len(settings.data.class_names())
-    gan = build.build(settings, n_classes, strategy)
-    steps = build.steps_of(settings, gan, n_classes, strategy)
+    gan = build.build_state(settings, n_classes, strategy)
+    steps = build.build_steps(settings, gan, n_classes, strategy)
     rng, side = np.random.default_rng(0), settings.spec.resolution
     images = rng.uniform(-1, 1, (settings.batch_size, side, side, 3)).astype(np.float32)
     labels = rng.integers(0, n_classes, settings.batch_size).astype(np.int32)

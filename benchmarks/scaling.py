@@ -82,8 +82,8 @@ def check(settings: Experiment) -> None:
     print(f"model: {counted} all-reduces, {traffic.gradient_bytes + traffic.norm_bytes:,} bytes")
     for name in ("cpu", "mirrored"):
         strategy = create_strategy(name)
-        gan = build.build(settings, n_classes, strategy)
-        steps = build.steps_of(settings, gan, n_classes, strategy)
+        gan = build.build_state(settings, n_classes, strategy)
+        steps = build.build_steps(settings, gan, n_classes, strategy)
         batches = iter(build.distributed_batches(settings, examples, 0, strategy))
         number, values = reductions(steps.get_concrete_function(batches, tf.constant(1)))
         seconds = []

@@ -39,13 +39,13 @@ def training(settings: experiment.Experiment) -> tuple[Callable[[], object], int
     """One step on random images, and the batch size."""
     n_classes = len(settings.data.class_names())
     strategy = tf.distribute.get_strategy()
-    gan = build.build(settings, n_classes, strategy)
+    gan = build.build_state(settings, n_classes, strategy)
     side, batch = settings.spec.resolution, settings.batch_size
     rng = np.random.default_rng(0)
     images = tf.constant(rng.uniform(-1, 1, (batch, side, side, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, n_classes, batch), tf.int32)
     data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    steps = build.steps_of(settings, gan, n_classes, strategy)
+    steps = build.build_steps(settings, gan, n_classes, strategy)
     return lambda: steps(data, tf.constant(1))["g_loss"].numpy(), batch
 
 

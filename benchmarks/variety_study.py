@@ -67,7 +67,7 @@ def narrow(family: str) -> list[str]:
 
 BFLOAT16 = ["Numerics.precision='bfloat16'"]
 ARMS: dict[str, list[str]] = {
-    "full-width": ["Watching.every=50"],
+    "full-width": ["MonitorOptions.every=50"],
     # What drives the first singular value of G's dense layer, in networks of half the width.
     "rates-7-20": [*narrow("sagan")],
     "rates-4-16": [*narrow("sagan"), *rates(4e-4, 16e-4)],
@@ -86,9 +86,9 @@ ARMS: dict[str, list[str]] = {
     "likeness-1-4-16": [*narrow("sagan"), *rates(4e-4, 16e-4), "Objective.likeness=1.0"],
     "rates-4-4": [*narrow("sagan"), *rates(4e-4, 4e-4)],
     # Broken on purpose, for the signs of collapse (sagan_tf/monitoring/collapse.py).
-    "broken-high-rates": [*narrow("sagan"), *rates(5e-3, 20e-3), "Watching.every=25"],
-    "broken-dead-d": [*narrow("sagan"), *rates(7e-4, 1e-6), "Watching.every=25"],
-    "broken-g-alone": [*narrow("sagan"), *rates(7e-3, 1e-4), "Watching.every=25"],
+    "broken-high-rates": [*narrow("sagan"), *rates(5e-3, 20e-3), "MonitorOptions.every=25"],
+    "broken-dead-d": [*narrow("sagan"), *rates(7e-4, 1e-6), "MonitorOptions.every=25"],
+    "broken-g-alone": [*narrow("sagan"), *rates(7e-3, 1e-4), "MonitorOptions.every=25"],
     "r1-1": [*narrow("sagan"), "Objective.r1=1.0"],
     "biggan-7-20": [*BIGGAN, *narrow("biggan")],
     "biggan-4-16": [*BIGGAN, *narrow("biggan"), *rates(4e-4, 16e-4)],

@@ -40,13 +40,13 @@ def watched_calls(settings: experiment.Experiment, folder: Path) -> dict[str, Ca
     """One step; one line of scalars; one look."""
     n_classes = len(settings.data.class_names())
     strategy = tf.distribute.get_strategy()
-    gan = build.build(settings, n_classes, strategy)
+    gan = build.build_state(settings, n_classes, strategy)
     rng = np.random.default_rng(0)
     resolution, batch = settings.spec.resolution, settings.batch_size
     images = tf.constant(rng.uniform(-1, 1, (batch, resolution, resolution, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, n_classes, batch), tf.int32)
     data = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    steps = build.steps_of(settings, gan, n_classes, strategy)
+    steps = build.build_steps(settings, gan, n_classes, strategy)
     run = SimpleNamespace(path=folder, class_names=settings.data.class_names())
     writer = Writer(folder)
     scalars = training_actions.scalars_of(gan, batch, writer)
@@ -71,7 +71,7 @@ def main() -> None:
     settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         seconds = alternating(watched_calls(settings, Path(folder)), flags.rounds)
-    every = {"step": 1, "scalars": settings.log_every, "look": settings.watching.every}
+    every = {"step": 1, "scalars": settings.log_every, "look": settings.monitoring.every}
     step = statistics.median(seconds["step"])
     print(f"{'':<9}{'s min':>9}{'s median':>10}{'every':>7}{'share':>9}")
     for name, times in seconds.items():

@@ -12,8 +12,8 @@ from sagan_tf.foundation.spelling import counted
 from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.layers.self_attention import BLOCKED_FROM
 from sagan_tf.models.cost import PLAIN, Cost, Forms, discriminator_costs, generator_costs, step_flops
-from sagan_tf.models.memory import Memory, training_memory
-from sagan_tf.models.parameters import Stage
+from sagan_tf.models.memory import MemoryEstimate, training_memory
+from sagan_tf.models.parameters import TableRow
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 
@@ -28,7 +28,7 @@ def forms_of(numerics: Numerics, resolution: int) -> Forms:
     return Forms(fused_up=fused, fused_down=fused, blocked_from=blocked[numerics.attention])
 
 
-def step_memory(settings: Experiment, spec: GANSpec, replicas: int = 1) -> Memory:
+def step_memory(settings: Experiment, spec: GANSpec, replicas: int = 1) -> MemoryEstimate:
     """The estimated peak of one of so many replicas."""
     return training_memory(
         spec,
@@ -60,7 +60,7 @@ def table(spec: GANSpec, numerics: Numerics | None = None) -> str:
     return "\n".join(parts)
 
 
-def _line(stage: Stage, cost: Cost, wide: int) -> str:
+def _line(stage: TableRow, cost: Cost, wide: int) -> str:
     channels = f"{stage.in_channels}->{stage.out_channels}"
     size = f"{stage.size}x{stage.size}"
     return f"  {stage.kind:<{wide}}{size:>9}{channels:>15}{stage.parameters:>14,}{cost.flops / 1e6:>11,.1f}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from sagan_tf.data.source import DataError
-from sagan_tf.evaluation.batched_extractor import Passes
+from sagan_tf.evaluation.batched_extractor import BatchedExtractor
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.exported import exported_samples
 from sagan_tf.evaluation.metrics import is_measured
@@ -25,8 +25,8 @@ from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.foundation.refusals import answered
 from sagan_tf.runs.evaluate_flags import parse
-from sagan_tf.runs.evaluation import Chosen, measure_generator, measure_memorization, measure_split
-from sagan_tf.runs.reference import SPLITS, Yardstick, file_images, file_yardstick, run_yardstick
+from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator, measure_memorization, measure_split
+from sagan_tf.runs.reference import SPLITS, Reference, file_images, file_reference, run_reference
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.signs_of_life import SignsOfLife
 from sagan_tf.runs.truncation_curve import measure_curve
@@ -37,7 +37,7 @@ WATCH_SECONDS = 10
 
 
 def watch(
-    run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, chosen: Chosen
+    run: RunDirectory, options: EvaluationOptions, yardstick: Reference, chosen: CheckpointChoice
 ) -> EvaluationResult | None:
     """Measures each checkpoint that isn't yet, now and as training writes more, until training has ended for good.
 
@@ -66,7 +66,9 @@ def watch(
         time.sleep(WATCH_SECONDS)
 
 
-def _measured_up_to(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, chosen: Chosen) -> int:
+def _measured_up_to(
+    run: RunDirectory, options: EvaluationOptions, yardstick: Reference, chosen: CheckpointChoice
+) -> int:
     """The last step that metrics.jsonl has a result of, measured as it is to be now; -1 for none."""
     averaged = run.experiment().average is not None if chosen.average is None else chosen.average
     now = {
@@ -100,11 +102,11 @@ def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
     options = _options(flags, run.experiment().evaluation or EvaluationOptions())
     if flags.mode == "memorization":
         return [measure_memorization(run, options, step=flags.step)]
-    yardstick = run_yardstick(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
+    yardstick = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
     _write_reference(flags, options, yardstick)
     if flags.mode == "split":
         return [measure_split(run, options, yardstick, flags.images)]
-    chosen = Chosen(average=flags.average, step=flags.step, strategy=_strategy(flags))
+    chosen = CheckpointChoice(average=flags.average, step=flags.step, strategy=_strategy(flags))
     seeds = flags.seeds or [options.seed]
     if flags.mode == "curve":
         return [measure_curve(run, options, yardstick, chosen, thresholds=flags.truncation_curve, seeds=seeds)]
@@ -125,7 +127,7 @@ def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
         )
     options = _options(flags, EvaluationOptions())
     images = file_images(flags.images, options, resolution=flags.resolution, data_dir=flags.data_dir)
-    yardstick = file_yardstick(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
+    yardstick = file_reference(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
     _write_reference(flags, options, yardstick)
     return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, strategy=_strategy(flags))
 
@@ -147,9 +149,9 @@ def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
     seeds = flags.seeds or [options.seed]
     samples = [exported_samples(flags.saved_model, dataclasses.replace(options, seed=seed)) for seed in seeds]
     if run:
-        yardstick = run_yardstick(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
+        yardstick = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
     else:
-        yardstick = file_yardstick(flags.reference, options, side=samples[0][0].resolution, data_dir=flags.data_dir)
+        yardstick = file_reference(flags.reference, options, side=samples[0][0].resolution, data_dir=flags.data_dir)
     _write_reference(flags, options, yardstick)
     results, strategy = [], _strategy(flags)
     for seed, (images, facts) in zip(seeds, samples, strict=True):
@@ -189,11 +191,11 @@ def _options(flags: argparse.Namespace, options: EvaluationOptions) -> Evaluatio
     return dataclasses.replace(options, **{name: value for name, value in given.items() if value is not None})
 
 
-def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, yardstick: Yardstick) -> None:
+def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, yardstick: Reference) -> None:
     if not flags.write_reference:
         return
     extractor = yardstick.extractor
-    passes = Passes(extractor, batch_size=options.batch_size)
+    passes = BatchedExtractor(extractor, batch_size=options.batch_size)
     moments = real_side(yardstick.real, passes, frozenset({"moments"})).moments
     write_moments(
         Path(flags.write_reference),

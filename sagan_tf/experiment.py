@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sagan_tf import latents
 from sagan_tf.configuration import gin_config
+from sagan_tf.configuration.former_names import current_lines
 from sagan_tf.data.from_flag import source_from_flag
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.procedural.procedural import ProceduralSource
@@ -24,14 +25,14 @@ from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
-from sagan_tf.monitoring.collapse import Watching
+from sagan_tf.monitoring.collapse import MonitorOptions
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.singular_values import SigmaControl
 from sagan_tf.sampling.seeds import SeededLatents
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.safeguards import Safeguards
-from sagan_tf.training.step_options import Procedure
+from sagan_tf.training.step_options import StepOptions
 from sagan_tf.training.xla import Xla, check_xla
 
 
@@ -42,7 +43,7 @@ class Experiment:
     spec: the two networks; the number of classes comes from the data.
     data, transform: the source of real images and how they become squares of the resolution.
     objective, optimizer, average: losses, TTUR Adam, and the moving average of G (None: no average).
-    procedure: order and details of one step, where the papers' codes differ.
+    step_options: order and details of one step, where the papers' codes differ.
     numerics: precision and form of the computation.
     latent: the prior of z by name.
     table_size: rows of the class tables (None: the data's classes). More than the data has classes builds a network of
@@ -59,7 +60,7 @@ class Experiment:
     evaluate_every: steps between evaluations while training; 0 never. The best by `best_by` is kept apart, in
       checkpoints/best. At the run's end there is one in any case.
     safeguards: what follows when numbers cease to be finite, or a device to answer.
-    watching: how closely the run is watched for collapse.
+    monitoring: how closely the run is watched for collapse.
     cache_mb: resized images are kept in memory if all of them fit into this many MB; 0 never.
     evaluation: what is measured (None: nothing).
 
@@ -73,7 +74,7 @@ class Experiment:
     objective: Objective = field(default_factory=Objective)
     optimizer: TwoTimescaleAdam = field(default_factory=TwoTimescaleAdam)
     average: MovingAverage | None = None
-    procedure: Procedure = field(default_factory=Procedure)
+    step_options: StepOptions = field(default_factory=StepOptions)
     numerics: Numerics = field(default_factory=Numerics)
     latent: str = "normal"
     table_size: int | None = None
@@ -91,7 +92,7 @@ class Experiment:
     evaluate_every: int = 0
     best_by: str = "fid"
     safeguards: Safeguards = field(default_factory=Safeguards)
-    watching: Watching = field(default_factory=Watching)
+    monitoring: MonitorOptions = field(default_factory=MonitorOptions)
     cache_mb: int = 1024
     evaluation: EvaluationOptions | None = None
 
@@ -152,11 +153,11 @@ CONFIGURABLES = {
     "TwoTimescaleAdam": TwoTimescaleAdam,
     "Objective": Objective,
     "SigmaControl": SigmaControl,
-    "Procedure": Procedure,
+    "StepOptions": StepOptions,
     "MovingAverage": MovingAverage,
     "Numerics": Numerics,
     "Transform": Transform,
-    "Watching": Watching,
+    "MonitorOptions": MonitorOptions,
     "Safeguards": Safeguards,
     "EvaluationOptions": EvaluationOptions,
     **SOURCES,
@@ -173,20 +174,15 @@ HOUSEKEEPING = (
     "evaluate_every",
     "best_by",
     "safeguards.",
-    "watching.",
+    "monitoring.",
     "cache_mb",
     "evaluation.",
 )
 
-# Settings of former versions that changed no result and are gone: the gin binding, and its name in config.json.
-# They are refused like any other unknown name, except in a run's own record, where they are passed over.
-RETIRED = {"Numerics.recompute": "numerics.recompute"}
-
 
 def free_on_resume(settings: Experiment) -> tuple[str, ...]:
     """What may differ when this run goes on: the housekeeping, and how long it lasts unless its prior narrows by it."""
-    free = (*HOUSEKEEPING, *RETIRED.values())
-    return free if settings.latent == "annealed_normal" else ("total_steps", *free)
+    return HOUSEKEEPING if settings.latent == "annealed_normal" else ("total_steps", *HOUSEKEEPING)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -221,17 +217,17 @@ def load(
 
 
 def load_saved(folder: Path) -> gin_config.Loaded:
-    """The experiment that a run's folder holds (`gin_config.save`), without the settings that are RETIRED since.
+    """The experiment that a run's folder holds (`gin_config.save`), whatever its settings were called at the time.
 
     Raises:
       ConfigError: if the file is not there or is wrong.
     """
     file = folder / "config.gin"
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    kept = [line for line in lines if line.partition("=")[0].strip() not in RETIRED]
-    if kept == lines:
+    current = current_lines(lines)
+    if current == lines:
         return gin_config.load(CONFIGURABLES, "train", files=[str(file)])
-    return gin_config.load(CONFIGURABLES, "train", bindings=["\n".join(kept)])
+    return gin_config.load(CONFIGURABLES, "train", bindings=["\n".join(current)])
 
 
 def _bindings_of(source: Source) -> list[str]:

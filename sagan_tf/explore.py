@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from sagan_tf.foundation.interruption import left_to_others
 from sagan_tf.foundation.refusals import Parser, answered
-from sagan_tf.runs.explorer import Stage
+from sagan_tf.runs.explorer import ExplorerModel
 from sagan_tf.runs.explorer_link import default_view, view_of
 from sagan_tf.runs.explorer_page import Page
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 
 
-def serve(stage: Stage, *, host: str, port: int, show: bool) -> None:
+def serve(stage: ExplorerModel, *, host: str, port: int, show: bool) -> None:
     """Serves the page until it is interrupted.
 
     Raises:
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step)
-        serve(Stage(model), host=flags.host, port=flags.port, show=flags.browser)
+        serve(ExplorerModel(model), host=flags.host, port=flags.port, show=flags.browser)
 
     return answered(work, interrupted="interrupted: the page was not served.")
 

@@ -108,7 +108,7 @@ def tiny_run(tmp_path_factory):
     from sagan_tf.models.discriminator import Discriminator
     from sagan_tf.models.generator import Generator
     from sagan_tf.monitoring.distances import Distances
-    from sagan_tf.monitoring.health_records import Look
+    from sagan_tf.monitoring.health_records import HealthRecord
     from sagan_tf.monitoring.writer import Writer
     from sagan_tf.runs import resumption
     from sagan_tf.runs.run_directory import RunDirectory
@@ -133,7 +133,7 @@ def tiny_run(tmp_path_factory):
         writer.scalars(step, {"d_loss": 2.0 / step, "g_loss": 0.1 * step, "gamma/generator.attention_8": 0.125 * step})
         apart = Distances(overall=0.5, within_class=0.4, nearest=0.1, duplicates=0.0)
         spectra = {name.removesuffix(".kernel"): [1.0 + 0.1 * step, 0.5, 0.25] for name in variables if "conv_" in name}
-        writer.look(Look(step=step, d_loss=2.0 / step, g_loss=0.1 * step, distances=apart, spectra=spectra))
+        writer.look(HealthRecord(step=step, d_loss=2.0 / step, g_loss=0.1 * step, distances=apart, spectra=spectra))
         images = rng.integers(0, 256, (20, 32, 32, 3), np.uint8)
         sheets.save(sheets.sheet(images, run.class_names), run.path / "samples" / f"step-{step:08d}.png")
     return run.path

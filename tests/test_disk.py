@@ -12,7 +12,7 @@ from sagan_tf.evaluation import cache
 from sagan_tf.evaluation.protocol import EvaluationResult
 from sagan_tf.foundation import files
 from sagan_tf.monitoring.distances import Distances
-from sagan_tf.monitoring.health_records import Look
+from sagan_tf.monitoring.health_records import HealthRecord
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import evaluation, selection, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
@@ -109,7 +109,7 @@ def test_every_refusal_of_the_cache_is_a_note(number, tmp_path, monkeypatch, cap
 
 def look(step):
     distances = Distances(overall=0.5, within_class=0.5, nearest=0.5, duplicates=0.0)
-    return Look(step=step, d_loss=1.0, g_loss=1.0, distances=distances, spectra={"generator.dense": [2.0]})
+    return HealthRecord(step=step, d_loss=1.0, g_loss=1.0, distances=distances, spectra={"generator.dense": [2.0]})
 
 
 def write_all(writer, step):

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from sagan_tf import explore
-from sagan_tf.runs.explorer import Place, Stage, enlarged, looked_from, tiled
+from sagan_tf.runs.explorer import ExplorerModel, Place, enlarged, looked_from, tiled
 from sagan_tf.runs.explorer_link import View, default_view, file_name, query_of, view_of
 from sagan_tf.runs.trained import TrainedModel
 
 
 @pytest.fixture(scope="module")
 def stage(tiny_run):
-    return Stage(TrainedModel(tiny_run))
+    return ExplorerModel(TrainedModel(tiny_run))
 
 
 def test_the_ends_are_the_images_of_their_classes_and_seeds(stage):

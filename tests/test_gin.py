@@ -14,7 +14,7 @@ from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan, sagan
 from sagan_tf.models.generator import Generator
-from sagan_tf.training.latent_sampler import Draw
+from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
 
@@ -56,10 +56,10 @@ def test_rows_are_what_the_papers_say():
         attention=(16,), long_range="residual"
     )
     released = settings_of("gin/released/sagan_128.gin")
-    assert (released.optimizer.beta_2, released.spec.attention_g, released.procedure.generator_first) == (
+    assert (released.optimizer.beta_2, released.spec.attention_g, released.step_options.generator_first) == (
         0.999, (32,), True)  # fmt: skip
     paper = settings_of("gin/sagan_128.gin")
-    assert (paper.optimizer.beta_2, paper.spec.attention_g, paper.procedure.generator_first) == (0.9, (64,), False)
+    assert (paper.optimizer.beta_2, paper.spec.attention_g, paper.step_options.generator_first) == (0.9, (64,), False)
 
 
 def first_with(key):
@@ -71,7 +71,7 @@ def first_with(key):
 
 
 @pytest.mark.parametrize(
-    "file", first_with(lambda s: (s.spec, s.objective, s.procedure, s.optimizer, s.latent, s.discriminator_steps))
+    "file", first_with(lambda s: (s.spec, s.objective, s.step_options, s.optimizer, s.latent, s.discriminator_steps))
 )
 def test_each_file_trains_a_step_at_reduced_width(file):
     settings = settings_of(file)
@@ -81,7 +81,7 @@ def test_each_file_trains_a_step_at_reduced_width(file):
             settings.spec, width=8, discriminator_width=8, n_classes=CLASSES, initializer="glorot_uniform"
         ),
         settings.objective,
-        settings.procedure,
+        settings.step_options,
         settings.optimizer,
         settings.latent,
     )
@@ -91,13 +91,15 @@ def test_each_file_trains_a_step_at_reduced_width(file):
     assert all(np.isfinite(value).all() for value in after.values())
 
 
-def stepped(spec, objective, procedure, optimizer, latent):
+def stepped(spec, objective, step_options, optimizer, latent):
     """All weights before and after one step, and its logs."""
     gan = GAN(spec, optimizer=optimizer, average=None, numerics=None, seed=0)
-    draw = Draw(latent=latent, z_dim=spec.z_dim, n_classes=CLASSES, batch_size=BATCH, draws_per_step=2, seed=0)
+    draw = LatentSampler(latent=latent, z_dim=spec.z_dim, n_classes=CLASSES, batch_size=BATCH, draws_per_step=2, seed=0)
     x = np.random.default_rng(0).uniform(-1, 1, (BATCH, spec.resolution, spec.resolution, 3)).astype(np.float32)
     before = values(gan)
-    logs = gan_step(gan, objective, draw, [(tf.constant(x), tf.constant([0, 2]))], tf.constant(0, tf.int64), procedure)
+    logs = gan_step(
+        gan, objective, draw, [(tf.constant(x), tf.constant([0, 2]))], tf.constant(0, tf.int64), step_options
+    )
     return before, values(gan), {name: float(value) for name, value in logs.items()}
 
 

@@ -22,6 +22,7 @@ except (ImportError, AttributeError) as error:
     raise ImportError("sagan_tf needs gin-config: pip install gin-config") from error
 
 from sagan_tf.configuration.binding_types import Reference, wrong_kind
+from sagan_tf.configuration.former_names import current_fields
 from sagan_tf.configuration.gin_errors import explain, full_name, suggestions
 from sagan_tf.foundation.files import write_text
 from sagan_tf.foundation.spelling import did_you_mean, nearest_files
@@ -244,7 +245,7 @@ def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:
     A name ending in "." frees everything below it. A field that is newer than the run had its default there.
     """
     before = json.loads(json.dumps(_defaults(value)))
-    before |= json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    before |= current_fields(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     after = json.loads(json.dumps(flatten(value)))
     free = tuple(free)
 

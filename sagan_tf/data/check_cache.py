@@ -17,7 +17,7 @@ def stamp(path: pathlib.Path) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
-class Memory:
+class CheckCache:
     """Facts by file name, for the files of one folder, in a file of the user's cache folder.
 
     The memory only ever saves work: where it is lost, damaged or cannot be written, the files are looked at again.

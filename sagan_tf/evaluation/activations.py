@@ -13,7 +13,7 @@ DTYPES = {"features": np.float32, "logits": np.float32, "labels": np.int32, "agr
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Collected:
+class Activations:
     """One set of images as the metrics see it; a part that no metric needs is None.
 
     halves: the moments of one half of the images and of the other. spread: what variety within classes is computed of.
@@ -30,7 +30,7 @@ class Collected:
     agreement: np.ndarray | None = None
 
 
-class Collector:
+class ActivationCollector:
     """Takes the parts of one batch after the other and keeps those that are needed."""
 
     def __init__(self, needs: frozenset[Part]):
@@ -55,10 +55,10 @@ class Collector:
             rows.append(np.asarray(batch[part], DTYPES[part]))
         self.count += size
 
-    def result(self) -> Collected:
+    def result(self) -> Activations:
         """All that was kept so far."""
         moments = {name: streaming.result() for name, streaming in self._moments.items() if streaming}
-        return Collected(
+        return Activations(
             moments=moments.get("moments"),
             halves=(moments["half_0"], moments["half_1"]) if "half_0" in moments else None,
             spread=self._spread.result() if self._spread else None,

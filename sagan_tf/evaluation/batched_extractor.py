@@ -8,7 +8,7 @@ import tensorflow as tf
 from sagan_tf.evaluation.features import Extractor
 
 
-class Passes:
+class BatchedExtractor:
     """Calls an extractor with exactly `batch_size` images a replica, the last ones padded.
 
     So an image's features don't depend on how the images came in batches, where they were interrupted, or on how many

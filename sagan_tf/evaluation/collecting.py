@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from sagan_tf.evaluation.activations import Collected, Collector, Part
-from sagan_tf.evaluation.batched_extractor import Passes, in_passes
+from sagan_tf.evaluation.activations import ActivationCollector, Activations, Part
+from sagan_tf.evaluation.batched_extractor import BatchedExtractor, in_passes
 from sagan_tf.evaluation.cache import content_key, read_arrays, write_arrays
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
@@ -21,20 +21,20 @@ SAVING = "Interrupted: saving what was measured so far; interrupt again to leave
 
 def collect(
     images: ImageSet,
-    passes: Passes,
+    passes: BatchedExtractor,
     needs: frozenset[Part],
     *,
     title: str,
     save_every_seconds: float = 60,
     progress: bool = True,
-) -> Collected:
+) -> Activations:
     """Runs all images through the extractor once and keeps `needs`.
 
     What was kept so far is saved now and then and on SIGTERM or SIGINT (then KeyboardInterrupt is raised), for images
     that can be told: the same call after an interruption goes on there, and ends with the same bits. Raises ValueError
     where the set delivers another number of images than it declares: a moved or cut source.
     """
-    collector = Collector(needs)
+    collector = ActivationCollector(needs)
     partial = _partial(images, passes.extractor, needs)
     if partial and (state := read_arrays(partial)):
         collector.restore(state)
@@ -67,7 +67,7 @@ def collect(
 
 
 def batch_parts(
-    images: ImageSet, passes: Passes, needs: frozenset[Part], batch: np.ndarray, labels: np.ndarray
+    images: ImageSet, passes: BatchedExtractor, needs: frozenset[Part], batch: np.ndarray, labels: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What the needed parts of one batch (B,R,R,3) are gathered from, each with B rows."""
     parts: dict[str, np.ndarray] = {}

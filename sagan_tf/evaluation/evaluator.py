@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from sagan_tf.data.class_names import indices_in, listed
 from sagan_tf.data.source import DataError, Examples
-from sagan_tf.evaluation.activations import Collected
-from sagan_tf.evaluation.batched_extractor import Passes
+from sagan_tf.evaluation.activations import Activations
+from sagan_tf.evaluation.batched_extractor import BatchedExtractor
 from sagan_tf.evaluation.collecting import collect
-from sagan_tf.evaluation.extractor_choice import Traits, extractor_traits
+from sagan_tf.evaluation.extractor_choice import ExtractorTraits, extractor_traits
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet
 from sagan_tf.evaluation.metrics import METRICS, Metric
@@ -65,7 +65,7 @@ def compare(
     Raises ValueError for metrics that these sides can't give, before any image is read.
     """
     metrics = [metric for _, metric in _chosen(generated, real, extractor, options)]
-    passes = Passes(extractor, batch_size=options.batch_size, strategy=strategy)
+    passes = BatchedExtractor(extractor, batch_size=options.batch_size, strategy=strategy)
     on_real = real_side(real, passes, _union(metric.real for metric in metrics), progress=progress)
     on_generated = collect(
         generated, passes, _union(metric.generated for metric in metrics), title="generated images", progress=progress
@@ -80,7 +80,10 @@ def compare(
 
 
 def _chosen(
-    generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits, options: EvaluationOptions
+    generated: ImageSet,
+    real: ImageSet | KnownMoments,
+    extractor: Extractor | ExtractorTraits,
+    options: EvaluationOptions,
 ) -> list[tuple[str, Metric]]:
     """The metrics asked for, or else those that these sides can give; each checked."""
     images = isinstance(real, ImageSet)
@@ -112,7 +115,7 @@ def _classes_agree(
     name: str,
     generated: ImageSet,
     real: ImageSet | KnownMoments,
-    extractor: Extractor | Traits,
+    extractor: Extractor | ExtractorTraits,
     *,
     say: bool = False,
 ) -> bool:
@@ -127,7 +130,7 @@ def _classes_agree(
 
 
 def _indices(
-    metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits
+    metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | ExtractorTraits
 ) -> np.ndarray:
     """Of each generated class, its index among the classes that the metric compares it with.
 
@@ -150,8 +153,8 @@ def _indices(
 
 
 def _relabeled(
-    collected: Collected, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor
-) -> Collected:
+    collected: Activations, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor
+) -> Activations:
     """The generated side with its classes in the order of those that the metric compares them with."""
     if not metric.by_class:
         return collected
@@ -166,7 +169,7 @@ def _check(
     metric: Metric,
     generated: ImageSet,
     real: ImageSet | KnownMoments,
-    extractor: Extractor | Traits,
+    extractor: Extractor | ExtractorTraits,
     *,
     allow_few_samples: bool,
 ) -> None:
@@ -231,7 +234,11 @@ def _fill_blocks(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
 
 
 def _check_classes(
-    name: str, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | Traits
+    name: str,
+    metric: Metric,
+    generated: ImageSet,
+    real: ImageSet | KnownMoments,
+    extractor: Extractor | ExtractorTraits,
 ) -> None:
     """Classes must be matched by name; a metric of each class needs images of all the reference's."""
     try:

@@ -39,7 +39,7 @@ def choose_extractor(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Traits:
+class ExtractorTraits:
     """What can be told of an extractor before it is trained: enough to see which metrics it can give.
 
     `class_names` and `label_kind`: of the data that its logits classify; none where `classifies` is False.
@@ -53,12 +53,12 @@ class Traits:
     label_kind: LabelKind = "none"
 
 
-def extractor_traits(kind: str, examples: Examples, *, inception_location: str | None = None) -> Traits:
+def extractor_traits(kind: str, examples: Examples, *, inception_location: str | None = None) -> ExtractorTraits:
     """The traits of the extractor that `choose_extractor` would give; raises ValueError where it couldn't."""
     kind = _resolved(kind, inception_location)
     if kind == "dataset":
         check_classes(examples)
-        return Traits(
+        return ExtractorTraits(
             name=f"dataset-classifier:{examples.name}",
             n_features=N_FEATURES,
             n_logits=len(examples.class_names),
@@ -67,7 +67,7 @@ def extractor_traits(kind: str, examples: Examples, *, inception_location: str |
             label_kind=examples.label_kind,
         )
     found = inception(inception_location) if kind == "inception" else SavedModelExtractor(kind)
-    return Traits(name=found.name, n_features=found.n_features, n_logits=found.n_logits, classifies=False)
+    return ExtractorTraits(name=found.name, n_features=found.n_features, n_logits=found.n_logits, classifies=False)
 
 
 def _resolved(kind: str, inception_location: str | None) -> str:

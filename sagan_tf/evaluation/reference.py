@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from sagan_tf.data.source import LabelKind
-from sagan_tf.evaluation.activations import Collected, Part
-from sagan_tf.evaluation.batched_extractor import Passes
+from sagan_tf.evaluation.activations import Activations, Part
+from sagan_tf.evaluation.batched_extractor import BatchedExtractor
 from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.features import Extractor
@@ -63,7 +63,7 @@ class KnownMoments:
         own = array_hash({"mu": self.moments.mean, "sigma": self.moments.covariance})
         return own if self.images is None else f"{own} {self.images.fingerprint}"
 
-    def checked(self, extractor: Extractor) -> Collected:
+    def checked(self, extractor: Extractor) -> Activations:
         """The moments; raises ValueError where another extractor made them."""
         made_by = self.protocol.get("extractor_hash", extractor.hash)
         if made_by != extractor.hash or self.moments.mean.size != extractor.n_features:
@@ -73,12 +73,12 @@ class KnownMoments:
                 f"{extractor.n_features} wide; received extractor={maker} ({made_by}), "
                 f"width={self.moments.mean.size}. Measure both sides by one extractor."
             )
-        return Collected(moments=self.moments)
+        return Activations(moments=self.moments)
 
 
 def real_side(
-    images: ImageSet | KnownMoments, passes: Passes, needs: frozenset[Part], *, progress: bool = True
-) -> Collected:
+    images: ImageSet | KnownMoments, passes: BatchedExtractor, needs: frozenset[Part], *, progress: bool = True
+) -> Activations:
     """The needed parts of the real side: from the cache where all lie there, else computed in one pass and cached.
 
     The key is over the data's fingerprint, transform, resolution, count, and the extractor's name, hash and resize; for
@@ -88,14 +88,14 @@ def real_side(
     if isinstance(images, KnownMoments):
         moments = images.checked(extractor).moments if "moments" in needs else None
         beside, others = images.images, needs - {"moments"}
-        rest = real_side(beside, passes, others, progress=progress) if beside else Collected()
+        rest = real_side(beside, passes, others, progress=progress) if beside else Activations()
         return dataclasses.replace(rest, moments=moments)
     if not needs:
-        return Collected()
+        return Activations()
     paths = {part: _path(images, extractor, part) for part in sorted(needs)}
     cached = {part: read_arrays(path) for part, path in paths.items()}
     if all(arrays is not None for arrays in cached.values()):
-        return Collected(**{part: _part(part, arrays) for part, arrays in cached.items()})
+        return Activations(**{part: _part(part, arrays) for part, arrays in cached.items()})
     collected = collect(images, passes, needs, title="real images", progress=progress)
     for part, path in paths.items():
         if part == "moments":

@@ -16,7 +16,7 @@ _DOT_SIZE, _DOT_EDGE = 6.5, 1.2  # Diameter and edge width of a query point, in 
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Looked:
+class AttentionView:
     """An image (R,R,3) uint8, the maps of one attention layer on it (H,W,h,w), and a caption."""
 
     image: np.ndarray
@@ -25,7 +25,7 @@ class Looked:
 
 
 def attention_figure(
-    looked: Sequence[Looked], *, title: str, points: Sequence[tuple[int, int]] | None = None, count: int = 4
+    looked: Sequence[AttentionView], *, title: str, points: Sequence[tuple[int, int]] | None = None, count: int = 4
 ):
     """One row per image: the image with its query points, then the map of each point over the image.
 
@@ -59,7 +59,7 @@ def attention_figure(
     return made
 
 
-def _draw_row(row, item: Looked, points: Sequence[tuple[int, int]] | None, count: int) -> None:
+def _draw_row(row, item: AttentionView, points: Sequence[tuple[int, int]] | None, count: int) -> None:
     side, resolution = item.maps.shape[0], item.image.shape[0]
     places = [location(p, resolution, side) for p in points] if points else spread_points(item.maps, count)
     inches = row[0].get_position().width * row[0].figure.get_size_inches()[0]
@@ -76,7 +76,7 @@ def _draw_row(row, item: Looked, points: Sequence[tuple[int, int]] | None, count
             dotted.plot(x, y, "o", ms=_DOT_SIZE, mfc=color, mec="white", mew=_DOT_EDGE, clip_on=False)
 
 
-def _draw_map(axis, item: Looked, place: tuple[int, int], color: str) -> None:
+def _draw_map(axis, item: AttentionView, place: tuple[int, int], color: str) -> None:
     side = item.maps.shape[0]
     fine = finer(item.maps[place], side * _FINE)
     level, area = contour_level(fine)

@@ -23,7 +23,7 @@ def spectra_figure(train: list[dict], looks: list[dict]):
     if not looks:
         raise ValueError(
             "spectra must have been looked at while the run trained; looks.jsonl is missing or empty. "
-            "Train on with Watching.every above 0 in the run's gin file."
+            "Train on with MonitorOptions.every above 0 in the run's gin file."
         )
     made, ((of_g, of_d), (losses, gains)) = canvas.figure(
         2, 2, size=(9.6, 6.2), left=0.05, right=0.86, bottom=0.075, top=0.95, wspace=0.52, hspace=0.34

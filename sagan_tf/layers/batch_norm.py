@@ -8,7 +8,7 @@ from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.serialization import build_part, register
 
-Inference = Literal["moving", "batch"]
+InferenceStatistics = Literal["moving", "batch"]
 
 
 def local_moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -60,9 +60,11 @@ class BatchStatistics(tf.keras.layers.Layer):
       ValueError: if `inference` is neither.
     """
 
-    def __init__(self, *, decay: float, cross_replica: bool = False, inference: Inference = "moving", **kwargs):
+    def __init__(
+        self, *, decay: float, cross_replica: bool = False, inference: InferenceStatistics = "moving", **kwargs
+    ):
         super().__init__(autocast=False, **kwargs)
-        check_choice(type(self).__name__, "inference", inference, get_args(Inference))
+        check_choice(type(self).__name__, "inference", inference, get_args(InferenceStatistics))
         self.decay = decay
         self.cross_replica = cross_replica
         self.inference = inference
@@ -109,7 +111,7 @@ class BatchNorm(tf.keras.layers.Layer):
         decay: float = 0.9999,
         epsilon: float = 1e-5,
         cross_replica: bool = False,
-        inference: Inference = "moving",
+        inference: InferenceStatistics = "moving",
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)

@@ -8,7 +8,7 @@ import tensorflow as tf
 Layer = tf.keras.layers.Layer
 
 
-def copy_with(layer: Layer, change: Callable[[Layer, str, Any], Any]) -> Layer:
+def clone_with(layer: Layer, change: Callable[[Layer, str, Any], Any]) -> Layer:
     """A layer of the same class whose public attributes are change(copy, name, value); no constructor is run.
 
     That suffices because all state is reachable by public attributes (naming.py), and calling needs nothing else. In

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sagan_tf.layers.batch_norm import BatchStatistics, Inference, affine_norm
+from sagan_tf.layers.batch_norm import BatchStatistics, InferenceStatistics, affine_norm
 from sagan_tf.layers.dtype_policy import in_compute_dtype
 from sagan_tf.layers.linear import Dense, Embedding
 from sagan_tf.layers.serialization import build_part, describe_layer, layer_of, register
@@ -47,7 +47,7 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         decay: float = 0.999,
         epsilon: float = 1e-5,
         cross_replica: bool = False,
-        inference: Inference = "moving",
+        inference: InferenceStatistics = "moving",
         **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)

@@ -16,7 +16,7 @@ from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.serialization import register
 from sagan_tf.layers.shapes import lengths
 
-Form = Literal["auto", "plain", "fused"]
+ConvolutionForm = Literal["auto", "plain", "fused"]
 
 _UP = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 _DOWN = ((0.5, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 0.5))
@@ -57,7 +57,7 @@ class ResamplingConv2D(Conv2D):
 
     fused_sides: tuple[int, ...] = ()
 
-    def __init__(self, channels: int, *, form: Form = "auto", **kwargs):
+    def __init__(self, channels: int, *, form: ConvolutionForm = "auto", **kwargs):
         super().__init__(channels, 3, **kwargs)
         self.form = form
 

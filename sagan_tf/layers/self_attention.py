@@ -13,8 +13,8 @@ from sagan_tf.layers.serialization import build_part, describe_initializer, refu
 from sagan_tf.layers.shapes import lengths
 from sagan_tf.layers.spectral_norm import SpectralNorm
 
-Form = Literal["code", "paper", "v1"]
-Memory = Literal["auto", "plain", "blocked"]
+AttentionForm = Literal["code", "paper", "v1"]
+Algorithm = Literal["auto", "plain", "blocked"]
 
 # Scores of one image (queries times keys, 16 MiB of float32) from which blocks were measured to take about as long as
 # plain attention, forward and backward (two CPU cores): 64x64 and larger maps, pooled or not.
@@ -59,7 +59,7 @@ class SelfAttention(tf.keras.layers.Layer):
     The text and the released code differ; the author of BigGAN-PyTorch states that the code is what made the results,
     and its pooled keys need a quarter of the memory.
 
-    memory: "plain" holds the whole map beta, "blocked" computes it in blocks of queries and again in the gradient
+    algorithm: "plain" holds the whole map beta, "blocked" computes it in blocks of queries and again in the gradient
       (layers/blocked_attention.py), "auto" chooses by the map's size. The numbers are the same.
 
     spectral_norm: whether the four convolutions are spectrally normalized, as in SAGAN and BigGAN;
@@ -68,18 +68,18 @@ class SelfAttention(tf.keras.layers.Layer):
       can't be described by `get_config`.
 
     Shapes: x (B,H,W,C) -> (B,H,W,C). C must be known and a multiple of 8; in the `code` form H and W must be even. H
-    and W may be unknown while a graph is traced, unless memory is "blocked".
+    and W may be unknown while a graph is traced, unless the algorithm is "blocked".
     `observer`, if set, is called with the x of every pass: who wants its map then asks `attention(x)`.
 
     Raises:
-      ValueError: for another form or memory; at build, if C or H, W do not divide so.
+      ValueError: for another form or algorithm; at build, if C or H, W do not divide so.
     """
 
     def __init__(
         self,
         *,
-        form: Form = "code",
-        memory: Memory = "auto",
+        form: AttentionForm = "code",
+        algorithm: Algorithm = "auto",
         spectral_norm: bool = True,
         spectral_norm_epsilon: float = 1e-12,
         kernel_initializer: Any = "glorot_uniform",
@@ -87,10 +87,10 @@ class SelfAttention(tf.keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
-        check_choice("SelfAttention", "form", form, get_args(Form), hint="SAGAN's code uses 'code'.")
-        check_choice("SelfAttention", "memory", memory, get_args(Memory))
+        check_choice("SelfAttention", "form", form, get_args(AttentionForm), hint="SAGAN's code uses 'code'.")
+        check_choice("SelfAttention", "algorithm", algorithm, get_args(Algorithm))
         self.form = form
-        self.memory = memory
+        self.algorithm = algorithm
         self.spectral_norm = spectral_norm
         self.spectral_norm_epsilon = spectral_norm_epsilon
         self.kernel_initializer = kernel_initializer
@@ -106,10 +106,10 @@ class SelfAttention(tf.keras.layers.Layer):
                 "self-attention must have a multiple of 8 channels and, in the 'code' form, even sides; received "
                 f"(H,W,C)=({height},{width},{channels}). Choose another width, feature map or form."
             )
-        if unknown and self.memory == "blocked":
+        if unknown and self.algorithm == "blocked":
             raise ValueError(
-                "memory='blocked' must know the map's sides when the layer is built; received "
-                f"(H,W,C)=({height},{width},{channels}). Give the input a fixed size, or leave memory at 'auto'."
+                "algorithm='blocked' must know the map's sides when the layer is built; received "
+                f"(H,W,C)=({height},{width},{channels}). Give the input a fixed size, or leave algorithm at 'auto'."
             )
         self.side = height
         make = self._conv or self._made
@@ -134,7 +134,9 @@ class SelfAttention(tf.keras.layers.Layer):
             self.observer(x)
         query, key, value = self._locations(x, training)
         queries, keys = query.shape[1], key.shape[1]
-        if self.memory == "blocked" or (self.memory == "auto" and queries and keys and queries * keys >= BLOCKED_FROM):
+        if self.algorithm == "blocked" or (
+            self.algorithm == "auto" and queries and keys and queries * keys >= BLOCKED_FROM
+        ):
             block = block_length(queries, keys)
             out = in_blocks(lambda *part: attend(*part)[0], query, key, value, block=block)
         else:
@@ -166,7 +168,7 @@ class SelfAttention(tf.keras.layers.Layer):
         return {
             **super().get_config(),
             "form": self.form,
-            "memory": self.memory,
+            "algorithm": self.algorithm,
             "spectral_norm": self.spectral_norm,
             "spectral_norm_epsilon": self.spectral_norm_epsilon,
             "kernel_initializer": describe_initializer(self, self.kernel_initializer),

@@ -11,7 +11,7 @@ from sagan_tf.models.folding import fold
 from sagan_tf.models.generator import Generator
 
 
-class Blend:
+class StatisticsWeights:
     """What one call of a baked generator hands to all its norms: `shares` (B,T) of each set of statistics."""
 
     shares: tf.Tensor
@@ -20,7 +20,7 @@ class Blend:
 class BakedStatistics(tf.keras.layers.Layer):
     """Several sets of moments, mixed for each image. Shapes: means, variances (T,C) -> (B,C), (B,C), float32."""
 
-    def __init__(self, means: np.ndarray, variances: np.ndarray, blend: Blend, **kwargs):
+    def __init__(self, means: np.ndarray, variances: np.ndarray, blend: StatisticsWeights, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.blend = blend
         self.means = constant(self, "means", tf.constant(means, tf.float32))
@@ -42,7 +42,7 @@ class BakedGenerator:
     theirs. DeepMind's published modules have 51 sets, 0.02 apart. Without `truncation` the last set is taken.
     """
 
-    def __init__(self, network: Generator, thresholds: Sequence[float], blend: Blend):
+    def __init__(self, network: Generator, thresholds: Sequence[float], blend: StatisticsWeights):
         self.network = network
         self.spec = network.spec
         self._thresholds = np.asarray(thresholds, np.float32)  # a graph's own constant, not a tensor it captures
@@ -97,7 +97,7 @@ def bake(
             "thresholds must ascend and be as many as the sets of statistics; received "
             f"thresholds={list(thresholds)} for {len(sets)} sets."
         )
-    blend = Blend()
+    blend = StatisticsWeights()
     baked = {}
     for path in dict.fromkeys(n.rpartition(".")[0] for n in variables):
         means, variances = (np.stack([s[f"{path}.moving_{kind}"] for s in sets]) for kind in ("mean", "variance"))

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from sagan_tf.layers.projection_head import ProjectionHead
 from sagan_tf.models.blocks import DBlock
-from sagan_tf.models.heads import AuxiliaryHead, PlainHead, Verdict
+from sagan_tf.models.heads import AuxiliaryHead, DiscriminatorOutput, PlainHead
 from sagan_tf.models.parts import Numerics, Parts
 from sagan_tf.models.precision import check_precision
 from sagan_tf.models.spec import GANSpec
@@ -13,9 +13,10 @@ from sagan_tf.models.spec import GANSpec
 class Discriminator(tf.keras.Model):
     """Residual blocks, attention after the sizes that the description names -> ReLU, sum over H and W -> head.
 
-    Shapes: images (B,R,R,3) in [-1,1], y (B,) int32 -> Verdict(logits (B,), class_logits (B,n) or None), float32.
+    Shapes: images (B,R,R,3) in [-1,1], y (B,) int32 ->
+    DiscriminatorOutput(logits (B,), class_logits (B,n) or None), float32.
     The pooling is a sum, not a mean, as in all the papers' codes. No normalization but spectral.
-    `keep` (B,C), if given, multiplies the pooled features before the head: dropout's factors (BigGAN, section 4.2).
+    `dropout_mask` (B,C), if given, multiplies the pooled features before the head (BigGAN, section 4.2).
     `training=True` stores u; the D update does so once, on real and fake together, the G update never.
     """
 
@@ -41,14 +42,14 @@ class Discriminator(tf.keras.Model):
     def build(self, input_shape):
         """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
 
-    def call(self, x, y, training=False, keep=None):
+    def call(self, x, y, training=False, dropout_mask=None):
         h = tf.cast(x, self.numerics.dtype)
         for block, long_range in zip(self.blocks, self.long_range, strict=True):
             h = block(h, training=training)
             h = h if long_range is None else long_range(h, training=training)
         h = tf.reduce_sum(tf.cast(tf.nn.relu(h), tf.float32), [1, 2])  # (B,C)
-        answer = self.head(h if keep is None else h * keep, y, training=training)
-        return Verdict(*answer) if self.spec.head == "auxiliary" else Verdict(answer)
+        answer = self.head(h if dropout_mask is None else h * dropout_mask, y, training=training)
+        return DiscriminatorOutput(*answer) if self.spec.head == "auxiliary" else DiscriminatorOutput(answer)
 
 
 def make_head(spec: GANSpec, parts: Parts) -> tf.keras.layers.Layer:

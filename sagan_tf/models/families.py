@@ -10,9 +10,9 @@ from sagan_tf.models.spec import (
     BiasInitializer,
     Conditioning,
     GANSpec,
+    InferenceStatistics,
     InitializerName,
     LongRange,
-    Statistics,
     TableInitializer,
 )
 
@@ -70,7 +70,7 @@ def sagan(
     bias_initializer: BiasInitializer = "zeros",
     norm_decay: float = 0.999,
     final_norm_decay: float = 0.9999,
-    inference_statistics: Statistics = "moving",
+    inference_statistics: InferenceStatistics = "moving",
 ) -> GANSpec:
     """SAGAN (Zhang et al. 2019): SN in both nets, per-class conditional norms, projection head, attention.
 
@@ -203,7 +203,7 @@ def biggan(
     final_norm_epsilon: float = 1e-4,
     spectral_norm_epsilon: float = 1e-4,
     cross_replica_norm: bool = True,
-    inference_statistics: Statistics = "moving",
+    inference_statistics: InferenceStatistics = "moving",
 ) -> GANSpec:
     """BigGAN (Brock et al. 2018). Every row of its Table 1 is a setting of width, `shared` and `hierarchical`.
 

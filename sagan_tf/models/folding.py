@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
-from sagan_tf.layers.clone import copy_with
+from sagan_tf.layers.clone import clone_with
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.inference import constant, fold_linear, fold_norm
 from sagan_tf.layers.linear import KernelLayer
@@ -42,8 +42,8 @@ def fold(generator: Generator, statistics: Mapping[Layer, Layer] | None = None) 
         if isinstance(value, BatchNorm | ConditionalBatchNorm) and is_constant(value.statistics):
             return fold_norm(value)
         if isinstance(value, Layer):
-            return stand_ins[value] if value in stand_ins else copy_with(value, folded)
+            return stand_ins[value] if value in stand_ins else clone_with(value, folded)
         variable = as_variable(value)
         return value if variable is None else constant(copy, name, tf.convert_to_tensor(variable))
 
-    return copy_with(generator, folded)
+    return clone_with(generator, folded)

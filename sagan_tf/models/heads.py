@@ -8,7 +8,7 @@ import tensorflow as tf
 Layer = tf.keras.layers.Layer
 
 
-class Verdict(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """D's answer: `logits` (B,), and `class_logits` (B,n_classes) of an auxiliary head, else None."""
 
     logits: tf.Tensor

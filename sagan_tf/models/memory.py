@@ -18,7 +18,7 @@ PER_ACTIVATION = 2.1  # bytes at the peak for each kept one
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class MemoryEstimate:
     """Estimated bytes at the peak of training, by what they are for."""
 
     process: int
@@ -33,7 +33,7 @@ class Memory:
 
 def training_memory(
     spec: GANSpec, forms: Forms, *, batch_size: int, precision: str = "float32", averaged: bool = False
-) -> Memory:
+) -> MemoryEstimate:
     """The peak of a training step.
 
     batch_size: images of one replica, and of one microbatch if gradients are accumulated. G's update keeps both nets'
@@ -42,7 +42,7 @@ def training_memory(
     g, d = (total(costs(spec, forms)).kept_bytes(precision) for costs in (generator_costs, discriminator_costs))
     weights = spec.generator_parameters + spec.discriminator_parameters
     copies = 3 * weights + (spec.generator_parameters if averaged else 0)
-    return Memory(
+    return MemoryEstimate(
         process=PROCESS,
         state=4 * copies,
         weights=round(4 * (PER_WEIGHT + PER_WEIGHT_16_BITS * (precision != "float32")) * weights),

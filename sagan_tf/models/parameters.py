@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Stage:
+class TableRow:
     """One row of the architecture table: what stands at which size, and how many parameters it has."""
 
     kind: str
@@ -53,24 +53,24 @@ def head(spec: GANSpec, channels: int) -> int:
     return plain + spec.n_classes * channels + bias
 
 
-def generator_table(spec: GANSpec) -> tuple[Stage, ...]:
+def generator_table(spec: GANSpec) -> tuple[TableRow, ...]:
     """Rows of G: the shared embedding if there is one, dense, up blocks with attention between, tail."""
     _require_classes(spec)
     channels, sizes = spec.generator_channels, spec.generator_sizes
     attends = spec.attends_after(sizes, spec.attention_g)
     rows = []
     if spec.conditioning == "shared":
-        rows.append(Stage("shared embedding", 1, spec.n_classes, spec.shared_dim, spec.shared_embedding_parameters))
-    rows.append(Stage("dense", 4, spec.z_chunk, channels[0], (spec.z_chunk + 1) * 16 * channels[0]))
+        rows.append(TableRow("shared embedding", 1, spec.n_classes, spec.shared_dim, spec.shared_embedding_parameters))
+    rows.append(TableRow("dense", 4, spec.z_chunk, channels[0], (spec.z_chunk + 1) * 16 * channels[0]))
     for inputs, outputs, size, attend in zip(channels, channels[1:], sizes, attends, strict=False):
-        rows.append(Stage("up block", size, inputs, outputs, generator_block(spec, inputs, outputs)))
+        rows.append(TableRow("up block", size, inputs, outputs, generator_block(spec, inputs, outputs)))
         if attend:
-            rows.append(Stage(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
+            rows.append(TableRow(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
     tail = 2 * channels[-1] + conv(3, channels[-1], 3)
-    return (*rows, Stage("norm, ReLU, conv, tanh", spec.resolution, channels[-1], 3, tail))
+    return (*rows, TableRow("norm, ReLU, conv, tanh", spec.resolution, channels[-1], 3, tail))
 
 
-def discriminator_table(spec: GANSpec) -> tuple[Stage, ...]:
+def discriminator_table(spec: GANSpec) -> tuple[TableRow, ...]:
     """Rows of D: the first block, down blocks and flat blocks with attention between, head."""
     _require_classes(spec)
     channels, sizes = spec.discriminator_channels, spec.discriminator_sizes
@@ -80,11 +80,11 @@ def discriminator_table(spec: GANSpec) -> tuple[Stage, ...]:
         pools = i < spec.pools
         kind = "first block" if i == 0 else "down block" if pools else "block"
         parameters = discriminator_block(inputs, spec.hidden_channels(i), outputs, pools)
-        rows.append(Stage(kind, size, inputs, outputs, parameters))
+        rows.append(TableRow(kind, size, inputs, outputs, parameters))
         if attend:
-            rows.append(Stage(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
+            rows.append(TableRow(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
         inputs = outputs
-    return (*rows, Stage(f"ReLU, sum, {spec.head} head", 1, inputs, 1, head(spec, inputs)))
+    return (*rows, TableRow(f"ReLU, sum, {spec.head} head", 1, inputs, 1, head(spec, inputs)))
 
 
 def _require_classes(spec: GANSpec) -> None:

@@ -11,7 +11,7 @@ from sagan_tf.layers.batch_norm import BatchNorm
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import Conv2D, Dense, Embedding
 from sagan_tf.layers.resampling import ConvDownsample2D, UpsampleConv2D
-from sagan_tf.layers.self_attention import Memory as AttentionMemory
+from sagan_tf.layers.self_attention import Algorithm as AttentionAlgorithm
 from sagan_tf.layers.self_attention import SelfAttention
 from sagan_tf.layers.spectral_norm import SpectralNorm
 from sagan_tf.layers.variable_names import named_variables
@@ -39,10 +39,10 @@ class Numerics:
 
     precision: Precision = "float32"
     resampling: Resampling = "auto"
-    attention: AttentionMemory = "auto"
+    attention: AttentionAlgorithm = "auto"
 
     def __post_init__(self):
-        for name, kind in (("precision", Precision), ("resampling", Resampling), ("attention", AttentionMemory)):
+        for name, kind in (("precision", Precision), ("resampling", Resampling), ("attention", AttentionAlgorithm)):
             check_choice("Numerics", name, getattr(self, name), get_args(kind))
 
     @property
@@ -143,7 +143,7 @@ class Parts:
         return SelfAttention(
             conv=lambda outputs: self.conv(outputs, size=1, use_bias=False),
             form=self._spec.attention_form,
-            memory=self._numerics.attention,
+            algorithm=self._numerics.attention,
         )
 
     def start_biases(self, network: tf.keras.Model) -> None:

@@ -10,13 +10,13 @@ from typing import Literal, get_args
 
 from sagan_tf.foundation.choices import check_choice
 from sagan_tf.models import parameters
-from sagan_tf.models.parameters import Stage
+from sagan_tf.models.parameters import TableRow
 
 ATTENTION_FORMS = ("code", "paper", "v1")
 Conditioning = Literal["tables", "shared", "none"]
 Head = Literal["projection", "auxiliary", "plain"]
 LongRange = Literal["attention", "residual"]
-Statistics = Literal["moving", "batch"]
+InferenceStatistics = Literal["moving", "batch"]
 InitializerName = Literal["glorot_uniform", "orthogonal", "normal"]
 TableInitializer = Literal["constant", "glorot_uniform", "orthogonal", "normal"]
 BiasInitializer = Literal["zeros", "torch"]
@@ -90,7 +90,7 @@ class GANSpec:
     final_norm_epsilon: float = 1e-5
     spectral_norm_epsilon: float = 1e-12
     cross_replica_norm: bool = False
-    inference_statistics: Statistics = "moving"
+    inference_statistics: InferenceStatistics = "moving"
 
     def __post_init__(self):
         self._check_choices()
@@ -107,7 +107,7 @@ class GANSpec:
             "initializer": InitializerName,
             "table_initializer": TableInitializer,
             "bias_initializer": BiasInitializer,
-            "inference_statistics": Statistics,
+            "inference_statistics": InferenceStatistics,
         }
         for name, kind in kinds.items():
             check_choice("GANSpec", name, getattr(self, name), get_args(kind))
@@ -211,12 +211,12 @@ class GANSpec:
         return tuple(size in wanted and size not in sizes[:i] for i, size in enumerate(sizes))
 
     @property
-    def generator_table(self) -> tuple[Stage, ...]:
+    def generator_table(self) -> tuple[TableRow, ...]:
         """G's rows from z to image, each with its parameters."""
         return parameters.generator_table(self)
 
     @property
-    def discriminator_table(self) -> tuple[Stage, ...]:
+    def discriminator_table(self) -> tuple[TableRow, ...]:
         """D's rows from image to logit, each with its parameters."""
         return parameters.discriminator_table(self)
 

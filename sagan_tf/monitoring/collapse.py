@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from sagan_tf.foundation.choices import check_choice
-from sagan_tf.monitoring.health_records import Look
+from sagan_tf.monitoring.health_records import HealthRecord
 
 OnCollapse = Literal["warn", "stop", "off"]
 # Looks that make up "lately"; how few of them say nothing yet; how many in a row must show two signs.
@@ -26,7 +26,7 @@ class CollapseError(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watching:
+class MonitorOptions:
     """How closely a run is watched.
 
     every: steps between looks (spectra of all kernels, distances of samples, signs of collapse); 0 never.
@@ -40,12 +40,12 @@ class Watching:
     collapse: OnCollapse = "warn"
 
     def __post_init__(self):
-        check_choice("Watching", "collapse", self.collapse, get_args(OnCollapse))
+        check_choice("MonitorOptions", "collapse", self.collapse, get_args(OnCollapse))
         if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 0:
             raise ValueError(f"every must be an integer of at least 0; received every={self.every!r}.")
 
 
-def signs(look: Look, before: Sequence[Look]) -> tuple[str, ...]:
+def signs(look: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]:
     """What speaks for collapse, in words; at most one of each kind.
 
     spectra: sigma_0 of a kernel of G is twice its recent median, or sigma_0 of its first layer is 1.4 times sigma_1.
@@ -67,36 +67,36 @@ def signs(look: Look, before: Sequence[Look]) -> tuple[str, ...]:
     return (*found, *_equal(look, best), *_fallen(look, recent))
 
 
-def remembered(before: Sequence[Look]) -> list[Look]:
+def remembered(before: Sequence[HealthRecord]) -> list[HealthRecord]:
     """Of all looks so far, those by which the next ones are judged: the last, and the one of most variety."""
     earlier, last = before[:-REMEMBERED], before[-REMEMBERED:]
     best = max(earlier, key=_shape, default=None)
     return [*([best] if best is not None and _shape(best) > 0 else []), *last]
 
 
-def has_collapsed(found: tuple[str, ...], before: Sequence[Look]) -> bool:
+def has_collapsed(found: tuple[str, ...], before: Sequence[HealthRecord]) -> bool:
     """Whether two signs have now stood in PATIENCE looks in a row; True once for each such row."""
     return len(found) >= 2 and len(_row(before)) == PATIENCE - 1
 
 
-def last_healthy_step(before: Sequence[Look]) -> int:
+def last_healthy_step(before: Sequence[HealthRecord]) -> int:
     """The step of the look ahead of the row of suspicious ones; 0 if there is none."""
     healthy = before[: len(before) - len(_row(before))]
     return healthy[-1].step if healthy else 0
 
 
-def _row(before: Sequence[Look]) -> Sequence[Look]:
+def _row(before: Sequence[HealthRecord]) -> Sequence[HealthRecord]:
     """The last looks, as far back as all have two signs."""
     start = next((i + 1 for i in range(len(before) - 1, -1, -1) if len(before[i].signs) < 2), 0)
     return before[start:]
 
 
-def _shape(look: Look) -> float:
+def _shape(look: HealthRecord) -> float:
     """Variety of shape within classes relative to the data's, 1 at most; 0 where it was not compared."""
     return min(look.relative.get("shape", 0.0), 1.0)
 
 
-def _spectra(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+def _spectra(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
     growth = {}
     for name, values in look.spectra.items() if recent else ():
         usual = statistics.median(past.spectra[name][0] for past in recent)
@@ -110,7 +110,7 @@ def _spectra(look: Look, recent: Sequence[Look]) -> Iterator[str]:
         yield f"sigma_0 of {_FIRST} is {first[0] / first[1]:.2f} times sigma_1: one direction of z outweighs the others"
 
 
-def _d_loss(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+def _d_loss(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
     losses = [past.d_loss for past in recent if math.isfinite(past.d_loss)] or [look.d_loss]
     usual = statistics.median(losses)
     spread = statistics.median(abs(loss - usual) for loss in losses)
@@ -120,12 +120,12 @@ def _d_loss(look: Look, recent: Sequence[Look]) -> Iterator[str]:
         yield f"D's loss jumped from {usual:.3g} to {look.d_loss:.3g}"
 
 
-def _lost(look: Look, best: float) -> Iterator[str]:
+def _lost(look: HealthRecord, best: float) -> Iterator[str]:
     if "shape" in look.relative and _shape(look) < _LOST * best:
         yield f"variety of shape within classes is {_shape(look):.0%} of the data's, and was {best:.0%}"
 
 
-def _equal(look: Look, best: float) -> Iterator[str]:
+def _equal(look: HealthRecord, best: float) -> Iterator[str]:
     if look.distances.overall < _EQUAL:
         yield f"the samples are equal (distance {look.distances.overall:.3g})"
     elif look.distances.within_class < _EQUAL:
@@ -134,7 +134,7 @@ def _equal(look: Look, best: float) -> Iterator[str]:
         yield f"the samples of a class show nearly one shape ({_shape(look):.0%} of the data's variety)"
 
 
-def _fallen(look: Look, recent: Sequence[Look]) -> Iterator[str]:
+def _fallen(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
     for kind, where in (("overall", ""), ("within_class", " within a class")):
         distance = getattr(look.distances, kind)
         usual = statistics.median(getattr(past.distances, kind) for past in recent) if recent else distance

@@ -24,7 +24,7 @@ _STAGES = ("shared", "dense", "blocks", "final_norm", "to_rgb", "head")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class HealthRecord:
     """d_loss, g_loss: means over the last call's steps. distances: of samples of fixed z and labels. relative:
     distances of the same samples over those of real images, by name (runs/data_distances.py). spectra: the top singular
     values by kernel. signs: those of collapse, in words. collapsed: whether they raised the alarm here."""
@@ -43,16 +43,16 @@ class Look:
         return _rounded(asdict(self))
 
     @classmethod
-    def from_record(cls, record: Mapping) -> "Look":
+    def from_record(cls, record: Mapping) -> "HealthRecord":
         """The look that a record tells of."""
         fields = dict(record)
         distances, signs = Distances(**fields.pop("distances")), tuple(fields.pop("signs"))
         return cls(distances=distances, signs=signs, **fields)
 
 
-def read_looks(folder: Path) -> list[Look]:
+def read_health_records(folder: Path) -> list[HealthRecord]:
     """All looks of a run's directory, in order; none if it has none yet."""
-    return [Look.from_record(record) for record in jsonl.read(Path(folder) / "looks.jsonl")]
+    return [HealthRecord.from_record(record) for record in jsonl.read(Path(folder) / "looks.jsonl")]
 
 
 def by_depth(names: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 train.jsonl   every `log_every` steps: {"step": 25, "d_loss": ..., "g_loss": ..., "logits_real": ...,
               "gamma/generator.attention_64": ..., "images_per_second": ..., "seconds_per_step": ..., ...}
-looks.jsonl   every `Watching.every` steps: spectra, distances of samples, signs of collapse; see looks.py
+looks.jsonl   every `MonitorOptions.every` steps: spectra, distances of samples, signs of collapse; see looks.py
 tensorboard/  the same numbers by tags in groups, and the sheets of samples
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files, jsonl
-from sagan_tf.monitoring.health_records import Look
+from sagan_tf.monitoring.health_records import HealthRecord
 
 _TAGS = {
     "d_loss": "loss/D",
@@ -69,7 +69,7 @@ class Writer:
             jsonl.append(self._train, {"step": step, **finite})
         self._scalar_events(step, {tag(name): value for name, value in values.items()})
 
-    def look(self, look: Look) -> None:
+    def look(self, look: HealthRecord) -> None:
         """One line; for TensorBoard the distances, and as "spectra/G/KERNEL" each kernel's largest singular value.
 
         The second and third are left to looks.jsonl: three charts per kernel would bury all others.

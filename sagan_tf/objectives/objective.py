@@ -60,7 +60,7 @@ class Objective:
         return loss
 
     def generator(self, fake, y_fake: tf.Tensor) -> tf.Tensor:
-        """G's loss from D's verdict on its images: (B,) logits -> scalar."""
+        """G's loss from D's output on its images: (B,) logits -> scalar."""
         loss = LOSSES[self.loss].generator(fake.logits)
         if fake.class_logits is not None:
             loss += self.class_weight * class_loss(fake.class_logits, y_fake)

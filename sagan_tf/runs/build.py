@@ -9,7 +9,7 @@ from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.foundation.progress import clock
 from sagan_tf.training.compiled import compile_steps
-from sagan_tf.training.latent_sampler import Draw
+from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.state import GAN
 
 
@@ -47,7 +47,7 @@ def distributed_batches(
     return strategy.distribute_datasets_from_function(on_host)
 
 
-def build(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy) -> GAN:
+def build_state(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy) -> GAN:
     """The run's state with fresh weights, on the strategy's devices."""
     with clock("building the networks"), strategy.scope():
         return GAN(
@@ -59,9 +59,9 @@ def build(settings: Experiment, n_classes: int, strategy: tf.distribute.Strategy
         )
 
 
-def draw_of(settings: Experiment, n_classes: int, noise: int = 0) -> Draw:
+def build_latent_sampler(settings: Experiment, n_classes: int, noise: int = 0) -> LatentSampler:
     """The run's fakes; with another `noise`, others for the same steps."""
-    return Draw(
+    return LatentSampler(
         latent=settings.latent,
         z_dim=settings.spec.z_dim,
         n_classes=n_classes,
@@ -73,17 +73,17 @@ def draw_of(settings: Experiment, n_classes: int, noise: int = 0) -> Draw:
     )
 
 
-def steps_of(
+def build_steps(
     settings: Experiment, gan: GAN, n_classes: int, strategy: tf.distribute.Strategy, noise: int = 0
 ) -> Callable:
     """The run's compiled call of several steps; see `compile_steps`."""
     return compile_steps(
         gan,
         settings.objective,
-        draw_of(settings, n_classes, noise),
+        build_latent_sampler(settings, n_classes, noise),
         strategy,
         settings.discriminator_steps,
-        settings.procedure,
+        settings.step_options,
         microbatches=settings.accumulation,
         xla=settings.xla,
     )

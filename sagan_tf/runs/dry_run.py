@@ -16,11 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.source import Examples
-from sagan_tf.evaluation.batched_extractor import Passes
+from sagan_tf.evaluation.batched_extractor import BatchedExtractor
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, DatasetClassifier, train_classifier
 from sagan_tf.evaluation.extractor_choice import choose_extractor, extractor_traits
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.experiment import Experiment
+from sagan_tf.runs import build
 from sagan_tf.runs.run_directory import sampler_of
 from sagan_tf.training.checkpoints import CheckpointStore
 
@@ -28,7 +29,7 @@ SHEET = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class DryRunResult:
     """Seconds of each part, bytes of one checkpoint, and the peak of memory in bytes by what it is the memory of.
 
     evaluation: seconds of drawing and measuring one image; None if the run isn't evaluated.
@@ -46,12 +47,12 @@ class Tried:
 
 def try_run(
     settings: Experiment, examples: Examples, strategy: tf.distribute.Strategy, *, evaluates: bool = False
-) -> Tried:
+) -> DryRunResult:
     """Does each part once, in a scratch folder that is removed."""
     n_classes = len(examples.class_names)
-    gan, build = timed(lambda: build.build(settings, n_classes, strategy))
+    gan, building = timed(lambda: build.build_state(settings, n_classes, strategy))
     batches = iter(build.distributed_batches(settings, examples, 0, strategy))
-    steps = build.steps_of(settings, gan, n_classes, strategy)
+    steps = build.build_steps(settings, gan, n_classes, strategy)
     one_step = lambda: float(steps(batches, tf.constant(1))["d_loss"])  # noqa: E731
     (_, first), (_, second) = timed(one_step), timed(one_step)
     sampler = sampler_of(gan.generator, n_classes=n_classes, latent=settings.latent)
@@ -62,8 +63,16 @@ def try_run(
     with tempfile.TemporaryDirectory() as scratch:
         path, checkpoint = timed(lambda: CheckpointStore(Path(scratch)).save(gan.variables(), 2))
         size = sum(file.stat().st_size for file in path.rglob("*"))
-    return Tried(build=build, first_step=first, step=second, sheet=sheet, checkpoint=checkpoint, checkpoint_bytes=size,
-                 evaluation=evaluation, peaks=peaks())  # fmt: skip
+    return DryRunResult(
+        build=building,
+        first_step=first,
+        step=second,
+        sheet=sheet,
+        checkpoint=checkpoint,
+        checkpoint_bytes=size,
+        evaluation=evaluation,
+        peaks=peaks(),
+    )
 
 
 def timed(call: Callable) -> tuple:
@@ -77,7 +86,7 @@ def seconds_per_image(settings: Experiment, examples: Examples, images: np.ndarr
     """Of what the evaluation measures by, on a batch that it has seen once."""
     options = settings.evaluation
     count = min(options.batch_size, len(images))
-    passes = Passes(extractor(settings, examples, images, labels), batch_size=count)
+    passes = BatchedExtractor(extractor(settings, examples, images, labels), batch_size=count)
     batch = images[:count].astype(np.float32) / 127.5 - 1
     passes(batch)
     return timed(lambda: passes(batch))[1] / count
@@ -104,7 +113,7 @@ def peaks() -> dict[str, int]:
     return found
 
 
-def report(tried: Tried, settings: Experiment, run_dir: Path) -> str:
+def report(tried: DryRunResult, settings: Experiment, run_dir: Path) -> str:
     """What was tried, and the whole run's time, disk and memory."""
     seconds = whole_run(tried, settings)
     total = sum(seconds.values())
@@ -130,7 +139,7 @@ def report(tried: Tried, settings: Experiment, run_dir: Path) -> str:
     return "\n".join(lines)
 
 
-def whole_run(tried: Tried, settings: Experiment) -> dict[str, float]:
+def whole_run(tried: DryRunResult, settings: Experiment) -> dict[str, float]:
     """Seconds of the whole run by what takes them."""
 
     def times(every: int) -> int:

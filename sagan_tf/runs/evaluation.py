@@ -14,14 +14,14 @@ from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs.reference import SPLITS, Yardstick, run_yardstick, split_images
+from sagan_tf.runs.reference import SPLITS, Reference, run_reference, split_images
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.seeds import SeededLatents
 from sagan_tf.training.state import initial_seeds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Chosen:
+class CheckpointChoice:
     """Which generator of a run is measured, and on what: average or raw weights (None: the average if there is one),
     a checkpoint's step (None: the newest), a strategy whose replicas share the work (None: one device).
     """
@@ -31,7 +31,9 @@ class Chosen:
     strategy: tf.distribute.Strategy | None = None
 
 
-def run_samples(run: RunDirectory, options: EvaluationOptions, chosen: Chosen) -> tuple[ImageSet, GeneratorFacts]:
+def run_samples(
+    run: RunDirectory, options: EvaluationOptions, chosen: CheckpointChoice
+) -> tuple[ImageSet, GeneratorFacts]:
     """Samples of a run's checkpoint, drawn as the options say, and what is to be known about their generator.
 
     Standing statistics are gathered when the first image is asked for. Raises RunError where there is no such
@@ -71,8 +73,8 @@ def run_samples(run: RunDirectory, options: EvaluationOptions, chosen: Chosen) -
 def measure_generator(
     run: RunDirectory,
     options: EvaluationOptions,
-    yardstick: Yardstick,
-    chosen: Chosen | None = None,
+    yardstick: Reference,
+    chosen: CheckpointChoice | None = None,
     *,
     again: bool = True,
     beside: Mapping[str, float] | None = None,
@@ -82,14 +84,14 @@ def measure_generator(
     again: False takes the kept result of the very same protocol, if there is one with the options' metrics. beside:
     numbers that are kept with the result's own.
     """
-    chosen = chosen or Chosen()
+    chosen = chosen or CheckpointChoice()
     images, facts = run_samples(run, options, chosen)
     images = dataclasses.replace(images, agreement=yardstick.real.agreement)
     return _measured(run, images, yardstick, options, facts, again=again, strategy=chosen.strategy, beside=beside)
 
 
 def measure_split(
-    run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, split: str, *, again: bool = True
+    run: RunDirectory, options: EvaluationOptions, yardstick: Reference, split: str, *, again: bool = True
 ) -> EvaluationResult:
     """A split of a run's own data, "train" or "validation", in place of samples: the papers' scores of real images."""
     return _measured(run, split_images(run, options, split), yardstick, options, GeneratorFacts(), again=again)
@@ -110,7 +112,7 @@ def keep(run: RunDirectory, result: EvaluationResult) -> None:
 def _measured(
     run: RunDirectory,
     images: ImageSet,
-    yardstick: Yardstick,
+    yardstick: Reference,
     options: EvaluationOptions,
     facts: GeneratorFacts,
     *,
@@ -129,7 +131,7 @@ def _measured(
 
 
 def _kept(
-    run: RunDirectory, images: ImageSet, yardstick: Yardstick, options: EvaluationOptions, facts: GeneratorFacts
+    run: RunDirectory, images: ImageSet, yardstick: Reference, options: EvaluationOptions, facts: GeneratorFacts
 ) -> EvaluationResult | None:
     """The run's last result of exactly this protocol with all of the metrics asked for."""
     path = run.path / "metrics.jsonl"
@@ -186,8 +188,8 @@ def evaluate_run(
     examples: the data, if it is open already. step: a checkpoint's; None: the newest. strategy: whose replicas share
     the work; None: one device. FID comes with that of the run's untrained generator, which is measured once.
     """
-    yardstick = run_yardstick(run, options, examples=examples)
-    chosen = Chosen(step=step, strategy=strategy)
+    yardstick = run_reference(run, options, examples=examples)
+    chosen = CheckpointChoice(step=step, strategy=strategy)
     beside = {}
     if options.metrics is None or "fid" in options.metrics:
         beside["fid_untrained"] = _fid_untrained(run, options, yardstick, strategy)
@@ -195,7 +197,7 @@ def evaluate_run(
 
 
 def _fid_untrained(
-    run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick, strategy: tf.distribute.Strategy | None
+    run: RunDirectory, options: EvaluationOptions, yardstick: Reference, strategy: tf.distribute.Strategy | None
 ) -> float:
     """FID of the generator as the run's seed starts it: from an earlier result of the same yardstick, or measured."""
     alike = {

@@ -31,14 +31,14 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Scene:
+class ExplorerView:
     """An image (R,R,3) uint8 and its maps (H,W,h,w) by layer."""
 
     image: np.ndarray
     maps: dict[str, np.ndarray]
 
 
-class Stage:
+class ExplorerModel:
     """Makes scenes of a trained model, one at a time, with the statistics of the norms that training left (moving)."""
 
     def __init__(self, model: TrainedModel):
@@ -48,7 +48,7 @@ class Stage:
         networks = (layer.network for layer in self.layers.values())
         self._discriminator = next((network for network in networks if network is not model.generator), None)
 
-    def scene(self, place: Place) -> Scene:
+    def scene(self, place: Place) -> ExplorerView:
         """z on the arc between the two ends, the class as shares of both; D looks at the image as the first class.
 
         Raises:
@@ -69,7 +69,7 @@ class Stage:
             images = self.model.generator(tf.constant(z), tf.constant(shares), training=False)
             return to_pixels(images).numpy()
 
-    def _scene(self, place: Place) -> Scene:
+    def _scene(self, place: Place) -> ExplorerView:
         a, b = self.model.z(place.seeds, truncation=place.threshold)
         at = np.asarray([place.position])
         z = spherical(a, b, at).astype(np.float32)
@@ -79,7 +79,7 @@ class Stage:
         if self._discriminator is not None:
             _, maps = attention_maps(self._discriminator, images, tf.constant([place.classes[0]]))
             found |= {f"discriminator.{name}": values for name, values in maps.items()}
-        return Scene(image=to_pixels(images)[0].numpy(), maps={name: v[0].numpy() for name, v in found.items()})
+        return ExplorerView(image=to_pixels(images)[0].numpy(), maps={name: v[0].numpy() for name, v in found.items()})
 
 
 def tiled(images: np.ndarray, columns: int) -> np.ndarray:
@@ -95,7 +95,7 @@ def enlarged(image: np.ndarray, side: int) -> Image.Image:
     return Image.fromarray(image.repeat(factor, 0).repeat(factor, 1))
 
 
-def looked_from(scene: Scene, layer: str, point: tuple[int, int], side: int = 256) -> tuple[Image.Image, float]:
+def looked_from(scene: ExplorerView, layer: str, point: tuple[int, int], side: int = 256) -> tuple[Image.Image, float]:
     """Where an image's pixel (x, y) looks in a layer.
 
     Returns the map over the image, with half of its weight outlined unless it is uniform, and the part of the image

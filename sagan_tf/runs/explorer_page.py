@@ -12,7 +12,7 @@ from sagan_tf.figures.attention import UNIFORM_AREA
 from sagan_tf.figures.labels import readable
 from sagan_tf.figures.page import data_uri
 from sagan_tf.figures.query_points import dot_center
-from sagan_tf.runs.explorer import Place, Stage, enlarged, looked_from, tiled
+from sagan_tf.runs.explorer import ExplorerModel, Place, enlarged, looked_from, tiled
 from sagan_tf.runs.explorer_link import LARGEST_SEED, THRESHOLDS, View, file_name, query_of
 
 _SIDE = 448  # About the width of the image, in pixels.
@@ -36,7 +36,7 @@ class Page:
     view: what it shows first. The tab's address always holds the present view.
     """
 
-    def __init__(self, ui, run, stage: Stage, view: View):
+    def __init__(self, ui, run, stage: ExplorerModel, view: View):
         self._ui, self._run, self._stage = ui, run, stage
         self._point = view.point
         self._busy = self._again = False

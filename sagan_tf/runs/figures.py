@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from sagan_tf.evaluation.evaluator import EvaluationOptions
 from sagan_tf.figures import neighbors
-from sagan_tf.figures.attention import Looked, attention_figure
+from sagan_tf.figures.attention import AttentionView, attention_figure
 from sagan_tf.figures.image_table import ImageTable
 from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.foundation.spelling import nearest as nearest_name
-from sagan_tf.runs.reference import run_yardstick, split_images
+from sagan_tf.runs.reference import run_reference, split_images
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps, gammas
@@ -113,7 +113,7 @@ def attention(
         seen = model.generator(seen, tf.constant(labels), training=False)
     output, maps = attention_maps(layer.network, seen, tf.constant(labels))
     looked = [
-        Looked(image=image, maps=looks, caption=model.class_names[label])
+        AttentionView(image=image, maps=looks, caption=model.class_names[label])
         for image, looks, label in zip(
             to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True
         )
@@ -194,7 +194,7 @@ def nearest_images(
     samples = model.images(labels.tolist(), seed=seed)
     options = model.run.experiment().evaluation or EvaluationOptions()
     options = dataclasses.replace(options, extractor=extractor or options.extractor)
-    yardstick = run_yardstick(model.run, options)
+    yardstick = run_reference(model.run, options)
     spaces = {"pixels": neighbors.pixels, "features": lambda x: yardstick.extractor(tf.constant(x))[0].numpy()}
     total = -(-yardstick.real.count // options.batch_size)
     batches = Progress(yardstick.real.batches(0), total=total, title="comparing training images", unit="batch")

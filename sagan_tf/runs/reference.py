@@ -20,21 +20,21 @@ SPLITS = ("train", "validation")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Yardstick:
+class Reference:
     """What images are measured by: an extractor, and the real side at hand."""
 
     extractor: Extractor
     real: ImageSet | KnownMoments
 
 
-def run_yardstick(
+def run_reference(
     run: RunDirectory,
     options: EvaluationOptions,
     *,
     examples: Examples | None = None,
     reference: str = "train",
     data_dir: str | None = None,
-) -> Yardstick:
+) -> Reference:
     """The real side that a run is measured against: a split of its own data, or images or moments of a file.
 
     examples: the run's training data, if it is open already; else it is opened where it is measured against or
@@ -43,20 +43,20 @@ def run_yardstick(
     settings = run.experiment()
     side, transform = settings.spec.resolution, settings.transform
     if reference not in SPLITS and options.extractor not in ("auto", "dataset"):
-        return file_yardstick(reference, options, side=side, data_dir=data_dir)
+        return file_reference(reference, options, side=side, data_dir=data_dir)
     examples = examples or training_examples(run)
     extractor = _extractor(options, examples, side, transform)
     if reference in SPLITS:
         real = _images(examples if reference == "train" else validation_examples(run), side, transform, options)
     else:
         real, _ = _files(reference, options, side, data_dir)
-    return Yardstick(extractor=extractor, real=real)
+    return Reference(extractor=extractor, real=real)
 
 
-def file_yardstick(reference: str, options: EvaluationOptions, *, side: int, data_dir: str | None = None) -> Yardstick:
+def file_reference(reference: str, options: EvaluationOptions, *, side: int, data_dir: str | None = None) -> Reference:
     """Images, or moments, of a file or folder at a side; the data set's classifier is learned from the images."""
     real, examples = _files(reference, options, side, data_dir)
-    return Yardstick(extractor=_extractor(options, examples, side, Transform()), real=real)
+    return Reference(extractor=_extractor(options, examples, side, Transform()), real=real)
 
 
 def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> ImageSet:

@@ -116,7 +116,7 @@ def _curves(train: list[dict], metrics: list[dict]) -> str:
 def _variety(looks: list[dict]) -> str:
     """Distances of samples over the steps, and the signs of collapse that were seen."""
     if not looks:
-        return page.text("Nothing was looked at while the run trained (Watching.every).")
+        return page.text("Nothing was looked at while the run trained (MonitorOptions.every).")
     steps = [look["step"] for look in looks]
     measured = {name: (steps, [look["distances"].get(name, float("nan")) for look in looks])
                 for name in looks[-1]["distances"]}  # fmt: skip

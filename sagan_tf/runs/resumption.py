@@ -103,7 +103,7 @@ def admit(run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, *, a
     examples = relabeled(examples, before["class_names"])
     after = data_facts(examples)
     content = content_changes(before, after, examples.former_fingerprint)
-    retired, free = tuple(experiment.RETIRED.values()), experiment.free_on_resume(loaded.value)
+    free = experiment.free_on_resume(loaded.value)
     refused = [*gin_config.difference(run.path, loaded.value, (*free, *(() if content else _PLACES))), *content]
     if refused and not allow_change:
         raise RunError(
@@ -112,7 +112,7 @@ def admit(run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, *, a
             + "\nUse another --run_dir for this one, or the old configuration to go on with that run; "
             "--allow_config_change goes on all the same."
         )
-    changes = [*gin_config.difference(run.path, loaded.value, retired), *content]
+    changes = [*gin_config.difference(run.path, loaded.value, free=()), *content]
     return Admission(run=run, loaded=loaded, examples=examples, data=after, is_new=False, changes=tuple(changes))
 
 

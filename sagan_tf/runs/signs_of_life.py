@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from sagan_tf.monitoring.health_records import read_looks
+from sagan_tf.monitoring.health_records import read_health_records
 from sagan_tf.runs.run_directory import RunDirectory
 
 QUIET_SECONDS = 900
@@ -30,16 +30,16 @@ class SignsOfLife:
             self._seen, self._since = touches, time.monotonic()
         locked = (self._run.path / _TOUCHED[0]).exists()
         if not locked and self._collapsed():
-            return "training stopped because it collapsed (Watching.collapse='stop')"
+            return "training stopped because it collapsed (MonitorOptions.collapse='stop')"
         quiet = time.monotonic() - self._since
         if quiet >= QUIET_SECONDS:
             return f"nothing was written to {self._run.path} for {quiet / 60:.0f} minutes, so no training is alive"
         return None
 
     def _collapsed(self) -> bool:
-        if self._run.experiment().watching.collapse != "stop":
+        if self._run.experiment().monitoring.collapse != "stop":
             return False
-        looks = read_looks(self._run.path)
+        looks = read_health_records(self._run.path)
         return bool(looks) and looks[-1].collapsed
 
     def _touches(self) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator, filters
 from sagan_tf.monitoring import collapse
 from sagan_tf.monitoring.distances import distances
-from sagan_tf.monitoring.health_records import Look, by_depth, read_looks
+from sagan_tf.monitoring.health_records import HealthRecord, by_depth, read_health_records
 from sagan_tf.monitoring.singular_values import Spectra
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs.data_distances import apart, apart_in_data
@@ -35,7 +35,7 @@ def actions(
     """All of them, as the experiment asks. examples: the run's data, whose distances the samples' are compared with."""
     scalars = Action(every=settings.log_every, run=scalars_of(gan, settings.batch_size, writer))
     sheets = [sheet_action(settings, gan, run, writer)] if settings.sample_every else []
-    looks = [look_action(settings, gan, run, writer, store, examples)] if settings.watching.every else []
+    looks = [look_action(settings, gan, run, writer, store, examples)] if settings.monitoring.every else []
     return [scalars, *sheets, *looks]
 
 
@@ -90,26 +90,26 @@ def look_action(
     store: CheckpointStore,
     examples: Examples | None = None,
 ) -> Action:
-    """A look every `Watching.every` steps. When its signs say that training has collapsed, that is said, and the
+    """A look every `MonitorOptions.every` steps. When its signs say that training has collapsed, that is said, and the
     checkpoint from before is kept apart, in `checkpoints/before_collapse`.
 
     What was seen before a resume is read from looks.jsonl. The samples are those of the raw weights: an average
     collapses thousands of steps later. Without examples nothing is compared with real images.
 
     Raises (the action):
-      CollapseError: in that case, if `Watching.collapse` is "stop".
+      CollapseError: in that case, if `MonitorOptions.collapse` is "stop".
     """
     n_classes = len(run.class_names)
     sampler = sampler_of(gan.generator, n_classes=n_classes, latent=settings.latent)
     classes = np.unique(np.linspace(0, n_classes - 1, _LOOK_CLASSES).astype(int))
     labels = np.repeat(classes, _LOOK_IMAGES // len(classes))
     spectra = Spectra(kernels_of(gan))
-    before = collapse.remembered(read_looks(run.path))
+    before = collapse.remembered(read_health_records(run.path))
     real = apart_in_data(settings, examples, labels) if examples else None
 
     def look_at(step: int, logs: dict[str, float]) -> None:
         images = sampler.images(labels)
-        look = Look(
+        look = HealthRecord(
             step=step,
             d_loss=logs["d_loss"],
             g_loss=logs["g_loss"],
@@ -117,23 +117,23 @@ def look_action(
             spectra=spectra(),
             relative=apart(images, labels).relative_to(real) if real else {},
         )
-        if settings.watching.collapse != "off":
+        if settings.monitoring.collapse != "off":
             look = judged(look, before)
         writer.look(look)
         if look.collapsed:
-            report(look, before, store, stop=settings.watching.collapse == "stop")
+            report(look, before, store, stop=settings.monitoring.collapse == "stop")
         before[:] = collapse.remembered([*before, look])
 
-    return Action(every=settings.watching.every, run=look_at)
+    return Action(every=settings.monitoring.every, run=look_at)
 
 
-def judged(look: Look, before: list[Look]) -> Look:
+def judged(look: HealthRecord, before: list[HealthRecord]) -> HealthRecord:
     """The same look with its signs."""
     found = collapse.signs(look, before)
     return replace(look, signs=found, collapsed=collapse.has_collapsed(found, before))
 
 
-def report(look: Look, before: list[Look], store: CheckpointStore, *, stop: bool) -> None:
+def report(look: HealthRecord, before: list[HealthRecord], store: CheckpointStore, *, stop: bool) -> None:
     """Says what was seen and keeps the newest checkpoint from before it, or the oldest there is.
 
     Raises:

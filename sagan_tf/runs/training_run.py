@@ -41,7 +41,7 @@ def train_run(
       ValueError, CheckpointError: if the configuration doesn't fit the data or the checkpoint; nothing is recorded.
     """
     run, settings, examples = admission.run, admission.loaded.value, admission.examples
-    gan = build.build(settings, len(examples.class_names), strategy)
+    gan = build.build_state(settings, len(examples.class_names), strategy)
     workers = Workers(strategy)
     store = run.checkpoints(keep=settings.keep_checkpoints)
     rollbacks = Rollbacks(store.folder)
@@ -80,7 +80,7 @@ def _parts(
     """The compiled steps, with other noise after each roll-back, and the batches from the state's step on."""
     (noise,) = workers.from_chief(rollbacks.count)
     return (
-        build.steps_of(settings, gan, len(examples.class_names), strategy, noise),
+        build.build_steps(settings, gan, len(examples.class_names), strategy, noise),
         build.distributed_batches(settings, examples, int(gan.step.numpy()), strategy),
     )
 

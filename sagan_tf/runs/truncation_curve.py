@@ -12,8 +12,8 @@ from sagan_tf.evaluation.truncation_curve import CurvePoint, csv_text, reported_
 from sagan_tf.figures import canvas
 from sagan_tf.figures.truncation_curve import truncation_figure
 from sagan_tf.foundation import files
-from sagan_tf.runs.evaluation import Chosen, keep, measure_generator, measure_split
-from sagan_tf.runs.reference import Yardstick
+from sagan_tf.runs.evaluation import CheckpointChoice, keep, measure_generator, measure_split
+from sagan_tf.runs.reference import Reference
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.seeds import SeededLatents
 
@@ -21,8 +21,8 @@ from sagan_tf.sampling.seeds import SeededLatents
 def measure_curve(
     run: RunDirectory,
     options: EvaluationOptions,
-    yardstick: Yardstick,
-    chosen: Chosen,
+    yardstick: Reference,
+    chosen: CheckpointChoice,
     *,
     thresholds: Sequence[float],
     seeds: Sequence[int],
@@ -84,7 +84,7 @@ def _point(result: EvaluationResult, threshold: float | None) -> CurvePoint:
     )
 
 
-def _validation_score(run: RunDirectory, options: EvaluationOptions, yardstick: Yardstick) -> float | None:
+def _validation_score(run: RunDirectory, options: EvaluationOptions, yardstick: Reference) -> float | None:
     """IS of the data's own validation images; None, said aloud, where it has none."""
     try:
         return measure_split(

@@ -7,20 +7,20 @@ import tensorflow as tf
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training import logs
 from sagan_tf.training.gradient_check import tensor_names
-from sagan_tf.training.latent_sampler import Draw
+from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
-from sagan_tf.training.step_options import DEFAULT, Procedure
+from sagan_tf.training.step_options import DEFAULT, StepOptions
 from sagan_tf.training.xla import Xla, compiles
 
 
 def compile_steps(
     gan: GAN,
     objective: Objective,
-    draw: Draw,
+    draw: LatentSampler,
     strategy: tf.distribute.Strategy,
     discriminator_steps: int,
-    procedure: Procedure = DEFAULT,
+    step_options: StepOptions = DEFAULT,
     *,
     microbatches: int = 1,
     xla: Xla = "auto",
@@ -34,7 +34,7 @@ def compile_steps(
 
     @tf.autograph.experimental.do_not_convert
     def replica_step(batches, step):
-        found = gan_step(gan, objective, draw, batches, step, procedure, microbatches)
+        found = gan_step(gan, objective, draw, batches, step, step_options, microbatches)
         return tf.stack([found[name] for name in (*names, *logs.GUARD)])
 
     program = tf.function(replica_step, autograph=False, jit_compile=True) if compiles(xla, strategy) else replica_step

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sagan_tf.training.safeguards import FLOAT16_SKIPS, NonFiniteError
 
 
-class Finiteness:
+class NonFiniteCheck:
     """Counts the steps in a row whose update was left out because a loss or gradient was not finite.
 
     allowed: so many in a row pass. tensor_names: what `bad_tensor` of the logs counts.

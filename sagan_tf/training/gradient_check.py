@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 
-class Health(NamedTuple):
+class GradientCheck(NamedTuple):
     """ok: bool. bad: int32, -1 or the first that is not finite: 0 the loss, i + 1 the i-th gradient. norm: of all."""
 
     ok: tf.Tensor
@@ -14,7 +14,7 @@ class Health(NamedTuple):
     norm: tf.Tensor
 
 
-def examine(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> Health:
+def examine(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> GradientCheck:
     """Whether all is finite, from the gradients' sums of squares.
 
     Given sums over the replicas the answer is the same on all of them, because a NaN or infinity in one is one in the
@@ -24,7 +24,7 @@ def examine(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> Health:
     sick = tf.logical_not(tf.math.is_finite(tf.concat([[loss], squares], 0)))
     ok = tf.logical_not(tf.reduce_any(sick))
     bad = tf.where(ok, -1, tf.argmax(tf.cast(sick, tf.int32), output_type=tf.int32))
-    return Health(ok, bad, tf.sqrt(tf.reduce_sum(squares)))
+    return GradientCheck(ok, bad, tf.sqrt(tf.reduce_sum(squares)))
 
 
 def tensor_names(d_trainable: Mapping[str, tf.Variable], g_trainable: Mapping[str, tf.Variable]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ _NOISE_STRIDE = 1 << 32  # seeds of one noise lie this far from those of the nex
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draw:
+class LatentSampler:
     """Random numbers as a function of (seed, step, number of the draw within the step).
 
     The batch of all replicas is drawn everywhere and each replica takes its slice, so that the numbers don't depend
@@ -47,7 +47,7 @@ class Draw:
         y = latents.labels([self.batch_size], self._key(_PURPOSE_Y, step, number), self.n_classes)
         return self._share(z), self._share(y)
 
-    def keep(self, step: tf.Tensor, number: int, width: int, rate: float) -> tf.Tensor | None:
+    def dropout_mask(self, step: tf.Tensor, number: int, width: int, rate: float) -> tf.Tensor | None:
         """Dropout's factors (b,width), 0 with probability `rate` and else 1 / (1 - rate); None for a rate of 0."""
         if not rate:
             return None

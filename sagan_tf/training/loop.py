@@ -11,10 +11,10 @@ import tensorflow as tf
 from sagan_tf.foundation.interruption import Interruption
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.training.finiteness import Finiteness
+from sagan_tf.training.finiteness import NonFiniteCheck
 from sagan_tf.training.safeguards import Safeguards
 from sagan_tf.training.state import GAN
-from sagan_tf.training.state_check import Soundness
+from sagan_tf.training.state_check import StateCheck
 from sagan_tf.training.watchdog import Watchdog
 from sagan_tf.training.workers import Workers
 
@@ -70,10 +70,10 @@ def train(
 
     Raises:
       NonFiniteError: if losses or gradients are not finite and `safeguards` doesn't pass over it; nothing is saved.
-      UnsoundStateError: if a state that should be saved is not finite, or not the same on all replicas.
+      InvalidStateError: if a state that should be saved is not finite, or not the same on all replicas.
     """
     safeguards = safeguards or Safeguards()
-    workers, finiteness = Workers(strategy), Finiteness(safeguards.skips, steps.tensor_names)
+    workers, finiteness = Workers(strategy), NonFiniteCheck(safeguards.skips, steps.tensor_names)
     watchdog = Watchdog(60 * safeguards.hang_minutes)
     save = saver(gan, store, strategy, workers, watchdog)
     iterator, step, saved = iter(batches), int(gan.step.numpy()), -1
@@ -108,7 +108,7 @@ def saver(
     gan: GAN, store: CheckpointStore, strategy: tf.distribute.Strategy, workers: Workers, watchdog: Watchdog
 ) -> Callable[[int], int]:
     """Saves a sound state and returns its step: all workers check it, the chief writes it."""
-    soundness = Soundness(gan.variables(), strategy)
+    soundness = StateCheck(gan.variables(), strategy)
 
     def save(step: int) -> int:
         with watchdog.watched(f"the checkpoint of step {step}"):

@@ -8,7 +8,7 @@ _INTEGER = {2: tf.int16, 4: tf.int32, 8: tf.int64}
 _REASONS = ("holds a number that is not finite", "differs between the replicas")
 
 
-class UnsoundStateError(RuntimeError):
+class InvalidStateError(RuntimeError):
     """A state that must not be saved. The message names the variable."""
 
 
@@ -21,7 +21,7 @@ def first_non_finite(variables: Mapping[str, tf.Variable]) -> str | None:
     return None
 
 
-class Soundness:
+class StateCheck:
     """The check of one state on the devices that hold it; a collective: every worker calls it at the same step."""
 
     def __init__(self, variables: Mapping[str, tf.Variable], strategy: tf.distribute.Strategy):
@@ -32,13 +32,13 @@ class Soundness:
     def check(self, step: int) -> None:
         """
         Raises:
-          UnsoundStateError: with the first variable that holds a non-finite number, or that replicas disagree on.
+          InvalidStateError: with the first variable that holds a non-finite number, or that replicas disagree on.
         """
         report = self._strategy.experimental_local_results(self._report())[0].numpy()
         names = list(self._variables)
         for row, reason in zip(report, _REASONS, strict=True):
             if row.any():
-                raise UnsoundStateError(
+                raise InvalidStateError(
                     f"the state of step {step} must be finite and the same on all replicas; {names[row.argmax()]} "
                     f"{reason}, and it was not saved. Repeat the command to go on from the checkpoint before it."
                 )

@@ -6,25 +6,25 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from sagan_tf.models.generator import filters
-from sagan_tf.models.heads import Verdict
+from sagan_tf.models.heads import DiscriminatorOutput
 from sagan_tf.objectives.likeness import excess_likeness
 from sagan_tf.objectives.losses import hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import r1
 from sagan_tf.training import snapshot
-from sagan_tf.training.latent_sampler import Batch, Draw
+from sagan_tf.training.latent_sampler import Batch, LatentSampler
 from sagan_tf.training.state import GAN
-from sagan_tf.training.step_options import DEFAULT, Procedure
+from sagan_tf.training.step_options import DEFAULT, StepOptions
 from sagan_tf.training.update import Logs, Update, minimize
 
 
 def gan_step(
     gan: GAN,
     objective: Objective,
-    draw: Draw,
+    draw: LatentSampler,
     real_batches: Sequence[Batch],
     step: tf.Tensor,
-    procedure: Procedure = DEFAULT,
+    step_options: StepOptions = DEFAULT,
     microbatches: int = 1,
 ) -> Logs:
     """One step of one replica on its share of the batch.
@@ -38,31 +38,31 @@ def gan_step(
 
     def fakes(number: int) -> Batch:
         z, y = draw(step, number)
-        return z, (y if procedure.fake_labels == "uniform" else real_batches[min(number, n_d - 1)][1])
+        return z, (y if step_options.fake_labels == "uniform" else real_batches[min(number, n_d - 1)][1])
 
     def generator() -> Update:
-        keep = draw.keep(step, n_d, gan.spec.discriminator_channels[-1], objective.dropout)
-        store_u = procedure.store_u_in_generator_step
+        dropout_mask = draw.dropout_mask(step, n_d, gan.spec.discriminator_channels[-1], objective.dropout)
+        store_u = step_options.store_u_in_generator_step
         return update_generator(
             gan,
             objective,
             fakes(n_d),
             step + 1,
             decay,
-            keep,
+            dropout_mask,
             real=real_batches[-1] if objective.likeness else None,
             store_u=store_u,
             microbatches=microbatches,
         )
 
     def discriminator(number: int) -> Update:
-        keep = draw.keep(step, number, 2 * gan.spec.discriminator_channels[-1], objective.dropout)
+        dropout_mask = draw.dropout_mask(step, number, 2 * gan.spec.discriminator_channels[-1], objective.dropout)
         t = step * n_d + number + 1
         batches = real_batches[number], fakes(number)
-        return update_discriminator(gan, objective, *batches, t, decay, keep, microbatches=microbatches)
+        return update_discriminator(gan, objective, *batches, t, decay, dropout_mask, microbatches=microbatches)
 
     updates = [functools.partial(discriminator, number) for number in range(n_d)]
-    place = 0 if procedure.generator_first else n_d
+    place = 0 if step_options.generator_first else n_d
     updates.insert(place, generator)
     d = in_turn(updates)
     g = d.pop(place)
@@ -91,19 +91,22 @@ def update_discriminator(
     fakes: Batch,
     t: tf.Tensor,
     decay: tf.Tensor | float = 1.0,
-    keep: tf.Tensor | None = None,
+    dropout_mask: tf.Tensor | None = None,
     *,
     microbatches: int = 1,
 ) -> Update:
-    """D's t-th update. Real and fake pass D together, so that u moves once. keep: (b,2C) for real and for fake."""
+    """D's t-th update. Real and fake pass D together, so that u moves once.
 
-    def loss(x_real, y_real, z, y_fake, keep) -> tuple[tf.Tensor, Logs]:
+    dropout_mask: (b,2C), the factors of the real images' features beside those of the fakes'.
+    """
+
+    def loss(x_real, y_real, z, y_fake, dropout_mask) -> tuple[tf.Tensor, Logs]:
         x_fake = tf.stop_gradient(gan.generator(z, y_fake, training=True))
-        keep = None if keep is None else tf.concat(tf.split(keep, 2, axis=1), 0)  # (2b,C)
+        dropout_mask = None if dropout_mask is None else tf.concat(tf.split(dropout_mask, 2, axis=1), 0)  # (2b,C)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x_real)
             images, y = tf.concat([x_real, x_fake], 0), tf.concat([y_real, y_fake], 0)
-            real, fake = halves(gan.discriminator(images, y, training=True, keep=keep))
+            real, fake = halves(gan.discriminator(images, y, training=True, dropout_mask=dropout_mask))
         value = objective.discriminator(real, fake, y_real, y_fake)
         if objective.r1:
             value += objective.r1 * r1(tape.gradient(real.logits, x_real))
@@ -113,7 +116,9 @@ def update_discriminator(
         return value, logs
 
     moved = {f"generator.{n}": v for n, v in gan.g_moved.items()} | gan.d_moved
-    return minimize(loss, (*real, *fakes, keep), gan.d_optimizer, t, decay, moved=moved, microbatches=microbatches)
+    return minimize(
+        loss, (*real, *fakes, dropout_mask), gan.d_optimizer, t, decay, moved=moved, microbatches=microbatches
+    )
 
 
 def update_generator(
@@ -122,21 +127,21 @@ def update_generator(
     fakes: Batch,
     t: tf.Tensor,
     decay: tf.Tensor | float = 1.0,
-    keep: tf.Tensor | None = None,
+    dropout_mask: tf.Tensor | None = None,
     *,
     real: Batch | None = None,
     store_u: bool = False,
     microbatches: int = 1,
 ) -> Update:
-    """G's t-th update. D is in inference mode: its u is not moved, unless `store_u`. keep: (b,C).
+    """G's t-th update. D is in inference mode: its u is not moved, unless `store_u`. dropout_mask: (b,C).
 
     real: what `Objective.likeness` compares G's images with.
     """
     kernels = filters(gan.generator)
 
-    def loss(z, y, keep, *real) -> tuple[tf.Tensor, Logs]:
+    def loss(z, y, dropout_mask, *real) -> tuple[tf.Tensor, Logs]:
         images = gan.generator(z, y, training=True)
-        value = objective.generator(gan.discriminator(images, y, training=store_u, keep=keep), y)
+        value = objective.generator(gan.discriminator(images, y, training=store_u, dropout_mask=dropout_mask), y)
         if objective.likeness:
             value += objective.likeness * excess_likeness(images, y, *real)
         return value, {}
@@ -146,7 +151,7 @@ def update_generator(
 
     return minimize(
         loss,
-        (*fakes, keep, *(real or ())),
+        (*fakes, dropout_mask, *(real or ())),
         gan.g_optimizer,
         t,
         decay,
@@ -157,10 +162,10 @@ def update_generator(
     )
 
 
-def halves(verdict: Verdict) -> tuple[Verdict, Verdict]:
-    """D's verdict on concat(real, fake) as two."""
-    real, fake = zip(*(tf.split(part, 2) if part is not None else (None, None) for part in verdict), strict=True)
-    return Verdict(*real), Verdict(*fake)
+def halves(output: DiscriminatorOutput) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
+    """D's output on concat(real, fake) as two."""
+    real, fake = zip(*(tf.split(part, 2) if part is not None else (None, None) for part in output), strict=True)
+    return DiscriminatorOutput(*real), DiscriminatorOutput(*fake)
 
 
 def _logs(gan: GAN, d: Sequence[Update], g: Update) -> Logs:

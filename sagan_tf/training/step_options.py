@@ -9,7 +9,7 @@ FakeLabels = Literal["uniform", "data"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Procedure:
+class StepOptions:
     """The order and the details of one step.
 
     generator_first: whether G is updated before D (the released SAGAN and SNGAN codes) or after (all others).
@@ -25,7 +25,7 @@ class Procedure:
     store_u_in_generator_step: bool = False
 
     def __post_init__(self):
-        check_choice("Procedure", "fake_labels", self.fake_labels, get_args(FakeLabels))
+        check_choice("StepOptions", "fake_labels", self.fake_labels, get_args(FakeLabels))
 
 
-DEFAULT = Procedure()
+DEFAULT = StepOptions()

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from sagan_tf.training import snapshot
 from sagan_tf.training.accumulation import accumulate
-from sagan_tf.training.gradient_check import Health, examine
+from sagan_tf.training.gradient_check import GradientCheck, examine
 from sagan_tf.training.optimizers import Adam
 
 Logs = dict[str, tf.Tensor]
@@ -19,7 +19,7 @@ class Update(NamedTuple):
     loss: tf.Tensor
     learning_rate: tf.Tensor
     logs: Logs
-    health: Health
+    health: GradientCheck
 
 
 def minimize(

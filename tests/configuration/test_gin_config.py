@@ -61,7 +61,10 @@ QUICKSTART = ["gin/quickstart.gin"]
         (["train.batch_size=True"], "train.batch_size must be an integer; received train.batch_size=True"),
         (["train.batch_size=0"], "train.batch_size must be an integer of at least 1; received train.batch_size=0"),
         (["SIZE='3'", "train.batch_size=%SIZE"], "train.batch_size must be an integer; received train.batch_size='3'"),
-        (["Watching.every=1.5"], r"^Watching\.every must be an integer; received Watching\.every=1\.5\.$"),
+        (
+            ["MonitorOptions.every=1.5"],
+            r"^MonitorOptions\.every must be an integer; received MonitorOptions\.every=1\.5\.$",
+        ),
         (["families.sagan.attention=[8]"], r"a tuple of integers; received .*=\[8\]\. Write .*attention=\(8,\)\.$"),
         (["train.batch_size=%SIZE"], "received %SIZE without one"),
         (["train.spec=3"], "train.spec must be a GANSpec.*@families.sagan"),
@@ -185,7 +188,7 @@ def test_a_run_from_before_a_field_existed_had_its_default(tmp_path):
     loaded = experiment.load(QUICKSTART, [])
     gin_config.save(tmp_path, loaded)
     values = json.loads((tmp_path / "config.json").read_text())
-    for newer in ("accumulation", "numerics.attention", "watching", "watching.every"):
+    for newer in ("accumulation", "numerics.attention", "monitoring", "monitoring.every"):
         del values[newer]
     (tmp_path / "config.json").write_text(json.dumps(values))
     assert not gin_config.difference(tmp_path, loaded.value, ())

@@ -31,7 +31,7 @@ SMALL = [
             "train.checkpoint_every=5",
             "train.log_every=10",
             "train.sample_every=0",
-            "Watching.every=0",
+            "MonitorOptions.every=0",
             "train.evaluation=None",
             "train.average=None",
             "train.total_steps=40",
@@ -97,13 +97,13 @@ class SmallSteps:
 
 
 def build_small(settings, n_classes, strategy):
-    """In place of build.build."""
+    """In place of build.build_state."""
     return SmallState(strategy)
 
 
-def steps_of(settings, gan, n_classes, strategy, noise=0, pause=0.0):
-    """In place of build.steps_of."""
-    return SmallSteps(gan, build.draw_of(settings, n_classes, noise), strategy, pause)
+def build_steps(settings, gan, n_classes, strategy, noise=0, pause=0.0):
+    """In place of build.build_steps."""
+    return SmallSteps(gan, build.build_latent_sampler(settings, n_classes, noise), strategy, pause)
 
 
 def main(arguments, log, environment, pause):
@@ -118,5 +118,5 @@ def main(arguments, log, environment, pause):
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     if "REAL" not in environment:
-        build.build, build.steps_of = build_small, functools.partial(steps_of, pause=pause)
+        build.build_state, build.build_steps = build_small, functools.partial(build_steps, pause=pause)
     sys.exit(train.main([*SMALL, *arguments]))

@@ -1,9 +1,9 @@
-"""Passes of one fixed size: whatever the batches and however many replicas, the same bits."""
+"""BatchedExtractor of one fixed size: whatever the batches and however many replicas, the same bits."""
 
 import numpy as np
 import pytest
 
-from sagan_tf.evaluation.batched_extractor import Passes, in_passes
+from sagan_tf.evaluation.batched_extractor import BatchedExtractor, in_passes
 from sagan_tf.evaluation.features import SavedModelExtractor
 from tests.closeness import LAYER, assert_close
 
@@ -25,14 +25,14 @@ def all_features(passes, sizes):
 
 
 def test_features_are_the_extractors_own(extractor):
-    features, logits = Passes(extractor, batch_size=32)(IMAGES)
+    features, logits = BatchedExtractor(extractor, batch_size=32)(IMAGES)
     expected = extractor(IMAGES)
     assert_close(features, expected[0], relative=LAYER)
     assert_close(logits, expected[1], relative=LAYER)
 
 
 def test_neither_batches_nor_replicas_change_a_bit(extractor, mirrored):
-    one, two = Passes(extractor, batch_size=4), Passes(extractor, batch_size=4, strategy=mirrored)
+    one, two = BatchedExtractor(extractor, batch_size=4), BatchedExtractor(extractor, batch_size=4, strategy=mirrored)
     assert (one.size, two.size) == (4, 8)
     whole = all_features(one, [])
     for passes, sizes in ((one, [1, 6, 9]), (two, []), (two, [5])):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sagan_tf.evaluation.batched_extractor import Passes
+from sagan_tf.evaluation.batched_extractor import BatchedExtractor
 from sagan_tf.evaluation.collecting import collect
 from sagan_tf.evaluation.features import SavedModelExtractor
 from sagan_tf.evaluation.image_sets import generated_images
@@ -42,7 +42,7 @@ def starts_of(images, starts):
 
 
 def run(images, extractor, **options):
-    passes = Passes(extractor, batch_size=32)
+    passes = BatchedExtractor(extractor, batch_size=32)
     return collect(images, passes, NEEDS, title="test", save_every_seconds=0, progress=False, **options)
 
 

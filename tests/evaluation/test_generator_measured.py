@@ -12,12 +12,12 @@ import sagan_tf
 from sagan_tf import evaluate, experiment, export
 from sagan_tf.configuration.gin_config import ConfigError
 from sagan_tf.evaluation import collecting
-from sagan_tf.evaluation.activations import Collector
+from sagan_tf.evaluation.activations import ActivationCollector
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs import resumption
-from sagan_tf.runs.evaluation import Chosen, run_samples
+from sagan_tf.runs.evaluation import CheckpointChoice, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
 TINY = [
@@ -94,7 +94,7 @@ def test_statistics_and_truncation_change_the_number_and_are_told(measure):
 
 def test_the_images_are_those_that_the_loaded_run_draws(untrained):
     run, options = RunDirectory.open(untrained), EvaluationOptions(n_samples=12, truncation=0.5, statistics="moving")
-    images, _ = run_samples(run, options, Chosen())
+    images, _ = run_samples(run, options, CheckpointChoice())
     ((batch, labels),) = images.batches(0)
     model = sagan_tf.load(untrained, statistics="moving")
     np.testing.assert_array_equal(np.rint((batch + 1) * 127.5), model.images(labels.tolist(), truncation=0.5))
@@ -110,7 +110,7 @@ def test_replicas_share_the_work_and_give_one_devices_numbers(measure, mirrored,
 def test_a_signal_keeps_what_was_measured_and_the_same_command_ends_alike(run_dir, measure, monkeypatch):
     _, whole, _ = measure("--num=45")
     (run_dir / "metrics.jsonl").unlink()
-    added, add = [], Collector.add
+    added, add = [], ActivationCollector.add
 
     def add_and_signal(collector, batch):
         add(collector, batch)
@@ -118,7 +118,7 @@ def test_a_signal_keeps_what_was_measured_and_the_same_command_ends_alike(run_di
         if sum(added) == 24:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(collecting.Collector, "add", add_and_signal)
+    monkeypatch.setattr(collecting.ActivationCollector, "add", add_and_signal)
     status, _, err = measure("--num=45")
     assert status == 75 and "stopped after 24 of 45 generated images" in err and "Repeat the command" in err
     assert not (run_dir / "metrics.jsonl").exists()

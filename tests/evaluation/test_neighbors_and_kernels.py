@@ -35,11 +35,11 @@ def test_sides_of_very_different_size_are_refused():
 
 
 def test_kid_does_not_depend_on_the_order_of_the_classes():
-    from sagan_tf.evaluation.activations import Collected
+    from sagan_tf.evaluation.activations import Activations
 
     class_by_class = np.concatenate([RNG.normal(size=(1500, 3)), RNG.normal(loc=5, size=(1500, 3))])
     other = np.concatenate([RNG.normal(size=(1500, 3)), RNG.normal(loc=5, size=(1500, 3))])[::-1]
-    values = METRICS["kid"].compute(Collected(features=other), Collected(features=class_by_class))
+    values = METRICS["kid"].compute(Activations(features=other), Activations(features=class_by_class))
     assert abs(values["kid"]) < 4 * values["kid_std"]
 
 

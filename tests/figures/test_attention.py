@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sagan_tf.figures import canvas
-from sagan_tf.figures.attention import Looked, attention_figure, contour_level, finer, shaded
+from sagan_tf.figures.attention import AttentionView, attention_figure, contour_level, finer, shaded
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def looked(side=4):
     """Every location looks at the upper left corner alone."""
     maps = np.zeros((side, side, 2, 2), np.float32)
     maps[..., 0, 0] = 1
-    return Looked(image=np.zeros((8, 8, 3), np.uint8), maps=maps, caption="corner")
+    return AttentionView(image=np.zeros((8, 8, 3), np.uint8), maps=maps, caption="corner")
 
 
 def test_a_dot_stands_at_its_pixel_and_its_map_where_it_looks():
@@ -65,7 +65,9 @@ def test_more_points_than_colors_are_refused():
 
 
 def test_uniform_attention_is_named_and_not_outlined():
-    item = Looked(image=np.zeros((8, 8, 3), np.uint8), maps=np.full((4, 4, 2, 2), 0.25, np.float32), caption="all")
+    item = AttentionView(
+        image=np.zeros((8, 8, 3), np.uint8), maps=np.full((4, 4, 2, 2), 0.25, np.float32), caption="all"
+    )
     made = attention_figure([item], title="t", points=[(4, 4)])
     assert made.axes[1].get_xlabel() == "nearly uniform" and not made.axes[1].collections
 
@@ -73,7 +75,7 @@ def test_uniform_attention_is_named_and_not_outlined():
 @pytest.mark.parametrize("side", [4, 16, 64, 128])
 def test_dots_at_the_border_are_drawn_whole_inside_the_image(side):
     maps = np.full((side, side, 1, 1), 1, np.float32)
-    item = Looked(image=np.zeros((128, 128, 3), np.uint8), maps=maps, caption="corners")
+    item = AttentionView(image=np.zeros((128, 128, 3), np.uint8), maps=maps, caption="corners")
     made = attention_figure([item], title="t", points=[(0, 0), (127, 0), (0, 127), (127, 127)])
     made.canvas.draw()
     axis = made.axes[0]

@@ -68,5 +68,5 @@ def test_losses_carry_the_names_of_their_networks():
 
 
 def test_a_run_without_looks_is_told_what_to_do():
-    with pytest.raises(ValueError, match=r"looks\.jsonl is missing.*Watching\.every"):
+    with pytest.raises(ValueError, match=r"looks\.jsonl is missing.*MonitorOptions\.every"):
         spectra_figure(TRAIN, [])

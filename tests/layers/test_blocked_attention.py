@@ -79,7 +79,7 @@ def layer(memory, form="code"):
     def conv(channels):
         return Conv2D(channels, 1, use_bias=False, kernel_initializer="ones")
 
-    made = SelfAttention(conv=conv, form=form, memory=memory)
+    made = SelfAttention(conv=conv, form=form, algorithm=memory)
     made.build((None, 4, 6, 16))
     made.built = True
     made.gamma.assign(0.5)
@@ -105,7 +105,7 @@ def test_the_layer_gives_the_same_map_in_either_memory(form):
     ],
 )
 def test_large_maps_are_computed_in_blocks_by_themselves(side, form, memory, blocks):
-    made = SelfAttention(conv=lambda channels: Conv2D(channels, 1), form=form, memory=memory)
+    made = SelfAttention(conv=lambda channels: Conv2D(channels, 1), form=form, algorithm=memory)
     graph = tf.function(made).get_concrete_function(tf.TensorSpec([1, side, side, 8])).graph
     assert bool({"While", "StatelessWhile"} & {op.type for op in graph.get_operations()}) == blocks
 
@@ -118,6 +118,6 @@ def test_blocks_divide_the_queries_and_hold_at_most_their_scores():
     assert block_length(2**12 - 1, 2 * BLOCK_SCORES) == 117
 
 
-def test_an_unknown_memory_is_refused():
-    with pytest.raises(ValueError, match="memory must be"):
+def test_an_unknown_algorithm_is_refused():
+    with pytest.raises(ValueError, match="algorithm must be"):
         layer("flash")

@@ -45,7 +45,7 @@ CASES = {
     ),
     "SelfAttention": (lambda: SelfAttention(), [MAP]),
     "SelfAttention paper": (lambda: SelfAttention(form="paper", spectral_norm=False), [MAP]),
-    "SelfAttention blocked": (lambda: SelfAttention(form="v1", memory="blocked"), [MAP]),
+    "SelfAttention blocked": (lambda: SelfAttention(form="v1", algorithm="blocked"), [MAP]),
     "ProjectionHead": (lambda: ProjectionHead(n_classes=N_CLASSES), [VECTOR, LABEL]),
     "SpectralNorm of Conv2D": (lambda: SpectralNorm(Conv2D(8)), [MAP]),
     "SpectralNorm of Keras' Conv2D": (
@@ -267,7 +267,7 @@ def test_what_cannot_be_described_or_built_says_so():
         SelfAttention(conv=conv).get_config()
     with pytest.raises(TypeError, match="kernel_initializer must be a Keras initializer or its name"):
         Dense(3, kernel_initializer=lambda shape, dtype=None: np.zeros(shape)).get_config()
-    with pytest.raises(ValueError, match="memory='blocked' must know the map's sides"):
+    with pytest.raises(ValueError, match="algorithm='blocked' must know the map's sides"):
         functional("SelfAttention blocked", unknown_sides=True)
     with pytest.raises(ValueError, match="gain and bias must both be layers"):
         ConditionalBatchNorm(gain=Dense(3))

@@ -43,10 +43,10 @@ def test_built_networks_have_the_counted_parameters_and_finite_gradients(name):
     z = tf.random.stateless_normal([2, spec.z_dim], [1, 2])
     y = tf.constant([1, 3])
     with tf.GradientTape() as tape:
-        verdict = discriminator(generator(z, y, training=True), y, training=True)
-        loss = tf.reduce_sum(verdict.logits)
-        if verdict.class_logits is not None:
-            loss += tf.reduce_sum(verdict.class_logits**2)
+        output = discriminator(generator(z, y, training=True), y, training=True)
+        loss = tf.reduce_sum(output.logits)
+        if output.class_logits is not None:
+            loss += tf.reduce_sum(output.class_logits**2)
     variables = [v for m in (generator, discriminator) for v in named_variables(m).values() if v.trainable]
     gradients = tape.gradient(loss, variables)
     assert all(g is not None and np.isfinite(tf.convert_to_tensor(g)).all() for g in gradients)

@@ -40,8 +40,8 @@ def test_the_traced_step(mirrored, scaling):
     settings = experiment.load(["gin/biggan_cifar10.gin", "gin/data/procedural.gin"], TINY).value
     settings = dataclasses.replace(settings, spec=dataclasses.replace(settings.spec, cross_replica_norm=True))
     examples = settings.data.open(32)
-    gan = build.build(settings, 10, mirrored)
-    steps = build.steps_of(settings, gan, 10, mirrored)
+    gan = build.build_state(settings, 10, mirrored)
+    steps = build.build_steps(settings, gan, 10, mirrored)
     batches = iter(build.distributed_batches(settings, examples, 0, mirrored))
     number, values = scaling.reductions(steps.get_concrete_function(batches, tf.constant(1)))
     traffic = step_traffic(gan.spec)

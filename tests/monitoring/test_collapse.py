@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sagan_tf.monitoring.collapse import PATIENCE, Watching, has_collapsed, last_healthy_step, remembered, signs
+from sagan_tf.monitoring.collapse import PATIENCE, MonitorOptions, has_collapsed, last_healthy_step, remembered, signs
 from sagan_tf.monitoring.distances import Distances
-from sagan_tf.monitoring.health_records import Look
+from sagan_tf.monitoring.health_records import HealthRecord
 
 
 def look(step, d_loss=1.5, sigma=2.0, overall=0.6, within=0.4, shape=None, ratio=1.1):
-    return Look(
+    return HealthRecord(
         step=step,
         d_loss=d_loss,
         g_loss=0.0,
@@ -161,4 +161,4 @@ def test_the_last_healthy_step_is_ahead_of_the_row():
 @pytest.mark.parametrize("wrong", [{"collapse": "halt"}, {"every": -1}, {"every": 1.5}, {"every": True}])
 def test_options_are_checked(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
-        Watching(**wrong)
+        MonitorOptions(**wrong)

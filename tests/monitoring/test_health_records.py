@@ -3,10 +3,10 @@
 import json
 
 from sagan_tf.monitoring.distances import Distances
-from sagan_tf.monitoring.health_records import Look, by_depth, read_looks
+from sagan_tf.monitoring.health_records import HealthRecord, by_depth, read_health_records
 from sagan_tf.monitoring.writer import Writer
 
-LOOK = Look(
+LOOK = HealthRecord(
     step=300,
     d_loss=1.25,
     g_loss=-0.5,
@@ -18,17 +18,17 @@ LOOK = Look(
 
 def test_a_line_is_the_look(tmp_path):
     Writer(tmp_path).look(LOOK)
-    assert read_looks(tmp_path) == [LOOK]
+    assert read_health_records(tmp_path) == [LOOK]
     line = json.loads((tmp_path / "looks.jsonl").read_text())
     assert line["spectra"]["generator.dense"] == [3.0, 2.0, 1.0] and line["collapsed"] is False
 
 
 def test_a_run_without_looks_has_none(tmp_path):
-    assert read_looks(tmp_path) == []
+    assert read_health_records(tmp_path) == []
 
 
 def test_numbers_are_written_to_six_digits():
-    assert Look(**vars(LOOK) | {"d_loss": 1 / 3}).record()["d_loss"] == 0.333333
+    assert HealthRecord(**vars(LOOK) | {"d_loss": 1 / 3}).record()["d_loss"] == 0.333333
 
 
 def test_depth_is_the_way_of_the_data():

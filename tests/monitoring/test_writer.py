@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from sagan_tf.foundation import files
 from sagan_tf.monitoring.distances import Distances
-from sagan_tf.monitoring.health_records import Look, read_looks
+from sagan_tf.monitoring.health_records import HealthRecord, read_health_records
 from sagan_tf.monitoring.writer import Writer
 
 
@@ -43,7 +43,7 @@ def test_tensorboard_gets_scalars_and_pictures(tmp_path):
     writer.scalars(3, {"d_loss": 1.5, "gamma/generator.attention_16": 0.1, "images_per_second": 9.0})
     spectra = {"generator.blocks.0.conv_1": [3.0, 2.0, 1.0], "discriminator.head.dense": [1.0, 0.5, 0.1]}
     distances = Distances(overall=0.3, within_class=0.2, nearest=0.1, duplicates=0.0)
-    writer.look(Look(step=3, d_loss=1.5, g_loss=0.5, distances=distances, spectra=spectra))
+    writer.look(HealthRecord(step=3, d_loss=1.5, g_loss=0.5, distances=distances, spectra=spectra))
     writer.picture(3, "samples", np.zeros((4, 4, 3), np.uint8))
     (file,) = (tmp_path / "tensorboard").iterdir()
     tags = [value.tag for event in tf.compat.v1.train.summary_iterator(str(file)) for value in event.summary.value]
@@ -62,7 +62,7 @@ def test_a_full_disk_is_a_note_that_names_the_file(tmp_path, capsys, monkeypatch
 
 
 def test_looks_of_a_lost_past_are_cut_off_as_well(tmp_path):
-    look = Look(
+    look = HealthRecord(
         step=10,
         d_loss=1.0,
         g_loss=1.0,
@@ -73,4 +73,4 @@ def test_looks_of_a_lost_past_are_cut_off_as_well(tmp_path):
     for step in (10, 20):
         writer.look(replace(look, step=step))
     Writer(tmp_path, step=10)
-    assert read_looks(tmp_path) == [look]
+    assert read_health_records(tmp_path) == [look]

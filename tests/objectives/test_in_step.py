@@ -1,4 +1,4 @@
-"""What the objective and the procedure do inside a training step."""
+"""What the objective and the step_options do inside a training step."""
 
 import dataclasses
 
@@ -13,11 +13,11 @@ from sagan_tf.objectives.likeness import excess_likeness
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import orthogonal
 from sagan_tf.objectives.singular_values import SigmaControl
-from sagan_tf.training.latent_sampler import Draw
+from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
-from sagan_tf.training.step_options import Procedure
+from sagan_tf.training.step_options import StepOptions
 from tests.closeness import LAYER, NETWORK, ROUNDING, assert_close, assert_same_state
 
 SPEC = GANSpec(
@@ -26,7 +26,7 @@ SPEC = GANSpec(
 
 X = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32)
 Y = np.array([0, 1, 2, 1], np.int32)
-DRAW = Draw(latent="normal", z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3)
+DRAW = LatentSampler(latent="normal", z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3)
 STEP = tf.constant(0, tf.int64)
 
 
@@ -34,10 +34,10 @@ def make(spec=SPEC):
     return GAN(spec, optimizer=TwoTimescaleAdam(), average=None, numerics=Numerics(), seed=0)
 
 
-def run(objective=None, procedure=None, gan=None, draw=DRAW):
+def run(objective=None, step_options=None, gan=None, draw=DRAW):
     gan = gan or make()
     logs = gan_step(
-        gan, objective or Objective(), draw, [(tf.constant(X), tf.constant(Y))], STEP, procedure or Procedure()
+        gan, objective or Objective(), draw, [(tf.constant(X), tf.constant(Y))], STEP, step_options or StepOptions()
     )
     return gan, {name: float(value) for name, value in logs.items()}
 
@@ -60,8 +60,8 @@ def test_likeness_is_in_the_generators_loss_and_moves_the_generator_alone():
     z, y = DRAW(STEP, 1)
     expected = excess_likeness(gan.generator(z, y, training=True), y, X, Y)
     plain, with_it = (
-        run(Objective(), Procedure(generator_first=True)),
-        run(Objective(likeness=2.0), Procedure(generator_first=True)),
+        run(Objective(), StepOptions(generator_first=True)),
+        run(Objective(likeness=2.0), StepOptions(generator_first=True)),
     )
     np.testing.assert_allclose(with_it[1]["g_loss"] - plain[1]["g_loss"], 2.0 * expected, rtol=1e-3, atol=1e-5)
     kernels = [g.g_variables["dense.layer.kernel"].numpy() for g, _ in (plain, with_it)]
@@ -99,9 +99,9 @@ def test_clamping_follows_the_update_of_every_kernel_of_the_generator(smooth):
 
 
 def test_dropout_drops_its_share_and_changes_both_losses():
-    kept = DRAW.keep(STEP, 0, 5000, 0.2).numpy()
+    kept = DRAW.dropout_mask(STEP, 0, 5000, 0.2).numpy()
     assert set(np.unique(kept)) == {np.float32(0), np.float32(1.25)} and abs((kept == 0).mean() - 0.2) < 0.01
-    assert DRAW.keep(STEP, 0, 5, 0.0) is None
+    assert DRAW.dropout_mask(STEP, 0, 5, 0.0) is None
     plain, dropped = run()[1], run(Objective(dropout=0.5))[1]
     assert abs(plain["d_loss"] - dropped["d_loss"]) > 1e-4 and abs(plain["g_loss"] - dropped["g_loss"]) > 1e-4
 
@@ -110,31 +110,33 @@ def test_generator_first_sees_the_discriminator_before_its_update():
     gan = make()
     z, y = DRAW(STEP, 1)
     expected = -float(tf.reduce_mean(gan.discriminator(gan.generator(z, y, training=True), y).logits))
-    first, after = run(procedure=Procedure(generator_first=True))[1], run()[1]
+    first, after = run(step_options=StepOptions(generator_first=True))[1], run()[1]
     assert_close(first["g_loss"], expected, relative=NETWORK, floor=0.1)
     assert abs(after["g_loss"] - expected) > 1e-5
 
 
 def test_fake_labels_of_the_data_are_the_real_batchs():
-    class RealLabels(Draw):
+    class RealLabels(LatentSampler):
         def __call__(self, step, number):
             return super().__call__(step, number)[0], tf.constant(Y)
 
     draw = RealLabels(latent="normal", z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3)
-    assert run(procedure=Procedure(fake_labels="data"))[1] == run(draw=draw)[1] != run()[1]
+    assert run(step_options=StepOptions(fake_labels="data"))[1] == run(draw=draw)[1] != run()[1]
     with pytest.raises(ValueError, match="fake_labels must be"):
-        Procedure(fake_labels="real")
+        StepOptions(fake_labels="real")
 
 
 def test_u_of_the_discriminator_moves_in_the_generators_step_if_asked():
-    once, twice = (run(procedure=Procedure(store_u_in_generator_step=s))[0] for s in (False, True))
+    once, twice = (run(step_options=StepOptions(store_u_in_generator_step=s))[0] for s in (False, True))
     u = [gan.d_variables["blocks.0.conv_2.u"].numpy() for gan in (once, twice)]
     assert np.abs(u[0] - u[1]).max() > 1e-4
 
 
 def test_an_annealed_prior_narrows_over_the_run():
     def draw(latent, step):
-        made = Draw(latent=latent, z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3, total_steps=100)
+        made = LatentSampler(
+            latent=latent, z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3, total_steps=100
+        )
         return made(tf.constant(step, tf.int64), 0)[0]
 
     for step, factor in ((0, 2.0), (25, 1.75), (100, 1.0)):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.models.heads import Verdict
+from sagan_tf.models.heads import DiscriminatorOutput
 from sagan_tf.objectives.auxiliary import class_loss
 from sagan_tf.objectives.losses import LOSSES
 from sagan_tf.objectives.objective import Objective
@@ -39,8 +39,8 @@ def test_class_loss_of_uniform_logits_is_the_log_of_the_classes():
 
 @pytest.mark.parametrize("classify_fakes", [True, False])
 def test_the_class_term_is_added_with_its_weight(classify_fakes):
-    real = Verdict(tf.constant([2.0]), tf.constant([[0.0, np.log(3.0)]], tf.float32))
-    fake = Verdict(tf.constant([-2.0]), tf.constant([[np.log(3.0), 0.0]], tf.float32))
+    real = DiscriminatorOutput(tf.constant([2.0]), tf.constant([[0.0, np.log(3.0)]], tf.float32))
+    fake = DiscriminatorOutput(tf.constant([-2.0]), tf.constant([[np.log(3.0), 0.0]], tf.float32))
     objective = Objective(class_weight=0.5, classify_fakes=classify_fakes)
     y_real, y_fake = tf.constant([1]), tf.constant([1])
     on_real, on_fake = 0.5 * np.log(4 / 3), 0.5 * np.log(4)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.objective import Objective
-from sagan_tf.training.latent_sampler import Draw
+from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
@@ -138,7 +138,7 @@ def gan():
 def test_ten_steps(gan, smooth):
     """With softplus for ReLU on both sides, so that no unit lies at a kink; test_biggan_pytorch.py holds ReLU's."""
     g, d = (Reference({n: v.numpy() for n, v in vs.items()}) for vs in (gan.g_variables, gan.d_variables))
-    draw = Draw(latent="normal", z_dim=4, n_classes=3, batch_size=BATCH, draws_per_step=2, seed=7)
+    draw = LatentSampler(latent="normal", z_dim=4, n_classes=3, batch_size=BATCH, draws_per_step=2, seed=7)
     rng = np.random.default_rng(0)
     start = {n: v.numpy() for n, v in gan.g_variables.items()}
     for step in range(STEPS):

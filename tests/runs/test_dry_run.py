@@ -6,7 +6,7 @@ import pytest
 
 from sagan_tf import experiment, train
 from sagan_tf.runs import dry_run
-from sagan_tf.runs.dry_run import Tried
+from sagan_tf.runs.dry_run import DryRunResult
 
 TINY = [
     "families.sagan.width=8", "train.batch_size=4", "train.total_steps=40", "EvaluationOptions.n_samples=200",
@@ -20,7 +20,7 @@ def settings(*bindings):
 
 
 def tried(**changes):
-    return Tried(**{**SECONDS, "checkpoint_bytes": 7_000_000, "peaks": {"process": 9_000_000}, **changes})
+    return DryRunResult(**{**SECONDS, "checkpoint_bytes": 7_000_000, "peaks": {"process": 9_000_000}, **changes})
 
 
 def test_the_whole_run_is_the_sum_of_its_parts():

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from sagan_tf import experiment, train
 from sagan_tf.monitoring import collapse
-from sagan_tf.monitoring.health_records import read_looks
+from sagan_tf.monitoring.health_records import read_health_records
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import build, resumption, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
@@ -31,7 +31,7 @@ BINDINGS = [
     "train.steps_per_call=1",
     "train.evaluation=None",
     "train.average=None",
-    "Watching.every=1",
+    "MonitorOptions.every=1",
 ]
 LOGS = {"d_loss": 2.0, "g_loss": 0.5}
 
@@ -42,7 +42,7 @@ def loaded(*bindings):
 
 @pytest.fixture(scope="module")
 def gan():
-    return build.build(loaded().value, 10, tf.distribute.get_strategy())
+    return build.build_state(loaded().value, 10, tf.distribute.get_strategy())
 
 
 def started(path, *bindings):
@@ -61,7 +61,7 @@ def look_of(settings, gan, run, store, step=0):
 def stopped(tmp_path_factory):
     """A run that is watched at every step and stops at its fourth: (its directory, exit code, what it said)."""
     path = tmp_path_factory.mktemp("runs") / "stopped"
-    bindings = (f"--gin_bindings={b}" for b in [*BINDINGS, "Watching.collapse='stop'"])
+    bindings = (f"--gin_bindings={b}" for b in [*BINDINGS, "MonitorOptions.collapse='stop'"])
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
         patch.setattr(collapse, "signs", lambda look, before: ("one", "two") if look.step > 1 else ())
@@ -83,7 +83,7 @@ def test_train_jsonl_has_losses_gammas_and_the_pace(stopped):
 
 
 def test_a_look_holds_the_singular_values_of_the_stored_kernels(stopped, gan):
-    looks = read_looks(stopped[0])
+    looks = read_health_records(stopped[0])
     assert [look.step for look in looks] == [1, 2, 3, 4]
     RunDirectory(stopped[0]).checkpoints().restore(gan.variables())
     for name, kernel in training_actions.kernels_of(gan).items():
@@ -95,7 +95,7 @@ def test_a_look_holds_the_singular_values_of_the_stored_kernels(stopped, gan):
 
 
 def test_linear_maps_of_conditional_norms_and_the_shared_table_are_kernels():
-    gan = build.build(
+    gan = build.build_state(
         loaded(
             "train.spec=@families.biggan()",
             "families.biggan.resolution=32",
@@ -133,7 +133,7 @@ def test_a_scripted_collapse_raises_the_alarm_across_a_resume_and_keeps_the_chec
     assert "collapsed" not in capsys.readouterr().out
     look_of(settings, gan, run, store, step=7)(8, {"d_loss": 0.0, "g_loss": 0.0})
 
-    assert [seen.step for seen in read_looks(run.path) if seen.collapsed] == [8]
+    assert [seen.step for seen in read_health_records(run.path) if seen.collapsed] == [8]
     said = capsys.readouterr().out
     assert "the samples are equal" in said and "D's loss is zero" in said
     for step in (8, 9):
@@ -146,22 +146,22 @@ def test_a_scripted_collapse_raises_the_alarm_across_a_resume_and_keeps_the_chec
 
 def test_off_judges_nothing(gan, tmp_path, monkeypatch):
     monkeypatch.setattr(collapse, "signs", lambda look, before: ("one", "two"))
-    settings, run, store = started(tmp_path / "run", "Watching.collapse='off'")
+    settings, run, store = started(tmp_path / "run", "MonitorOptions.collapse='off'")
     look = look_of(settings, gan, run, store)
     for step in range(1, 4):
         look(step, LOGS)
-    assert [(seen.signs, seen.collapsed) for seen in read_looks(run.path)] == [((), False)] * 3
+    assert [(seen.signs, seen.collapsed) for seen in read_health_records(run.path)] == [((), False)] * 3
 
 
 def test_replicas_are_looked_at_without_collectives_and_alike(gan, tmp_path, mirrored):
-    two = build.build(loaded().value, 10, mirrored)
+    two = build.build_state(loaded().value, 10, mirrored)
     for name, variable in two.variables().items():
         variable.assign(gan.variables()[name].numpy())
     seen = []
     for name, state in (("one", gan), ("two", two)):
         settings, run, store = started(tmp_path / name)
         look_of(settings, state, run, store)(1, LOGS)
-        seen += read_looks(run.path)
+        seen += read_health_records(run.path)
     for name, values in seen[0].spectra.items():
         assert_close(values, seen[1].spectra[name], relative=LAYER, name=name)
     assert vars(seen[0].distances) == pytest.approx(vars(seen[1].distances), rel=1e-4)

@@ -11,7 +11,7 @@ from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.compiled import compile_steps
 from sagan_tf.training.ema import MovingAverage
-from sagan_tf.training.latent_sampler import Draw
+from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
@@ -33,7 +33,7 @@ def make(spec=SPEC, optimizer=LINEAR, precision="float32", resampling="auto", st
 
 
 def draw(spec=SPEC, batch_size=BATCH, draws_per_step=2):
-    return Draw(
+    return LatentSampler(
         latent="normal", z_dim=spec.z_dim, n_classes=3, batch_size=batch_size, draws_per_step=draws_per_step, seed=5
     )
 

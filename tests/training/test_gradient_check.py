@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.training.gradient_check import examine
-from sagan_tf.training.latent_sampler import Draw
+from sagan_tf.training.latent_sampler import LatentSampler
 
 NAN, INF = float("nan"), float("inf")
 
@@ -52,7 +52,7 @@ def test_means_of_a_call_leave_out_what_is_not_finite(tiny):
 
 
 def test_a_bad_update_of_g_leaves_g_its_statistics_and_its_average_alone(tiny):
-    class Poisoned(Draw):
+    class Poisoned(LatentSampler):
         def __call__(self, step, number):
             z, y = super().__call__(step, number)
             return (z * NAN if number == 1 else z), y

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.models.heads import Verdict
+from sagan_tf.models.heads import DiscriminatorOutput
 from sagan_tf.objectives.losses import hinge_discriminator, hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training import logs
@@ -33,8 +33,8 @@ def test_the_generators_gradient_norm_is_that_of_all_its_gradients(tiny, smooth)
     tiny_step = tiny.draw()(tf.constant(0, tf.int64), 0)
     fresh.generator(*tiny_step, training=True)  # and after D's fakes moved u
     with tf.GradientTape() as tape:
-        verdict = Verdict(*fresh.discriminator(fresh.generator(z, y, training=True), y))
-        loss = -tf.reduce_mean(verdict.logits)
+        output = DiscriminatorOutput(*fresh.discriminator(fresh.generator(z, y, training=True), y))
+        loss = -tf.reduce_mean(output.logits)
     gradients = tape.gradient(loss, list(fresh.g_trainable.values()))
     norm = np.sqrt(sum(np.square(tf.convert_to_tensor(g)).sum() for g in gradients))
     assert_close(found["g_gradient_norm"], norm, relative=NETWORK)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.safeguards import NonFiniteError, Safeguards
-from sagan_tf.training.state_check import UnsoundStateError
+from sagan_tf.training.state_check import InvalidStateError
 
 
 class Counter:
@@ -130,7 +130,7 @@ def test_a_loss_that_is_not_finite_without_the_guards_knowing_stops_too(tmp_path
 
 def test_a_state_that_is_not_finite_is_never_saved(tmp_path):
     gan = Counter()
-    with pytest.raises(UnsoundStateError, match=r"step 20 .* weight holds a number that is not finite"):
+    with pytest.raises(InvalidStateError, match=r"step 20 .* weight holds a number that is not finite"):
         run(tmp_path, gan=gan, before=lambda step: gan.weight.assign(float("nan")) if step > 10 else None)
     assert CheckpointStore(tmp_path).steps() == [10]
 

@@ -13,7 +13,7 @@ from sagan_tf.training.compiled import compile_steps
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
-from sagan_tf.training.step import Draw, gan_step
+from sagan_tf.training.step import LatentSampler, gan_step
 from tests.closeness import LAYER, assert_close
 
 SPEC = dataclasses.replace(
@@ -30,7 +30,7 @@ def make(spec=SPEC, average=None, strategy=None, learning_rate=1e-3, epsilon=1e-
 
 
 def draw(draws_per_step=2):
-    return Draw(latent="normal", z_dim=8, n_classes=3, batch_size=BATCH, draws_per_step=draws_per_step, seed=5)
+    return LatentSampler(latent="normal", z_dim=8, n_classes=3, batch_size=BATCH, draws_per_step=draws_per_step, seed=5)
 
 
 def batches():

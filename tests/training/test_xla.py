@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.singular_values import SigmaControl
-from sagan_tf.training.step_options import Procedure
+from sagan_tf.training.step_options import StepOptions
 from sagan_tf.training.strategy import StrategyError
 from sagan_tf.training.xla import check_xla, compiles
 
@@ -31,7 +31,7 @@ NETWORKS = {
     "acgan": (
         {"head": "auxiliary", "spectral_norm_g": False},
         Objective(loss="non_saturating"),
-        {"precision": "float16", "procedure": Procedure(generator_first=True, store_u_in_generator_step=True)},
+        {"precision": "float16", "step_options": StepOptions(generator_first=True, store_u_in_generator_step=True)},
     ),
 }
 

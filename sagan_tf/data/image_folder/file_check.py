@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from sagan_tf.data.check_cache import Memory, stamp
+from sagan_tf.data.check_cache import CheckCache, stamp
 from sagan_tf.data.image_folder.decoding import UnreadableImageError, decode
 from sagan_tf.data.in_parallel import in_parallel
 from sagan_tf.data.source import DataError
@@ -64,7 +64,7 @@ def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) 
     files. A file of the same size with another modification time, such as a copy, is compared by its content: it is
     decoded again only if that changed.
     """
-    memory = Memory(root, f"decodes, max_pixels={max_pixels}")
+    memory = CheckCache(root, f"decodes, max_pixels={max_pixels}")
     known = {path: row for path, row in memory.recall().items() if len(row) in (4, 5) and not row[3]}
     stamps = tuple(stamp(root / path) for path in paths)
     new = [path for path, now in zip(paths, stamps, strict=True) if not _is_current(known.get(path), now)]

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from sagan_tf.data.check_cache import Memory, stamp
+from sagan_tf.data.check_cache import CheckCache, stamp
 from sagan_tf.data.in_parallel import in_parallel
 from sagan_tf.data.shards.index import Shard, ShardIndex
 from sagan_tf.foundation import files
@@ -14,7 +14,7 @@ def damaged_shards(folder: pathlib.Path, index: ShardIndex) -> dict[str, str]:
     Every byte is read, in parallel, with a progress bar where that takes long; a shard found good is remembered by its
     size and time of change, and not read again at the next start.
     """
-    memory = Memory(folder, "sha256")
+    memory = CheckCache(folder, "sha256")
     known = memory.recall()
     stamps = {shard.name: stamp(folder / shard.name) for shard in index.shards}
     unsure = [shard for shard in index.shards if known.get(shard.name) != [stamps[shard.name], shard.sha256]]

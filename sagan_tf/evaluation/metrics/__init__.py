@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from sagan_tf.evaluation import tfgan
-from sagan_tf.evaluation.activations import Collected, Part
+from sagan_tf.evaluation.activations import Activations, Part
 from sagan_tf.evaluation.metrics.class_accuracy import class_accuracy
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.metrics.inception_score import inception_score
@@ -27,7 +27,7 @@ class Metric:
     generated side without which it isn't defined, in all and of each class.
     """
 
-    compute: Callable[[Collected, Collected], dict[str, float | list[float]]]
+    compute: Callable[[Activations, Activations], dict[str, float | list[float]]]
     generated: frozenset[Part]
     real: frozenset[Part] = frozenset()
     by_class: bool = False
@@ -39,20 +39,20 @@ class Metric:
     fewest_of_class: int = 0
 
 
-def _inception_score(generated: Collected, real: Collected) -> dict[str, float]:
+def _inception_score(generated: Activations, real: Activations) -> dict[str, float]:
     mean, deviation = inception_score(generated.logits, splits=10)
     return {"is": mean, "is_std": deviation, "is_one_split": inception_score(generated.logits, splits=1)[0]}
 
 
-def _fid(generated: Collected, real: Collected) -> dict[str, float]:
+def _fid(generated: Activations, real: Activations) -> dict[str, float]:
     return {"fid": frechet_distance(generated.moments, real.moments)}
 
 
-def _fid_of_data(generated: Collected, real: Collected) -> dict[str, float]:
+def _fid_of_data(generated: Activations, real: Activations) -> dict[str, float]:
     return {"fid_of_data": frechet_distance(*real.halves)}
 
 
-def _variety(generated: Collected, real: Collected) -> dict[str, float | list[float]]:
+def _variety(generated: Activations, real: Activations) -> dict[str, float | list[float]]:
     found = variety(generated.spread, real.spread)
     return {
         "shape_variety": found.shape,
@@ -62,28 +62,28 @@ def _variety(generated: Collected, real: Collected) -> dict[str, float | list[fl
     }
 
 
-def _intra_fid(generated: Collected, real: Collected) -> dict[str, float | list[float]]:
+def _intra_fid(generated: Activations, real: Activations) -> dict[str, float | list[float]]:
     distances = intra_fid(real.features, real.labels, generated.features, generated.labels)
     return {"intra_fid": float(np.mean(distances)), "intra_fid_by_class": distances.tolist()}
 
 
-def _class_accuracy(generated: Collected, real: Collected) -> dict[str, float]:
+def _class_accuracy(generated: Activations, real: Activations) -> dict[str, float]:
     return {"class_accuracy": class_accuracy(generated.logits, generated.labels)}
 
 
-def _long_range_agreement(generated: Collected, real: Collected) -> dict[str, float]:
+def _long_range_agreement(generated: Activations, real: Activations) -> dict[str, float]:
     return {
         "long_range_agreement": long_range_agreement(generated.agreement),
         "long_range_agreement_real": long_range_agreement(real.agreement),
     }
 
 
-def _kid(generated: Collected, real: Collected) -> dict[str, float]:
+def _kid(generated: Activations, real: Activations) -> dict[str, float]:
     mean, error = kernel_distance(_shuffled(real.features), _shuffled(generated.features))
     return {"kid": mean, "kid_std": error}
 
 
-def _precision_recall(generated: Collected, real: Collected) -> dict[str, float]:
+def _precision_recall(generated: Activations, real: Activations) -> dict[str, float]:
     return dataclasses.asdict(precision_recall(real.features, generated.features))
 
 
@@ -91,11 +91,11 @@ def _shuffled(features: np.ndarray) -> np.ndarray:
     return features[np.random.default_rng(0).permutation(len(features))]
 
 
-def _tfgan_inception_score(generated: Collected, real: Collected) -> dict[str, float]:
+def _tfgan_inception_score(generated: Activations, real: Activations) -> dict[str, float]:
     return {"tfgan_is": tfgan.inception_score(generated.logits)}
 
 
-def _tfgan_fid(generated: Collected, real: Collected) -> dict[str, float]:
+def _tfgan_fid(generated: Activations, real: Activations) -> dict[str, float]:
     return {"tfgan_fid": tfgan.frechet_distance(real.features, generated.features)}
 
 
