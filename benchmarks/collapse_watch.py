@@ -15,22 +15,22 @@ from pathlib import Path
 
 from sagan_tf import jsonl
 from sagan_tf.monitoring.collapse import has_collapsed, remembered, signs
-from sagan_tf.monitoring.looks import Look, read_looks
+from sagan_tf.monitoring.health_records import HealthRecord, read_health_records
 
 STORED = Path(__file__).with_suffix(".jsonl")
 
 
-def runs(path: Path = STORED) -> dict[str, list[Look]]:
+def runs(path: Path = STORED) -> dict[str, list[HealthRecord]]:
     """The stored looks by run, in order."""
-    found: dict[str, list[Look]] = {}
+    found: dict[str, list[HealthRecord]] = {}
     for record in jsonl.read(path):
-        found.setdefault(record.pop("run"), []).append(Look.from_record(record))
+        found.setdefault(record.pop("run"), []).append(HealthRecord.from_record(record))
     return found
 
 
-def judged(looks: list[Look]) -> list[Look]:
+def judged(looks: list[HealthRecord]) -> list[HealthRecord]:
     """The looks with the signs that today's rules see in them."""
-    seen: list[Look] = []
+    seen: list[HealthRecord] = []
     for look in looks:
         before = remembered(seen)
         found = signs(replace(look, signs=(), collapsed=False), before)
@@ -38,7 +38,7 @@ def judged(looks: list[Look]) -> list[Look]:
     return seen
 
 
-def half_gone(looks: list[Look]) -> int | None:
+def half_gone(looks: list[HealthRecord]) -> int | None:
     """The first step from which on the variety of shape stays below half of the most there was (the data's at most)."""
     best, since = 0.0, None
     for look in looks:
@@ -55,7 +55,7 @@ def store(folders: list[Path]) -> None:
     """Adds the runs' looks to the stored ones; a run of the same name is replaced."""
     lines = [line for line in jsonl.read(STORED) if line["run"] not in {folder.name for folder in folders}]
     for folder in folders:
-        for look in read_looks(folder):
+        for look in read_health_records(folder):
             spectra = {name: top[:2] for name, top in look.spectra.items() if name.startswith("generator.")}
             record = replace(look, spectra=spectra, signs=(), collapsed=False).record()
             lines.append({"run": folder.name, **record})
