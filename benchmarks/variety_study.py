@@ -33,6 +33,9 @@ BASE = [
     "TwoTimescaleAdam.beta_2=0.9",
     "MovingAverage.decay=0.99",
     "MovingAverage.start=200",
+    "TwoTimescaleAdam.decay_from=None",
+    "TwoTimescaleAdam.decay_to=None",
+    "Objective.likeness=0.0",
     "Numerics.precision='float32'",
     "train.batch_size=32",
     "train.evaluation=None",
@@ -166,6 +169,14 @@ def measure(run: Path) -> dict:
     }
 
 
+def measured(out: Path, run: Path) -> dict:
+    """`measure` in a process of its own, so that this one stays without TensorFlow."""
+    found = subprocess.run(
+        [sys.executable, __file__, f"--measure={run}", f"--out={out}"], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return json.loads(found.stdout.splitlines()[-1])
+
+
 def is_measured(results: Path, arm: str, seed: int, steps: int) -> bool:
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     return any((r["arm"], r["seed"], r["steps"]) == (arm, seed, steps) for r in map(json.loads, lines))
@@ -178,10 +189,7 @@ def run_arm(out: Path, arm: str, seed: int, steps: int, shared: list[str]) -> No
         return
     start = time.time()
     seconds = train(run, [*ARMS[arm], *shared], steps, seed)
-    found = subprocess.run(
-        [sys.executable, __file__, f"--measure={run}", f"--out={out}"], check=True, stdout=subprocess.PIPE, text=True
-    )
-    measures = json.loads(found.stdout.splitlines()[-1])
+    measures = measured(out, run)
     line = {"arm": arm, "seed": seed, "steps": steps, "bindings": [*ARMS[arm], *shared], **measures}
     line |= {"core_seconds": round(seconds), "wall_seconds": round(time.time() - start)}
     with open(results, "a", encoding="utf-8") as file:
