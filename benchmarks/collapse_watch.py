@@ -13,7 +13,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from sagan_tf import jsonl
+from sagan_tf.foundation import jsonl
 from sagan_tf.monitoring.collapse import has_collapsed, remembered, signs
 from sagan_tf.monitoring.health_records import HealthRecord, read_health_records
 
