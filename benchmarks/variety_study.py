@@ -68,6 +68,7 @@ def narrow(family: str) -> list[str]:
     return [binding.format(family=family) for binding in NARROW]
 
 
+KEPT = ["Objective.likeness=3.0"]
 BFLOAT16 = ["Numerics.precision='bfloat16'"]
 ARMS: dict[str, list[str]] = {
     "full-width": ["MonitorOptions.every=50"],
@@ -88,6 +89,14 @@ ARMS: dict[str, list[str]] = {
     "likeness-3": [*narrow("sagan"), "Objective.likeness=3.0"],
     "likeness-1-4-16": [*narrow("sagan"), *rates(4e-4, 16e-4), "Objective.likeness=1.0"],
     "rates-4-4": [*narrow("sagan"), *rates(4e-4, 4e-4)],
+    # The paper's claims with variety kept: what attention adds (Zhang et al. 2019, Table 1), and what spectral norm
+    # in G and two time scales do (its Figure 3). For five seeds: --seeds=0,1,2,3,4.
+    "claim-attention": [*narrow("sagan"), *KEPT],
+    "claim-none": [*narrow("sagan"), *KEPT, "families.sagan.attention=()"],
+    "claim-residual": [*narrow("sagan"), *KEPT, "families.sagan.long_range='residual'"],
+    "figure3-sn-d": [*narrow("sagan"), *KEPT, *rates(7e-4, 7e-4), "families.sagan.spectral_norm_g=False"],
+    "figure3-sn-g-d": [*narrow("sagan"), *KEPT, *rates(7e-4, 7e-4)],
+    "figure3-ttur": [*narrow("sagan"), *KEPT],
     # Broken on purpose, for the signs of collapse (sagan_tf/monitoring/collapse.py).
     "broken-high-rates": [*narrow("sagan"), *rates(5e-3, 20e-3), "MonitorOptions.every=25"],
     "broken-dead-d": [*narrow("sagan"), *rates(7e-4, 1e-6), "MonitorOptions.every=25"],

@@ -30,7 +30,7 @@ def test_an_arm_loads_whatever_the_quickstarts_file_says(arm):
     if arm.startswith(("rates-", "biggan-")):
         g, d = arm.split("-")[1:]
         assert rates == pytest.approx((int(g) * 1e-4, int(d) * 1e-4))
-    assert bool(settings.objective.likeness) == arm.startswith("likeness")
+    assert bool(settings.objective.likeness) == arm.startswith(("likeness", "claim", "figure3"))
 
 
 def test_an_arm_that_has_its_line_is_not_run_again(tmp_path, monkeypatch):
