@@ -1,6 +1,7 @@
 """Which settings keep variety within classes? Trains each arm, measures it, and appends one JSON line per finished arm.
 
     python benchmarks/variety_study.py --out=FOLDER --arms=rates-7-20,rates-2-8 [--steps=800] [--seeds=0]
+    python benchmarks/variety_study.py --table=benchmarks/variety_study.jsonl
 
 All arms train on the embedded data set at 32 px with the quickstart's file and the arm's bindings, several arms one
 after the other. FOLDER/ARM-SEED is the arm's run: an interrupted command, repeated, goes on inside it, and a longer
@@ -208,18 +209,44 @@ def run_arm(out: Path, arm: str, seed: int, steps: int, shared: list[str]) -> No
     print(json.dumps({key: line[key] for key in ("arm", "seed", "steps", "variety", "fid", "recall")}), flush=True)
 
 
+def table(results: list[dict]) -> str:
+    """The results as a Markdown table, in their order."""
+    head = (
+        "arm",
+        "steps",
+        "variety",
+        "second worst",
+        "FID",
+        "class accuracy",
+        "agreement",
+        "recall",
+        "sigma_0 / sigma_1",
+    )
+    rows = [head, ("---",) * len(head)]
+    for r in results:
+        first, second = list(r["dense_sigmas"].values())[-1]
+        numbers = (r["variety"], r["variety_second_worst"], r["fid"], r["class_accuracy"], r["long_range_agreement"])
+        numbers += (r["recall"], first / second)
+        rows.append((r["arm"], f"{r['steps']:,}", *(f"{number:.3g}" for number in numbers)))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of results.jsonl")
+    parser.add_argument("--out", type=Path, default=Path("variety_study"), help="folder of the runs and results.jsonl")
     parser.add_argument("--arms", type=lambda text: text.split(","), default=list(ARMS))
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0])
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--list", action="store_true", help="print the arms and end")
+    parser.add_argument("--table", type=Path, help="print the table of a results.jsonl and end")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.list:
         print("\n".join(f"{arm}: {' '.join(bindings) or 'the quickstart as it is'}" for arm, bindings in ARMS.items()))
+        return
+    if flags.table:
+        print(table([json.loads(line) for line in flags.table.read_text(encoding="utf-8").splitlines()]))
         return
     if flags.measure:
         print(json.dumps(measure(flags.measure)))

@@ -9,6 +9,7 @@ _NAMES = {
     "is": "Inception Score",
     "shape_variety": "Variety of shape within classes",
     "overall": "all pairs",
+    "shape": "shapes of one class",
     "within_class": "pairs of one class",
     "nearest": "nearest pair",
     "duplicates": "duplicates",

@@ -72,11 +72,13 @@ class Writer:
     def look(self, look: HealthRecord) -> None:
         """One line; for TensorBoard the distances, and as "spectra/G/KERNEL" each kernel's largest singular value.
 
-        The second and third are left to looks.jsonl: three charts per kernel would bury all others.
+        Distances relative to those of real images are "distance/KIND_of_real". The second and third singular values are
+        left to looks.jsonl: three charts per kernel would bury all others.
         """
         with files.dispensable(self._looks.name):
             jsonl.append(self._looks, look.record())
         distances = {f"distance/{kind}": value for kind, value in vars(look.distances).items()}
+        distances |= {f"distance/{kind}_of_real": value for kind, value in look.relative.items()}
         spectra = {tag(f"spectra/{name}"): top[0] for name, top in look.spectra.items()}
         self._scalar_events(look.step, distances | spectra)
 

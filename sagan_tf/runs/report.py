@@ -128,6 +128,15 @@ def _variety(looks: list[dict]) -> str:
         ),
         line_chart({readable(n): c for n, c in shares.items()}, title="Share of pairs of samples that are equal"),
     ]
+    relative = {
+        name: (steps, [look.get("relative", {}).get(name, float("nan")) for look in looks])
+        for name in looks[-1].get("relative", {})
+    }
+    charts += [
+        line_chart(
+            {readable(n): c for n, c in relative.items()}, title="Distances of samples over those of real images"
+        )
+    ]
     return f'<div class="charts">{"".join(charts)}</div>' + _signs(looks)
 
 

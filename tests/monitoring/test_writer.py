@@ -43,13 +43,14 @@ def test_tensorboard_gets_scalars_and_pictures(tmp_path):
     writer.scalars(3, {"d_loss": 1.5, "gamma/generator.attention_16": 0.1, "images_per_second": 9.0})
     spectra = {"generator.blocks.0.conv_1": [3.0, 2.0, 1.0], "discriminator.head.dense": [1.0, 0.5, 0.1]}
     distances = Distances(overall=0.3, within_class=0.2, nearest=0.1, duplicates=0.0)
-    writer.look(HealthRecord(step=3, d_loss=1.5, g_loss=0.5, distances=distances, spectra=spectra))
+    relative = {"shape": 0.5}
+    writer.look(HealthRecord(step=3, d_loss=1.5, g_loss=0.5, distances=distances, relative=relative, spectra=spectra))
     writer.picture(3, "samples", np.zeros((4, 4, 3), np.uint8))
     (file,) = (tmp_path / "tensorboard").iterdir()
     tags = [value.tag for event in tf.compat.v1.train.summary_iterator(str(file)) for value in event.summary.value]
     assert tags[:3] == ["loss/D", "gamma/G/attention_16", "speed/images_per_second"] and tags[-1] == "samples"
     assert tags[-3:-1] == ["spectra/G/blocks.0.conv_1", "spectra/D/head.dense"]  # one chart per kernel
-    assert all("/" in tag for tag in tags[:-1])
+    assert "distance/shape_of_real" in tags and all("/" in tag for tag in tags[:-1])
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -150,6 +150,9 @@ def test_signs_of_collapse_are_listed(empty):
     made = report._variety(looks)
     assert "1 sign of collapse in 2 looks. The alarm was raised at step 4." in made
     assert "The samples are equal (distance 0.01)" in made and made.count("<svg") == 2
+    looks = [look | {"relative": {"shape": 0.5, "nearest": 0.25}} for look in looks]
+    made = report._variety(looks)
+    assert made.count("<svg") == 3 and "shapes of one class" in made
     assert "Nothing was looked at" in report._variety([])
 
 
