@@ -27,13 +27,13 @@ from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.monitoring.collapse import MonitorOptions
 from sagan_tf.objectives.objective import Objective
-from sagan_tf.objectives.singular_values import SigmaControl
+from sagan_tf.objectives.sigma_control import SigmaControl
 from sagan_tf.sampling.seeds import SeededLatents
+from sagan_tf.training.compiled import Xla, check_xla
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
-from sagan_tf.training.safeguards import Safeguards
-from sagan_tf.training.step_options import StepOptions
-from sagan_tf.training.xla import Xla, check_xla
+from sagan_tf.training.recovery import Safeguards
+from sagan_tf.training.step import StepOptions
 
 
 @dataclass(frozen=True, kw_only=True)

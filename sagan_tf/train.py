@@ -36,10 +36,10 @@ from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.training_run import train_run
 from sagan_tf.training.accumulation import check_accumulation
 from sagan_tf.training.cluster import LostPeerError
+from sagan_tf.training.compiled import compiles
 from sagan_tf.training.malloc import keep_freed_memory
 from sagan_tf.training.strategy import StrategyName, check_batch_size, create_strategy
 from sagan_tf.training.workers import Workers
-from sagan_tf.training.xla import compiles
 
 
 def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:

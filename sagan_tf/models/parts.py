@@ -28,7 +28,7 @@ class Numerics:
     """How the networks are computed; the same networks and checkpoints whatever is chosen.
 
     precision: "float32"; or "bfloat16" or "float16" activations and products with float32 weights, spectral norms,
-      statistics, softmax, heads and losses. Training in float16 scales its losses (training/loss_scale.py).
+      statistics, softmax, heads and losses. Training in float16 scales its losses (training/optimizers.py).
     resampling: form of the convolutions beside up- and downsampling: "fused", "plain", or "auto", by size.
     attention: "plain" holds each attention's whole map; "blocked" computes it in blocks of queries, and again in the
       gradient; "auto" chooses by the map's size.

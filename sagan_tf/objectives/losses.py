@@ -51,6 +51,11 @@ def hinge_saturated(real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     return tuple(tf.reduce_mean(tf.cast(logits >= 1.0, tf.float32)) for logits in (real, -fake))
 
 
+def class_loss(class_logits: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Mean cross entropy of the labels under D's class logits. Shapes: (B,n_classes), y (B,) -> scalar, in nats."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=class_logits))
+
+
 class Loss(NamedTuple):
     """What D and G minimize: discriminator(real (B,), fake (B,)) and generator(fake (B,)), scalars."""
 

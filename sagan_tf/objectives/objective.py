@@ -7,10 +7,9 @@ from typing import Literal, get_args
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
-from sagan_tf.objectives.auxiliary import class_loss
-from sagan_tf.objectives.losses import LOSSES
+from sagan_tf.objectives.losses import LOSSES, class_loss
 from sagan_tf.objectives.penalties import OrthogonalForm, orthogonal
-from sagan_tf.objectives.singular_values import SigmaControl
+from sagan_tf.objectives.sigma_control import SigmaControl
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.training.recovery import go_back, resume
-from sagan_tf.training.safeguards import NonFiniteError, Rollbacks
+from sagan_tf.training.non_finite import NonFiniteError
+from sagan_tf.training.recovery import Rollbacks, go_back, resume
 from sagan_tf.training.state import GAN
 from sagan_tf.training.workers import Workers
 

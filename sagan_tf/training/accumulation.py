@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sagan_tf.training import snapshot
+from sagan_tf.training.state import Values, put, take
 from sagan_tf.training.strategy import StrategyError
 
 Run = Callable[..., Any]
@@ -29,18 +29,18 @@ def accumulate(run: Run, batch: Sequence[tf.Tensor | None], count: int, moved: M
     """
     if count == 1:
         return run(True, *batch)
-    before = snapshot.take(moved)
+    before = take(moved)
 
-    def one(number: int, first: bool) -> tuple[Any, snapshot.Values]:
-        snapshot.put(moved, before)
-        return run(first, *(_rows(part, number, count) for part in batch)), snapshot.take(moved)
+    def one(number: int, first: bool) -> tuple[Any, Values]:
+        put(moved, before)
+        return run(first, *(_rows(part, number, count) for part in batch)), take(moved)
 
     total = one(0, True)
     for number in range(1, count):
         with tf.control_dependencies(tf.nest.flatten(total)):  # or all would run, and be held, at once
             total = tf.nest.map_structure(tf.add, total, one(number, False))
     result, ends = total
-    snapshot.put(moved, {name: value / count for name, value in ends.items()})
+    put(moved, {name: value / count for name, value in ends.items()})
     return result
 
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 from sagan_tf.foundation.interruption import Interruption
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.training.finiteness import NonFiniteCheck
-from sagan_tf.training.safeguards import Safeguards
+from sagan_tf.training.non_finite import NonFiniteCheck
+from sagan_tf.training.recovery import Safeguards
 from sagan_tf.training.state import GAN
 from sagan_tf.training.state_check import StateCheck
 from sagan_tf.training.watchdog import Watchdog

@@ -1,5 +1,7 @@
 """GAN: the one owner of everything that must survive a crash."""
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
 from sagan_tf.layers.variable_names import named_variables
@@ -8,8 +10,9 @@ from sagan_tf.models.generator import Generator
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.training.ema import MovingAverage
-from sagan_tf.training.loss_scale import LossScale
-from sagan_tf.training.optimizers import TwoTimescaleAdam
+from sagan_tf.training.optimizers import LossScale, TwoTimescaleAdam
+
+Values = dict[str, tf.Tensor]
 
 
 def initial_seeds(seed: int) -> tuple[int, int]:
@@ -68,3 +71,17 @@ class GAN:
         }
         named = {f"{group}.{name}": v for group, variables in groups.items() for name, v in variables.items()}
         return {"step": self.step, **named}
+
+
+def take(variables: Mapping[str, tf.Variable]) -> Values:
+    """The values of now; later writes don't reach them."""
+    return {name: tf.convert_to_tensor(variable) for name, variable in variables.items()}
+
+
+def put(variables: Mapping[str, tf.Variable], values: Values) -> None:
+    """Writes as the optimizer's fused op does: every replica its own copy, from values that are alike on all of them.
+
+    `assign` would ask the strategy to aggregate, which it can't inside `tf.cond` and loops.
+    """
+    for name, variable in variables.items():
+        tf.raw_ops.AssignVariableOp(resource=variable.handle, value=values[name])

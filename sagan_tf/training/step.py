@@ -2,20 +2,46 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import tensorflow as tf
 
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.models.generator import filters
 from sagan_tf.models.heads import DiscriminatorOutput
 from sagan_tf.objectives.likeness import excess_likeness
 from sagan_tf.objectives.losses import hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import r1
-from sagan_tf.training import snapshot
 from sagan_tf.training.latent_sampler import Batch, LatentSampler
-from sagan_tf.training.state import GAN
-from sagan_tf.training.step_options import DEFAULT, StepOptions
+from sagan_tf.training.state import GAN, put, take
 from sagan_tf.training.update import Logs, Update, minimize
+
+FakeLabels = Literal["uniform", "data"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOptions:
+    """The order and the details of one step.
+
+    generator_first: whether G is updated before D (the released SAGAN and SNGAN codes) or after (all others).
+    fake_labels: "uniform" (all released codes), or "data": those of the real batch, p_data of SAGAN's eq. 4.
+    store_u_in_generator_step: whether D's u moves in G's update too (BigGAN-PyTorch, SNGAN), not in D's alone (SAGAN).
+
+    Raises:
+      ValueError: for other labels.
+    """
+
+    generator_first: bool = False
+    fake_labels: FakeLabels = "uniform"
+    store_u_in_generator_step: bool = False
+
+    def __post_init__(self):
+        check_choice("StepOptions", "fake_labels", self.fake_labels, get_args(FakeLabels))
+
+
+DEFAULT = StepOptions()
 
 
 def gan_step(
@@ -147,7 +173,7 @@ def update_generator(
         return value, {}
 
     def clamp() -> None:
-        snapshot.put(kernels, {n: objective.sigma.clamped(w) for n, w in snapshot.take(kernels).items()})
+        put(kernels, {n: objective.sigma.clamped(w) for n, w in take(kernels).items()})
 
     return minimize(
         loss,

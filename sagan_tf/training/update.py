@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from sagan_tf.training import snapshot
 from sagan_tf.training.accumulation import accumulate
-from sagan_tf.training.gradient_check import GradientCheck, examine
+from sagan_tf.training.non_finite import GradientCheck, examine
 from sagan_tf.training.optimizers import Adam
+from sagan_tf.training.state import put, take
 
 Logs = dict[str, tf.Tensor]
 
@@ -47,7 +47,7 @@ def minimize(
     context = tf.distribute.get_replica_context()
     factor = 1.0 if scale is None else tf.convert_to_tensor(scale.scale)
     t = t if scale is None else t - tf.convert_to_tensor(scale.skipped)
-    before = snapshot.take(moved)
+    before = take(moved)
 
     def run(first: bool, *rows):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -71,7 +71,7 @@ def minimize(
         return health.ok
 
     def undo() -> tf.Tensor:
-        snapshot.put(moved, before)
+        put(moved, before)
         return health.ok
 
     tf.cond(health.ok, apply, undo)

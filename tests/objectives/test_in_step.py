@@ -12,12 +12,11 @@ from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.likeness import excess_likeness
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import orthogonal
-from sagan_tf.objectives.singular_values import SigmaControl
+from sagan_tf.objectives.sigma_control import SigmaControl
 from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
-from sagan_tf.training.step import gan_step
-from sagan_tf.training.step_options import StepOptions
+from sagan_tf.training.step import StepOptions, gan_step
 from tests.closeness import LAYER, NETWORK, ROUNDING, assert_close, assert_same_state
 
 SPEC = GANSpec(

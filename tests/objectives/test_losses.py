@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.models.heads import DiscriminatorOutput
-from sagan_tf.objectives.auxiliary import class_loss
-from sagan_tf.objectives.losses import LOSSES
+from sagan_tf.objectives.losses import LOSSES, class_loss
 from sagan_tf.objectives.objective import Objective
 from tests.closeness import ROUNDING, assert_close
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import orthogonal, r1
-from sagan_tf.objectives.singular_values import SigmaControl, top_two
+from sagan_tf.objectives.sigma_control import SigmaControl, top_two
 from tests.closeness import LAYER, ROUNDING, assert_close
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from sagan_tf.models.heads import DiscriminatorOutput
 from sagan_tf.objectives.losses import hinge_discriminator, hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training import logs
-from sagan_tf.training.gradient_check import tensor_names
+from sagan_tf.training.non_finite import tensor_names
 from tests.closeness import NETWORK, assert_close
 
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.training.safeguards import NonFiniteError, Safeguards
+from sagan_tf.training.non_finite import NonFiniteError
+from sagan_tf.training.recovery import Safeguards
 from sagan_tf.training.state_check import InvalidStateError
 
 

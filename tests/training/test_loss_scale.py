@@ -3,8 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.training.loss_scale import INITIAL, LossScale
-from sagan_tf.training.optimizers import TwoTimescaleAdam
+from sagan_tf.training.optimizers import INITIAL_SCALE, LossScale, TwoTimescaleAdam
 
 
 def test_it_doubles_after_so_many_good_updates_and_halves_down_to_one_after_each_bad():
@@ -22,7 +21,7 @@ def in_float16(tiny, **options):
     """With a scale that fits at once; from the initial one, the first steps would look for it."""
     gan = tiny.make(precision="float16", **options)
     for optimizer in (gan.d_optimizer, gan.g_optimizer):
-        assert float(optimizer.loss_scale.scale) == INITIAL
+        assert float(optimizer.loss_scale.scale) == INITIAL_SCALE
         optimizer.loss_scale.scale.assign(256.0)
     return gan
 

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.objectives.objective import Objective
-from sagan_tf.objectives.singular_values import SigmaControl
-from sagan_tf.training.step_options import StepOptions
+from sagan_tf.objectives.sigma_control import SigmaControl
+from sagan_tf.training.compiled import check_xla, compiles
+from sagan_tf.training.step import StepOptions
 from sagan_tf.training.strategy import StrategyError
-from sagan_tf.training.xla import check_xla, compiles
 
 CALLS = 3
 # XLA's own algorithms, which every backend expands; not calls of the host.

@@ -1,11 +1,11 @@
-"""What is not finite changes nothing, and is counted and named. On two replicas: test_microbatches.py."""
+"""What is not finite changes nothing, and is counted and named. On two replicas: test_accumulation.py."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.training.gradient_check import examine
 from sagan_tf.training.latent_sampler import LatentSampler
+from sagan_tf.training.non_finite import examine
 
 NAN, INF = float("nan"), float("inf")
 
