@@ -27,7 +27,7 @@ from sagan_tf.configuration.gin_errors import explain, full_name, suggestions
 from sagan_tf.foundation.files import write_text
 from sagan_tf.foundation.spelling import did_you_mean, nearest_files
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 # Where `gin/...` is looked for: the working directory, a checkout, the files shipped in the installed package.
 SEARCH_PATHS = (Path.cwd(), _PACKAGE.parent, _PACKAGE / "shipped")
 

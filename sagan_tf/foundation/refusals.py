@@ -23,7 +23,7 @@ from sagan_tf.foundation import files
 from sagan_tf.foundation.interruption import INTERRUPTED, as_keyboard_interrupt
 
 REFUSED = 2  # exit code: the input was refused, nothing was changed
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 class Parser(argparse.ArgumentParser):
