@@ -11,15 +11,14 @@ from pathlib import Path
 import tensorflow as tf
 
 from sagan_tf.data.source import DataError
-from sagan_tf.evaluation.batched_extractor import BatchedExtractor
+from sagan_tf.evaluation.activations import BatchedExtractor
+from sagan_tf.evaluation.array_files import write_moments
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.exported import exported_samples
 from sagan_tf.evaluation.metrics import is_measured
-from sagan_tf.evaluation.moments import write_moments
 from sagan_tf.evaluation.options import EvaluationOptions
-from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.evaluation.reference import real_side
-from sagan_tf.evaluation.several_seeds import over_seeds
+from sagan_tf.evaluation.protocol import EvaluationResult, over_seeds
+from sagan_tf.evaluation.reference import reference_activations
 from sagan_tf.evaluation.table_layout import paper_table, runs_table
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
@@ -37,20 +36,20 @@ WATCH_SECONDS = 10
 
 
 def watch(
-    run: RunDirectory, options: EvaluationOptions, yardstick: Reference, chosen: CheckpointChoice
+    run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
 ) -> EvaluationResult | None:
     """Measures each checkpoint that isn't yet, now and as training writes more, until training has ended for good.
 
     It has when the last step is measured, when it stopped because it collapsed, or when the run directory has shown
     no sign of life for QUIET_SECONDS; the latter two are said. Returns the newest result, None if nothing was left.
     """
-    last, result, signs = _measured_up_to(run, options, yardstick, chosen), None, SignsOfLife(run.path)
+    last, result, signs = _measured_up_to(run, options, reference, chosen), None, SignsOfLife(run.path)
     while True:
         ended = signs.end()  # asked before the checkpoints are listed, so that none of them is missed
         for step in [step for step in run.checkpoints().steps() if step > last]:
             last = step
             try:
-                result = measure_generator(run, options, yardstick, dataclasses.replace(chosen, step=step))
+                result = measure_generator(run, options, reference, dataclasses.replace(chosen, step=step))
             except (RunError, CheckpointError, OSError):
                 if step in run.checkpoints().steps():
                     raise
@@ -67,16 +66,16 @@ def watch(
 
 
 def _measured_up_to(
-    run: RunDirectory, options: EvaluationOptions, yardstick: Reference, chosen: CheckpointChoice
+    run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
 ) -> int:
     """The last step that metrics.jsonl has a result of, measured as it is to be now; -1 for none."""
     averaged = run.experiment().average is not None if chosen.average is None else chosen.average
     now = {
         "truncation": options.truncation,
-        "extractor_hash": yardstick.extractor.hash,
+        "extractor_hash": reference.extractor.hash,
         "n_generated": options.n_samples,
         "weights": "ema" if averaged else "raw",
-        "reference_fingerprint": yardstick.real.fingerprint,
+        "reference_fingerprint": reference.real.fingerprint,
     }
     path = run.path / "metrics.jsonl"
     records = jsonl.read(path)
@@ -102,19 +101,19 @@ def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
     options = _options(flags, run.experiment().evaluation or EvaluationOptions())
     if flags.mode == "memorization":
         return [measure_memorization(run, options, step=flags.step)]
-    yardstick = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
-    _write_reference(flags, options, yardstick)
+    reference = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
+    _write_reference(flags, options, reference)
     if flags.mode == "split":
-        return [measure_split(run, options, yardstick, flags.images)]
+        return [measure_split(run, options, reference, flags.images)]
     chosen = CheckpointChoice(average=flags.average, step=flags.step, strategy=_strategy(flags))
     seeds = flags.seeds or [options.seed]
     if flags.mode == "curve":
-        return [measure_curve(run, options, yardstick, chosen, thresholds=flags.truncation_curve, seeds=seeds)]
+        return [measure_curve(run, options, reference, chosen, thresholds=flags.truncation_curve, seeds=seeds)]
     if flags.mode == "watch":
-        last = watch(run, options, yardstick, chosen)
+        last = watch(run, options, reference, chosen)
         return [last] if last else []
     return [
-        measure_generator(run, dataclasses.replace(options, seed=seed), yardstick, chosen, again=len(seeds) == 1)
+        measure_generator(run, dataclasses.replace(options, seed=seed), reference, chosen, again=len(seeds) == 1)
         for seed in seeds
     ]
 
@@ -127,9 +126,9 @@ def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
         )
     options = _options(flags, EvaluationOptions())
     images = file_images(flags.images, options, resolution=flags.resolution, data_dir=flags.data_dir)
-    yardstick = file_reference(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
-    _write_reference(flags, options, yardstick)
-    return compare(images, yardstick.real, extractor=yardstick.extractor, options=options, strategy=_strategy(flags))
+    reference = file_reference(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
+    _write_reference(flags, options, reference)
+    return compare(images, reference.real, extractor=reference.extractor, options=options, strategy=_strategy(flags))
 
 
 def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
@@ -149,16 +148,16 @@ def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
     seeds = flags.seeds or [options.seed]
     samples = [exported_samples(flags.saved_model, dataclasses.replace(options, seed=seed)) for seed in seeds]
     if run:
-        yardstick = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
+        reference = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
     else:
-        yardstick = file_reference(flags.reference, options, side=samples[0][0].resolution, data_dir=flags.data_dir)
-    _write_reference(flags, options, yardstick)
+        reference = file_reference(flags.reference, options, side=samples[0][0].resolution, data_dir=flags.data_dir)
+    _write_reference(flags, options, reference)
     results, strategy = [], _strategy(flags)
     for seed, (images, facts) in zip(seeds, samples, strict=True):
-        images = dataclasses.replace(images, agreement=yardstick.real.agreement)
+        images = dataclasses.replace(images, agreement=reference.real.agreement)
         seeded = dataclasses.replace(options, seed=seed)
-        side = {"extractor": yardstick.extractor, "options": seeded, "facts": facts, "strategy": strategy}
-        results.append(compare(images, yardstick.real, **side))
+        side = {"extractor": reference.extractor, "options": seeded, "facts": facts, "strategy": strategy}
+        results.append(compare(images, reference.real, **side))
     return results
 
 
@@ -191,17 +190,17 @@ def _options(flags: argparse.Namespace, options: EvaluationOptions) -> Evaluatio
     return dataclasses.replace(options, **{name: value for name, value in given.items() if value is not None})
 
 
-def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, yardstick: Reference) -> None:
+def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, reference: Reference) -> None:
     if not flags.write_reference:
         return
-    extractor = yardstick.extractor
-    passes = BatchedExtractor(extractor, batch_size=options.batch_size)
-    moments = real_side(yardstick.real, passes, frozenset({"moments"})).moments
+    extractor = reference.extractor
+    batched = BatchedExtractor(extractor, batch_size=options.batch_size)
+    moments = reference_activations(reference.real, batched, frozenset({"moments"})).moments
     write_moments(
         Path(flags.write_reference),
         moments,
         protocol={
-            "images": yardstick.real.name,
+            "images": reference.real.name,
             "extractor": extractor.name,
             "extractor_hash": extractor.hash,
             "resize": extractor.resize,

@@ -10,7 +10,8 @@ import zlib
 import numpy as np
 
 from sagan_tf.data.source import DataError
-from sagan_tf.evaluation.moments import Moments, moments_from_arrays
+from sagan_tf.evaluation.cache import write_arrays
+from sagan_tf.evaluation.moments import Moments, moments_from_arrays, moments_to_arrays
 
 _DAMAGE = (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)
 _MOST_CLASSES = 1_000_000
@@ -75,6 +76,11 @@ def read_moments(path: str) -> tuple[Moments, dict] | None:
         ) from error
     _check_moments(file, moments)
     return moments, protocol
+
+
+def write_moments(path: pathlib.Path, moments: Moments, *, protocol: dict) -> None:
+    """Writes moments and their protocol to an .npz that `read_moments`, and other FID tools, can read."""
+    write_arrays(path, moments_to_arrays(moments, protocol=protocol))
 
 
 def holds(file: pathlib.Path, *names: str) -> bool:

@@ -8,17 +8,15 @@ import tensorflow as tf
 
 from sagan_tf.data.class_names import indices_in, listed
 from sagan_tf.data.source import DataError, Examples
-from sagan_tf.evaluation.activations import Activations
-from sagan_tf.evaluation.batched_extractor import BatchedExtractor
-from sagan_tf.evaluation.collecting import collect
+from sagan_tf.evaluation.activations import Activations, BatchedExtractor, collect
 from sagan_tf.evaluation.extractor_choice import ExtractorTraits, extractor_traits
 from sagan_tf.evaluation.features import Extractor
-from sagan_tf.evaluation.image_sets import ImageSet
+from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments
 from sagan_tf.evaluation.metrics import METRICS, Metric
 from sagan_tf.evaluation.metrics.kid import BLOCK_SIZE, n_blocks
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
-from sagan_tf.evaluation.reference import KnownMoments, real_side
+from sagan_tf.evaluation.reference import reference_activations
 from sagan_tf.foundation.progress import clock
 
 # Precision and recall compare every image with every other, and hold all features: beyond this, only when asked for.
@@ -65,10 +63,10 @@ def compare(
     Raises ValueError for metrics that these sides can't give, before any image is read.
     """
     metrics = [metric for _, metric in _chosen(generated, real, extractor, options)]
-    passes = BatchedExtractor(extractor, batch_size=options.batch_size, strategy=strategy)
-    on_real = real_side(real, passes, _union(metric.real for metric in metrics), progress=progress)
+    batched = BatchedExtractor(extractor, batch_size=options.batch_size, strategy=strategy)
+    on_real = reference_activations(real, batched, _union(metric.real for metric in metrics), progress=progress)
     on_generated = collect(
-        generated, passes, _union(metric.generated for metric in metrics), title="generated images", progress=progress
+        generated, batched, _union(metric.generated for metric in metrics), title="generated images", progress=progress
     )
     values: dict[str, float | list[float]] = {}
     with clock("computing the metrics", quiet=not progress):

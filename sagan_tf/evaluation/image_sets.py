@@ -1,9 +1,12 @@
-"""Images to be measured, in a fixed order: a sampler's, a data set's, or anybody's."""
+"""The two sides of a comparison: images in a fixed order, or the known moments of a reference.
+
+Images may be a sampler's, a data set's, or anybody's. Letters of shapes: B images per batch, R pixels per side.
+"""
 
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -11,16 +14,21 @@ from sagan_tf.data.pipeline import evaluation_batches
 from sagan_tf.data.python_reads import told_plainly
 from sagan_tf.data.source import Examples, LabelKind
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.activations import Part
+from sagan_tf.evaluation.cache import array_hash
+from sagan_tf.evaluation.moments import Moments
+
+# What can be collected of a set of images (see activations.Activations) and what a metric can ask for.
+Part = Literal["moments", "halves", "spread", "features", "logits", "labels", "agreement"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageSet:
-    """`count` images of a side `resolution`; `batches(start)` delivers them from image `start` on.
+    """`count` images of `resolution` pixels per side, in a fixed order.
 
-    A batch is (images float32 (B,R,R,3) in [-1,1], labels int32 (B,)). `fingerprint` changes when the images would;
-    None where that can't be told, and then nothing of them is kept on disk. `class_names` has one name where there are
-    no classes; `label_kind` is as in `Examples`. `agreement` measures far-apart parts, where the data set offers that.
+    fingerprint: changes when the images would; None if that can't be known, and then nothing of them is cached.
+    class_names: a single name if there are no classes. label_kind: as in `Examples`.
+    batches: `batches(start)` yields (images float32 (B,R,R,3) in [-1,1], labels int32 (B,)) from image `start` on.
+    agreement: (images, labels) -> (B,), how well far-apart parts of each image agree, if the data set measures that.
     """
 
     name: str
@@ -34,20 +42,69 @@ class ImageSet:
 
     @property
     def n_images(self) -> int:
-        """The same as `count`; moments of a file have a count without images."""
+        """The same as `count`; known moments have a count without images."""
         return self.count
 
     @property
     def parts(self) -> frozenset[Part]:
-        """What can be collected of it by an extractor."""
+        """The parts that can be collected of these images."""
         known = {"moments", "halves", "spread", "features", "logits", "labels"}
         return frozenset(known | ({"agreement"} if self.agreement else set()))
 
 
-class Samples(Protocol):
-    """What is asked of a sampler: uint8 batches (b,H,W,3) for labels (N,) from image `start` on.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KnownMoments:
+    """Moments from a file in place of real images.
 
-    Image i depends on (seed, i, labels[i]).
+    protocol: how they were measured, as far as the file says. A file of this package names its extractor; moments of
+      another tool are taken at the user's word.
+    images: images that lie beside the moments in the same file, if any. FID then reads the moments, which usually are
+      of the whole data set, and every other metric the images.
+    """
+
+    name: str
+    moments: Moments
+    protocol: dict
+    images: ImageSet | None = None
+
+    agreement = None
+
+    @property
+    def parts(self) -> frozenset[Part]:
+        """The parts that are known or can be collected."""
+        return frozenset({"moments"}) | (self.images.parts if self.images else frozenset())
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Those of the images; empty without images."""
+        return self.images.class_names if self.images else ()
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """That of the images; "none" without images."""
+        return self.images.label_kind if self.images else "none"
+
+    @property
+    def count(self) -> int | None:
+        """How many images the moments were computed from; None if the file doesn't say."""
+        return self.moments.count
+
+    @property
+    def n_images(self) -> int:
+        """How many images lie beside the moments."""
+        return self.images.count if self.images else 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the moments, and with the images beside them."""
+        own = array_hash({"mu": self.moments.mean, "sigma": self.moments.covariance})
+        return own if self.images is None else f"{own} {self.images.fingerprint}"
+
+
+class Samples(Protocol):
+    """What generated images ask of a sampler: uint8 batches (B,R,R,3) for labels (N,), from image `start` on.
+
+    Image i depends on (seed, i, labels[i]) alone.
     """
 
     def batches(self, labels: np.ndarray, *, seed: int, start: int) -> Iterator[np.ndarray]: ...
@@ -64,11 +121,13 @@ def generated_images(
     identity: str | None = None,
     agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> ImageSet:
-    """`count` samples with the classes in turn (uniform to within one image), as they would be stored: in uint8.
+    """`count` samples, quantized to uint8 as stored images are; image i has class i modulo the number of classes.
 
-    SAGAN's released evaluation feeds the generator's floats unquantized; most later tools, and this one, round to
-    uint8 first, so that images on disk give the same numbers. The sampler is made when its first image is asked for.
-    `identity` tells the generator's very weights and how they are sampled, where that can be told.
+    SAGAN's released evaluation feeds the generator's floats unquantized. Most later tools round to uint8 first, as is
+    done here, so that images on disk give the same numbers.
+
+    make_sampler: called when the first image is asked for.
+    identity: identifies the generator's weights and how they are sampled; None if that can't be known.
     """
     labels = np.arange(count, dtype=np.int32) % len(class_names)
     sampler = functools.cache(make_sampler)
@@ -91,14 +150,14 @@ def generated_images(
 
 
 def example_images(examples: Examples, *, resolution: int, transform: Transform, batch_size: int) -> ImageSet:
-    """All images of an opened data set, in its order and by its transform."""
+    """All images of an opened data set, in its order and after its transform."""
 
     def batches(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        whole, rest = divmod(start, batch_size)
+        n_skipped, offset = divmod(start, batch_size)
         stream = evaluation_batches(examples, resolution=resolution, batch_size=batch_size, transform=transform)
-        for images, labels in told_plainly(stream.skip(whole).as_numpy_iterator()):
-            yield images[rest:], labels[rest:]
-            rest = 0
+        for images, labels in told_plainly(stream.skip(n_skipped).as_numpy_iterator()):
+            yield images[offset:], labels[offset:]
+            offset = 0
 
     return ImageSet(
         name=examples.name,

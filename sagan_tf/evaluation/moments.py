@@ -5,11 +5,8 @@
 
 import dataclasses
 import json
-import pathlib
 
 import numpy as np
-
-from sagan_tf.evaluation.cache import write_arrays
 
 BLOCK = 1024
 
@@ -116,11 +113,6 @@ def moments_of(features: np.ndarray) -> Moments:
     streaming = StreamingMoments(features.shape[1])
     streaming.add(features)
     return streaming.result()
-
-
-def write_moments(path: pathlib.Path, moments: Moments, *, protocol: dict) -> None:
-    """Writes what `moments_to_arrays` returns to an .npz."""
-    write_arrays(path, moments_to_arrays(moments, protocol=protocol))
 
 
 def moments_to_arrays(moments: Moments, *, protocol: dict) -> dict[str, np.ndarray]:

@@ -2,13 +2,13 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from sagan_tf.evaluation.features import Extractor
-from sagan_tf.evaluation.image_sets import ImageSet
-from sagan_tf.evaluation.reference import KnownMoments
+from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments
 from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.versions import versions
 
@@ -116,3 +116,28 @@ def describe_protocol(
         **dataclasses.asdict(facts),
         "versions": versions(),
     }
+
+
+def over_seeds(results: Sequence[EvaluationResult]) -> EvaluationResult:
+    """Combines the results of several seeds; a single result is returned as it is.
+
+    Each metric becomes its mean, with the standard deviation (divided by n-1) beside it as NAME_over_seeds_std.
+
+    Raises:
+      ValueError: for results whose protocols differ in more than the seed: their mean would be meaningless.
+    """
+    if len(results) == 1:
+        return results[0]
+    protocols = [{**result.protocol, "seed": None} for result in results]
+    differing = sorted(key for key in protocols[0] if any(other[key] != protocols[0][key] for other in protocols))
+    if differing:
+        raise ValueError(
+            f"results of several seeds must share their protocol; received differences in "
+            f"{', '.join(differing)}. Measure them alike."
+        )
+    metrics: dict[str, float | list[float]] = {}
+    for name in results[0].metrics:
+        values = np.array([result.metrics[name] for result in results])
+        metrics |= {name: values.mean(axis=0).tolist(), f"{name}_over_seeds_std": values.std(axis=0, ddof=1).tolist()}
+    seeds = [result.protocol["seed"] for result in results]
+    return EvaluationResult(metrics=metrics, protocol={**results[0].protocol, "seed": seeds})

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.source import Examples
-from sagan_tf.evaluation.batched_extractor import BatchedExtractor
+from sagan_tf.evaluation.activations import BatchedExtractor
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, DatasetClassifier, train_classifier
 from sagan_tf.evaluation.extractor_choice import choose_extractor, extractor_traits
 from sagan_tf.evaluation.features import Extractor

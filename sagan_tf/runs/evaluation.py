@@ -1,4 +1,4 @@
-"""A run's networks measured: its generator's samples by a yardstick, its discriminator's memory of the data."""
+"""A run's networks measured: its generator's samples by a reference, its discriminator's memory of the data."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -73,28 +73,28 @@ def run_samples(
 def measure_generator(
     run: RunDirectory,
     options: EvaluationOptions,
-    yardstick: Reference,
+    reference: Reference,
     chosen: CheckpointChoice | None = None,
     *,
     again: bool = True,
     beside: Mapping[str, float] | None = None,
 ) -> EvaluationResult:
-    """Samples of a run's checkpoint by a yardstick, kept with the run; interrupted, the same call goes on where it was.
+    """Samples of a run's checkpoint by a reference, kept with the run; interrupted, the same call goes on where it was.
 
     again: False takes the kept result of the very same protocol, if there is one with the options' metrics. beside:
     numbers that are kept with the result's own.
     """
     chosen = chosen or CheckpointChoice()
     images, facts = run_samples(run, options, chosen)
-    images = dataclasses.replace(images, agreement=yardstick.real.agreement)
-    return _measured(run, images, yardstick, options, facts, again=again, strategy=chosen.strategy, beside=beside)
+    images = dataclasses.replace(images, agreement=reference.real.agreement)
+    return _measured(run, images, reference, options, facts, again=again, strategy=chosen.strategy, beside=beside)
 
 
 def measure_split(
-    run: RunDirectory, options: EvaluationOptions, yardstick: Reference, split: str, *, again: bool = True
+    run: RunDirectory, options: EvaluationOptions, reference: Reference, split: str, *, again: bool = True
 ) -> EvaluationResult:
     """A split of a run's own data, "train" or "validation", in place of samples: the papers' scores of real images."""
-    return _measured(run, split_images(run, options, split), yardstick, options, GeneratorFacts(), again=again)
+    return _measured(run, split_images(run, options, split), reference, options, GeneratorFacts(), again=again)
 
 
 def keep(run: RunDirectory, result: EvaluationResult) -> None:
@@ -112,7 +112,7 @@ def keep(run: RunDirectory, result: EvaluationResult) -> None:
 def _measured(
     run: RunDirectory,
     images: ImageSet,
-    yardstick: Reference,
+    reference: Reference,
     options: EvaluationOptions,
     facts: GeneratorFacts,
     *,
@@ -120,10 +120,10 @@ def _measured(
     strategy: tf.distribute.Strategy | None = None,
     beside: Mapping[str, float] | None = None,
 ) -> EvaluationResult:
-    if not again and (kept := _kept(run, images, yardstick, options, facts)):
+    if not again and (kept := _kept(run, images, reference, options, facts)):
         return kept
     result = compare(
-        images, yardstick.real, extractor=yardstick.extractor, options=options, facts=facts, strategy=strategy
+        images, reference.real, extractor=reference.extractor, options=options, facts=facts, strategy=strategy
     )
     result = dataclasses.replace(result, metrics={**result.metrics, **(beside or {})})
     keep(run, result)
@@ -131,11 +131,11 @@ def _measured(
 
 
 def _kept(
-    run: RunDirectory, images: ImageSet, yardstick: Reference, options: EvaluationOptions, facts: GeneratorFacts
+    run: RunDirectory, images: ImageSet, reference: Reference, options: EvaluationOptions, facts: GeneratorFacts
 ) -> EvaluationResult | None:
     """The run's last result of exactly this protocol with all of the metrics asked for."""
     path = run.path / "metrics.jsonl"
-    protocol = describe_protocol(images, yardstick.real, yardstick.extractor, seed=options.seed, facts=facts)
+    protocol = describe_protocol(images, reference.real, reference.extractor, seed=options.seed, facts=facts)
     for record in reversed(jsonl.read(path) if options.metrics else []):
         found = {name: value for name, value in record.items() if name != "protocol"}
         if record["protocol"] == protocol and all(is_measured(name, found) for name in options.metrics):
@@ -188,21 +188,21 @@ def evaluate_run(
     examples: the data, if it is open already. step: a checkpoint's; None: the newest. strategy: whose replicas share
     the work; None: one device. FID comes with that of the run's untrained generator, which is measured once.
     """
-    yardstick = run_reference(run, options, examples=examples)
+    reference = run_reference(run, options, examples=examples)
     chosen = CheckpointChoice(step=step, strategy=strategy)
     beside = {}
     if options.metrics is None or "fid" in options.metrics:
-        beside["fid_untrained"] = _fid_untrained(run, options, yardstick, strategy)
-    return measure_generator(run, options, yardstick, chosen, beside=beside)
+        beside["fid_untrained"] = _fid_untrained(run, options, reference, strategy)
+    return measure_generator(run, options, reference, chosen, beside=beside)
 
 
 def _fid_untrained(
-    run: RunDirectory, options: EvaluationOptions, yardstick: Reference, strategy: tf.distribute.Strategy | None
+    run: RunDirectory, options: EvaluationOptions, reference: Reference, strategy: tf.distribute.Strategy | None
 ) -> float:
-    """FID of the generator as the run's seed starts it: from an earlier result of the same yardstick, or measured."""
+    """FID of the generator as the run's seed starts it: from an earlier result of the same reference, or measured."""
     alike = {
-        "extractor_hash": yardstick.extractor.hash,
-        "reference_fingerprint": yardstick.real.fingerprint,
+        "extractor_hash": reference.extractor.hash,
+        "reference_fingerprint": reference.real.fingerprint,
         "n_generated": options.n_samples,
     }
     for record in jsonl.read(run.path / "metrics.jsonl"):
@@ -218,6 +218,6 @@ def _fid_untrained(
         seed=options.seed,
     )
     only_fid = dataclasses.replace(options, metrics=("fid",))
-    return compare(images, yardstick.real, extractor=yardstick.extractor, options=only_fid, strategy=strategy).metrics[
+    return compare(images, reference.real, extractor=reference.extractor, options=only_fid, strategy=strategy).metrics[
         "fid"
     ]

@@ -194,10 +194,10 @@ def nearest_images(
     samples = model.images(labels.tolist(), seed=seed)
     options = model.run.experiment().evaluation or EvaluationOptions()
     options = dataclasses.replace(options, extractor=extractor or options.extractor)
-    yardstick = run_reference(model.run, options)
-    spaces = {"pixels": neighbors.pixels, "features": lambda x: yardstick.extractor(tf.constant(x))[0].numpy()}
-    total = -(-yardstick.real.count // options.batch_size)
-    batches = Progress(yardstick.real.batches(0), total=total, title="comparing training images", unit="batch")
+    reference = run_reference(model.run, options)
+    spaces = {"pixels": neighbors.pixels, "features": lambda x: reference.extractor(tf.constant(x))[0].numpy()}
+    total = -(-reference.real.count // options.batch_size)
+    batches = Progress(reference.real.batches(0), total=total, title="comparing training images", unit="batch")
     found = neighbors.nearest(samples / np.float32(127.5) - 1, batches, count, spaces)
     images = [samples[:, None], *(to_pixels(found[space].images).numpy() for space in spaces)]
     captions = [
@@ -214,8 +214,8 @@ def nearest_images(
         captions=captions,
         rows=[model.class_names[i] for i in labels],
         heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
-        title=f"Nearest of {yardstick.real.count:,} training images, and their distance; step "
-        f"{model.step:,}; features of {yardstick.extractor.name}; {shown_classes(model, labels)}",
+        title=f"Nearest of {reference.real.count:,} training images, and their distance; step "
+        f"{model.step:,}; features of {reference.extractor.name}; {shown_classes(model, labels)}",
     )
 
 

@@ -10,9 +10,8 @@ from sagan_tf.evaluation.array_files import holds, read_moments
 from sagan_tf.evaluation.extractor_choice import choose_extractor
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_files import open_images
-from sagan_tf.evaluation.image_sets import ImageSet, example_images
+from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments, example_images
 from sagan_tf.evaluation.options import EvaluationOptions
-from sagan_tf.evaluation.reference import KnownMoments
 from sagan_tf.runs.run_data import training_examples, validation_examples
 from sagan_tf.runs.run_directory import RunDirectory
 

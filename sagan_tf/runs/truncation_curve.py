@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from sagan_tf.data.source import DataError
 from sagan_tf.evaluation.options import EvaluationOptions
-from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.evaluation.several_seeds import over_seeds
+from sagan_tf.evaluation.protocol import EvaluationResult, over_seeds
 from sagan_tf.evaluation.truncation_curve import CurvePoint, csv_text, reported_numbers, reported_points
 from sagan_tf.figures import canvas
 from sagan_tf.figures.truncation_curve import truncation_figure
@@ -21,7 +20,7 @@ from sagan_tf.sampling.seeds import SeededLatents
 def measure_curve(
     run: RunDirectory,
     options: EvaluationOptions,
-    yardstick: Reference,
+    reference: Reference,
     chosen: CheckpointChoice,
     *,
     thresholds: Sequence[float],
@@ -41,7 +40,7 @@ def measure_curve(
     for cut in cuts:
         result = over_seeds(
             [
-                measure_generator(run, dataclasses.replace(cut, seed=seed), yardstick, chosen, again=False)
+                measure_generator(run, dataclasses.replace(cut, seed=seed), reference, chosen, again=False)
                 for seed in seeds
             ]
         )
@@ -51,7 +50,7 @@ def measure_curve(
             f"truncation {cut.truncation or 'none'}: FID {points[-1].fid:.4g}, IS {points[-1].inception_score:.4g}",
             file=sys.stderr,
         )
-    score = _validation_score(run, options, yardstick)
+    score = _validation_score(run, options, reference)
     reported = reported_points(points, score)
     summary = EvaluationResult(
         metrics=reported_numbers(reported) | ({} if score is None else {"real_validation_is": score}),
@@ -84,11 +83,11 @@ def _point(result: EvaluationResult, threshold: float | None) -> CurvePoint:
     )
 
 
-def _validation_score(run: RunDirectory, options: EvaluationOptions, yardstick: Reference) -> float | None:
+def _validation_score(run: RunDirectory, options: EvaluationOptions, reference: Reference) -> float | None:
     """IS of the data's own validation images; None, said aloud, where it has none."""
     try:
         return measure_split(
-            run, dataclasses.replace(options, metrics=("is",)), yardstick, "validation", again=False
+            run, dataclasses.replace(options, metrics=("is",)), reference, "validation", again=False
         ).metrics["is"]
     except DataError as error:
         print(f"The point of the validation images' IS is left out: {error}", file=sys.stderr)

@@ -11,7 +11,6 @@ import pytest
 import sagan_tf
 from sagan_tf import evaluate, experiment, export
 from sagan_tf.configuration.gin_config import ConfigError
-from sagan_tf.evaluation import collecting
 from sagan_tf.evaluation.activations import ActivationCollector
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.layers.variable_names import named_variables
@@ -118,7 +117,7 @@ def test_a_signal_keeps_what_was_measured_and_the_same_command_ends_alike(run_di
         if sum(added) == 24:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(collecting.ActivationCollector, "add", add_and_signal)
+    monkeypatch.setattr(ActivationCollector, "add", add_and_signal)
     status, _, err = measure("--num=45")
     assert status == 75 and "stopped after 24 of 45 generated images" in err and "Repeat the command" in err
     assert not (run_dir / "metrics.jsonl").exists()

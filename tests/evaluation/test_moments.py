@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from sagan_tf.evaluation.array_files import write_moments
 from sagan_tf.evaluation.cache import read_arrays
-from sagan_tf.evaluation.moments import Moments, StreamingMoments, moments_from_arrays, moments_of, write_moments
+from sagan_tf.evaluation.moments import Moments, StreamingMoments, moments_from_arrays, moments_of
 
 FEATURES = np.random.default_rng(0).normal(loc=1e4, scale=[1.0, 2.0, 3.0], size=(3000, 3))
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from sagan_tf.evaluation import tfgan
-from sagan_tf.evaluation.activations import Activations, Part
+from sagan_tf.evaluation.activations import Activations
+from sagan_tf.evaluation.image_sets import Part
 from sagan_tf.evaluation.metrics.class_accuracy import class_accuracy
 from sagan_tf.evaluation.metrics.fid import frechet_distance
 from sagan_tf.evaluation.metrics.inception_score import inception_score

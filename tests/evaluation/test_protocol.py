@@ -2,8 +2,7 @@
 
 import pytest
 
-from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.evaluation.several_seeds import over_seeds
+from sagan_tf.evaluation.protocol import EvaluationResult, over_seeds
 
 
 def result(fid, seed, extractor="x"):
