@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 import tensorflow as tf
 
+from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, QUERY_DIVISOR, AttentionFormName
 from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers.blocked_attention import block_length, in_blocks
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
@@ -13,7 +14,6 @@ from sagan_tf.layers.serialization import build_part, describe_initializer, refu
 from sagan_tf.layers.shapes import lengths
 from sagan_tf.layers.spectral_norm import SpectralNorm
 
-AttentionForm = Literal["code", "paper", "v1"]
 Algorithm = Literal["auto", "plain", "blocked"]
 
 # Scores of one image (queries times keys, 16 MiB of float32) from which blocks were measured to take about as long as
@@ -78,7 +78,7 @@ class SelfAttention(tf.keras.layers.Layer):
     def __init__(
         self,
         *,
-        form: AttentionForm = "code",
+        form: AttentionFormName = "code",
         algorithm: Algorithm = "auto",
         spectral_norm: bool = True,
         spectral_norm_epsilon: float = 1e-12,
@@ -87,7 +87,7 @@ class SelfAttention(tf.keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
-        check_choice("SelfAttention", "form", form, get_args(AttentionForm), hint="SAGAN's code uses 'code'.")
+        check_choice("SelfAttention", "form", form, ATTENTION_FORMS, hint="SAGAN's code uses 'code'.")
         check_choice("SelfAttention", "algorithm", algorithm, get_args(Algorithm))
         self.form = form
         self.algorithm = algorithm
@@ -101,7 +101,8 @@ class SelfAttention(tf.keras.layers.Layer):
         _, height, width, channels = input_shape
         odd = any(side is not None and side % 2 for side in (height, width))
         unknown = height is None or width is None
-        if channels is None or channels % 8 or (self.form == "code" and odd):
+        form = ATTENTION_FORMS[self.form]
+        if channels is None or channels % QUERY_DIVISOR or (form.pools and odd):
             raise ValueError(
                 "self-attention must have a multiple of 8 channels and, in the 'code' form, even sides; received "
                 f"(H,W,C)=({height},{width},{channels}). Choose another width, feature map or form."
@@ -113,14 +114,13 @@ class SelfAttention(tf.keras.layers.Layer):
             )
         self.side = height
         make = self._conv or self._made
-        self.query, self.key = make(channels // 8), make(channels // 8)
-        values = {"code": channels // 2, "paper": channels // 8, "v1": channels}[self.form]
-        self.value = make(values)
-        self.out = make(channels) if self.form != "v1" else None
+        self.query, self.key = make(form.query_channels(channels)), make(form.query_channels(channels))
+        self.value = make(form.value_channels(channels))
+        self.out = make(channels) if form.has_out else None
         self.gamma = add_float32_weight(self, "gamma", (), "zeros")
         for part in (self.query, self.key, self.value):
             build_part(part, input_shape)
-        build_part(self.out, (*input_shape[:-1], values))
+        build_part(self.out, (*input_shape[:-1], form.value_channels(channels)))
 
     def _made(self, channels: int) -> tf.keras.layers.Layer:
         conv = Conv2D(channels, 1, use_bias=False, kernel_initializer=self.kernel_initializer, dtype=self.dtype_policy)
@@ -151,7 +151,7 @@ class SelfAttention(tf.keras.layers.Layer):
     def _locations(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Query (B,H*W,.), key and value (B,M,.)."""
         query, key, value = (layer(x, training=training) for layer in (self.query, self.key, self.value))
-        if self.form == "code":
+        if ATTENTION_FORMS[self.form].pools:
             key, value = max_pool(key), max_pool(value)  # (B,H/2,W/2,.)
         return flatten_locations(query), flatten_locations(key), flatten_locations(value)
 

@@ -6,6 +6,7 @@ activations, spectral norms and the optimizer are left out (a few percent togeth
 
 from dataclasses import dataclass
 
+from sagan_tf.foundation.attention_forms import ATTENTION_FORMS
 from sagan_tf.models.spec import GANSpec
 
 
@@ -62,12 +63,13 @@ def resampled(inputs: int, outputs: int, high: int, fused: bool) -> int:
 
 def attention(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
     """The 1x1 convolutions, and N x M scores and averages; the softmax is kept in float32, if it is kept."""
-    keys = side * side // (4 if spec.attention_form == "code" else 1)
-    value = {"code": channels // 2, "paper": channels // 8, "v1": channels}[spec.attention_form]
-    out = 0 if spec.attention_form == "v1" else convolution(1, value, channels, side)
-    maps = convolution(1, channels, 2 * (channels // 8) + value, side) + out
-    products = 2 * side * side * keys * (channels // 8 + value)
-    kept = side * side * (2 * channels + 2 * (channels // 8) + 2 * value)
+    form = ATTENTION_FORMS[spec.attention_form]
+    keys = form.keys(side * side)
+    query, value = form.query_channels(channels), form.value_channels(channels)
+    out = convolution(1, value, channels, side) if form.has_out else 0
+    maps = convolution(1, channels, 2 * query + value, side) + out
+    products = 2 * side * side * keys * (query + value)
+    kept = side * side * (2 * channels + 2 * query + 2 * value)
     scores = side * side * keys
     forgotten = forms.blocked_from is not None and scores >= forms.blocked_from
     return Cost(maps + products, kept, kept_float32=0 if forgotten else scores)

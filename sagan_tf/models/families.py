@@ -3,8 +3,8 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
 
+from sagan_tf.foundation.attention_forms import AttentionFormName
 from sagan_tf.foundation.choices import check_choice
 from sagan_tf.models.spec import (
     BiasInitializer,
@@ -60,7 +60,7 @@ def sagan(
     attention: tuple[int, ...] = (64,),
     attention_g: tuple[int, ...] | None = None,
     attention_d: tuple[int, ...] | None = None,
-    attention_form: Literal["code", "paper", "v1"] = "code",
+    attention_form: AttentionFormName = "code",
     long_range: LongRange = "attention",
     conditioning: Conditioning = "tables",
     spectral_norm_g: bool = True,
@@ -194,7 +194,7 @@ def biggan(
     shared_dim: int = 128,
     attention_g: tuple[int, ...] | None = None,
     attention_d: tuple[int, ...] | None = None,
-    attention_form: Literal["code", "paper", "v1"] = "code",
+    attention_form: AttentionFormName = "code",
     initializer: InitializerName = "orthogonal",
     table_initializer: TableInitializer = "constant",
     bias_initializer: BiasInitializer = "zeros",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, AttentionForm
+
 if TYPE_CHECKING:
     from sagan_tf.models.spec import GANSpec
 
@@ -29,10 +31,22 @@ def norm(spec: GANSpec, channels: int) -> int:
     return 2 * channels * {"tables": spec.n_classes, "shared": spec.condition_dim, "none": 1}[spec.conditioning]
 
 
+def attention(form: AttentionForm, channels: int) -> int:
+    """Bias-free 1x1 convolutions and gamma: 5C^2/4 + 1 parameters (code and v1) or C^2/2 + 1 (paper)."""
+    query, value = form.query_channels(channels), form.value_channels(channels)
+    outputs = 2 * query + value + (value if form.has_out else 0)
+    return channels * outputs + 1
+
+
+def matched_residual(channels: int) -> int:
+    """SAGAN Table 1's residual block in place of attention, and gamma: 5C^2/4 + 1 as well."""
+    hidden = channels // 8
+    return conv(3, channels, hidden, bias=False) + conv(1, hidden, channels, bias=False) + 1
+
+
 def long_range(spec: GANSpec, channels: int) -> int:
-    """5C^2/4 + 1 for the attention of the code and v1 and for the residual block, C^2/2 + 1 for the paper's."""
-    squares = channels * channels // 2 if spec.attention_form == "paper" else 5 * channels * channels // 4
-    return squares + 1
+    residual = spec.long_range == "residual"
+    return matched_residual(channels) if residual else attention(ATTENTION_FORMS[spec.attention_form], channels)
 
 
 def generator_block(spec: GANSpec, inputs: int, outputs: int) -> int:

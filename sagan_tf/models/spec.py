@@ -8,11 +8,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, AttentionFormName
 from sagan_tf.foundation.choices import check_choice
 from sagan_tf.models import parameters
 from sagan_tf.models.parameters import TableRow
 
-ATTENTION_FORMS = ("code", "paper", "v1")
 Conditioning = Literal["tables", "shared", "none"]
 Head = Literal["projection", "auxiliary", "plain"]
 LongRange = Literal["attention", "residual"]
@@ -71,7 +71,7 @@ class GANSpec:
     hierarchical: bool = False
     attention_g: tuple[int, ...] = ()
     attention_d: tuple[int, ...] = ()
-    attention_form: Literal["code", "paper", "v1"] = "code"
+    attention_form: AttentionFormName = "code"
     long_range: LongRange = "attention"
     head: Head = "projection"
     head_bias: bool = True
