@@ -1,10 +1,10 @@
-"""Which stored runs raise the alarm of collapse, when, and how much variety there was: looks judged again.
+"""Which stored runs raise the alarm of collapse, when, and how much variety there was: health records judged again.
 
     python benchmarks/collapse_watch.py                      # the table, from benchmarks/collapse_watch.jsonl
-    python benchmarks/collapse_watch.py --store=RUN,RUN      # stores the looks of these runs there as well
+    python benchmarks/collapse_watch.py --store=RUN,RUN      # stores the health records of these runs there as well
 
-One JSON line per look: the run's name, and what is judged of it: losses, distances of samples, the same relative to the
-data's, and the top singular values of G's kernels. Signs are judged anew, so that a change of the rules or of their
+One JSON line per health record: the run's name and what is judged: losses, distances of samples, the same relative to
+the data's, and the top singular values of G's kernels. Signs are judged anew, so that a change of the rules or of their
 thresholds (sagan_tf/monitoring/collapse.py) shows on all stored runs. A test holds what they say.
 """
 
@@ -21,49 +21,49 @@ STORED = Path(__file__).with_suffix(".jsonl")
 
 
 def runs(path: Path = STORED) -> dict[str, list[HealthRecord]]:
-    """The stored looks by run, in order."""
+    """The stored health records by run, in order."""
     found: dict[str, list[HealthRecord]] = {}
     for record in jsonl.read(path):
         found.setdefault(record.pop("run"), []).append(HealthRecord.from_record(record))
     return found
 
 
-def judged(looks: list[HealthRecord]) -> list[HealthRecord]:
-    """The looks with the signs that today's rules see in them."""
+def judged(records: list[HealthRecord]) -> list[HealthRecord]:
+    """The health records with the signs that today's rules see in them."""
     seen: list[HealthRecord] = []
-    for look in looks:
+    for record in records:
         before = remembered(seen)
-        found = signs(replace(look, signs=(), collapsed=False), before)
-        seen.append(replace(look, signs=found, collapsed=has_collapsed(found, before)))
+        found = signs(replace(record, signs=(), collapsed=False), before)
+        seen.append(replace(record, signs=found, collapsed=has_collapsed(found, before)))
     return seen
 
 
-def half_gone(looks: list[HealthRecord]) -> int | None:
+def half_gone(records: list[HealthRecord]) -> int | None:
     """The first step from which on the variety of shape stays below half of the most there was (the data's at most)."""
     best, since = 0.0, None
-    for look in looks:
-        shape = min(look.relative["shape"], 1.0)
+    for record in records:
+        shape = min(record.relative["shape"], 1.0)
         best = max(best, shape)
         if shape >= best / 2:
             since = None
         elif since is None:
-            since = look.step
+            since = record.step
     return since
 
 
 def store(folders: list[Path]) -> None:
-    """Adds the runs' looks to the stored ones; a run of the same name is replaced."""
+    """Adds the runs' health records to the stored ones; a run of the same name is replaced."""
     lines = [line for line in jsonl.read(STORED) if line["run"] not in {folder.name for folder in folders}]
     for folder in folders:
-        for look in read_health_records(folder):
-            spectra = {name: top[:2] for name, top in look.spectra.items() if name.startswith("generator.")}
-            record = replace(look, spectra=spectra, signs=(), collapsed=False).record()
-            lines.append({"run": folder.name, **record})
+        for record in read_health_records(folder):
+            spectra = {name: top[:2] for name, top in record.spectra.items() if name.startswith("generator.")}
+            stored = replace(record, spectra=spectra, signs=(), collapsed=False)
+            lines.append({"run": folder.name, **stored.record()})
     STORED.write_text("".join(json.dumps(_short(line)) + "\n" for line in lines), encoding="utf-8")
 
 
 def _short(value):
-    """Numbers to three digits, which is more than the rules look at."""
+    """Numbers to three digits, which is more than the rules need."""
     if isinstance(value, float):
         return float(f"{value:.3g}")
     if isinstance(value, dict):
@@ -72,13 +72,16 @@ def _short(value):
 
 
 def table() -> str:
-    rows = ["| run | looks | variety at the end | half is gone at | first sign | alarm |", "|---|---|---|---|---|---|"]
-    for name, looks in runs().items():
-        seen = judged(looks)
-        first = next((look.step for look in seen if look.signs), "none")
-        alarm = next((look.step for look in seen if look.collapsed), "none")
-        end = f"{looks[-1].relative['shape']:.0%} at {looks[-1].step:,}"
-        rows.append(f"| {name} | {len(looks)} | {end} | {half_gone(looks) or 'never'} | {first} | {alarm} |")
+    rows = [
+        "| run | records | variety at the end | half is gone at | first sign | alarm |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, records in runs().items():
+        seen = judged(records)
+        first = next((record.step for record in seen if record.signs), "none")
+        alarm = next((record.step for record in seen if record.collapsed), "none")
+        end = f"{records[-1].relative['shape']:.0%} at {records[-1].step:,}"
+        rows.append(f"| {name} | {len(records)} | {end} | {half_gone(records) or 'never'} | {first} | {alarm} |")
     return "\n".join(rows)
 
 

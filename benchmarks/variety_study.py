@@ -151,6 +151,7 @@ def shape_variety(run: Path, step: int, *, per_class: int = 50) -> list[float]:
 def measure(run: Path) -> dict:
     """The measures of a run's newest checkpoint, and the variety of the ones before."""
     from sagan_tf.evaluation.options import EvaluationOptions
+    from sagan_tf.monitoring.health_records import read_health_records
     from sagan_tf.runs.evaluation import evaluate_run
     from sagan_tf.runs.run_directory import RunDirectory
 
@@ -161,7 +162,7 @@ def measure(run: Path) -> dict:
     )
     metrics = evaluate_run(directory, options).metrics
     by_class = shape_variety(run, steps[-1])
-    looks = [json.loads(line) for line in (run / "looks.jsonl").read_text(encoding="utf-8").splitlines()]
+    records = read_health_records(run)
     paces = [
         line["images_per_second"]
         for line in map(json.loads, (run / "train.jsonl").read_text(encoding="utf-8").splitlines())
@@ -174,7 +175,7 @@ def measure(run: Path) -> dict:
         "variety_by_class": [round(value, 3) for value in by_class],
         "variety_at": earlier,
         **{name: round(metrics[name], 4) for name in ("fid", "class_accuracy", "long_range_agreement", "recall")},
-        "dense_sigmas": {look["step"]: [round(s, 2) for s in look["spectra"]["generator.dense"][:2]] for look in looks},
+        "dense_sigmas": {r.step: [round(s, 2) for s in r.spectra["generator.dense"][:2]] for r in records},
         "images_per_second": round(float(np.median(paces)), 1) if paces else None,
     }
 

@@ -2,8 +2,8 @@
 
     python benchmarks/watching.py --gin_file=gin/sagan_128.gin --gin_bindings='train.batch_size=4'
 
-Steps, lines of scalars and looks alternate in one process, so that other work on the machine slows all alike; the
-first of each compiles and is not counted. Images are random. The share is that of the medians.
+Steps, lines of scalars and health records alternate in one process, so that other work on the machine slows all alike.
+The first of each compiles and is not counted. Images are random. The share is that of the medians.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def alternating(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 def watched_calls(settings: experiment.Experiment, folder: Path) -> dict[str, Callable[[], object]]:
-    """One step; one line of scalars; one look."""
+    """One step; one line of scalars; one health record."""
     n_classes = len(settings.data.class_names())
     strategy = tf.distribute.get_strategy()
     gan = build.build_state(settings, n_classes, strategy)
@@ -50,7 +50,7 @@ def watched_calls(settings: experiment.Experiment, folder: Path) -> dict[str, Ca
     run = SimpleNamespace(path=folder, class_names=settings.data.class_names())
     writer = Writer(folder)
     scalars = training_actions.scalars_of(gan, batch, writer)
-    look = training_actions.look_action(settings, gan, run, writer, CheckpointStore(folder / "checkpoints"))
+    health = training_actions.health_action(settings, gan, run, writer, CheckpointStore(folder / "checkpoints"))
     logs: dict[str, float] = {}
 
     def step() -> None:
@@ -59,7 +59,7 @@ def watched_calls(settings: experiment.Experiment, folder: Path) -> dict[str, Ca
     return {
         "step": step,
         "scalars": lambda: scalars(int(gan.step.numpy()), logs),
-        "look": lambda: look.run(int(gan.step.numpy()), logs),
+        "health": lambda: health.run(int(gan.step.numpy()), logs),
     }
 
 
@@ -71,7 +71,7 @@ def main() -> None:
     settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         seconds = alternating(watched_calls(settings, Path(folder)), flags.rounds)
-    every = {"step": 1, "scalars": settings.log_every, "look": settings.monitoring.every}
+    every = {"step": 1, "scalars": settings.log_every, "health": settings.monitoring.every}
     step = statistics.median(seconds["step"])
     print(f"{'':<9}{'s min':>9}{'s median':>10}{'every':>7}{'share':>9}")
     for name, times in seconds.items():

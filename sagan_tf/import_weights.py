@@ -26,7 +26,7 @@ from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
 from sagan_tf.runs import resumption
-from sagan_tf.runs.build import build
+from sagan_tf.runs.build import build_state
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 
 FORMATS = {"biggan_pytorch": biggan_pytorch.load, "tfhub_biggan": tfhub_biggan.load}
@@ -54,7 +54,7 @@ def import_weights(flags: argparse.Namespace) -> Path:
             "Published ImageNet weights number their classes by sorted synset (n01440764, n01443537, ...); these names "
             "are no synsets. Make sure that they are in that order."
         )
-    gan = build(settings, len(names), tf.distribute.get_strategy())
+    gan = build_state(settings, len(names), tf.distribute.get_strategy())
     read = FORMATS[flags.format]
     generator = read(Path(flags.generator), gan.spec, shapes(gan.g_variables))
     discriminator = read(Path(flags.discriminator), gan.spec, shapes(gan.d_variables)) if flags.discriminator else {}

@@ -19,6 +19,7 @@ from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures
 from sagan_tf.runs.report import write_report
 from sagan_tf.runs.run_directory import RunDirectory
@@ -88,7 +89,7 @@ def classes(flags: argparse.Namespace) -> list[Path]:
 
 def spectra(flags: argparse.Namespace) -> list[Path]:
     run = RunDirectory.open(flags.run_dir).path
-    return [canvas.save(spectra_figure(jsonl.read(run / "train.jsonl"), jsonl.read(run / "looks.jsonl")), _out(flags))]
+    return [canvas.save(spectra_figure(jsonl.read(run / "train.jsonl"), jsonl.read(health_file(run))), _out(flags))]
 
 
 def report(flags: argparse.Namespace) -> list[Path]:

@@ -96,7 +96,7 @@ def unallocated():
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
     """What a run of four steps leaves behind, without training: two tiny networks with attention at 8x8, far from their
-    start so that class and attention matter, 64 images, two looks and two sheets.
+    start so that class and attention matter, 64 images, two health records and two sheets.
 
     For whoever only reads it; who writes copies it.
     """
@@ -133,7 +133,7 @@ def tiny_run(tmp_path_factory):
         writer.scalars(step, {"d_loss": 2.0 / step, "g_loss": 0.1 * step, "gamma/generator.attention_8": 0.125 * step})
         apart = Distances(overall=0.5, within_class=0.4, nearest=0.1, duplicates=0.0)
         spectra = {name.removesuffix(".kernel"): [1.0 + 0.1 * step, 0.5, 0.25] for name in variables if "conv_" in name}
-        writer.look(HealthRecord(step=step, d_loss=2.0 / step, g_loss=0.1 * step, distances=apart, spectra=spectra))
+        writer.health(HealthRecord(step=step, d_loss=2.0 / step, g_loss=0.1 * step, distances=apart, spectra=spectra))
         images = rng.integers(0, 256, (20, 32, 32, 3), np.uint8)
         sheets.save(sheets.sheet(images, run.class_names), run.path / "samples" / f"step-{step:08d}.png")
     return run.path

@@ -107,24 +107,24 @@ def test_every_refusal_of_the_cache_is_a_note(number, tmp_path, monkeypatch, cap
     assert os.strerror(number) in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
-def look(step):
+def health_record(step):
     distances = Distances(overall=0.5, within_class=0.5, nearest=0.5, duplicates=0.0)
     return HealthRecord(step=step, d_loss=1.0, g_loss=1.0, distances=distances, spectra={"generator.dense": [2.0]})
 
 
 def write_all(writer, step):
     writer.scalars(step, {"d_loss": 1.0})
-    writer.look(look(step))
-    writer.picture(step, "samples", np.zeros((4, 4, 3), np.uint8))
+    writer.health(health_record(step))
+    writer.image(step, "samples", np.zeros((4, 4, 3), np.uint8))
 
 
-def test_logs_that_cannot_be_written_are_noted_once_a_kind(refusing, capsys):
+def test_logs_that_cannot_be_written_are_noted_once_per_kind(refusing, capsys):
     writer = Writer(refusing)
     write_all(writer, 1)
     write_all(writer, 2)
     notes = capsys.readouterr().err.splitlines()
     assert [note.split(" could not")[0] for note in notes] == [
-        "Note: train.jsonl", "Note: TensorBoard's events", "Note: looks.jsonl"
+        "Note: train.jsonl", "Note: TensorBoard's events", "Note: health.jsonl"
     ]  # fmt: skip
 
 
@@ -160,8 +160,8 @@ def test_a_best_checkpoint_that_cannot_be_kept_is_noted(tmp_path, capsys):
 
 def test_a_checkpoint_before_collapse_that_cannot_be_kept_is_noted(tmp_path, capsys):
     (tmp_path / "step-00000001").mkdir()
-    seen = dataclasses.replace(look(9), signs=("sign",), collapsed=True)
-    training_actions.report(seen, [look(step) for step in range(1, 9)], FullStore(tmp_path), stop=False)
+    seen = dataclasses.replace(health_record(9), signs=("sign",), collapsed=True)
+    training_actions.report(seen, [health_record(step) for step in range(1, 9)], FullStore(tmp_path), stop=False)
     captured = capsys.readouterr()
     assert "Note: checkpoints/before_collapse could not be written" in captured.err and "step 1" in captured.out
 

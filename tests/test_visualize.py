@@ -166,8 +166,8 @@ def test_spectra_are_drawn_from_what_the_run_wrote(tiny_run, tmp_path, capsys):
     assert made(tiny_run, "spectra", tmp_path / "s.png").width > 1000
     without = tmp_path / "run"
     shutil.copytree(tiny_run, without)
-    (without / "looks.jsonl").unlink()
-    assert "looks.jsonl is missing" in refused(capsys, without, "spectra")
+    (without / "health.jsonl").unlink()
+    assert "health.jsonl is missing" in refused(capsys, without, "spectra")
 
 
 def test_the_report_holds_the_whole_run(tiny_run, tmp_path):

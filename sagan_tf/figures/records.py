@@ -14,13 +14,13 @@ def names_of(records: list[dict], pattern: str) -> list[str]:
     return list(dict.fromkeys(name for record in records for name in fnmatch.filter(record, pattern)))
 
 
-def spectra_of(looks: list[dict], network: str) -> dict[str, tuple[list[int], list[float]]]:
+def spectra_of(records: list[dict], network: str) -> dict[str, tuple[list[int], list[float]]]:
     """The first singular value of each kernel of "generator" or "discriminator" over the steps, in order of depth."""
-    names = dict.fromkeys(name for look in looks for name in look["spectra"] if name.startswith(network + "."))
+    names = dict.fromkeys(name for record in records for name in record["spectra"] if name.startswith(network + "."))
     return {
         name: (
-            [look["step"] for look in looks if name in look["spectra"]],
-            [look["spectra"][name][0] for look in looks if name in look["spectra"]],
+            [record["step"] for record in records if name in record["spectra"]],
+            [record["spectra"][name][0] for record in records if name in record["spectra"]],
         )
         for name in names
     }

@@ -11,18 +11,18 @@ _GRAY = "#b8bcc2"
 _GAP = 0.062  # Between two labels, as a part of a panel's height.
 
 
-def spectra_figure(train: list[dict], looks: list[dict]):
+def spectra_figure(train: list[dict], health: list[dict]):
     """Four panels over the same steps: the largest singular value of every kernel of G and of D, losses, gammas.
 
     The greatest, the least and the fastest growing kernels are drawn in color, with their names at the ends of their
-    lines; the others are gray. train, looks: lines of train.jsonl and looks.jsonl.
+    lines; the others are gray. train, health: records of train.jsonl and health.jsonl.
 
     Raises:
-      ValueError: without looks.
+      ValueError: without health records.
     """
-    if not looks:
+    if not health:
         raise ValueError(
-            "spectra must have been looked at while the run trained; looks.jsonl is missing or empty. "
+            "the run must have health records; health.jsonl is missing or empty. "
             "Train on with MonitorOptions.every above 0 in the run's gin file."
         )
     made, ((of_g, of_d), (losses, gains)) = canvas.figure(
@@ -30,13 +30,13 @@ def spectra_figure(train: list[dict], looks: list[dict]):
     )
     gammas = {name: series(train, name) for name in names_of(train, "gamma/*")}
     for axis, network in ((of_g, "generator"), (of_d, "discriminator")):
-        curves = {name.removeprefix(network + "."): curve for name, curve in spectra_of(looks, network).items()}
+        curves = {name.removeprefix(network + "."): curve for name, curve in spectra_of(health, network).items()}
         _draw_spectra(axis, curves, f"{network.capitalize()}: largest singular value of each kernel")
     _draw_lines(losses, {readable(name): series(train, name) for name in ("d_loss", "g_loss")}, "Losses")
     _draw_lines(gains, {readable(name.removeprefix("gamma/")): c for name, c in gammas.items()}, "Gain of attention")
     if not gammas:
         gains.text(0.5, 0.5, "no attention", ha="center", transform=gains.transAxes, color="#777777")
-    last = max(record["step"] for record in (*train, *looks))
+    last = max(record["step"] for record in (*train, *health))
     for axis in (of_g, of_d, losses, gains):
         axis.set_xlim(0, last)
     return made

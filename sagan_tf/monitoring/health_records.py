@@ -1,6 +1,6 @@
-"""A look: what is seen of both networks at one step, beyond the losses; and looks.jsonl, where looks are kept.
+"""Health records: what is measured of both networks at one step, beyond the losses; and the file that keeps them.
 
-One JSON line a look:
+health.jsonl holds one JSON object per line:
 
     {"step": 300, "d_loss": 1.31, "g_loss": 0.42,
      "distances": {"overall": 0.61, "within_class": 0.38, "nearest": 0.12, "duplicates": 0.0},
@@ -9,7 +9,7 @@ One JSON line a look:
                  "discriminator.blocks.0.conv_1": [s0, s1, s2], ...},
      "signs": [], "collapsed": false}
 
-The names of `spectra` are in order of depth, G before D; gains of attention and the losses at shorter intervals are in
+The names in `spectra` are in order of depth, G before D. Attention's gains and the losses at shorter intervals are in
 train.jsonl.
 """
 
@@ -20,14 +20,23 @@ from pathlib import Path
 from sagan_tf.foundation import jsonl
 from sagan_tf.monitoring.distances import Distances
 
-_STAGES = ("shared", "dense", "blocks", "final_norm", "to_rgb", "head")
+FILE_NAME = "health.jsonl"
+FORMER_FILE_NAME = "looks.jsonl"  # version 0.1.0
+_DEPTH_ORDER = ("shared", "dense", "blocks", "final_norm", "to_rgb", "head")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthRecord:
-    """d_loss, g_loss: means over the last call's steps. distances: of samples of fixed z and labels. relative:
-    distances of the same samples over those of real images, by name (runs/data_distances.py). spectra: the top singular
-    values by kernel. signs: those of collapse, in words. collapsed: whether they raised the alarm here."""
+    """The health of a training at one step.
+
+    step: of the generator.
+    d_loss, g_loss: means over the steps of the last compiled call.
+    distances: between samples of fixed latents and labels.
+    spectra: the top singular values of each kernel, by name, descending.
+    relative: distances between the same samples divided by those between real images, by name (runs/data_distances.py).
+    signs: the signs of collapse, as phrases.
+    collapsed: whether the signs raised the alarm at this step.
+    """
 
     step: int
     d_loss: float
@@ -39,24 +48,37 @@ class HealthRecord:
     collapsed: bool = False
 
     def record(self) -> dict:
-        """What is written, with numbers to six digits."""
+        """The JSON object, with numbers rounded to six significant digits."""
         return _rounded(asdict(self))
 
     @classmethod
     def from_record(cls, record: Mapping) -> "HealthRecord":
-        """The look that a record tells of."""
+        """The inverse of `record`."""
         fields = dict(record)
         distances, signs = Distances(**fields.pop("distances")), tuple(fields.pop("signs"))
         return cls(distances=distances, signs=signs, **fields)
 
 
-def read_health_records(folder: Path) -> list[HealthRecord]:
-    """All looks of a run's directory, in order; none if it has none yet."""
-    return [HealthRecord.from_record(record) for record in jsonl.read(Path(folder) / "looks.jsonl")]
+def health_file(folder: Path | str) -> Path:
+    """The file of a run's health records: health.jsonl, unless a run of version 0.1.0 began it under the former name.
+
+    Such a run continues in its former file, so that its records stay in one place.
+    """
+    former = Path(folder) / FORMER_FILE_NAME
+    return former if former.exists() else Path(folder) / FILE_NAME
+
+
+def read_health_records(folder: Path | str) -> list[HealthRecord]:
+    """All health records of a run's directory, in order of steps; empty if there are none yet.
+
+    Raises:
+      JsonLinesError: if a line is damaged.
+    """
+    return [HealthRecord.from_record(record) for record in jsonl.read(health_file(folder))]
 
 
 def by_depth(names: Iterable[str]) -> list[str]:
-    """Names of one network's variables from its input to its output; attention comes behind its block."""
+    """Sorts the names of one network's variables from its input to its output; attention follows its block."""
     return sorted(names, key=_depth)
 
 
@@ -64,7 +86,7 @@ def _depth(name: str) -> tuple[int, int, bool, str]:
     first, *rest = name.split(".")
     attention = first == "long_range"
     number = int(rest[0]) if rest and rest[0].isdigit() else 0
-    return _STAGES.index("blocks" if attention else first), number, attention, name
+    return _DEPTH_ORDER.index("blocks" if attention else first), number, attention, name
 
 
 def _rounded(value):

@@ -1,9 +1,9 @@
-"""What is watched, written down: JSON lines for programs, TensorBoard events for eyes.
+"""Writes what is monitored during training: JSON lines for programs, TensorBoard events for people.
 
 train.jsonl   every `log_every` steps: {"step": 25, "d_loss": ..., "g_loss": ..., "logits_real": ...,
               "gamma/generator.attention_64": ..., "images_per_second": ..., "seconds_per_step": ..., ...}
-looks.jsonl   every `MonitorOptions.every` steps: spectra, distances of samples, signs of collapse; see looks.py
-tensorboard/  the same numbers by tags in groups, and the sheets of samples
+health.jsonl  every `MonitorOptions.every` steps: spectra, distances of samples, signs of collapse (health_records.py)
+tensorboard/  the same numbers under grouped tags, and the sheets of samples
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files, jsonl
-from sagan_tf.monitoring.health_records import HealthRecord
+from sagan_tf.monitoring.health_records import HealthRecord, health_file
 
 _TAGS = {
     "d_loss": "loss/D",
@@ -37,8 +37,11 @@ _NETWORKS = {"generator": "G", "discriminator": "D"}
 
 
 def tag(name: str) -> str:
-    """TensorBoard's tag for a name of train.jsonl, in a group that TensorBoard folds: "g_loss" -> "loss/G",
-    "gamma/generator.attention_16" -> "gamma/G/attention_16"."""
+    """TensorBoard's tag for a scalar of train.jsonl, such as "g_loss" -> "loss/G".
+
+    The part before the first slash is the group that TensorBoard folds; layers keep their own names below it:
+    "gamma/generator.attention_16" -> "gamma/G/attention_16".
+    """
     group, _, of = name.rpartition("/")
     network, _, layer = of.partition(".")
     if network in _NETWORKS and layer:
@@ -47,52 +50,51 @@ def tag(name: str) -> str:
 
 
 class Writer:
-    """Writes below `folder` from `step` on.
+    """Writes the records of a run below `folder`, starting after `step`.
 
-    Lines of steps after `step` belong to a past that was lost (the run goes on from an older checkpoint): they are
-    cut off, so that every step stands once.
-
-    What a full or unwritable disk loses is noted, once per kind of file; training goes on without it.
+    When a run resumes from an older checkpoint, lines of later steps are removed first, so that every step appears
+    once. If the disk is full or can't be written to, training continues without the records, and a note says so once
+    per kind of file.
     """
 
     def __init__(self, folder: Path, *, step: int = 0):
-        self._train, self._looks = Path(folder) / "train.jsonl", Path(folder) / "looks.jsonl"
-        for path in (self._train, self._looks):
+        self._train, self._health = Path(folder) / "train.jsonl", health_file(folder)
+        for path in (self._train, self._health):
             with files.dispensable(path.name):
                 jsonl.cut_after(path, step)
         self._folder, self._events = Path(folder) / "tensorboard", None
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """One line and one event a value, at a step; what isn't finite is null in the line, as JSON has no NaN."""
+        """Writes one line, and one event per value; non-finite values are null in the line, since JSON has no NaN."""
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
         with files.dispensable(self._train.name):
             jsonl.append(self._train, {"step": step, **finite})
         self._scalar_events(step, {tag(name): value for name, value in values.items()})
 
-    def look(self, look: HealthRecord) -> None:
-        """One line; for TensorBoard the distances, and as "spectra/G/KERNEL" each kernel's largest singular value.
+    def health(self, record: HealthRecord) -> None:
+        """Writes one line, and as events the distances and each kernel's largest singular value ("spectra/G/KERNEL").
 
-        Distances relative to those of real images are "distance/KIND_of_real". The second and third singular values are
-        left to looks.jsonl: three charts per kernel would bury all others.
+        Distances relative to those of real images are "distance/KIND_of_real". The second and third singular values go
+        to the file alone: three charts per kernel would bury all others.
         """
-        with files.dispensable(self._looks.name):
-            jsonl.append(self._looks, look.record())
-        distances = {f"distance/{kind}": value for kind, value in vars(look.distances).items()}
-        distances |= {f"distance/{kind}_of_real": value for kind, value in look.relative.items()}
-        spectra = {tag(f"spectra/{name}"): top[0] for name, top in look.spectra.items()}
-        self._scalar_events(look.step, distances | spectra)
+        with files.dispensable(self._health.name):
+            jsonl.append(self._health, record.record())
+        distances = {f"distance/{kind}": value for kind, value in vars(record.distances).items()}
+        distances |= {f"distance/{kind}_of_real": value for kind, value in record.relative.items()}
+        spectra = {tag(f"spectra/{name}"): top[0] for name, top in record.spectra.items()}
+        self._scalar_events(record.step, distances | spectra)
 
-    def picture(self, step: int, name: str, image: np.ndarray) -> None:
-        """A picture (H,W,3) uint8 for TensorBoard."""
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Writes an image (H,W,3) uint8 as an event."""
         self._record(step, lambda: tf.summary.image(name, image[None]))
 
     def _scalar_events(self, step: int, values: Mapping[str, float]) -> None:
         self._record(step, lambda: [tf.summary.scalar(name, value) for name, value in values.items()])
 
     def _record(self, step: int, write: Callable[[], object]) -> None:
-        """Writes events of a step and flushes them.
+        """Writes the events of a step and flushes them.
 
-        A writer that failed is given up with the events that it holds; the next call begins a new file.
+        A writer that failed is dropped together with the events that it holds; the next call starts a new file.
         """
         with files.dispensable("TensorBoard's events"):
             events, self._events = self._events, None

@@ -10,6 +10,7 @@ from sagan_tf.figures.records import names_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.spelling import counted
+from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures, report_metrics, report_pictures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
@@ -35,7 +36,7 @@ def write_report(run: RunDirectory, out: Path) -> Path:
       RunError: if the run has no checkpoint yet.
     """
     model = TrainedModel(run.path)
-    train, looks = jsonl.read(run.path / "train.jsonl"), jsonl.read(run.path / "looks.jsonl")
+    train, health = jsonl.read(run.path / "train.jsonl"), jsonl.read(health_file(run.path))
     metrics = jsonl.read(run.path / "metrics.jsonl")
     lying = report_pictures.lying(run)
     made = page.page(
@@ -52,8 +53,8 @@ def write_report(run: RunDirectory, out: Path) -> Path:
             "Other pictures": lying["Other pictures"],
             "Metrics": report_metrics.blocks(metrics),
             "Curves": _curves(train, metrics),
-            "Variety and signs of collapse": _variety(looks),
-            "Singular values": _spectra(looks),
+            "Variety and signs of collapse": _variety(health),
+            "Singular values": _spectra(health),
             "Architecture": page.preformatted((run.path / "architecture.txt").read_text(encoding="utf-8")),
             "Configuration": _configuration(run),
             "Commands": _commands(run),
@@ -113,13 +114,13 @@ def _curves(train: list[dict], metrics: list[dict]) -> str:
     return f'<div class="charts">{"".join(charts)}</div>' if any(charts) else ""
 
 
-def _variety(looks: list[dict]) -> str:
+def _variety(records: list[dict]) -> str:
     """Distances of samples over the steps, and the signs of collapse that were seen."""
-    if not looks:
-        return page.text("Nothing was looked at while the run trained (MonitorOptions.every).")
-    steps = [look["step"] for look in looks]
-    measured = {name: (steps, [look["distances"].get(name, float("nan")) for look in looks])
-                for name in looks[-1]["distances"]}  # fmt: skip
+    if not records:
+        return page.text("The run has no health records (MonitorOptions.every).")
+    steps = [record["step"] for record in records]
+    measured = {name: (steps, [record["distances"].get(name, float("nan")) for record in records])
+                for name in records[-1]["distances"]}  # fmt: skip
     shares = {name: measured.pop(name) for name in ("duplicates",) if name in measured}
     charts = [
         line_chart(
@@ -129,33 +130,33 @@ def _variety(looks: list[dict]) -> str:
         line_chart({readable(n): c for n, c in shares.items()}, title="Share of pairs of samples that are equal"),
     ]
     relative = {
-        name: (steps, [look.get("relative", {}).get(name, float("nan")) for look in looks])
-        for name in looks[-1].get("relative", {})
+        name: (steps, [record.get("relative", {}).get(name, float("nan")) for record in records])
+        for name in records[-1].get("relative", {})
     }
     charts += [
         line_chart(
             {readable(n): c for n, c in relative.items()}, title="Distances of samples over those of real images"
         )
     ]
-    return f'<div class="charts">{"".join(charts)}</div>' + _signs(looks)
+    return f'<div class="charts">{"".join(charts)}</div>' + _signs(records)
 
 
-def _signs(looks: list[dict]) -> str:
-    seen = [(look, sign) for look in looks for sign in look.get("signs", ())]
+def _signs(records: list[dict]) -> str:
+    seen = [(record, sign) for record in records for sign in record.get("signs", ())]
     if not seen:
-        return page.text(f"No sign of collapse in {len(looks):,} looks.")
-    alarms = [f"{look['step']:,}" for look in looks if look.get("collapsed")]
+        return page.text(f"No sign of collapse in {len(records):,} health records.")
+    alarms = [f"{record['step']:,}" for record in records if record.get("collapsed")]
     said = f"The alarm was raised at step {', '.join(alarms)}." if alarms else "They raised no alarm."
-    rows = [(f"{look['step']:,}", sign[:1].upper() + sign[1:]) for look, sign in seen[-_MOST_SIGNS:]]
+    rows = [(f"{record['step']:,}", sign[:1].upper() + sign[1:]) for record, sign in seen[-_MOST_SIGNS:]]
     latest = f"; the last {_MOST_SIGNS} are listed" if len(seen) > _MOST_SIGNS else ""
-    found = f"{len(seen):,} sign{'s' if len(seen) > 1 else ''} of collapse in {len(looks):,} looks{latest}."
+    found = f"{len(seen):,} sign{'s' if len(seen) > 1 else ''} of collapse in {len(records):,} health records{latest}."
     return page.text(f"{found} {said}") + page.table(("step", "sign"), rows)
 
 
-def _spectra(looks: list[dict]) -> str:
+def _spectra(records: list[dict]) -> str:
     charts = []
     for network in ("generator", "discriminator"):
-        curves = {name.removeprefix(network + "."): curve for name, curve in spectra_of(looks, network).items()}
+        curves = {name.removeprefix(network + "."): curve for name, curve in spectra_of(records, network).items()}
         title = f"{network.capitalize()}: largest singular value of each kernel"
         charts.append(line_chart(curves, title=title, logarithmic=True, named=extremes(curves)))
     if not any(charts):

@@ -3,12 +3,12 @@
 import time
 from pathlib import Path
 
-from sagan_tf.monitoring.health_records import read_health_records
+from sagan_tf.monitoring.health_records import FILE_NAME, FORMER_FILE_NAME, read_health_records
 from sagan_tf.runs.run_directory import RunDirectory
 
 QUIET_SECONDS = 900
 # What a training touches as it goes on; the lock every few seconds.
-_TOUCHED = ("training.lock", "train.jsonl", "looks.jsonl", "checkpoints", "run.json", "samples")
+_TOUCHED = ("training.lock", "train.jsonl", FILE_NAME, FORMER_FILE_NAME, "checkpoints", "run.json", "samples")
 
 
 class SignsOfLife:
@@ -39,8 +39,8 @@ class SignsOfLife:
     def _collapsed(self) -> bool:
         if self._run.experiment().monitoring.collapse != "stop":
             return False
-        looks = read_health_records(self._run.path)
-        return bool(looks) and looks[-1].collapsed
+        records = read_health_records(self._run.path)
+        return bool(records) and records[-1].collapsed
 
     def _touches(self) -> tuple[int, ...]:
         paths = (self._run.path / name for name in _TOUCHED)

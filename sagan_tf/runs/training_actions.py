@@ -1,4 +1,4 @@
-"""What is looked at while a run trains, as actions of the loop: scalars, sheets of samples, and signs of collapse."""
+"""Monitoring as actions of the training loop: scalars, sheets of samples, and health records with signs of collapse."""
 
 import time
 from collections.abc import Callable
@@ -25,45 +25,51 @@ from sagan_tf.training.loop import Action
 from sagan_tf.training.state import GAN
 
 _SHEET_ROWS, _SHEET_COLUMNS = 10, 10
-_LOOK_CLASSES, _LOOK_IMAGES = 4, 32
+_HEALTH_CLASSES, _HEALTH_IMAGES = 4, 32
 BEFORE_COLLAPSE = "before_collapse"
 
 
 def actions(
     settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer, store: CheckpointStore, examples: Examples
 ) -> list[Action]:
-    """All of them, as the experiment asks. examples: the run's data, whose distances the samples' are compared with."""
+    """The actions that the experiment asks for.
+
+    examples: the run's training data; distances between samples are compared with those between its images.
+    """
     scalars = Action(every=settings.log_every, run=scalars_of(gan, settings.batch_size, writer))
     sheets = [sheet_action(settings, gan, run, writer)] if settings.sample_every else []
-    looks = [look_action(settings, gan, run, writer, store, examples)] if settings.monitoring.every else []
-    return [scalars, *sheets, *looks]
+    health = [health_action(settings, gan, run, writer, store, examples)] if settings.monitoring.every else []
+    return [scalars, *sheets, *health]
 
 
 def scalars_of(gan: GAN, batch_size: int, writer: Writer) -> Callable[[int, dict[str, float]], None]:
-    """Writes the step's logs, each attention's gamma, and the pace since the last line.
+    """Writes the step's logs, the gamma of each attention layer, and the speed since the previous line.
 
-    The pace counts everything between two lines, so that checkpoints and looks are in it; a process's first line has
-    none, since compiling is no pace.
+    The speed includes everything between two lines, such as checkpoints and health records. The first line of a
+    process has no speed, since compilation would distort it.
     """
     networks = {"generator": gan.generator, "discriminator": gan.discriminator}
     last: list[tuple[int, float]] = []
 
     def write(step: int, logs: dict[str, float]) -> None:
         now = time.perf_counter()
-        pace = {}
+        speed = {}
         if last and step > last[0][0]:
             seconds = (now - last[0][1]) / (step - last[0][0])
-            pace = {"seconds_per_step": seconds, "images_per_second": batch_size / seconds}
+            speed = {"seconds_per_step": seconds, "images_per_second": batch_size / seconds}
         last[:] = [(step, now)]
         gamma = {f"gamma/{name}.{layer}": g for name, net in networks.items() for layer, g in gammas(net).items()}
-        told = {name: value for name, value in logs.items() if name != "bad_tensor"}  # an index, for the loop alone
-        writer.scalars(step, told | gamma | pace)
+        scalars = {name: value for name, value in logs.items() if name != "bad_tensor"}  # an index, for the loop alone
+        writer.scalars(step, scalars | gamma | speed)
 
     return write
 
 
 def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer) -> Action:
-    """A sheet of the same latents every `sample_every` steps: a row a class, ten at most; averaged weights if kept."""
+    """Draws the same latents every `sample_every` steps: one row per class, at most ten rows.
+
+    The weights are the moving average if the run keeps one.
+    """
     spec = gan.spec
     names = run.class_names[:_SHEET_ROWS]
     labels = np.repeat(np.arange(len(names)), _SHEET_COLUMNS)
@@ -77,12 +83,12 @@ def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writ
         image = sheets.sheet(sampler.images(labels), names)
         with files.dispensable("a sheet of samples"):
             sheets.save(image, run.path / "samples" / f"step-{step:08d}.png")
-        writer.picture(step, "samples", np.asarray(image))
+        writer.image(step, "samples", np.asarray(image))
 
     return Action(every=settings.sample_every, run=draw_sheet)
 
 
-def look_action(
+def health_action(
     settings: Experiment,
     gan: GAN,
     run: RunDirectory,
@@ -90,26 +96,27 @@ def look_action(
     store: CheckpointStore,
     examples: Examples | None = None,
 ) -> Action:
-    """A look every `MonitorOptions.every` steps. When its signs say that training has collapsed, that is said, and the
-    checkpoint from before is kept apart, in `checkpoints/before_collapse`.
+    """Writes a health record every `MonitorOptions.every` steps.
 
-    What was seen before a resume is read from looks.jsonl. The samples are those of the raw weights: an average
-    collapses thousands of steps later. Without examples nothing is compared with real images.
+    If its signs say that training has collapsed, a warning is printed, and the checkpoint from before the collapse is
+    copied to `checkpoints/before_collapse`. After a resume, the earlier records are read from the run's directory. The
+    samples are drawn from the raw weights, since a moving average collapses thousands of steps later. Without
+    `examples` the samples are not compared with real images.
 
     Raises (the action):
-      CollapseError: in that case, if `MonitorOptions.collapse` is "stop".
+      CollapseError: if training has collapsed and `MonitorOptions.collapse` is "stop".
     """
     n_classes = len(run.class_names)
     sampler = sampler_of(gan.generator, n_classes=n_classes, latent=settings.latent)
-    classes = np.unique(np.linspace(0, n_classes - 1, _LOOK_CLASSES).astype(int))
-    labels = np.repeat(classes, _LOOK_IMAGES // len(classes))
+    classes = np.unique(np.linspace(0, n_classes - 1, _HEALTH_CLASSES).astype(int))
+    labels = np.repeat(classes, _HEALTH_IMAGES // len(classes))
     spectra = Spectra(kernels_of(gan))
     before = collapse.remembered(read_health_records(run.path))
     real = apart_in_data(settings, examples, labels) if examples else None
 
-    def look_at(step: int, logs: dict[str, float]) -> None:
+    def record_health(step: int, logs: dict[str, float]) -> None:
         images = sampler.images(labels)
-        look = HealthRecord(
+        record = HealthRecord(
             step=step,
             d_loss=logs["d_loss"],
             g_loss=logs["g_loss"],
@@ -118,28 +125,28 @@ def look_action(
             relative=apart(images, labels).relative_to(real) if real else {},
         )
         if settings.monitoring.collapse != "off":
-            look = judged(look, before)
-        writer.look(look)
-        if look.collapsed:
-            report(look, before, store, stop=settings.monitoring.collapse == "stop")
-        before[:] = collapse.remembered([*before, look])
+            record = judged(record, before)
+        writer.health(record)
+        if record.collapsed:
+            report(record, before, store, stop=settings.monitoring.collapse == "stop")
+        before[:] = collapse.remembered([*before, record])
 
-    return Action(every=settings.monitoring.every, run=look_at)
-
-
-def judged(look: HealthRecord, before: list[HealthRecord]) -> HealthRecord:
-    """The same look with its signs."""
-    found = collapse.signs(look, before)
-    return replace(look, signs=found, collapsed=collapse.has_collapsed(found, before))
+    return Action(every=settings.monitoring.every, run=record_health)
 
 
-def report(look: HealthRecord, before: list[HealthRecord], store: CheckpointStore, *, stop: bool) -> None:
-    """Says what was seen and keeps the newest checkpoint from before it, or the oldest there is.
+def judged(record: HealthRecord, before: list[HealthRecord]) -> HealthRecord:
+    """The same record with its signs of collapse, given the records before it."""
+    found = collapse.signs(record, before)
+    return replace(record, signs=found, collapsed=collapse.has_collapsed(found, before))
+
+
+def report(record: HealthRecord, before: list[HealthRecord], store: CheckpointStore, *, stop: bool) -> None:
+    """Reports the collapse and keeps the newest checkpoint from before it, or the oldest one if none is older.
 
     Raises:
-      CollapseError: if training shall stop.
+      CollapseError: if `stop` is set.
     """
-    seen = f"training seems to have collapsed by step {look.step}: {'; '.join(look.signs)}"
+    seen = f"training seems to have collapsed by step {record.step}: {'; '.join(record.signs)}"
     healthy, steps = collapse.last_healthy_step(before), store.steps()
     kept = "There is no checkpoint yet"
     if steps:
@@ -155,8 +162,11 @@ def report(look: HealthRecord, before: list[HealthRecord], store: CheckpointStor
 
 
 def kernels_of(gan: GAN) -> dict[str, object]:
-    """Every kernel by its layer's name, in order of depth, G's before D's: convolutions, dense layers, attention, the
-    linear maps of conditional norms, embeddings; not the per-class gains and biases of a norm's own tables."""
+    """Every kernel by its layer's name, in order of depth, G's before D's.
+
+    Kernels are those of convolutions, dense layers, attention, the linear maps of conditional norms, and embeddings.
+    The per-class gains and biases in the tables of norms are no kernels.
+    """
     g_kernels = filters(gan.generator)
     g_kernels |= {name: v for name, v in gan.g_variables.items() if name == "shared.kernel"}
     d_kernels = {name: v for name, v in gan.d_variables.items() if name.endswith(".kernel")}

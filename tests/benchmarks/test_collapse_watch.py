@@ -20,8 +20,8 @@ RUNS = WATCH.runs()
 
 
 def shapes(name):
-    """Variety of shape within classes at each look, the data's at most."""
-    return [min(look.relative["shape"], 1.0) for look in RUNS[name]]
+    """Variety of shape within classes in each record, the data's at most."""
+    return [min(record.relative["shape"], 1.0) for record in RUNS[name]]
 
 
 HEALTHY = [name for name in RUNS if min(shapes(name)) >= 0.7 * max(shapes(name)) and not name.startswith("broken")]
@@ -29,7 +29,7 @@ LOSING = [name for name in RUNS if WATCH.half_gone(RUNS[name])]
 
 
 def alarms(name):
-    return [look.step for look in WATCH.judged(RUNS[name]) if look.collapsed]
+    return [record.step for record in WATCH.judged(RUNS[name]) if record.collapsed]
 
 
 def test_there_are_runs_of_both_kinds():

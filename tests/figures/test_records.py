@@ -8,12 +8,12 @@ def test_a_series_has_the_steps_where_it_was_written():
 
 
 def test_spectra_are_the_first_values_of_one_network_by_depth():
-    looks = [
+    records = [
         {"step": 5, "spectra": {"generator.b": [3.0, 2.0], "generator.a": [1.0], "discriminator.c": [9.0]}},
         {"step": 10, "spectra": {"generator.b": [4.0, 2.0], "generator.a": [2.0], "discriminator.c": [8.0]}},
     ]
-    assert list(spectra_of(looks, "generator").items()) == [
+    assert list(spectra_of(records, "generator").items()) == [
         ("generator.b", ([5, 10], [3.0, 4.0])),
         ("generator.a", ([5, 10], [1.0, 2.0])),
     ]
-    assert list(spectra_of(looks, "discriminator")) == ["discriminator.c"]
+    assert list(spectra_of(records, "discriminator")) == ["discriminator.c"]

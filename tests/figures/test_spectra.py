@@ -6,7 +6,7 @@ import pytest
 from sagan_tf.figures.spectra import spectra_figure
 
 KERNELS = [f"{net}.{i}" for net in ("generator", "discriminator") for i in range(1, 9)]
-LOOKS = [
+HEALTH = [
     {"step": step, "spectra": {name: [float(name[-1]) * (step if name.endswith("2") else 10), 1.0] for name in KERNELS}}
     for step in (10, 20)
 ]
@@ -17,7 +17,7 @@ TRAIN = [
 
 
 def test_every_panel_shows_its_numbers():
-    made = spectra_figure(TRAIN, LOOKS)
+    made = spectra_figure(TRAIN, HEALTH)
     made.canvas.draw()
     generator, discriminator, losses, gains = made.axes
     for axis in (generator, discriminator):
@@ -30,7 +30,7 @@ def test_every_panel_shows_its_numbers():
 
 
 def test_the_named_lines_are_told_apart_and_the_rest_is_gray():
-    axis = spectra_figure(TRAIN, LOOKS).axes[0]
+    axis = spectra_figure(TRAIN, HEALTH).axes[0]
     assert [text.get_text() for text in axis.texts] == ["8  80", "7  70", "6  60", "2  40", "1  10"]
     colors = {line.get_label(): line.get_color() for line in axis.lines if not line.get_label().startswith("_")}
     for text in axis.texts:
@@ -50,7 +50,7 @@ def test_labels_lie_within_the_page_and_apart():
 
 
 def test_all_panels_run_over_the_same_steps():
-    made = spectra_figure(TRAIN, LOOKS)
+    made = spectra_figure(TRAIN, HEALTH)
     assert {axis.get_xlim() for axis in made.axes} == {(0, 20)}
 
 
@@ -63,10 +63,10 @@ def test_the_logarithmic_axis_has_labels_to_be_read(low, high):
 
 
 def test_losses_carry_the_names_of_their_networks():
-    legend = spectra_figure(TRAIN, LOOKS).axes[2].get_legend()
+    legend = spectra_figure(TRAIN, HEALTH).axes[2].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["D loss", "G loss"]
 
 
-def test_a_run_without_looks_is_told_what_to_do():
-    with pytest.raises(ValueError, match=r"looks\.jsonl is missing.*MonitorOptions\.every"):
+def test_a_run_without_health_records_is_told_what_to_do():
+    with pytest.raises(ValueError, match=r"health\.jsonl is missing.*MonitorOptions\.every"):
         spectra_figure(TRAIN, [])

@@ -56,7 +56,7 @@ def test_a_line_that_a_full_disk_cut_is_taken_back(tmp_path, limited_file_size):
 
 
 def test_later_steps_are_cut_off(tmp_path):
-    path = tmp_path / "looks.jsonl"
+    path = tmp_path / "health.jsonl"
     jsonl.cut_after(path, 20)
     assert not path.exists()
     path.write_text("".join(json.dumps({"step": step}) + "\n" for step in (10, 20, 30)) + 'damaged\n{"step": 4')

@@ -10,7 +10,7 @@ from sagan_tf.monitoring.distances import Distances
 from sagan_tf.monitoring.health_records import HealthRecord
 
 
-def look(step, d_loss=1.5, sigma=2.0, overall=0.6, within=0.4, shape=None, ratio=1.1):
+def record(step, d_loss=1.5, sigma=2.0, overall=0.6, within=0.4, shape=None, ratio=1.1):
     return HealthRecord(
         step=step,
         d_loss=d_loss,
@@ -21,42 +21,42 @@ def look(step, d_loss=1.5, sigma=2.0, overall=0.6, within=0.4, shape=None, ratio
     )
 
 
-def watch(looks):
-    """The looks with their signs, as a run makes them."""
+def watch(records):
+    """The records with their signs, as a run makes them."""
     seen = []
-    for one in looks:
+    for one in records:
         found = signs(one, remembered(seen))
         seen.append(replace(one, signs=found, collapsed=has_collapsed(found, remembered(seen))))
     return seen
 
 
-def alarms(looks):
-    return [one.step for one in watch(looks) if one.collapsed]
+def alarms(records):
+    return [one.step for one in watch(records) if one.collapsed]
 
 
-HEALTHY = [look(100 * i, shape=0.9) for i in range(1, 13)]
+HEALTHY = [record(100 * i, shape=0.9) for i in range(1, 13)]
 
 
-def test_a_constant_generator_and_a_loss_of_zero_raise_it_in_three_looks():
-    constant = [look(1200 + 100 * i, d_loss=0.0, overall=0.0, within=0.0) for i in range(1, 9)]
+def test_a_constant_generator_and_a_loss_of_zero_raise_it_in_three_records():
+    constant = [record(1200 + 100 * i, d_loss=0.0, overall=0.0, within=0.0) for i in range(1, 9)]
     assert alarms(HEALTHY + constant) == [1200 + 100 * PATIENCE]
-    assert alarms(constant) == [1200 + 100 * PATIENCE], "from the first look on as well"
+    assert alarms(constant) == [1200 + 100 * PATIENCE], "from the first record on as well"
 
 
 def test_the_papers_signs_raise_it():
-    exploding = [look(1200 + 100 * i, d_loss=3.0, sigma=2.0 * 3**i) for i in range(1, 5)]
+    exploding = [record(1200 + 100 * i, d_loss=3.0, sigma=2.0 * 3**i) for i in range(1, 5)]
     seen = watch(HEALTHY + exploding)
     assert [one.step for one in seen if one.collapsed] == [1500]
     assert "generator.dense" in seen[-1].signs[0] and "jumped from 1.5 to 3" in seen[-1].signs[1]
 
 
 def test_collapse_within_classes_is_seen():
-    alike = [look(1200 + 100 * i, d_loss=4.0, within=0.05) for i in range(1, 4)]
+    alike = [record(1200 + 100 * i, d_loss=4.0, within=0.05) for i in range(1, 4)]
     assert alarms(HEALTHY + alike) == [1500]
 
 
-# What a run of the 32 px networks at rates of 7e-4 and 2e-3 did, look by look, every 100 steps; by step 650 half of its
-# variety is gone.
+# A run of the 32 px networks at rates of 7e-4 and 2e-3, recorded every 100 steps; by step 650 half of its variety is
+# gone.
 SLOW = {
     "shape": (0.95, 0.93, 0.9, 0.79, 0.68, 0.57, 0.45, 0.34),
     "ratio": (1.03, 1.05, 1.07, 1.09, 1.3, 1.55, 1.9, 2.2),
@@ -64,8 +64,8 @@ SLOW = {
 
 
 def test_variety_that_is_lost_slowly_raises_it():
-    looks = [look(100 + 100 * i, shape=SLOW["shape"][i], ratio=SLOW["ratio"][i]) for i in range(8)]
-    seen = watch(looks)
+    records = [record(100 + 100 * i, shape=SLOW["shape"][i], ratio=SLOW["ratio"][i]) for i in range(8)]
+    seen = watch(records)
     assert seen[5].signs == (
         "sigma_0 of generator.dense is 1.55 times sigma_1: one direction of z outweighs the others",
         "variety of shape within classes is 57% of the data's, and was 95%",
@@ -74,20 +74,20 @@ def test_variety_that_is_lost_slowly_raises_it():
 
 
 def test_a_loss_slower_than_what_is_remembered_raises_it_as_well():
-    declining = [look(100 * i, shape=max(0.3, 1 - 0.01 * i), ratio=1 + 0.02 * i) for i in range(1, 60)]
-    assert alarms(declining) == [3300], "two signs from the look where variety is below 0.7 of its most"
+    declining = [record(100 * i, shape=max(0.3, 1 - 0.01 * i), ratio=1 + 0.02 * i) for i in range(1, 60)]
+    assert alarms(declining) == [3300], "two signs from the record where variety is below 0.7 of its most"
 
 
 def test_variety_that_is_not_learned_yet_or_beyond_the_datas_is_no_loss():
-    learning = [look(100 * i, shape=min(1.6, 0.05 * i), ratio=2.0) for i in range(1, 40)]
-    back_to_the_data = [look(4000 + 100 * i, shape=1.6 - 0.1 * i, ratio=2.0) for i in range(1, 8)]
+    learning = [record(100 * i, shape=min(1.6, 0.05 * i), ratio=2.0) for i in range(1, 40)]
+    back_to_the_data = [record(4000 + 100 * i, shape=1.6 - 0.1 * i, ratio=2.0) for i in range(1, 8)]
     assert alarms(learning + back_to_the_data) == []
 
 
 def test_nearly_one_shape_raises_it_whatever_the_spectra_say():
-    assert alarms([look(100 * i, shape=0.9) for i in range(1, 9)] + [look(1000 + i, shape=0.2) for i in range(4)]) == [
-        1002
-    ]
+    assert alarms(
+        [record(100 * i, shape=0.9) for i in range(1, 9)] + [record(1000 + i, shape=0.2) for i in range(4)]
+    ) == [1002]
 
 
 @pytest.mark.parametrize(
@@ -96,30 +96,37 @@ def test_nearly_one_shape_raises_it_whatever_the_spectra_say():
     ids=["spectrum", "uneven spectrum", "lost variety", "zero loss", "jump", "fallen distance"],
 )
 def test_one_sign_alone_never_does(change):
-    changed = [look(1200 + 100 * i, **change) for i in range(1, 9)]
+    changed = [record(1200 + 100 * i, **change) for i in range(1, 9)]
     assert alarms(HEALTHY + changed) == []
     assert any(one.signs for one in watch(HEALTHY + changed))
 
 
 @pytest.mark.parametrize("equal", [{"overall": 0.001, "within": 0.001}, {"within": 0.001}], ids=["all", "of a class"])
 def test_samples_that_were_apart_and_are_equal_raise_it_whatever_the_discriminator_does(equal):
-    assert alarms(HEALTHY + [look(1200 + 100 * i, **equal) for i in range(1, 9)]) == [1500]
+    assert alarms(HEALTHY + [record(1200 + 100 * i, **equal) for i in range(1, 9)]) == [1500]
 
 
 def test_samples_that_were_never_apart_do_not():
-    assert alarms([look(100 * i, overall=0.001, within=0.001) for i in range(1, 20)]) == []
+    assert alarms([record(100 * i, overall=0.001, within=0.001) for i in range(1, 20)]) == []
 
 
-def test_two_looks_of_two_signs_never_do():
+def test_two_records_of_two_signs_never_do():
     bad = {"d_loss": 0.0, "overall": 0.0}
-    looks = [*HEALTHY, look(1300, **bad), look(1400, **bad), look(1500), look(1600, **bad), look(1700, **bad)]
-    assert alarms(looks) == []
+    records = [
+        *HEALTHY,
+        record(1300, **bad),
+        record(1400, **bad),
+        record(1500),
+        record(1600, **bad),
+        record(1700, **bad),
+    ]
+    assert alarms(records) == []
 
 
 def test_growth_and_noise_of_healthy_training_never_do():
     rng = np.random.default_rng(0)
-    looks = [
-        look(
+    records = [
+        record(
             100 * i,
             d_loss=float(np.clip(2.0 - 0.01 * i + 0.25 * rng.standard_normal(), 0.1, None)),
             sigma=float(1.02**i * (1 + 0.1 * rng.random())),
@@ -128,31 +135,31 @@ def test_growth_and_noise_of_healthy_training_never_do():
         )
         for i in range(1, 200)
     ]
-    assert alarms(looks) == []
+    assert alarms(records) == []
 
 
 def test_spectra_of_the_discriminator_are_not_judged():
-    jump = replace(look(1300), spectra={"generator.dense": [2.0], "discriminator.blocks.0.conv_1": [99.0]})
+    jump = replace(record(1300), spectra={"generator.dense": [2.0], "discriminator.blocks.0.conv_1": [99.0]})
     assert signs(jump, HEALTHY) == ()
 
 
-def test_a_look_whose_steps_were_all_skipped_says_nothing_and_spoils_nothing():
-    skipped = [look(1300, d_loss=float("nan")), look(1400, d_loss=float("nan"))]
+def test_a_record_whose_steps_were_all_skipped_says_nothing_and_spoils_nothing():
+    skipped = [record(1300, d_loss=float("nan")), record(1400, d_loss=float("nan"))]
     assert [seen.signs for seen in watch(HEALTHY + skipped)[-2:]] == [(), ()]
-    assert signs(look(1500, d_loss=5.0), watch(HEALTHY + skipped)) == ("D's loss jumped from 1.5 to 5",)
+    assert signs(record(1500, d_loss=5.0), watch(HEALTHY + skipped)) == ("D's loss jumped from 1.5 to 5",)
 
 
 def test_a_second_row_raises_it_again():
     bad = {"d_loss": 0.0, "overall": 0.0}
-    first = [look(1200 + 100 * i, **bad) for i in range(1, 6)]
-    recovered = [look(1700 + 100 * i) for i in range(1, 13)]
-    second = [look(2900 + 100 * i, **bad) for i in range(1, 6)]
+    first = [record(1200 + 100 * i, **bad) for i in range(1, 6)]
+    recovered = [record(1700 + 100 * i) for i in range(1, 13)]
+    second = [record(2900 + 100 * i, **bad) for i in range(1, 6)]
     assert alarms(HEALTHY + first + recovered + second) == [1500, 3200]
 
 
 def test_the_last_healthy_step_is_ahead_of_the_row():
     bad = {"d_loss": 0.0, "overall": 0.0}
-    seen = watch([*HEALTHY, look(1300, **bad), look(1400, **bad)])
+    seen = watch([*HEALTHY, record(1300, **bad), record(1400, **bad)])
     assert last_healthy_step(seen) == 1200
     assert last_healthy_step(seen[:5]) == 500
     assert last_healthy_step(seen[-2:]) == 0

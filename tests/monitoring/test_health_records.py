@@ -1,4 +1,4 @@
-"""A look's line is read back as it was written; names are in order of depth."""
+"""Health records are read back as they were written; names are in order of depth."""
 
 import json
 
@@ -6,7 +6,7 @@ from sagan_tf.monitoring.distances import Distances
 from sagan_tf.monitoring.health_records import HealthRecord, by_depth, read_health_records
 from sagan_tf.monitoring.writer import Writer
 
-LOOK = HealthRecord(
+RECORD = HealthRecord(
     step=300,
     d_loss=1.25,
     g_loss=-0.5,
@@ -16,19 +16,19 @@ LOOK = HealthRecord(
 )
 
 
-def test_a_line_is_the_look(tmp_path):
-    Writer(tmp_path).look(LOOK)
-    assert read_health_records(tmp_path) == [LOOK]
-    line = json.loads((tmp_path / "looks.jsonl").read_text())
+def test_a_record_is_read_back_as_it_was_written(tmp_path):
+    Writer(tmp_path).health(RECORD)
+    assert read_health_records(tmp_path) == [RECORD]
+    line = json.loads((tmp_path / "health.jsonl").read_text())
     assert line["spectra"]["generator.dense"] == [3.0, 2.0, 1.0] and line["collapsed"] is False
 
 
-def test_a_run_without_looks_has_none(tmp_path):
+def test_a_run_without_health_records_has_none(tmp_path):
     assert read_health_records(tmp_path) == []
 
 
 def test_numbers_are_written_to_six_digits():
-    assert HealthRecord(**vars(LOOK) | {"d_loss": 1 / 3}).record()["d_loss"] == 0.333333
+    assert HealthRecord(**vars(RECORD) | {"d_loss": 1 / 3}).record()["d_loss"] == 0.333333
 
 
 def test_depth_is_the_way_of_the_data():

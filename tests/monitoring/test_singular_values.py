@@ -1,4 +1,4 @@
-"""Singular values against numpy's, on kernels of known spectra; and that a look follows its kernels."""
+"""Singular values against NumPy's, on kernels of known spectra; and that later calls follow kernels that change."""
 
 import numpy as np
 import pytest
@@ -17,9 +17,9 @@ def of_spectrum(rows, columns, values):
     return ((left * values) @ right.T).astype(np.float32)
 
 
-def looked(matrix, looks=1):
+def measured(matrix, calls=1):
     spectra = Spectra({"w": tf.Variable(matrix)})
-    return [spectra()["w"] for _ in range(looks)][-1]
+    return [spectra()["w"] for _ in range(calls)][-1]
 
 
 @pytest.mark.parametrize(
@@ -30,26 +30,26 @@ def looked(matrix, looks=1):
 )  # fmt: skip
 @pytest.mark.parametrize("shape", [(576, 128), (128, 512)])
 def test_known_spectra_to_five_digits(values, shape):
-    assert_close(looked(of_spectrum(*shape, values)), values[:3], relative=LAYER, floor=1e-30)
+    assert_close(measured(of_spectrum(*shape, values)), values[:3], relative=LAYER, floor=1e-30)
 
 
-def test_a_flat_spectrum_is_exact_after_some_looks_and_never_overestimated():
+def test_a_flat_spectrum_is_exact_after_some_calls_and_never_overestimated():
     matrix = RNG.standard_normal((1024, 256)).astype(np.float32)
     expected = np.linalg.svd(matrix, compute_uv=False)[:3]
-    first = np.array(looked(matrix))
+    first = np.array(measured(matrix))
     assert np.all(first <= expected * (1 + 1e-5)) and np.all(first >= expected * 0.999)
-    assert_close(looked(matrix, looks=3), expected, relative=LAYER)
+    assert_close(measured(matrix, calls=3), expected, relative=LAYER)
 
 
 def test_small_kernels_have_as_many_values_as_they_have():
-    assert_close(looked(np.array([[3.0], [4.0]], np.float32)), [5.0], relative=LAYER)
+    assert_close(measured(np.array([[3.0], [4.0]], np.float32)), [5.0], relative=LAYER)
     kernel = RNG.standard_normal((3, 3, 16, 3)).astype(np.float32)
     expected = np.linalg.svd(kernel.reshape(-1, 3), compute_uv=False)
-    assert_close(looked(kernel), expected, relative=LAYER)
-    assert_close(looked(np.diag([4.0, 1.0, 1.0, 0.5]).astype(np.float32)), [4, 1, 1], relative=LAYER)
+    assert_close(measured(kernel), expected, relative=LAYER)
+    assert_close(measured(np.diag([4.0, 1.0, 1.0, 0.5]).astype(np.float32)), [4, 1, 1], relative=LAYER)
 
 
-def test_a_later_look_follows_a_kernel_that_changed():
+def test_a_later_call_follows_a_kernel_that_changed():
     kernel = tf.Variable(of_spectrum(256, 64, np.linspace(2, 1, 64)))
     spectra = Spectra({"w": kernel})
     spectra()

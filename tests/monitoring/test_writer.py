@@ -44,8 +44,8 @@ def test_tensorboard_gets_scalars_and_pictures(tmp_path):
     spectra = {"generator.blocks.0.conv_1": [3.0, 2.0, 1.0], "discriminator.head.dense": [1.0, 0.5, 0.1]}
     distances = Distances(overall=0.3, within_class=0.2, nearest=0.1, duplicates=0.0)
     relative = {"shape": 0.5}
-    writer.look(HealthRecord(step=3, d_loss=1.5, g_loss=0.5, distances=distances, relative=relative, spectra=spectra))
-    writer.picture(3, "samples", np.zeros((4, 4, 3), np.uint8))
+    writer.health(HealthRecord(step=3, d_loss=1.5, g_loss=0.5, distances=distances, relative=relative, spectra=spectra))
+    writer.image(3, "samples", np.zeros((4, 4, 3), np.uint8))
     (file,) = (tmp_path / "tensorboard").iterdir()
     tags = [value.tag for event in tf.compat.v1.train.summary_iterator(str(file)) for value in event.summary.value]
     assert tags[:3] == ["loss/D", "gamma/G/attention_16", "speed/images_per_second"] and tags[-1] == "samples"
@@ -62,8 +62,8 @@ def test_a_full_disk_is_a_note_that_names_the_file(tmp_path, capsys, monkeypatch
     assert re.match(r"Note: train\.jsonl .*\(No space left on device: .*train\.jsonl\)", capsys.readouterr().err)
 
 
-def test_looks_of_a_lost_past_are_cut_off_as_well(tmp_path):
-    look = HealthRecord(
+def test_health_records_of_lost_steps_are_removed_as_well(tmp_path):
+    record = HealthRecord(
         step=10,
         d_loss=1.0,
         g_loss=1.0,
@@ -72,6 +72,6 @@ def test_looks_of_a_lost_past_are_cut_off_as_well(tmp_path):
     )
     writer = Writer(tmp_path)
     for step in (10, 20):
-        writer.look(replace(look, step=step))
+        writer.health(replace(record, step=step))
     Writer(tmp_path, step=10)
-    assert read_health_records(tmp_path) == [look]
+    assert read_health_records(tmp_path) == [record]

@@ -144,16 +144,16 @@ def test_real_images_are_training_images_of_their_classes(empty, monkeypatch):
 
 
 def test_signs_of_collapse_are_listed(empty):
-    looks = [json.loads(line) for line in (empty / "looks.jsonl").read_text().splitlines()]
-    assert "No sign of collapse in 2 looks." in report._variety(looks)
-    looks[1] |= {"signs": ["the samples are equal (distance 0.01)"], "collapsed": True}
-    made = report._variety(looks)
-    assert "1 sign of collapse in 2 looks. The alarm was raised at step 4." in made
+    records = [json.loads(line) for line in (empty / "health.jsonl").read_text().splitlines()]
+    assert "No sign of collapse in 2 health records." in report._variety(records)
+    records[1] |= {"signs": ["the samples are equal (distance 0.01)"], "collapsed": True}
+    made = report._variety(records)
+    assert "1 sign of collapse in 2 health records. The alarm was raised at step 4." in made
     assert "The samples are equal (distance 0.01)" in made and made.count("<svg") == 2
-    looks = [look | {"relative": {"shape": 0.5, "nearest": 0.25}} for look in looks]
-    made = report._variety(looks)
+    records = [record | {"relative": {"shape": 0.5, "nearest": 0.25}} for record in records]
+    made = report._variety(records)
     assert made.count("<svg") == 3 and "shapes of one class" in made
-    assert "Nothing was looked at" in report._variety([])
+    assert "no health records" in report._variety([])
 
 
 def test_headlines_are_those_of_untruncated_samples_alone():

@@ -4,6 +4,7 @@ It was made by gin/quickstart.gin with width 4 in both nets, attention at 8x8, z
 every setting bound that was renamed or retired since.
 """
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import sagan_tf
 from sagan_tf import train
 from sagan_tf.monitoring.health_records import read_health_records
+from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs.run_directory import RunDirectory
 
 RUN = Path(__file__).with_name("run_of_0_1_0")
@@ -52,3 +54,10 @@ def test_it_trains_on(run):
     flags = ["--gin_file=gin/quickstart.gin", *(f"--gin_bindings={binding}" for binding in BINDINGS)]
     assert train.main([*flags, f"--run_dir={run}"]) == 0
     assert RunDirectory.open(run).checkpoints().steps()[-1] == 3
+
+
+def test_its_health_records_go_on_in_their_former_file(run):
+    last = read_health_records(run)[0]
+    Writer(run, step=2).health(dataclasses.replace(last, step=4))
+    assert [record.step for record in read_health_records(run)] == [2, 4]
+    assert (run / "looks.jsonl").is_file() and not (run / "health.jsonl").exists()

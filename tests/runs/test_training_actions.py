@@ -53,8 +53,8 @@ def started(path, *bindings):
     return description.value, run, run.checkpoints(keep=4)
 
 
-def look_of(settings, gan, run, store, step=0):
-    return training_actions.look_action(settings, gan, run, Writer(run.path, step=step), store).run
+def health_action_of(settings, gan, run, store, step=0):
+    return training_actions.health_action(settings, gan, run, Writer(run.path, step=step), store).run
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def stopped(tmp_path_factory):
     bindings = (f"--gin_bindings={b}" for b in [*BINDINGS, "MonitorOptions.collapse='stop'"])
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
-        patch.setattr(collapse, "signs", lambda look, before: ("one", "two") if look.step > 1 else ())
+        patch.setattr(collapse, "signs", lambda record, before: ("one", "two") if record.step > 1 else ())
         code = train.main(["--gin_file=gin/quickstart.gin", *bindings, f"--run_dir={path}"])
     return path, code, said.getvalue()
 
@@ -82,14 +82,14 @@ def test_train_jsonl_has_losses_gammas_and_the_pace(stopped):
     assert "bad_tensor" not in lines[0]
 
 
-def test_a_look_holds_the_singular_values_of_the_stored_kernels(stopped, gan):
-    looks = read_health_records(stopped[0])
-    assert [look.step for look in looks] == [1, 2, 3, 4]
+def test_a_health_record_holds_the_singular_values_of_the_stored_kernels(stopped, gan):
+    records = read_health_records(stopped[0])
+    assert [record.step for record in records] == [1, 2, 3, 4]
     RunDirectory(stopped[0]).checkpoints().restore(gan.variables())
     for name, kernel in training_actions.kernels_of(gan).items():
         expected = np.linalg.svd(kernel.numpy().reshape(-1, kernel.shape[-1]), compute_uv=False)[:3]
-        assert_close(looks[-1].spectra[name], expected, relative=NETWORK, name=name)
-    names = list(looks[0].spectra)
+        assert_close(records[-1].spectra[name], expected, relative=NETWORK, name=name)
+    names = list(records[0].spectra)
     assert names[0] == "generator.dense" and names[-1] == "discriminator.head.embedding"
     assert not any("norm" in name for name in names), "tables of gains and biases are no kernels"
 
@@ -123,15 +123,15 @@ def test_a_scripted_collapse_raises_the_alarm_across_a_resume_and_keeps_the_chec
 ):
     settings, run, store = started(tmp_path / "run")
     to_rgb = gan.generator.to_rgb.weights
-    before, look = [w.numpy() for w in to_rgb], look_of(settings, gan, run, store)
+    before, write = [w.numpy() for w in to_rgb], health_action_of(settings, gan, run, store)
     for step in range(1, 8):
         if step == 6:
             for weight in to_rgb:
                 weight.assign(tf.zeros(weight.shape))
         store.save(gan.variables(), step)
-        look(step, LOGS if step < 6 else {"d_loss": 0.0, "g_loss": 0.0})
+        write(step, LOGS if step < 6 else {"d_loss": 0.0, "g_loss": 0.0})
     assert "collapsed" not in capsys.readouterr().out
-    look_of(settings, gan, run, store, step=7)(8, {"d_loss": 0.0, "g_loss": 0.0})
+    health_action_of(settings, gan, run, store, step=7)(8, {"d_loss": 0.0, "g_loss": 0.0})
 
     assert [seen.step for seen in read_health_records(run.path) if seen.collapsed] == [8]
     said = capsys.readouterr().out
@@ -145,22 +145,22 @@ def test_a_scripted_collapse_raises_the_alarm_across_a_resume_and_keeps_the_chec
 
 
 def test_off_judges_nothing(gan, tmp_path, monkeypatch):
-    monkeypatch.setattr(collapse, "signs", lambda look, before: ("one", "two"))
+    monkeypatch.setattr(collapse, "signs", lambda record, before: ("one", "two"))
     settings, run, store = started(tmp_path / "run", "MonitorOptions.collapse='off'")
-    look = look_of(settings, gan, run, store)
+    write = health_action_of(settings, gan, run, store)
     for step in range(1, 4):
-        look(step, LOGS)
+        write(step, LOGS)
     assert [(seen.signs, seen.collapsed) for seen in read_health_records(run.path)] == [((), False)] * 3
 
 
-def test_replicas_are_looked_at_without_collectives_and_alike(gan, tmp_path, mirrored):
+def test_replicas_are_measured_without_collectives_and_alike(gan, tmp_path, mirrored):
     two = build.build_state(loaded().value, 10, mirrored)
     for name, variable in two.variables().items():
         variable.assign(gan.variables()[name].numpy())
     seen = []
     for name, state in (("one", gan), ("two", two)):
         settings, run, store = started(tmp_path / name)
-        look_of(settings, state, run, store)(1, LOGS)
+        health_action_of(settings, state, run, store)(1, LOGS)
         seen += read_health_records(run.path)
     for name, values in seen[0].spectra.items():
         assert_close(values, seen[1].spectra[name], relative=LAYER, name=name)
