@@ -48,7 +48,7 @@ OUTPUTS = {
     "import_weights": (
         import_weights,
         [*TRAIN, "--format=biggan_pytorch", "--generator=G.npz", f"--run_dir={BLOCKED}"],
-        "sagan_tf.import_weights.build",
+        "sagan_tf.import_weights.build_state",
     ),
 }  # fmt: skip
 
