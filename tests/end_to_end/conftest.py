@@ -50,7 +50,7 @@ def small(monkeypatch):
     from sagan_tf import train
     from sagan_tf.runs import build
 
-    monkeypatch.setattr(build, "build", small_run.build_small)
+    monkeypatch.setattr(build, "build_state", small_run.build_small)
     monkeypatch.setattr(build, "build_steps", small_run.build_steps)
     return lambda run, *flags: train.main([*small_run.SMALL, f"--run_dir={run}", *flags])
 

@@ -90,7 +90,10 @@ class SmallSteps:
 
     def __call__(self, iterator, n):
         before = int(self.state.step.numpy())
-        time.sleep(self.pause if before < self.hang_at else 10**6)
+        if before >= self.hang_at:
+            print(f"hangs at step {before}", flush=True)
+            time.sleep(10**6)
+        time.sleep(self.pause)
         loss = self.steps(iterator, n)
         spoiled = before < self.spoil_at <= before + int(n) and self.noise < int(os.environ.get("SPOIL_TIMES", 1))
         return {"d_loss": loss, "g_loss": loss, "skipped": float(spoiled), "bad_tensor": 1.0 if spoiled else -1.0}
