@@ -30,12 +30,17 @@ def test_one_drawing_in_all_hues_is_alike_and_its_negative_is_opposite():
         assert found[0].numpy() == pytest.approx(expected, abs=1e-3)
 
 
-def test_blank_images_have_finite_gradients():
+def test_blank_images_are_alike_whatever_noise_they_have():
+    noise = tf.constant(0.01 * IMAGES)
+    labels = tf.zeros(6, tf.int32)
+    assert abs(likeness(noise, labels, tf.constant([0]))[0][0].numpy()) < 0.2, "scaled up, noise is all different"
+    assert likeness(noise, labels, tf.constant([0]), 0.2)[0][0].numpy() > 0.99
+    assert excess_likeness(noise, labels, tf.constant(IMAGES), labels).numpy() > 0.8
     blank = tf.zeros([2, 8, 8, 3])
     with tf.GradientTape() as tape:
         tape.watch(blank)
-        value, _ = likeness(blank, tf.zeros(2, tf.int32), tf.constant([0]))
-    assert value[0].numpy() == 0 and np.isfinite(tape.gradient(value, blank)).all()
+        value, _ = likeness(blank, tf.zeros(2, tf.int32), tf.constant([0]), 0.2)
+    assert value[0].numpy() == 1 and np.isfinite(tape.gradient(value, blank)).all()
 
 
 def test_the_excess_is_over_the_datas_own_class_by_class():
