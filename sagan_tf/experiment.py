@@ -19,8 +19,7 @@ from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import Source
 from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.best import DEFAULTS, check_choice
-from sagan_tf.evaluation.metrics import METRICS
+from sagan_tf.evaluation.metrics import DEFAULTS, METRICS, check_best_by
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
@@ -111,7 +110,7 @@ class Experiment:
             self._check_integer(name, least=1)
         for name in ("checkpoint_every", "log_every", "sample_every", "evaluate_every", "cache_mb", "seed"):
             self._check_integer(name, least=0)
-        check_choice(self.best_by, METRICS)
+        check_best_by(self.best_by, METRICS)
         if self.evaluate_every:
             if self.evaluation is None:
                 raise ValueError(
@@ -119,7 +118,7 @@ class Experiment:
                     f"{self.evaluate_every!r} and train.evaluation=None. Bind it to a call: "
                     "train.evaluation = @EvaluationOptions()."
                 )
-            check_choice(self.best_by, self.evaluation.metrics or DEFAULTS)
+            check_best_by(self.best_by, self.evaluation.metrics or DEFAULTS)
         if self.evaluation and self.evaluation.cut:
             SeededLatents(z_dim=1, latent=self.latent, mode=self.evaluation.cut.mode)  # a prior that isn't normal
 

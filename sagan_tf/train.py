@@ -19,20 +19,21 @@ from sagan_tf.configuration import gin_config
 from sagan_tf.data.class_names import listed
 from sagan_tf.data.python_reads import failed_read
 from sagan_tf.data.source import Examples
-from sagan_tf.evaluation.best import check_choice
 from sagan_tf.evaluation.evaluator import check_options
+from sagan_tf.evaluation.metrics import check_best_by
 from sagan_tf.experiment import Experiment
 from sagan_tf.foundation import files
 from sagan_tf.foundation.interruption import INTERRUPTED, leaving_at_once
 from sagan_tf.foundation.output_streams import forgiving
 from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.models.precision import precision_note
-from sagan_tf.runs import dry_run, resumption, selection
+from sagan_tf.runs import dry_run, resumption
 from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.lock import TrainingLock
 from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_data import training_examples
 from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.training_actions import BEST
 from sagan_tf.runs.training_run import train_run
 from sagan_tf.training.accumulation import check_accumulation
 from sagan_tf.training.cluster import LostPeerError
@@ -45,9 +46,9 @@ from sagan_tf.training.workers import Workers
 def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:
     """Where everything lies, and what to type next."""
     sheets = sorted((run.path / "samples").glob("step-*.png"))
-    best = run.checkpoints().kept(selection.BEST)
+    best = run.checkpoints().kept(BEST)
     lines = [("samples", sheets[-1] if sheets else "none yet"), ("checkpoints", run.path / "checkpoints")]
-    lines += [("best", f"step {best.step}, {best.why} {best.score:.6g}: checkpoints/{selection.BEST}")] if best else []
+    lines += [("best", f"step {best.step}, {best.why} {best.score:.6g}: checkpoints/{BEST}")] if best else []
     lines += [("metrics", run.path / "metrics.jsonl")] if (run.path / "metrics.jsonl").exists() else []
     lines += [("TensorBoard", f"tensorboard --logdir={shlex.quote(str(run.path / 'tensorboard'))}")]
     lines += [
@@ -90,7 +91,7 @@ def can_evaluate(settings: Experiment, examples: Examples) -> bool:
         print(f"The run will go without its evaluation: {error}")
         return False
     if settings.evaluate_every:
-        check_choice(settings.best_by, measured)  # which metrics are measured depends on extractor and data
+        check_best_by(settings.best_by, measured)  # which metrics are measured depends on extractor and data
     return True
 
 

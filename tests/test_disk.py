@@ -14,7 +14,7 @@ from sagan_tf.foundation import files
 from sagan_tf.monitoring.distances import Distances
 from sagan_tf.monitoring.health_records import HealthRecord
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.runs import evaluation, selection, training_actions
+from sagan_tf.runs import evaluation, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 
@@ -154,7 +154,7 @@ class FullStore(CheckpointStore):
 
 
 def test_a_best_checkpoint_that_cannot_be_kept_is_noted(tmp_path, capsys):
-    selection.keep_best(FullStore(tmp_path), 3, 1.0, "fid")
+    training_actions.keep_best(FullStore(tmp_path), 3, 1.0, "fid")
     assert "Note: checkpoints/best could not be written (No space left on device" in capsys.readouterr().err
 
 

@@ -1,36 +1,38 @@
-"""One evaluation: images, real images, an extractor and metrics in; numbers with their whole protocol out."""
+"""One evaluation: images, a reference, an extractor and metrics in; numbers with their whole protocol out.
+
+`compare` is the way to every number. `check_options` refuses, before hours of training, what it would refuse.
+"""
 
 import dataclasses
 import sys
+from collections.abc import Iterable
 
-import numpy as np
 import tensorflow as tf
 
-from sagan_tf.data.class_names import indices_in, listed
+from sagan_tf.data.class_names import listed
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.evaluation.activations import Activations, BatchedExtractor, collect
-from sagan_tf.evaluation.extractor_choice import ExtractorTraits, extractor_traits
+from sagan_tf.evaluation.comparison import Comparison
+from sagan_tf.evaluation.extractor_choice import extractor_traits
 from sagan_tf.evaluation.features import Extractor
-from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments
-from sagan_tf.evaluation.metrics import METRICS, Metric
-from sagan_tf.evaluation.metrics.kid import BLOCK_SIZE, n_blocks
+from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments, Part
+from sagan_tf.evaluation.metrics import METRICS, Metric, fills_blocks
+from sagan_tf.evaluation.metrics.kid import BLOCK_SIZE
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.evaluation.reference import reference_activations
 from sagan_tf.foundation.progress import clock
 
-# Precision and recall compare every image with every other, and hold all features: beyond this, only when asked for.
-_MOST_COMPARED = 50_000
-_NAMED = 5  # classes that a message names
+_MOST_NAMED = 5  # classes that a message lists
 
 
 def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> tuple[str, ...]:
     """Refuses, before training, what the evaluation at its end would refuse; returns the metrics that it will measure.
 
-    Raises ValueError for an extractor that isn't here or can't learn this data, metrics that it or the data can't
-    give, and too few images.
+    Raises:
+      ValueError: for an extractor that is missing or can't learn this data, for metrics that the extractor or the data
+        can't give, and for too few images.
     """
-    extractor = extractor_traits(options.extractor, examples, inception_location=options.inception_location)
     real = ImageSet(
         name=examples.name,
         fingerprint=None,
@@ -41,8 +43,13 @@ def check_options(options: EvaluationOptions, examples: Examples, *, resolution:
         agreement=examples.agreement,
         label_kind=examples.label_kind,
     )
-    generated = dataclasses.replace(real, name="samples", count=options.n_samples)
-    return tuple(name for name, _ in _chosen(generated, real, extractor, options))
+    comparison = Comparison(
+        generated=dataclasses.replace(real, name="samples", count=options.n_samples),
+        real=real,
+        extractor=extractor_traits(options.extractor, examples, inception_location=options.inception_location),
+        allow_few_samples=options.allow_few_samples,
+    )
+    return tuple(_chosen(comparison, options.metrics))
 
 
 def compare(
@@ -55,14 +62,19 @@ def compare(
     strategy: tf.distribute.Strategy | None = None,
     progress: bool = True,
 ) -> EvaluationResult:
-    """Measures any set of images against another: one pass over each side (the real one cached), then the metrics.
+    """Compares any set of images with another: one pass over each side (the real one cached), then the metrics.
 
-    `real` may be the moments of a file instead, which are enough for FID alone. The strategy's replicas share the
-    passes, and give the same numbers as one device.
+    real: images, or the moments of a file, which are enough for FID alone.
+    facts: what is known of the generator, for the protocol.
+    strategy: its replicas share the passes and give the same numbers as one device.
 
-    Raises ValueError for metrics that these sides can't give, before any image is read.
+    Raises:
+      ValueError: for metrics that these sides can't give, before any image is read.
     """
-    metrics = [metric for _, metric in _chosen(generated, real, extractor, options)]
+    comparison = Comparison(
+        generated=generated, real=real, extractor=extractor, allow_few_samples=options.allow_few_samples
+    )
+    metrics = _chosen(comparison, options.metrics).values()
     batched = BatchedExtractor(extractor, batch_size=options.batch_size, strategy=strategy)
     on_real = reference_activations(real, batched, _union(metric.real for metric in metrics), progress=progress)
     on_generated = collect(
@@ -71,106 +83,64 @@ def compare(
     values: dict[str, float | list[float]] = {}
     with clock("computing the metrics", quiet=not progress):
         for metric in metrics:
-            same_labels = _relabeled(on_generated, metric, generated, real, extractor)
-            values |= metric.compute(same_labels, on_real)
+            values |= metric.measure(_relabeled(on_generated, metric, comparison), on_real)
     protocol = describe_protocol(generated, real, extractor, seed=options.seed, facts=facts or GeneratorFacts())
     return EvaluationResult(metrics=values, protocol=protocol)
 
 
-def _chosen(
-    generated: ImageSet,
-    real: ImageSet | KnownMoments,
-    extractor: Extractor | ExtractorTraits,
-    options: EvaluationOptions,
-) -> list[tuple[str, Metric]]:
-    """The metrics asked for, or else those that these sides can give; each checked."""
-    images = isinstance(real, ImageSet)
-    small = real.count is not None and real.count <= extractor.n_features and not options.allow_few_samples
-    has_kid = METRICS["kid"].real <= real.parts and _fill_blocks(generated, real)
-    fewest, most = sorted((generated.count, real.count or 0))
-    possible = {
-        "is": extractor.n_logits > 0,
-        "fid": not (small and has_kid),  # small data sets have no FID, but the kernel distance
-        "kid": small and has_kid,
-        "fid_of_data": images and real.count // 2 > extractor.n_features,
-        "pr": images and METRICS["pr"].fewest <= fewest and most <= _MOST_COMPARED,
-        "variety": images
-        and _classes_agree("variety", generated, real, extractor)
-        and fewest >= 2 * len(generated.class_names),
-        "class_accuracy": extractor.classifies
-        and _classes_agree("class_accuracy", generated, real, extractor, say=not options.metrics),
-        "long_range_agreement": generated.agreement is not None
-        and real.agreement is not None
-        and generated.class_names == real.class_names,
-    }
-    names = options.metrics or tuple(name for name, is_possible in possible.items() if is_possible)
-    for name in names:
-        _check(name, METRICS[name], generated, real, extractor, allow_few_samples=options.allow_few_samples)
-    return [(name, METRICS[name]) for name in names]
+def _union(needs: Iterable[frozenset[Part]]) -> frozenset[Part]:
+    return frozenset().union(*needs)
 
 
-def _classes_agree(
-    name: str,
-    generated: ImageSet,
-    real: ImageSet | KnownMoments,
-    extractor: Extractor | ExtractorTraits,
-    *,
-    say: bool = False,
-) -> bool:
-    """Whether the classes that a metric compares can be matched; `say` why not, where the images have classes."""
+def _relabeled(generated: Activations, metric: Metric, comparison: Comparison) -> Activations:
+    """The generated side with its classes in the order of those that the metric compares them with."""
+    if not metric.by_class:
+        return generated
+    indices = metric.class_indices(comparison)
+    changes = {} if generated.labels is None else {"labels": indices[generated.labels]}
+    changes |= {} if generated.spread is None else {"spread": generated.spread.reordered(indices)}
+    return dataclasses.replace(generated, **changes)
+
+
+def _chosen(comparison: Comparison, names: tuple[str, ...] | None) -> dict[str, Metric]:
+    """The metrics that were asked for, or else those that this comparison allows by default; each is checked."""
+    chosen = {name: METRICS[name] for name in names} if names else _defaults(comparison)
+    for name, metric in chosen.items():
+        _check(name, metric, comparison)
+    return chosen
+
+
+def _defaults(comparison: Comparison) -> dict[str, Metric]:
+    """The default metrics of a comparison. Those of classes need classes that can be matched."""
+    allowed = {name: metric for name, metric in METRICS.items() if metric.by_default(comparison)}
+    return {n: metric for n, metric in allowed.items() if not metric.by_class or _classes_match(n, metric, comparison)}
+
+
+def _classes_match(name: str, metric: Metric, comparison: Comparison) -> bool:
+    """Whether the classes that a metric compares can be matched.
+
+    If the classifier can't be applied to images that do have classes, the reason is printed.
+    """
     try:
-        _indices(METRICS[name], generated, real, extractor)
+        metric.class_indices(comparison)
     except DataError as error:
-        if say and generated.label_kind != "none":
+        if metric.classifies and comparison.generated.label_kind != "none":
             print(f"{name} is left out: {error}", file=sys.stderr)
         return False
     return True
 
 
-def _indices(
-    metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor | ExtractorTraits
-) -> np.ndarray:
-    """Of each generated class, its index among the classes that the metric compares it with.
-
-    Raises DataError, with both lists, where classes can't be matched.
-    """
-    other = extractor if metric.classifies else real
-    names, reference = generated.class_names, other.class_names
-    if len(names) == len(reference) == metric.fewest_classes == 1:
-        return np.zeros(1, np.int32)  # all images on either side
-    if len(reference) < metric.fewest_classes:
-        raise DataError(f"{other.name} must have {metric.fewest_classes} classes; received {listed(reference)}.")
-    return indices_in(
-        reference,
-        names,
-        of=generated.name,
-        to=other.name,
-        kind=generated.label_kind,
-        reference_kind=other.label_kind,
-    )
+def _check(name: str, metric: Metric, comparison: Comparison) -> None:
+    """Raises ValueError, with what to do, for a metric that the comparison can't give."""
+    _check_extractor(name, metric, comparison)
+    if metric.by_class:
+        _check_classes(name, metric, comparison)
+    _check_parts(name, metric, comparison)
+    _check_counts(name, metric, comparison)
 
 
-def _relabeled(
-    collected: Activations, metric: Metric, generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor
-) -> Activations:
-    """The generated side with its classes in the order of those that the metric compares them with."""
-    if not metric.by_class:
-        return collected
-    indices = _indices(metric, generated, real, extractor)
-    changes = {} if collected.labels is None else {"labels": indices[collected.labels]}
-    changes |= {} if collected.spread is None else {"spread": collected.spread.reordered(indices)}
-    return dataclasses.replace(collected, **changes)
-
-
-def _check(
-    name: str,
-    metric: Metric,
-    generated: ImageSet,
-    real: ImageSet | KnownMoments,
-    extractor: Extractor | ExtractorTraits,
-    *,
-    allow_few_samples: bool,
-) -> None:
+def _check_extractor(name: str, metric: Metric, comparison: Comparison) -> None:
+    extractor = comparison.extractor
     if "logits" in metric.generated and not extractor.n_logits:
         raise ValueError(
             f"metric {name} needs an extractor with logits; received extractor={extractor.name}. "
@@ -181,14 +151,31 @@ def _check(
             f"metric {name} needs the data set's own classifier; received extractor={extractor.name}. "
             "Use --extractor=dataset, or leave it out."
         )
-    if metric.by_class:
-        _check_classes(name, metric, generated, real, extractor)
-    if "agreement" in metric.generated and (generated.agreement is None or real.agreement is None):
+
+
+def _check_classes(name: str, metric: Metric, comparison: Comparison) -> None:
+    """Classes must match by name; a metric that compares each class needs images of all the reference's."""
+    try:
+        indices = metric.class_indices(comparison)
+    except DataError as error:
+        raise ValueError(f"metric {name} needs labels of the reference's classes. {error}") from error
+    names = comparison.real.class_names
+    if "labels" in metric.real and (absent := set(range(len(names))) - set(indices.tolist())):
+        some = ", ".join(names[index] for index in sorted(absent)[:_MOST_NAMED])
+        raise ValueError(
+            f"metric {name} needs images of each of the reference's {len(names)} classes; received none of "
+            f"{some}{', ...' if len(absent) > _MOST_NAMED else ''}. Give images of these, or leave the metric out."
+        )
+
+
+def _check_parts(name: str, metric: Metric, comparison: Comparison) -> None:
+    generated, real = comparison.generated, comparison.real
+    if "agreement" in metric.generated and not comparison.agreement_is_measured:
         raise ValueError(
             f"metric {name} needs a data set that measures agreement; received data={real.name}. "
             "Only the procedural data set does: leave the metric out."
         )
-    if "agreement" in metric.generated and generated.class_names != real.class_names:
+    if "agreement" in metric.generated and not comparison.same_classes:
         raise ValueError(
             f"metric {name} needs samples of the reference's classes; received {listed(generated.class_names)} against "
             f"{listed(real.class_names)}. Leave the metric out."
@@ -198,58 +185,27 @@ def _check(
             f"metric {name} needs the reference's {', '.join(sorted(missing))}; received "
             f"reference={real.name}. Give the images themselves, or leave it out."
         )
+
+
+def _check_counts(name: str, metric: Metric, comparison: Comparison) -> None:
+    generated, real, n_features = comparison.generated, comparison.real, comparison.extractor.n_features
     needed = max(metric.fewest, metric.fewest_of_class * len(generated.class_names))
     if generated.count < needed:
         raise ValueError(
             f"metric {name} needs {needed} images or more; received images={generated.count}. "
             "Give that many, or leave it out."
         )
-    if metric.in_blocks and not _fill_blocks(generated, real):
+    if metric.in_blocks and not fills_blocks(comparison):
         raise ValueError(
             f"metric {name} needs counts of similar size, 2 images of each side in every block of {BLOCK_SIZE} of the "
             f"larger one; received images={generated.count}, reference={real.n_images}. Give more of the fewer, or "
             "fewer samples: --num (EvaluationOptions.n_samples)."
         )
-    if metric.full_rank and _fewest(generated, real) <= extractor.n_features and not allow_few_samples:
+    if metric.full_rank and not comparison.is_full_rank:
         raise ValueError(
-            f"metric {name} needs more images a side than its {extractor.n_features} features; received "
-            f"images={generated.count}, reference={real.count}. Give at least {extractor.n_features + 1} of each, or "
+            f"metric {name} needs more images per side than its {n_features} features; received "
+            f"images={generated.count}, reference={real.count}. Give at least {n_features + 1} of each, or "
             "measure the kernel distance, which is unbiased for small sets: --metrics=kid. "
             "--allow_few_samples (EvaluationOptions.allow_few_samples=True) computes it all the same: a number that "
-            "is biased upwards, and compares only with others of the same counts."
+            "is biased upwards and comparable only with others of the same counts."
         )
-
-
-def _fewest(generated: ImageSet, real: ImageSet | KnownMoments) -> int:
-    """Images of the smaller side, as far as is known."""
-    return min(generated.count, generated.count if real.count is None else real.count)
-
-
-def _fill_blocks(generated: ImageSet, real: ImageSet | KnownMoments) -> bool:
-    """Whether both sides have enough images for the kernel distance's blocks."""
-    counts = generated.count, real.n_images
-    return min(counts) >= 2 * n_blocks(*counts)
-
-
-def _check_classes(
-    name: str,
-    metric: Metric,
-    generated: ImageSet,
-    real: ImageSet | KnownMoments,
-    extractor: Extractor | ExtractorTraits,
-) -> None:
-    """Classes must be matched by name; a metric of each class needs images of all the reference's."""
-    try:
-        indices = _indices(metric, generated, real, extractor)
-    except DataError as error:
-        raise ValueError(f"metric {name} needs labels of the reference's classes. {error}") from error
-    if "labels" in metric.real and (absent := set(range(len(real.class_names))) - set(indices.tolist())):
-        some = ", ".join(real.class_names[index] for index in sorted(absent)[:_NAMED])
-        raise ValueError(
-            f"metric {name} needs images of each of the reference's {len(real.class_names)} classes; received none of "
-            f"{some}{', ...' if len(absent) > _NAMED else ''}. Give images of these, or leave the metric out."
-        )
-
-
-def _union(needs) -> frozenset:
-    return frozenset().union(*needs)

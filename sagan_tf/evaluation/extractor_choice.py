@@ -1,11 +1,9 @@
 """Which extractor measures: by name, or the best that is here."""
 
-import dataclasses
-
-from sagan_tf.data.source import Examples, LabelKind
+from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.dataset_classifier import N_FEATURES, check_classes, dataset_classifier
-from sagan_tf.evaluation.features import Extractor, SavedModelExtractor
+from sagan_tf.evaluation.features import Extractor, ExtractorTraits, SavedModelExtractor
 from sagan_tf.evaluation.inception import inception, local_inception
 
 
@@ -36,21 +34,6 @@ def choose_extractor(
             "Give labels beside the reference images, or choose another extractor."
         )
     return dataset_classifier(examples, resolution=resolution, transform=transform, progress=progress)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ExtractorTraits:
-    """What can be told of an extractor before it is trained: enough to see which metrics it can give.
-
-    `class_names` and `label_kind`: of the data that its logits classify; none where `classifies` is False.
-    """
-
-    name: str
-    n_features: int
-    n_logits: int
-    classifies: bool
-    class_names: tuple[str, ...] = ()
-    label_kind: LabelKind = "none"
 
 
 def extractor_traits(kind: str, examples: Examples, *, inception_location: str | None = None) -> ExtractorTraits:

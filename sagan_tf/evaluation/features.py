@@ -1,10 +1,13 @@
 """Feature extractors: one contract for Inception, any SavedModel, and the data set's own classifier."""
 
+import dataclasses
 import hashlib
 import pathlib
 from typing import Protocol
 
 import tensorflow as tf
+
+from sagan_tf.data.source import LabelKind
 
 FEATURE_OUTPUTS = ("pool_3", "features", "pool", "embedding")
 LOGIT_OUTPUTS = ("logits", "predictions")
@@ -28,6 +31,21 @@ class Extractor(Protocol):
     note: str
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExtractorTraits:
+    """What can be told of an extractor before it is trained: enough to see which metrics it can give.
+
+    `class_names` and `label_kind`: of the data that its logits classify; none where `classifies` is False.
+    """
+
+    name: str
+    n_features: int
+    n_logits: int
+    classifies: bool
+    class_names: tuple[str, ...] = ()
+    label_kind: LabelKind = "none"
 
 
 class SavedModelExtractor:

@@ -6,7 +6,7 @@ run.json                    data set (name, fingerprint, class names), commands,
 training.lock               while the run is being trained: by whom (lock.py)
 architecture.txt            both nets' tables
 checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
-checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (selection.py, training_actions.py)
+checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (training_actions.py)
 train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
 health.jsonl                singular values, distances of samples, signs of collapse (monitoring/health_records.py)
 samples/step-*.png          sheets with a row per class

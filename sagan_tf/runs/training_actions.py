@@ -1,4 +1,4 @@
-"""Monitoring as actions of the training loop: scalars, sheets of samples, and health records with signs of collapse."""
+"""The actions of a training loop: it logs scalars, draws samples, watches for collapse, and evaluates checkpoints."""
 
 import time
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from sagan_tf.data.source import Examples
+from sagan_tf.evaluation.metrics import is_better
 from sagan_tf.experiment import Experiment
 from sagan_tf.figures import sheets
 from sagan_tf.foundation import files
@@ -18,6 +19,7 @@ from sagan_tf.monitoring.health_records import HealthRecord, by_depth, read_heal
 from sagan_tf.monitoring.singular_values import Spectra
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs.data_distances import apart, apart_in_data
+from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.run_directory import RunDirectory, sampler_of
 from sagan_tf.sampling.attention_maps import gammas
 from sagan_tf.training.checkpoints import CheckpointStore
@@ -26,7 +28,7 @@ from sagan_tf.training.state import GAN
 
 _SHEET_ROWS, _SHEET_COLUMNS = 10, 10
 _HEALTH_CLASSES, _HEALTH_IMAGES = 4, 32
-BEFORE_COLLAPSE = "before_collapse"
+BEFORE_COLLAPSE, BEST = "before_collapse", "best"  # folders below checkpoints/
 
 
 def actions(
@@ -86,6 +88,36 @@ def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writ
         writer.image(step, "samples", np.asarray(image))
 
     return Action(every=settings.sample_every, run=draw_sheet)
+
+
+def evaluation_action(settings: Experiment, run: RunDirectory, store: CheckpointStore, examples: Examples) -> Action:
+    """Measures the newest checkpoint every `evaluate_every` steps; keeps the best by `best_by` in checkpoints/best."""
+
+    def evaluate(step: int, logs: dict[str, float]) -> None:
+        result = evaluate_run(run, settings.evaluation, examples=examples, step=step)
+        store.say(f"step {step}\n{result.summary()}")
+        score = result.metrics.get(settings.best_by)
+        if score is None:
+            store.say(f"step {step} is not compared with the best checkpoint: {settings.best_by} was not measured")
+        else:
+            keep_best(store, step, float(score), settings.best_by)
+
+    return Action(every=settings.evaluate_every, run=evaluate, reads_checkpoint=True)
+
+
+def keep_best(store: CheckpointStore, step: int, score: float, by: str) -> bool:
+    """Keeps this step's checkpoint in checkpoints/best if it is the best so far, and returns whether it is.
+
+    A checkpoint that was kept by another metric counts as none.
+    """
+    kept = store.kept(BEST)
+    before = kept.score if kept and kept.why == by else None
+    if not is_better(score, before, by):
+        return False
+    with files.dispensable(f"checkpoints/{BEST}"):
+        path = store.keep_apart(step, BEST, why=by, score=score)
+        store.say(f"the best by {by} so far: {score:.6g} at step {step}, kept in {path}")
+    return True
 
 
 def health_action(

@@ -7,7 +7,7 @@ import tensorflow as tf
 from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.runs import build, selection, training_actions
+from sagan_tf.runs import build, training_actions
 from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training import loop
@@ -102,5 +102,5 @@ def actions(
     watched = training_actions.actions(
         settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store, examples
     )
-    measured = [selection.evaluation_action(settings, run, store, examples)]
+    measured = [training_actions.evaluation_action(settings, run, store, examples)]
     return watched + (measured if evaluates and settings.evaluate_every else [])

@@ -13,7 +13,7 @@ from small_run import SMALL
 
 from sagan_tf import train
 from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.runs import build, selection
+from sagan_tf.runs import build, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.strategy import create_strategy
@@ -132,7 +132,7 @@ def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, monk
         return EvaluationResult(metrics={"fid": fids[step]}, protocol={"extractor": "stand-in", "step": step})
 
     monkeypatch.setattr(EvaluationResult, "summary", lambda self: f"fid {self.metrics['fid']}")
-    monkeypatch.setattr(selection, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(training_actions, "evaluate_run", evaluate_run)
     monkeypatch.setattr(train, "evaluate_run", evaluate_run)
     monkeypatch.setattr(train, "check_options", lambda *_, **__: ("fid",))
     run = tmp_path / "run"

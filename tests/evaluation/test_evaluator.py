@@ -143,7 +143,7 @@ def test_the_real_side_is_computed_once_and_never_stale(examples, extractor, pai
     [
         (
             {"n_samples": 4, "metrics": ("fid",)},
-            "more images a side than its 4 features; received images=4, reference=200. Give at least 5",
+            "more images per side than its 4 features; received images=4, reference=200. Give at least 5",
         ),
         ({"metrics": ("class_accuracy",)}, "needs the data set's own classifier"),
         ({"metrics": ("is",), "n_samples": 9}, "metric is needs 10 images or more; received images=9"),
@@ -217,7 +217,7 @@ def test_options_are_checked_at_construction(option, message):
     ("options", "changes", "message"),
     [
         ({"extractor": "dataset"}, {"class_names": ("all",)}, "must be of 2 classes or more"),
-        ({"extractor": "dataset", "n_samples": 128}, {}, "more images a side than its 128 features"),
+        ({"extractor": "dataset", "n_samples": 128}, {}, "more images per side than its 128 features"),
         ({"extractor": "/nowhere"}, {}, "received directory='/nowhere'"),
         ({"extractor": "inception", "inception_location": "/nowhere"}, {}, "received location='/nowhere'"),
         ({"metrics": ("long_range_agreement",)}, {"agreement": None}, "Only the procedural"),

@@ -1,50 +1,17 @@
-"""IS, FID, class accuracy and agreement: closed forms, scipy, and equality with TF-GAN."""
+"""The Frechet distance: closed forms, scipy, and equality with TF-GAN."""
 
 import numpy as np
 import pytest
 from scipy import linalg
 
 from sagan_tf.evaluation import tfgan
-from sagan_tf.evaluation.metrics.class_accuracy import class_accuracy
 from sagan_tf.evaluation.metrics.fid import frechet_distance, frechet_distance_of_features, trace_sqrt_product
-from sagan_tf.evaluation.metrics.inception_score import inception_score
-from sagan_tf.evaluation.metrics.long_range_agreement import long_range_agreement
 from sagan_tf.evaluation.moments import Moments, moments_of
 
 RNG = np.random.default_rng(0)
 MIXING = RNG.normal(size=(24, 24))
 REAL = RNG.normal(size=(600, 24)) @ MIXING
 FAKE = RNG.normal(loc=0.3, size=(400, 24)) @ MIXING * 1.2
-
-
-def test_identical_predictions_score_1():
-    mean, deviation = inception_score(np.tile([[1.0, 2.0, 3.0]], (50, 1)))
-    assert mean == pytest.approx(1) and deviation == pytest.approx(0, abs=1e-12)
-
-
-@pytest.mark.parametrize("order", ["in turn", "class by class"])
-def test_certain_and_balanced_predictions_score_the_number_of_classes(order):
-    labels = np.arange(10_000) % 10
-    logits = 100.0 * np.eye(10)[labels if order == "in turn" else np.sort(labels)]
-    assert inception_score(logits, splits=1)[0] == pytest.approx(10)
-    mean, deviation = inception_score(logits, splits=10)
-    assert mean == pytest.approx(10, rel=0.01) and deviation < 0.1
-
-
-def test_two_certain_classes_in_unequal_shares_score_the_exponential_of_their_entropy():
-    logits = 100.0 * np.eye(2)[[0, 0, 0, 1]]
-    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
-    assert inception_score(logits, splits=1)[0] == pytest.approx(np.exp(entropy))
-
-
-def test_inception_score_equals_tfgans_across_chunks():
-    logits = np.random.default_rng(1).normal(scale=3, size=(5000, 20)).astype(np.float32)
-    assert inception_score(logits, splits=1)[0] == pytest.approx(tfgan.inception_score(logits), rel=1e-9)
-
-
-def test_fewer_images_than_splits_are_refused():
-    with pytest.raises(ValueError, match=r"splits=10; received shape=\(9, 3\)"):
-        inception_score(np.zeros((9, 3)))
 
 
 def test_equal_covariances_give_the_squared_distance_of_the_means():
@@ -87,16 +54,3 @@ def test_distance_by_features_equals_the_distance_by_moments(counts):
 def test_features_of_different_widths_are_refused():
     with pytest.raises(ValueError, match="widths=24, 23"):
         frechet_distance(moments_of(REAL), moments_of(FAKE[:, 1:]))
-
-
-def test_class_accuracy_counts_hits_and_refuses_foreign_labels():
-    logits = np.eye(4)[[0, 1, 2, 3, 3]]
-    assert class_accuracy(logits, np.array([0, 1, 2, 3, 0])) == pytest.approx(0.8)
-    with pytest.raises(ValueError, match="below the 4 classes"):
-        class_accuracy(logits, np.array([0, 1, 2, 3, 4]))
-
-
-def test_agreement_leaves_undefined_classes_out():
-    assert long_range_agreement(np.array([np.nan, 1.0, 0.5, np.nan])) == pytest.approx(0.75)
-    with pytest.raises(ValueError, match="scores=2, all NaN"):
-        long_range_agreement(np.full(2, np.nan))
