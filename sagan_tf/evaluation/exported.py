@@ -1,4 +1,4 @@
-"""Samples of an exported generator: a SavedModel with the signature `generate`, measured with TensorFlow alone."""
+"""Samples of an exported generator: a SavedModel with the signature `generate`, which needs TensorFlow alone."""
 
 import json
 import pathlib
@@ -17,9 +17,9 @@ BATCH = 64
 
 
 class ExportedSampler:
-    """Draws by a SavedModel's `generate`(seed int64 (B,), label int32 (B,), truncation float32 (B,)) -> uint8 images.
+    """Samples a SavedModel: `generate`(seed int64 (B,), label int32 (B,), truncation float32 (B,)) -> images uint8.
 
-    Image i of a set is that of the seed `image_seeds(seed, N)[i]`, as with the run that was exported.
+    Image i of a set of N is drawn from the seed `image_seeds(seed, N)[i]`, as by the run that was exported.
     """
 
     def __init__(self, generate: Callable, *, truncation: float):
@@ -27,7 +27,7 @@ class ExportedSampler:
         self._truncation = truncation
 
     def batches(self, labels: np.ndarray, *, seed: int, start: int) -> Iterator[np.ndarray]:
-        """uint8 images (b,R,R,3) for labels (N,), from image `start` on."""
+        """Yields images uint8 (B,R,R,3) for labels (N,), from image `start` on."""
         seeds = image_seeds(seed, len(labels))
         for first in range(start, len(labels), BATCH):
             rows = slice(first, first + BATCH)
@@ -37,33 +37,37 @@ class ExportedSampler:
 
 
 def exported_samples(folder: str, options: EvaluationOptions) -> tuple[ImageSet, GeneratorFacts]:
-    """Samples of an export (its folder, or the one of its versions: then the newest), and what is known of it.
+    """Samples of an exported generator, and what is known of it.
 
-    An export has its statistics baked in and cuts z by a mode of its own; `options.truncation` chooses the threshold.
-    Raises ValueError for a folder that isn't such an export, or options that it can't follow.
+    An export has its statistics and its mode of truncation baked in; `options.truncation` chooses the threshold.
+
+    folder: of an export, or of several versions of it, of which the newest is taken.
+
+    Raises:
+      ValueError: for a folder that isn't such an export, or options that it can't follow.
     """
-    place = _newest_version(pathlib.Path(folder).expanduser())
-    known = _protocol(place)
-    cut = known["truncation_mode"] is not None
-    _check(options, known, place)
-    generate = tf.saved_model.load(str(place)).signatures["generate"]
+    export = _newest_version(pathlib.Path(folder).expanduser())
+    known = _protocol(export)
+    is_truncated = known["truncation_mode"] is not None
+    _check(options, known, export)
+    generate = tf.saved_model.load(str(export)).signatures["generate"]
     facts = GeneratorFacts(
         step=known["step"],
         weights=known["weights"],
-        weights_hash=directory_hash(str(place)),
+        weights_hash=directory_hash(str(export)),
         statistics=_statistics(known, options.truncation),
         standing_passes=known["standing_passes"],
-        truncation=options.truncation if cut else None,
+        truncation=options.truncation if is_truncated else None,
         truncation_mode=known["truncation_mode"],
     )
-    sampler = ExportedSampler(generate, truncation=options.truncation if cut else 1.0)
+    sampler = ExportedSampler(generate, truncation=options.truncation if is_truncated else 1.0)
     images = generated_images(
         lambda: sampler,
         count=options.n_samples,
         class_names=tuple(known["class_names"]),
         resolution=known["resolution"],
         seed=options.seed,
-        name=f"saved-model:{place.name}",
+        name=f"saved-model:{export.name}",
         identity=repr(facts),
     )
     return images, facts
@@ -81,33 +85,37 @@ def _newest_version(folder: pathlib.Path) -> pathlib.Path:
     return max(versions, key=lambda path: int(path.name))
 
 
-def _protocol(place: pathlib.Path) -> dict:
-    path = place / "assets" / "protocol.json"
+def _protocol(export: pathlib.Path) -> dict:
+    path = export / "assets" / "protocol.json"
     if not path.is_file():
         raise ValueError(
-            f"an exported generator must have assets/protocol.json beside it; received {place} without. "
+            f"an exported generator must have assets/protocol.json beside it; received {export} without. "
             "Export it again, or write its images to an .npz and measure these: --images=FILE.npz"
         )
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _check(options: EvaluationOptions, known: dict, place: pathlib.Path) -> None:
+def _check(options: EvaluationOptions, known: dict, export: pathlib.Path) -> None:
     if options.statistics not in (None, known["statistics"]):
         raise ValueError(
-            f"an export's statistics are baked in; received statistics={options.statistics} for {place}, "
+            f"an export's statistics are baked in; received statistics={options.statistics} for {export}, "
             f"which has {known['statistics']} ones. Leave it out, or export again."
         )
-    cut = known["truncation_mode"] is not None
-    if cut != (options.truncation is not None):
-        remedy = "Add --truncation=T, in (0, 2]." if cut else f"The prior {known['latent']} isn't cut: leave it out."
+    is_truncated = known["truncation_mode"] is not None
+    if is_truncated != (options.truncation is not None):
+        remedy = (
+            "Add --truncation=T, in (0, 2]."
+            if is_truncated
+            else f"The prior {known['latent']} isn't truncated: leave it out."
+        )
         raise ValueError(
             f"an export is measured at the truncation that is given to it; received "
-            f"truncation={options.truncation} for {place}. {remedy}"
+            f"truncation={options.truncation} for {export}. {remedy}"
         )
 
 
 def _statistics(known: dict, threshold: float | None) -> str:
-    """Standing statistics of a threshold that wasn't baked in are interpolated, and say so."""
+    """The export's kind of statistics; standing ones are interpolated for a threshold that wasn't baked in."""
     if known["statistics"] != "standing" or threshold is None or threshold in known["truncations"]:
         return known["statistics"]
     return "standing, interpolated"

@@ -1,4 +1,4 @@
-"""Which extractor measures: by name, or the best that is here."""
+"""Chooses the feature extractor: by name, or the best one that is available."""
 
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
@@ -16,12 +16,14 @@ def choose_extractor(
     inception_location: str | None = None,
     progress: bool = True,
 ) -> Extractor:
-    """The extractor of this kind, loaded (or, the data set's classifier, trained once).
+    """Loads an extractor, or trains it in the case of the data set's classifier, whose weights are cached.
 
-    "inception": TF-GAN's module, from `inception_location`, `$TFHUB_CACHE_DIR` or TF-Hub. "dataset": a classifier of
-    `examples`. "auto": Inception where it lies on this machine, else the data set's classifier, which says so in its
-    name. Anything else: the folder of a SavedModel.
-    Raises ValueError where it can't be had, with what to do.
+    kind: "inception" is TF-GAN's module, from `inception_location`, `$TFHUB_CACHE_DIR` or TF-Hub. "dataset" is a
+      classifier of `examples`. "auto" is Inception if it is on this machine, else the data set's classifier; every
+      number carries the extractor's name. Anything else is the folder of a SavedModel.
+
+    Raises:
+      ValueError: if the extractor can't be had, with what to do.
     """
     kind = _resolved(kind, inception_location)
     if kind == "inception":
@@ -37,7 +39,11 @@ def choose_extractor(
 
 
 def extractor_traits(kind: str, examples: Examples, *, inception_location: str | None = None) -> ExtractorTraits:
-    """The traits of the extractor that `choose_extractor` would give; raises ValueError where it couldn't."""
+    """The traits of the extractor that `choose_extractor` would return, without training it.
+
+    Raises:
+      ValueError: as `choose_extractor` would.
+    """
     kind = _resolved(kind, inception_location)
     if kind == "dataset":
         check_classes(examples)
@@ -49,8 +55,10 @@ def extractor_traits(kind: str, examples: Examples, *, inception_location: str |
             class_names=examples.class_names,
             label_kind=examples.label_kind,
         )
-    found = inception(inception_location) if kind == "inception" else SavedModelExtractor(kind)
-    return ExtractorTraits(name=found.name, n_features=found.n_features, n_logits=found.n_logits, classifies=False)
+    network = inception(inception_location) if kind == "inception" else SavedModelExtractor(kind)
+    return ExtractorTraits(
+        name=network.name, n_features=network.n_features, n_logits=network.n_logits, classifies=False
+    )
 
 
 def _resolved(kind: str, inception_location: str | None) -> str:

@@ -1,4 +1,7 @@
-"""Feature extractors: one contract for Inception, any SavedModel, and the data set's own classifier."""
+"""Feature extractors: one contract for Inception, any SavedModel, and the data set's own classifier.
+
+Letters of shapes: B images, H, W and R pixels per side, F features, K logits.
+"""
 
 import dataclasses
 import hashlib
@@ -14,12 +17,14 @@ LOGIT_OUTPUTS = ("logits", "predictions")
 
 
 class Extractor(Protocol):
-    """A frozen network that turns images in [-1,1], float32 (B,R,R,3), into features (B,F) and logits (B,K).
+    """A frozen network that maps images float32 (B,R,R,3) in [-1,1] to features (B,F) and logits (B,K).
 
-    Every number carries `name` and `hash`, and two numbers are comparable only where both agree. `resize` says how
-    images reach the network's input size. `n_logits` is 0 for a network without logits. `classifies`: the logits are
-    of the data set's own classes, which are then its `class_names`, of the kind `label_kind`. `note`: what else must
-    be known to judge a number, such as held-out accuracy.
+    name, hash: stored with every number; two numbers are comparable only if both agree.
+    resize: how images are brought to the network's input size.
+    n_features, n_logits: F and K; K is 0 for a network without logits.
+    classifies: whether the logits are of the data set's own classes. The extractor then has `class_names` and
+      `label_kind` too.
+    note: what else must be known to judge a number, such as held-out accuracy.
     """
 
     name: str
@@ -35,9 +40,9 @@ class Extractor(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExtractorTraits:
-    """What can be told of an extractor before it is trained: enough to see which metrics it can give.
+    """What is known of an extractor before it is trained: enough to tell which metrics it allows.
 
-    `class_names` and `label_kind`: of the data that its logits classify; none where `classifies` is False.
+    class_names, label_kind: of the data that its logits classify; empty unless `classifies`.
     """
 
     name: str
@@ -52,8 +57,12 @@ class SavedModelExtractor:
     """Any SavedModel with an output named like `pool_3` and, for the metrics that read logits, one like `logits`.
 
     It takes float32 images (B,H,W,3) in [-1,1] through the signature `serving_default`, or else by being called.
-    Where its input has a fixed size, images are resized to it; `image_size` fixes it where the model doesn't tell.
-    Raises ValueError for a folder that is no SavedModel, or a model without such outputs.
+    Images are resized to the size of its input if that is fixed.
+
+    name: "saved-model:FOLDER" by default. image_size: pixels per side of its input, if the model doesn't specify it.
+
+    Raises:
+      ValueError: for a folder that is no SavedModel, or a model without such outputs.
     """
 
     classifies = False
@@ -85,15 +94,15 @@ class SavedModelExtractor:
 
 
 def resize_tf1_bilinear(images: tf.Tensor, size: int) -> tf.Tensor:
-    """Bilinear as in TensorFlow 1: corners not aligned, no half-pixel centers, no antialiasing (SAGAN's and TF-GAN's).
+    """Bilinear resizing as in TensorFlow 1, which SAGAN and TF-GAN use: (B,H,W,3) -> (B,size,size,3).
 
-    Shapes: (B,H,W,3) -> (B,size,size,3).
+    Corners aren't aligned, pixel centers aren't at half pixels, and nothing is antialiased.
     """
     return tf.raw_ops.ResizeBilinear(images=images, size=[size, size], align_corners=False, half_pixel_centers=False)
 
 
 def directory_hash(directory: str) -> str:
-    """16 hexadecimal digits over the graph and the weights of a SavedModel: relative paths and bytes."""
+    """A hash, 16 hexadecimal digits, of a SavedModel's graph and weights: of their relative paths and bytes."""
     digest = hashlib.sha256()
     paths = [f"{directory}/saved_model.pb", *sorted(tf.io.gfile.glob(f"{directory}/variables/*"))]
     for path in paths:
@@ -105,7 +114,11 @@ def directory_hash(directory: str) -> str:
 
 
 def _entry(model, directory: str):
-    """The function to call with images, its outputs checked by name, and the side that it fixes for its input."""
+    """The function to call with images, and its input's side in pixels (None if any).
+
+    Raises:
+      ValueError: if there is no such function, or its outputs don't have the names of features.
+    """
     signature = getattr(model, "signatures", {}).get("serving_default")
     if signature is not None:
         (argument, spec), *others = signature.structured_input_signature[1].items()
@@ -134,4 +147,4 @@ def _pick(outputs: dict[str, tf.Tensor], names: tuple[str, ...]) -> tf.Tensor | 
 
 
 def _flatten(tensor: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(tensor, [tf.shape(tensor)[0], -1])  # pool_3 may be (B,1,1,F)
+    return tf.reshape(tensor, [tf.shape(tensor)[0], -1])  # (B,F), from (B,1,1,F) in the case of pool_3

@@ -1,7 +1,7 @@
-"""TF-GAN's Inception module (graph of 2015-12-05): where it may lie, and loading it once.
+"""TF-GAN's Inception module (graph of 2015-12-05): finds it and loads it once per process.
 
-IS and FID of the papers are functions of this very network: `logits` (1008) and `pool_3` (2048) of images resized to
-299 x 299 as TensorFlow 1 did. No other network ever stands in for it under its name.
+IS and FID of the papers are functions of exactly this network: of its `logits` (1008) and `pool_3` (2048) for images
+resized to 299 x 299 as TensorFlow 1 did. No other network ever goes under its name.
 """
 
 import functools
@@ -21,13 +21,14 @@ TIMEOUT_SECONDS = 30
 
 
 class InceptionMissingError(ValueError):
-    """Inception is asked for and isn't here; the message says what to copy where."""
+    """Inception was asked for and isn't available; the message says what to copy where."""
 
 
 def inception(location: str | None = None) -> SavedModelExtractor:
-    """Inception from a local or gs:// folder, from `$TFHUB_CACHE_DIR`, or else from TF-Hub; loaded once a process.
+    """Loads Inception from a local or gs:// folder, from `$TFHUB_CACHE_DIR`, or else from TF-Hub.
 
-    Raises InceptionMissingError where it can't be had.
+    Raises:
+      InceptionMissingError: if it can't be had.
     """
     directory = location or local_inception() or _download()
     if not tf.io.gfile.exists(f"{directory}/saved_model.pb"):
@@ -38,7 +39,7 @@ def inception(location: str | None = None) -> SavedModelExtractor:
 
 
 def local_inception() -> str | None:
-    """The module's folder in `$TFHUB_CACHE_DIR`, or None; asks no network."""
+    """The module's folder in `$TFHUB_CACHE_DIR`, or None; never uses the network."""
     root = os.environ.get("TFHUB_CACHE_DIR")
     directory = f"{root}/{FOLDER}" if root else None
     return directory if directory and tf.io.gfile.exists(f"{directory}/saved_model.pb") else None
@@ -61,7 +62,7 @@ def _remedy() -> str:
 def _download() -> str:
     root = os.environ.get("TFHUB_CACHE_DIR")
     lock = pathlib.Path(root, f"{FOLDER}.lock") if root else None
-    if lock and lock.exists():  # TF-Hub would wait for its owner for ever
+    if lock and lock.exists():  # TF-Hub would wait forever for the lock's owner
         raise InceptionMissingError(
             f"Inception's download must not be locked; received lock={str(lock)!r}. "
             f"If no download is under way, remove it. {_remedy()}"

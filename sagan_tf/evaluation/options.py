@@ -1,4 +1,4 @@
-"""What is measured, and how: the options of an evaluation."""
+"""The options of an evaluation, as one gin-configurable object."""
 
 import dataclasses
 from typing import get_args
@@ -13,18 +13,23 @@ from sagan_tf.sampling.standing_statistics import Statistics
 class EvaluationOptions:
     """What is measured, and how.
 
-    `extractor`: "auto", "inception", "dataset" or a SavedModel's folder (extractor_choice.py says what each is).
-    `inception_location`: where Inception lies, if not in `$TFHUB_CACHE_DIR`. `metrics`: names from METRICS; None
-    takes IS, FID and FID of one half of the data against the other, variety within classes, and where the extractor
-    and the data set allow them precision and recall, class accuracy, and long-range agreement.
-    `n_samples`: generated images, 50,000 in the papers. `batch_size`: images a pass through the extractor on one
-    replica. `seed`: of the samples. `allow_few_samples`: lets FID be computed of fewer images than features have
-    dimensions.
+    extractor: "auto", "inception", "dataset" or the folder of a SavedModel (see `extractor_choice.choose_extractor`).
+    inception_location: the folder of the Inception module, if it isn't in `$TFHUB_CACHE_DIR`.
+    metrics: names from METRICS. None measures IS, FID (KID for small data sets), FID between two halves of the data,
+      and, as far as the extractor and the data allow them, precision and recall, variety within classes, class accuracy
+      and long-range agreement.
+    n_samples: generated images; 50,000 in the papers.
+    batch_size: images per call of the extractor on one replica.
+    seed: of the samples.
+    allow_few_samples: computes FID even of fewer images than features have dimensions.
+    statistics: the statistics that the generator's batch norms normalize with: the "moving" averages of training, those
+      of each "batch" of samples, or "standing" statistics, accumulated for exactly this truncation (Brock et al. 2018,
+      appendix C.1). None: standing for truncated samples, otherwise what the run's networks specify.
+    standing_passes: forward passes that standing statistics are accumulated over; 100 in the paper.
+    truncation, truncation_mode: see `sampling.sampler.Truncation`; None samples the whole prior.
 
-    `statistics`: what the generator's batch norms divide by: "moving" averages of training, the "batch" of samples
-    itself, or "standing" statistics gathered at this very truncation (Brock et al. 2018, C.1) in `standing_passes`
-    forward passes, 100 in the paper; None takes standing ones for truncated samples, else what the run's networks say.
-    `truncation`, `truncation_mode`: see sampling.sampler.Truncation; None samples the whole prior.
+    Raises:
+      ValueError: for a value out of range, an unknown metric, or an unknown mode of truncation.
     """
 
     extractor: str = "auto"
@@ -64,7 +69,7 @@ class EvaluationOptions:
 
     @property
     def cut(self) -> Truncation | None:
-        """The truncation as the sampler takes it."""
+        """The truncation as an argument of the sampler; None for the whole prior."""
         if self.truncation is None:
             return None
         return Truncation(threshold=self.truncation, mode=self.truncation_mode)

@@ -1,4 +1,4 @@
-"""All that must be known to judge or repeat a number, stored with it."""
+"""The protocol of a number: everything that is needed to judge or to repeat it, stored beside it."""
 
 import dataclasses
 import pathlib
@@ -15,11 +15,11 @@ from sagan_tf.foundation.versions import versions
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GeneratorFacts:
-    """Which generator made the images: None where that isn't known, or doesn't apply.
+    """What is known of the generator that made the images; None for what isn't known or doesn't apply.
 
-    `weights` is "raw" or "ema", `weights_hash` over their files; `statistics` the batch norms' ("moving", "batch",
-    "standing", the latter of `standing_passes` forward passes); `truncation` the threshold of the latents, cut as
-    `truncation_mode` says.
+    weights: "raw" or "ema". weights_hash: over the files of the weights.
+    statistics: of the batch norms: "moving", "batch" or "standing", the latter over `standing_passes` forward passes.
+    truncation, truncation_mode: threshold and mode of the truncation of the latents.
     """
 
     step: int | None = None
@@ -33,28 +33,28 @@ class GeneratorFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """Metrics by name (a list holds a value a class), and the protocol they were measured by."""
+    """Metrics by name (a list has a value per class), and the protocol that they were measured by."""
 
     metrics: dict[str, float | list[float]]
     protocol: dict
 
     def record(self) -> dict:
-        """The metrics' names as keys, beside `protocol`; what isn't finite becomes None, since JSON has no NaN."""
+        """The result for JSON: a key per metric, and `protocol`. Values that aren't finite become None."""
         return {name: value if np.all(np.isfinite(value)) else None for name, value in self.metrics.items()} | {
             "protocol": self.protocol
         }
 
     def append_to(self, path: pathlib.Path) -> None:
-        """Appends the record as one line of JSON, on disk when this returns."""
+        """Appends the record as one line of JSON, which is on disk when this returns."""
         jsonl.append(path, self.record(), durable=True)
 
     def write_events(self, folder: pathlib.Path) -> None:
         """Writes the numbers as TensorBoard scalars `metrics/NAME` at their step.
 
-        Those of truncated samples have tags of their own, so that a curve over training is of one truncation.
+        Those of truncated samples have tags of their own, so that a curve over training is of a single truncation.
         """
-        cut = self.protocol.get("truncation")
-        group = "metrics" if cut is None else f"metrics_at_truncation_{cut}"
+        truncation = self.protocol.get("truncation")
+        group = "metrics" if truncation is None else f"metrics_at_truncation_{truncation}"
         writer = tf.summary.create_file_writer(str(folder), filename_suffix=".evaluation")
         with writer.as_default(self.protocol["step"]):
             for name, value in self._single().items():
@@ -62,35 +62,35 @@ class EvaluationResult:
         writer.close()
 
     def summary(self) -> str:
-        """A screen for people: each number with its extractor, and the counts on both sides."""
+        """The result for a reader: each number with its extractor, and the counts of both sides."""
         p = self.protocol
         lines = [f"{name:<27}{value:>12.6g}   [{p['extractor']}]" for name, value in self._single().items()]
         n_real = "an unknown number" if p["n_real"] is None else f"{p['n_real']:,}"
         counts = f"{p['n_generated']:,} of {p['images']} against {n_real} of {p['reference']}"
-        counts += "".join(f", {said}" for said in self._generator())
+        counts += "".join(f", {fact}" for fact in self._generator_facts())
         notes = f"extractor {p['extractor']}: " + ", ".join(filter(None, [p["extractor_hash"], p["extractor_note"]]))
         return "\n".join([*lines, *self.in_words(), counts, notes])
 
     def in_words(self) -> list[str]:
-        """What the numbers that need a scale say: FID beside its two ends, variety as a share of the data's."""
-        m, said = self.metrics, []
+        """Sentences on the numbers that need a scale: FID between its two ends, variety as a share of the data's."""
+        m, sentences = self.metrics, []
         ends = (
             ("fid_of_data", "of one half of the data against the other"),
             ("fid_untrained", "of the untrained generator"),
         )
         if "fid" in m and (known := [f"{m[name]:.4g} {of}" for name, of in ends if name in m]):
-            said.append(f"for scale, FID is {' and '.join(known)}")
+            sentences.append(f"for scale, FID is {' and '.join(known)}")
         if "shape_variety" in m:
-            said.append(
+            sentences.append(
                 f"variety within classes: {m['shape_variety']:.0%} of the data's by shape, "
                 f"{m['feature_variety']:.0%} by features; {m['distinct_shapes']:.0%} as many distinct shapes"
             )
-        return said
+        return sentences
 
-    def _generator(self) -> list[str]:
+    def _generator_facts(self) -> list[str]:
         p = self.protocol
-        said = [f"{p['statistics']} statistics"] if p.get("statistics") else []
-        return said + ([f"truncation {p['truncation']} ({p['truncation_mode']})"] if p.get("truncation") else [])
+        facts = [f"{p['statistics']} statistics"] if p.get("statistics") else []
+        return facts + ([f"truncation {p['truncation']} ({p['truncation_mode']})"] if p.get("truncation") else [])
 
     def _single(self) -> dict[str, float]:
         return {name: value for name, value in self.metrics.items() if not isinstance(value, list)}
@@ -99,7 +99,7 @@ class EvaluationResult:
 def describe_protocol(
     generated: ImageSet, real: ImageSet | KnownMoments, extractor: Extractor, *, seed: int, facts: GeneratorFacts
 ) -> dict:
-    """The protocol of numbers that compare `generated` with `real` by this extractor, ready for JSON."""
+    """The protocol of numbers that compare `generated` with `real` by an extractor, ready for JSON."""
     return {
         "extractor": extractor.name,
         "extractor_hash": extractor.hash,
