@@ -9,7 +9,7 @@ import tensorflow as tf
 from sagan_tf.foundation.spelling import counted
 
 if TYPE_CHECKING:
-    from sagan_tf.data.image_folder.survey import Survey
+    from sagan_tf.data.survey import Survey
 
 LabelKind = Literal["named", "numbered", "none"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.class_names import relabeled
-from sagan_tf.data.image_folder.survey import Survey, survey_examples
 from sagan_tf.data.records import RecordFiles, sequential_access
 from sagan_tf.data.source import DataError, Examples, check_types
+from sagan_tf.data.survey import Survey, survey_examples
 
 _WITHOUT_IT = """To try the same configuration on the embedded data set, repeat the command without --data and with
   --gin_file=gin/data/procedural.gin{table_size}"""

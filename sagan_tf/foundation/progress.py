@@ -3,14 +3,18 @@
 The only home of tqdm. What takes under two seconds is not mentioned.
 """
 
+import concurrent.futures
 import contextlib
 import io
+import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from tqdm import tqdm
 
+Item, Result = TypeVar("Item"), TypeVar("Result")
 DELAY = 2.0  # seconds before anything is shown
 _LINE = "{desc}: {percentage:.0f}%, {n_fmt} of {total_fmt}, {elapsed} elapsed, {remaining} left, {rate_fmt}{postfix}"
 _LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}, {elapsed} elapsed, {rate_fmt}{postfix}"
@@ -138,3 +142,16 @@ def clock(what: str, *, quiet: bool = False) -> Iterator[None]:
     bar = Progress(title=what, unit="", bar_format="{desc}: {elapsed}", quiet=quiet, leave=False)
     with bar, contextlib.nullcontext() if quiet else bar.ticking():
         yield
+
+
+def in_parallel(function: Callable[[Item], Result], items: Sequence[Item], unit: str, title: str) -> list[Result]:
+    """Applies a function to all items in a pool of threads, with a progress bar if it takes over two seconds.
+
+    The results are in the order of the items. An exception, KeyboardInterrupt included, cancels the calls that have not
+    begun.
+    """
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+        return list(Progress(pool.map(function, items), total=len(items), unit=unit, title=title))
+    finally:
+        pool.shutdown(cancel_futures=True)

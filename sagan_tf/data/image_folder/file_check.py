@@ -1,29 +1,37 @@
-"""Every image file is decoded once before training, so that none can end a run hours later."""
+"""Decodes every image file once before training, so that a bad file is found at the start and not hours later.
 
+A file's content is hashed when it is decoded, and again only when its size or modification time has changed. Hashing
+takes a few percent of the time that decoding takes.
+"""
+
+import collections
 import dataclasses
+import hashlib
+import os
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
-from sagan_tf.data.check_cache import CheckCache, stamp
 from sagan_tf.data.image_folder.decoding import UnreadableImageError, decode
-from sagan_tf.data.in_parallel import in_parallel
 from sagan_tf.data.source import DataError
 from sagan_tf.foundation import files
+from sagan_tf.foundation.check_cache import CheckCache, stamp
+from sagan_tf.foundation.progress import in_parallel
 
-_NAMED = 20  # bad files that a message names; the rest are counted
+_MAX_NAMED = 20  # bad files that an error message names; the others are counted
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FileReport:
-    """What the check found, file by file, in the order of `paths`.
+    """The result of the check for each of the N files.
 
     Attributes:
-      paths: relative to the folder.
-      stamps: "size:mtime" of each, in bytes and nanoseconds.
-      sizes: (N, 2) height and width in pixels, 0 where a file is bad.
-      digests: 32 hexadecimal digits of each file's SHA-256, "" where a file is bad.
-      bad: path -> what is wrong with it.
+      paths: of the files, relative to the folder.
+      stamps: "size:mtime" of each file, in bytes and nanoseconds.
+      sizes: (N, 2) height and width in pixels, 0 for a bad file.
+      digests: the first 32 hexadecimal digits of each file's SHA-256, "" for a bad file.
+      bad: path of each bad file -> what is wrong with it.
     """
 
     paths: tuple[str, ...]
@@ -37,35 +45,72 @@ class FileReport:
         return self.sizes.min(axis=1)
 
     def raise_if_bad(self, root: pathlib.Path):
-        """Raises DataError that names the files that cannot be read."""
+        """Refuses a folder with bad files.
+
+        Raises:
+          DataError: naming the bad files, if there are any.
+        """
         if not self.bad:
             return
-        lines = [f"  {path}: {reason}" for path, reason in list(self.bad.items())[:_NAMED]]
-        if len(self.bad) > _NAMED:
-            lines.append(f"  and {len(self.bad) - _NAMED} more")
+        lines = [f"  {path}: {reason}" for path, reason in list(self.bad.items())[:_MAX_NAMED]]
+        if len(self.bad) > _MAX_NAMED:
+            lines.append(f"  and {len(self.bad) - _MAX_NAMED} more")
         raise DataError(
             f"Every image file must be readable; received {len(self.bad)} of {len(self.paths)} that are "
             f"not, in {root}:\n" + "\n".join(lines) + f"\nRemove or replace them and start again.{self._pixels_hint()}"
+        )
+
+    def content_key(self) -> str:
+        """Identity by content: 24 hexadecimal digits over the relative path and content of every file, sorted by path.
+
+        It doesn't depend on where the folder lies or on modification times.
+        """
+        return _digest(f"{path}:{digest}" for path, digest in sorted(zip(self.paths, self.digests, strict=True)))[:24]
+
+    def stamp_key(self) -> str:
+        """The identity that early runs recorded: 16 hexadecimal digits over paths, sizes and modification times."""
+        return _digest(f"{path}:{stamped}" for path, stamped in zip(self.paths, self.stamps, strict=True))[:16]
+
+    def class_digests(self, labels: Iterable[int], n_classes: int) -> tuple[str, ...]:
+        """One string per class: "COUNT NAMES CONTENTS".
+
+        They are the number of files, a digest of file names and sizes, and a digest of contents. The class's own name
+        is not included, so that a renamed class is recognized.
+        """
+        names, contents = collections.defaultdict(list), collections.defaultdict(list)
+        for path, stamped, digest, label in zip(self.paths, self.stamps, self.digests, labels, strict=True):
+            names[label].append(f"{path.rpartition('/')[2]}:{stamped.partition(':')[0]}")
+            contents[label].append(digest)
+        return tuple(
+            f"{len(names[label])} {_digest(sorted(names[label]))[:12]} {_digest(sorted(contents[label]))[:12]}"
+            for label in range(n_classes)
         )
 
     def _pixels_hint(self) -> str:
         if not any("max_pixels" in reason for reason in self.bad.values()):
             return ""
         return (
-            " Larger images are read where max_pixels is raised: --max_pixels=N of prepare_data, or "
+            " To read larger images, raise max_pixels: --max_pixels=N of prepare_data, or "
             "--gin_bindings=ImageFolder.max_pixels=N."
         )
 
 
-def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) -> FileReport:
-    """Decodes every file, in parallel, with a progress bar where it takes long.
+def _digest(lines: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for number, line in enumerate(lines):
+        digest.update((b"\n" if number else b"") + os.fsencode(line))
+    return digest.hexdigest()
 
-    The results are remembered by path, size and modification time, so that the next start only looks at new and changed
-    files. A file of the same size with another modification time, such as a copy, is compared by its content: it is
-    decoded again only if that changed.
+
+def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) -> FileReport:
+    """Decodes every file in parallel, with a progress bar if it takes long.
+
+    Results are cached by path, size and modification time, so that the next start reads new and changed files only. A
+    file with another modification time, such as a copy, is compared by its content and decoded again only if that has
+    changed.
     """
-    memory = CheckCache(root, f"decodes, max_pixels={max_pixels}")
-    known = {path: row for path, row in memory.recall().items() if len(row) in (4, 5) and not row[3]}
+    cache = CheckCache(root, f"decodes, max_pixels={max_pixels}")
+    known = {path: row for path, row in cache.read().items() if len(row) in (4, 5) and not row[3]}
     stamps = tuple(stamp(root / path) for path in paths)
     new = [path for path, now in zip(paths, stamps, strict=True) if not _is_current(known.get(path), now)]
     found = dict(
@@ -79,7 +124,7 @@ def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) 
         [now, *(found[path] if path in found else known[path][1:])] for path, now in zip(paths, stamps, strict=True)
     ]
     if new or len(known) != len(paths):
-        memory.keep(dict(zip(paths, rows, strict=True)))
+        cache.write(dict(zip(paths, rows, strict=True)))
     return FileReport(
         paths=paths,
         stamps=stamps,
@@ -94,7 +139,7 @@ def _is_current(row: list | None, now: str) -> bool:
 
 
 def _check(path: pathlib.Path, row: list | None, max_pixels: int) -> tuple[int, int, str, str]:
-    """Height, width, what is wrong, and digest; `row`: what is remembered of the file, if anything."""
+    """Height, width, what is wrong ("" if nothing is) and digest of a file; `row` is its cached result, if any."""
     try:
         digest = files.sha256(path)[:32]
     except OSError:

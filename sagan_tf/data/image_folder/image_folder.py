@@ -9,14 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.data.fingerprints import class_digests, content_key, stamp_key
 from sagan_tf.data.image_folder.decoding import MAX_PIXELS, UnreadableImageError, decode
 from sagan_tf.data.image_folder.file_check import check_files
 from sagan_tf.data.image_folder.layout import VALIDATION_SPLITS, FoundImages, find_images
-from sagan_tf.data.image_folder.survey import Survey, survey_files
 from sagan_tf.data.order import random_access
 from sagan_tf.data.python_reads import python_read
 from sagan_tf.data.source import DataError, Examples, check_types, printable
+from sagan_tf.data.survey import Survey
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,10 +65,10 @@ class ImageFolder:
             name=printable(f"folder:{found.root}"),
             class_names=found.class_names,
             n_examples=len(paths),
-            fingerprint=f"folder content={content_key(report)}{_labels_key(found)} "
+            fingerprint=f"folder content={report.content_key()}{_labels_key(found)} "
             f"min_short_edge={self.min_short_edge}",
-            former_fingerprint=f"folder {stamp_key(report)} min_short_edge={self.min_short_edge}",
-            class_digests=class_digests(report, found.labels, len(found.class_names)),
+            former_fingerprint=f"folder {report.stamp_key()} min_short_edge={self.min_short_edge}",
+            class_digests=report.class_digests(found.labels, len(found.class_names)),
             stream=stream,
             ordered=ordered,
             notes=tuple(notes),
@@ -89,7 +88,17 @@ class ImageFolder:
     def survey(self, resolution: int) -> Survey:
         """Looks at every file; duplicates by the files' bytes. Raises DataError for an unusable layout."""
         found = self._found()
-        return survey_files(found, check_files(found.root, found.paths, max_pixels=self.max_pixels))
+        report = check_files(found.root, found.paths, max_pixels=self.max_pixels)
+        return Survey(
+            name=printable(f"folder {found.root}"),
+            class_names=found.class_names,
+            names=tuple(map(printable, found.paths)),
+            labels=np.asarray(found.labels),
+            sizes=report.sizes,
+            digests=tuple(map(bytes.fromhex, report.digests)),
+            bad={printable(path): reason for path, reason in report.bad.items()},
+            notes=found.notes,
+        )
 
     def _found(self, class_names: Sequence[str] | None = None) -> FoundImages:
         return find_images(pathlib.Path(self.path), self.split, class_names=class_names, any_layout=self.any_layout)

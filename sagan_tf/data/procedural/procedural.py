@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.class_names import relabeled
-from sagan_tf.data.image_folder.survey import Survey, survey_examples
 from sagan_tf.data.order import random_access
 from sagan_tf.data.procedural.drawing import uniforms
 from sagan_tf.data.procedural.long_range_agreement import agreement
@@ -17,6 +16,7 @@ from sagan_tf.data.procedural.structures import STRUCTURES
 from sagan_tf.data.procedural.textures import TEXTURES
 from sagan_tf.data.python_reads import python_read
 from sagan_tf.data.source import DataError, Examples, check_types
+from sagan_tf.data.survey import Survey, survey_examples
 from sagan_tf.foundation.choices import check_choice
 
 PAINTERS = {**TEXTURES, **STRUCTURES}

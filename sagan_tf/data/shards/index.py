@@ -1,4 +1,4 @@
-"""The index of a folder of prepared shards: what they hold, how it was made, and a checksum of each."""
+"""The index of a folder of prepared shards: the settings that they were made with, and a checksum of each."""
 
 import dataclasses
 import hashlib
@@ -9,6 +9,8 @@ from typing import Literal
 
 from sagan_tf.data.source import DataError
 from sagan_tf.foundation import files
+from sagan_tf.foundation.check_cache import CheckCache, stamp
+from sagan_tf.foundation.progress import in_parallel
 
 INDEX_NAME = "sagan_tf_shards.json"
 VALIDATION_FOLDER = "validation"  # below the training shards
@@ -141,3 +143,39 @@ def read_index(folder: pathlib.Path) -> ShardIndex:
             f"shards again."
         ) from error
     return ShardIndex(plan=plan, shards=shards)
+
+
+def damaged_shards(folder: pathlib.Path, index: ShardIndex) -> dict[str, str]:
+    """Finds missing, truncated and damaged shards by size and checksum: name -> what is wrong.
+
+    Every byte is read, in parallel, with a progress bar if it takes long. A good shard is remembered by its size and
+    modification time, and not read again at the next start.
+    """
+    cache = CheckCache(folder, "sha256")
+    known = cache.read()
+    stamps = {shard.name: stamp(folder / shard.name) for shard in index.shards}
+    unchecked = [shard for shard in index.shards if known.get(shard.name) != [stamps[shard.name], shard.sha256]]
+
+    def check(shard: Shard) -> str:
+        return _what_is_wrong(folder / shard.name, shard)
+
+    found = in_parallel(check, unchecked, "shard", "checking shards")
+    damaged = {shard.name: reason for shard, reason in zip(unchecked, found, strict=True) if reason}
+    if unchecked:
+        cache.write(
+            {shard.name: [stamps[shard.name], shard.sha256] for shard in index.shards if shard.name not in damaged}
+        )
+    return damaged
+
+
+def _what_is_wrong(path: pathlib.Path, shard: Shard) -> str:
+    """What is wrong with a shard's file; "" if nothing is."""
+    try:
+        n_bytes = path.stat().st_size
+        if n_bytes != shard.n_bytes:
+            return f"{n_bytes} bytes instead of {shard.n_bytes}"
+        return "" if files.sha256(path) == shard.sha256 else "its checksum differs: damaged"
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"unreadable: {error.strerror}"

@@ -10,8 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.python_reads import told_plainly
-from sagan_tf.data.shards.check import damaged_shards
-from sagan_tf.data.shards.index import INDEX_NAME, VALIDATION_FOLDER, Plan, Shard, ShardIndex, read_index
+from sagan_tf.data.shards.index import (
+    INDEX_NAME,
+    VALIDATION_FOLDER,
+    Plan,
+    Shard,
+    ShardIndex,
+    damaged_shards,
+    read_index,
+)
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.foundation import files

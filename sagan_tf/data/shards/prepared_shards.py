@@ -9,11 +9,10 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from sagan_tf.data.class_names import relabeled
-from sagan_tf.data.image_folder.survey import Survey, survey_examples
 from sagan_tf.data.records import RecordFiles, sequential_access
-from sagan_tf.data.shards.check import damaged_shards
-from sagan_tf.data.shards.index import INDEX_NAME, VALIDATION_FOLDER, ShardIndex, read_index
+from sagan_tf.data.shards.index import INDEX_NAME, VALIDATION_FOLDER, ShardIndex, damaged_shards, read_index
 from sagan_tf.data.source import DataError, Examples, check_types, printable
+from sagan_tf.data.survey import Survey, survey_examples
 
 _FEATURES = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}
 _NAMED = 10

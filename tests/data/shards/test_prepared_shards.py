@@ -13,13 +13,13 @@ import tensorflow as tf
 from PIL import Image
 
 from sagan_tf.data.from_flag import source_from_flag
-from sagan_tf.data.image_folder.survey import survey_examples
 from sagan_tf.data.order import random_access
 from sagan_tf.data.pipeline import evaluation_batches, training_batches
 from sagan_tf.data.shards import preparation
 from sagan_tf.data.shards.index import INDEX_NAME, Plan
 from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.survey import survey_examples
 from sagan_tf.data.transforms import Transform
 
 

@@ -6,10 +6,8 @@ import hashlib
 
 import numpy as np
 
-from sagan_tf.data.image_folder.file_check import FileReport
-from sagan_tf.data.image_folder.layout import FoundImages
 from sagan_tf.data.python_reads import told_plainly
-from sagan_tf.data.source import Examples, printable
+from sagan_tf.data.source import Examples
 from sagan_tf.foundation.progress import Progress
 
 _BAD, _CLASSES, _TWINS = 20, 12, 5  # lines of each kind that fit on a screen
@@ -100,20 +98,6 @@ class Survey:
             "  " + " = ".join(self.names[i] for i in group[:4]) + (" ..." if len(group) > 4 else "") for group in shown
         ]
         return [f"duplicates: {extra} images repeat another; {len(mixed)} groups lie in more than one class", *lines]
-
-
-def survey_files(found: FoundImages, report: FileReport) -> Survey:
-    """What the check of a folder's files found; duplicates by the files' bytes."""
-    return Survey(
-        name=printable(f"folder {found.root}"),
-        class_names=found.class_names,
-        names=tuple(map(printable, found.paths)),
-        labels=np.asarray(found.labels),
-        sizes=report.sizes,
-        digests=tuple(map(bytes.fromhex, report.digests)),
-        bad={printable(path): reason for path, reason in report.bad.items()},
-        notes=found.notes,
-    )
 
 
 def survey_examples(examples: Examples) -> Survey:

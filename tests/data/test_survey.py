@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from sagan_tf.data.image_folder.image_folder import ImageFolder
-from sagan_tf.data.image_folder.survey import Survey, survey_examples
 from sagan_tf.data.procedural.procedural import ProceduralSource
+from sagan_tf.data.survey import Survey, survey_examples
 
 
 @pytest.fixture
