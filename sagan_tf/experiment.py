@@ -122,6 +122,16 @@ class Experiment:
         if self.evaluation and self.evaluation.cut:
             SeededLatents(z_dim=1, latent=self.latent, mode=self.evaluation.cut.mode)  # a prior that isn't normal
 
+    def notes(self) -> list[str]:
+        """What is allowed and hardly meant, one sentence each."""
+        end = self.optimizer.decay_to
+        if end is None or end >= self.total_steps:
+            return []
+        return [
+            f"Note: the learning rates are zero from step {end:,} on (TwoTimescaleAdam.decay_to), and the run has "
+            f"{self.total_steps:,} steps. Let TwoTimescaleAdam.decay_to={self.total_steps} for all of them to count."
+        ]
+
     def _check_integer(self, name: str, least: int) -> None:
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:

@@ -166,7 +166,7 @@ def train_and_evaluate(
 
 def open_data(run: RunDirectory, settings: Experiment) -> Examples:
     examples = training_examples(run, settings)
-    for note in examples.notes:
+    for note in (*examples.notes, *settings.notes()):
         print(note)
     if len(examples.class_names) > 1:
         print(f"Classes: {listed(examples.class_names, most=40)}")
