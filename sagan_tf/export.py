@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files
@@ -24,7 +23,7 @@ from sagan_tf.interop import onnx, saved_model
 from sagan_tf.latents import NORMAL, TRUNCATIONS
 from sagan_tf.models.baking import bake
 from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.sampling.standing_statistics import StandingStatistics
+from sagan_tf.runs.trained import TrainedModel, default_statistics
 
 # Those of BigGAN's Fig. 2a; the published modules have 51.
 THRESHOLDS = (0.04, 0.5, 1.0, 1.5, 2.0)
@@ -54,22 +53,31 @@ def export(flags: argparse.Namespace) -> Path:
 def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.Served, dict]:
     """The generator with its statistics baked in, and what is to be known about it."""
     latent, n_classes = run.experiment().latent, len(run.class_names)
-    normal = latent in NORMAL
-    statistics = flags.statistics or ("standing" if normal else "moving")
+    truncated = latent in NORMAL  # with every request comes a truncation in (0, 2]
+    statistics = flags.statistics or default_statistics(run.spec(), truncated=truncated)
+    if statistics == "batch":
+        raise ExportError(
+            f"an exported image must not depend on the others of its batch; received a run whose networks divide by "
+            f"the batch's own moments (inference_statistics='batch') with latent={latent!r}, which can't be truncated. "
+            "Add --statistics=moving or --statistics=standing."
+        )
     if flags.truncations and statistics != "standing":
         raise ExportError(
             f"--truncations are of standing statistics; received --statistics={statistics}. Leave one of them out."
         )
-    generator, step, averaged = run.generator(average=flags.average, step=flags.step, statistics=statistics)
-    said = f"Step {step}, {'averaged' if averaged else 'raw'} weights, {statistics} statistics"
-    thresholds = tuple(sorted(set(flags.truncations or THRESHOLDS))) if normal else (1.0,)
+    model = TrainedModel(
+        run, average=flags.average, step=flags.step, statistics=statistics, standing_passes=flags.standing_passes
+    )
+    summary = f"Step {model.step}, {'averaged' if model.averaged else 'raw'} weights, {statistics} statistics"
+    thresholds = tuple(sorted(set(flags.truncations or THRESHOLDS))) if truncated else (1.0,)
     if statistics == "standing":
-        print(f"{said} at truncation {', '.join(map(str, thresholds))}", file=sys.stderr)
-        generator = bake(generator, gather(generator, latent, flags, thresholds), thresholds)
+        print(f"{summary} at truncation {', '.join(map(str, thresholds))}", file=sys.stderr)
+        of_prior = thresholds if truncated else [None]
+        generator = bake(model.generator, model.standing_statistics(of_prior, flags.truncation_mode), thresholds)
     else:
-        print(said, file=sys.stderr)
-        generator = bake(generator)
-    mode = flags.truncation_mode if normal else None
+        print(summary, file=sys.stderr)
+        generator = bake(model.generator)
+    mode = flags.truncation_mode if truncated else None
     protocol = {
         "class_names": list(run.class_names),
         "resolution": generator.spec.resolution,
@@ -79,21 +87,13 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
         "statistics": statistics,
         "truncations": list(thresholds) if statistics == "standing" else None,
         "standing_passes": flags.standing_passes if statistics == "standing" else None,
-        "weights": "ema" if averaged else "raw",
-        "step": step,
+        "weights": "ema" if model.averaged else "raw",
+        "step": model.step,
         "data": run.facts()["data"]["name"],
         "config": (run.path / "config.gin").read_text(encoding="utf-8"),
         "versions": versions(),
     }
     return saved_model.Served(generator=generator, n_classes=n_classes, latent=latent, mode=mode), protocol
-
-
-def gather(
-    generator: tf.keras.Model, latent: str, flags: argparse.Namespace, thresholds: Sequence[float]
-) -> list[dict[str, np.ndarray]]:
-    """Standing statistics at each threshold; of the whole prior where it can't be cut."""
-    options = StandingStatistics(passes=flags.standing_passes, latent=latent, truncation=flags.truncation_mode)
-    return options.gathered(generator, thresholds if latent in NORMAL else [None])
 
 
 @contextlib.contextmanager

@@ -16,7 +16,8 @@ from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.runs.trained import CLASSES_HELP, TrainedModel
+from sagan_tf.runs.class_index import CLASSES_HELP
+from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import image_seeds
 from sagan_tf.sampling.stored_images import NpzFile, PngFolder

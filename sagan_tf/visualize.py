@@ -21,9 +21,10 @@ from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.latents import TRUNCATIONS
 from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures
+from sagan_tf.runs.class_index import CLASSES_HELP
 from sagan_tf.runs.report import write_report
 from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.trained import CLASSES_HELP, TrainedModel
+from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.interpolation import PATHS
 from sagan_tf.sampling.standing_statistics import Statistics
 

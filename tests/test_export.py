@@ -1,5 +1,7 @@
 """An exported run: the live model's images with TensorFlow alone, clear refusals, whole or not there."""
 
+import argparse
+import dataclasses
 import errno
 import json
 import os
@@ -15,6 +17,7 @@ import tensorflow as tf
 from sagan_tf import export
 from sagan_tf.interop import saved_model
 from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.sampler import Truncation
 from tests.closeness import LAYER, NETWORK, assert_close
 
@@ -40,9 +43,8 @@ def elsewhere(exported, tmp_path_factory):
 
 
 def live_sampler(run_dir, threshold):
-    run = RunDirectory(run_dir)
-    generator, _, _ = run.generator(statistics="standing")
-    return run.sampler_with(generator, truncation=Truncation(threshold=threshold), statistics="standing", passes=2)
+    model = TrainedModel(run_dir, standing_passes=2)
+    return model.sampler(Truncation(threshold=threshold))
 
 
 def test_an_image_is_the_same_in_batches_of_1_and_7_and_64(elsewhere):
@@ -94,12 +96,38 @@ def test_the_next_version_is_the_next_number_and_moving_statistics_are_the_runs_
     flags = [f"--run_dir={drawable_run}", f"--out={exported.parent}", "--statistics=moving", "--no-average"]
     assert export.main(flags) == 0
     assert sorted(p.name for p in exported.parent.iterdir()) == ["1", "2"]
-    run = RunDirectory(drawable_run)
-    generator, _, _ = run.generator(average=False)
-    live = run.sampler_with(generator, truncation=Truncation(threshold=1.5), statistics="moving")
+    live = TrainedModel(drawable_run, average=False, statistics="moving").sampler(Truncation(threshold=1.5))
     generate = tf.saved_model.load(str(exported.parent / "2")).signatures["generate"]
     found = generate(seed=tf.constant([1, -2], tf.int64), label=tf.constant([3, 4]), truncation=tf.constant([1.5, 1.5]))
     np.testing.assert_array_equal(found["images"], next(live.of_seeds([1, -2], [3, 4])))
+
+
+@pytest.mark.parametrize(
+    ("latent", "own", "expected"), [("normal", "batch", "standing"), ("bernoulli", "moving", "moving")]
+)
+def test_default_statistics_are_those_of_a_truncated_sample(drawable_run, monkeypatch, latent, own, expected):
+    run, flags = described(drawable_run, monkeypatch, latent, own)
+    served, protocol = export.prepare(run, flags)
+    assert protocol["statistics"] == expected and served.mode == ("resampled" if latent == "normal" else None)
+
+
+def test_the_batchs_own_statistics_are_not_exported(drawable_run, monkeypatch):
+    run, flags = described(drawable_run, monkeypatch, "bernoulli", "batch")
+    with pytest.raises(export.ExportError, match="must not depend on the others of its batch.*--statistics=moving"):
+        export.prepare(run, flags)
+
+
+def described(run_dir, monkeypatch, latent, inference_statistics):
+    """The run as if its description had this prior and these statistics, and the flags of an export of it."""
+    run = RunDirectory(run_dir)
+    settings = run.experiment()
+    spec = dataclasses.replace(settings.spec, inference_statistics=inference_statistics)
+    other = dataclasses.replace(settings, latent=latent, spec=spec)
+    monkeypatch.setattr(run, "experiment", lambda: other)
+    return run, argparse.Namespace(
+        step=None, average=None, statistics=None, truncations=[1.0] if latent == "normal" else None,
+        truncation_mode="resampled", standing_passes=1,
+    )  # fmt: skip
 
 
 def stopped(monkeypatch, act):

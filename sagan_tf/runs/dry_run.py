@@ -22,7 +22,7 @@ from sagan_tf.evaluation.extractor_choice import choose_extractor, extractor_tra
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.experiment import Experiment
 from sagan_tf.runs import build
-from sagan_tf.runs.run_directory import sampler_of
+from sagan_tf.runs.trained import sampler_of
 from sagan_tf.training.checkpoints import CheckpointStore
 
 SHEET = 100

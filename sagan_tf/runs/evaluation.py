@@ -13,9 +13,11 @@ from sagan_tf.evaluation.metrics import is_measured
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.foundation import files, jsonl
+from sagan_tf.models.baking import bake
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs.reference import SPLITS, Reference, run_reference, split_images
 from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.trained import TrainedModel, restored_discriminator, sampler_of
 from sagan_tf.sampling.seeds import SeededLatents
 from sagan_tf.training.state import initial_seeds
 
@@ -39,21 +41,27 @@ def run_samples(
     Standing statistics are gathered when the first image is asked for. Raises RunError where there is no such
     checkpoint, ValueError for a truncation of a prior that isn't normal.
     """
-    latent, cut = run.experiment().latent, options.cut
-    SeededLatents(z_dim=1, latent=latent, mode=cut.mode if cut else None)
-    statistics = options.statistics or ("standing" if cut else run.spec().inference_statistics)
+    cut = options.cut
+    SeededLatents(z_dim=1, latent=run.experiment().latent, mode=cut.mode if cut else None)
     scope = (chosen.strategy or tf.distribute.get_strategy()).scope
     with scope():
-        generator, step, averaged = run.generator(average=chosen.average, step=chosen.step, statistics=statistics)
+        model = TrainedModel(
+            run,
+            average=chosen.average,
+            step=chosen.step,
+            statistics=options.statistics,
+            standing_passes=options.standing_passes,
+        )
+    statistics = model.statistics(cut)
 
     def make_sampler():
         with scope():
-            return run.sampler_with(generator, truncation=cut, statistics=statistics, passes=options.standing_passes)
+            return model.sampler(cut)
 
     facts = GeneratorFacts(
-        step=step,
-        weights="ema" if averaged else "raw",
-        weights_hash=run.weights_hash(step),
+        step=model.step,
+        weights="ema" if model.averaged else "raw",
+        weights_hash=run.weights_hash(model.step),
         statistics=statistics,
         standing_passes=options.standing_passes if statistics == "standing" else None,
         truncation=options.truncation,
@@ -63,7 +71,7 @@ def run_samples(
         make_sampler,
         count=options.n_samples,
         class_names=run.class_names,
-        resolution=generator.spec.resolution,
+        resolution=model.spec.resolution,
         seed=options.seed,
         identity=repr(facts),
     )
@@ -148,7 +156,7 @@ def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step:
 
     Raises RunError where the run has no checkpoint (of that step).
     """
-    discriminator, found = run.discriminator(step=step)
+    discriminator, found = restored_discriminator(run, step=step)
 
     @tf.function(reduce_retracing=True)
     def logits(images, labels):
@@ -211,7 +219,7 @@ def _fid_untrained(
     settings, spec = run.experiment(), run.spec()
     generator = Generator(spec, numerics=settings.numerics, seed=initial_seeds(settings.seed)[0])
     images = generated_images(
-        lambda: run.sampler_with(generator, truncation=None, statistics="moving"),
+        lambda: sampler_of(bake(generator), n_classes=len(run.class_names), latent=settings.latent),
         count=options.n_samples,
         class_names=run.class_names,
         resolution=spec.resolution,

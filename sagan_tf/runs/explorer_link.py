@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from sagan_tf.runs.class_index import class_index
 from sagan_tf.runs.explorer import Place
 from sagan_tf.runs.run_directory import RunError
-from sagan_tf.runs.trained import class_index
 
 _KNOWN = ("class", "seed", "class2", "seed2", "position", "truncation", "x", "y")
 LARGEST_SEED = 2**53 - 1  # The largest integer that a browser's numbers hold exactly.

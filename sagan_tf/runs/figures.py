@@ -42,7 +42,7 @@ def layers_of(model: TrainedModel) -> dict[str, AttentionLayer]:
     """
     found = _layers(model.generator, "generator")
     if model.spec.attention_d and model.spec.long_range == "attention":
-        found |= _layers(model.run.discriminator(step=model.step)[0], "discriminator")
+        found |= _layers(model.discriminator, "discriminator")
     if not found:
         raise RunError(
             f"the run in {model.run.path} has no self-attention in G or D. Choose a run that has, such as "

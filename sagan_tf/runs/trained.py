@@ -1,76 +1,135 @@
-"""A trained run as one object: classes, seeds and truncation in, images out."""
+"""A trained run as one object: its networks, its samplers and its images. Every verb draws through it."""
 
+import dataclasses
+import functools
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.data.class_names import all_integers, is_integer, listed
-from sagan_tf.foundation.spelling import counted, nearest
+from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.baking import BakedGenerator, bake
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.folding import fold
+from sagan_tf.models.generator import Generator
+from sagan_tf.models.spec import GANSpec
+from sagan_tf.runs.class_index import Class, class_index
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import SeededLatents, image_seeds
-from sagan_tf.sampling.standing_statistics import Statistics
+from sagan_tf.sampling.standing_statistics import StandingStatistics, Statistics
 
-Class = int | str
-CLASSES_HELP = "names or indices, separated by commas; names alone where all names are integers"
+
+def default_statistics(spec: GANSpec, *, truncated: bool) -> Statistics:
+    """The statistics that the batch norms of G divide by where the user names none; the rule of every verb.
+
+    Standing ones for a truncated z (Brock et al. 2018, section 3.1), gathered at that truncation. Otherwise those of
+    the run's description, `GANSpec.inference_statistics`.
+    """
+    return "standing" if truncated else spec.inference_statistics
 
 
 class TrainedModel:
-    """The generator of a run's newest checkpoint.
+    """The networks of one of a run's checkpoints.
 
     ```
     model = sagan_tf.load("RUN")
     images = model.images([3, "cat"], seed=7, truncation=0.5)        # uint8 (2,R,R,3)
     ```
 
-    average: the moving average of G or its raw weights; None: the average if the run keeps one.
-    step: a checkpoint's; None: the newest.
-    statistics: what the norms divide by: training's "moving" averages, the "batch"'s own moments (an image then depends
-      on its batch), or "standing" ones, gathered anew for every truncation; None: standing for a truncated z, as
-      BigGAN's, otherwise what the run's description says.
-
-    Raises:
-      RunError: if there is no run or no checkpoint, or an average is asked for and the run keeps none.
+    Attributes:
+      run, spec, class_names, latent: the run, its networks' description, its classes, and the name of its prior.
+      generator: G with the checkpoint's weights.
+      step: the checkpoint's step.
+      averaged: whether G's weights are the moving average.
     """
 
     def __init__(
         self,
-        run: Path | str,
+        run: RunDirectory | Path | str,
         *,
         average: bool | None = None,
         step: int | None = None,
         statistics: Statistics | None = None,
+        standing_passes: int = 100,
     ):
-        self.run = RunDirectory.open(run)
+        """Reads the checkpoint.
+
+        Args:
+          run: a run directory.
+          average: use the moving average of G or its raw weights; None: the average if the run keeps one.
+          step: the checkpoint's step; None: the newest good one.
+          statistics: what the batch norms of G divide by: training's "moving" averages, the "batch"'s own moments (an
+            image then depends on its batch), or "standing" statistics, gathered for each truncation; None: see
+            `default_statistics`.
+          standing_passes: forward passes that standing statistics are gathered in.
+
+        Raises:
+          RunError: if there is no run or no checkpoint, or an average is asked for and the run keeps none.
+        """
+        self.run = run if isinstance(run, RunDirectory) else RunDirectory.open(run)
+        settings = self.run.experiment()
         self.class_names = self.run.class_names
-        self.latent = self.run.experiment().latent
-        self.generator, self.step, self.averaged = self.run.generator(average=average, step=step, statistics=statistics)
-        self.spec = self.generator.spec
-        self._asked_statistics = statistics
+        self.latent = settings.latent
+        self.averaged = settings.average is not None if average is None else average
+        if self.averaged and settings.average is None:
+            raise RunError(f"the run in {self.run.path} keeps no moving average of G. Leave --average out.")
+        self.spec = self.run.spec()
+        if statistics is not None:
+            inference = "batch" if statistics == "batch" else "moving"
+            self.spec = dataclasses.replace(self.spec, inference_statistics=inference)
+        self.generator = Generator(self.spec, numerics=settings.numerics, seed=None)
+        self.step = restore(self.run, self.generator, "average" if self.averaged else "generator", step)
+        self.standing_passes = standing_passes
+        self._statistics = statistics
         self._samplers: dict[Truncation | None, Sampler] = {}
 
+    @functools.cached_property
+    def discriminator(self) -> Discriminator:
+        """D of the same checkpoint, read when it is first asked for."""
+        return restored_discriminator(self.run, step=self.step)[0]
+
     def statistics(self, truncation: Truncation | None) -> Statistics:
-        """What the norms divide by at this truncation."""
-        return self._asked_statistics or ("standing" if truncation else self.spec.inference_statistics)
+        """The statistics that the batch norms of G divide by at this truncation."""
+        return self._statistics or default_statistics(self.spec, truncated=truncation is not None)
+
+    def standing_statistics(
+        self, thresholds: Sequence[float | None], mode: str = "resampled"
+    ) -> list[dict[str, np.ndarray]]:
+        """Standing statistics at each threshold (None: of the whole prior), by the names of G's moving statistics."""
+        options = StandingStatistics(passes=self.standing_passes, latent=self.latent, truncation=mode)
+        return options.gathered(self.generator, thresholds)
+
+    def sampler(self, truncation: Truncation | None = None) -> Sampler:
+        """Draws images of this truncation with its statistics; each is made once. G itself stays as it is."""
+        if truncation not in self._samplers:
+            self._samplers[truncation] = sampler_of(
+                self._inference_generator(truncation),
+                n_classes=len(self.class_names),
+                latent=self.latent,
+                truncation=truncation,
+            )
+        return self._samplers[truncation]
+
+    def _inference_generator(self, truncation: Truncation | None) -> Generator | BakedGenerator:
+        statistics = self.statistics(truncation)
+        if statistics == "batch":
+            return fold(self.generator)
+        if statistics == "moving":
+            return bake(self.generator)
+        threshold, mode = (truncation.threshold, truncation.mode) if truncation else (None, "resampled")
+        return bake(self.generator, self.standing_statistics([threshold], mode))
 
     def labels(self, classes: Iterable[Class]) -> np.ndarray:
         """Classes by index or name to labels (N,) int32.
 
         Raises:
-          RunError: for a class that isn't there, with the nearest name.
+          RunError: for a class that the run doesn't have, with the nearest name.
         """
         return np.asarray([class_index(c, self.class_names) for c in classes], np.int32)
-
-    def sampler(self, truncation: Truncation | None = None) -> Sampler:
-        """What draws the images, with its statistics; made once for each truncation."""
-        if truncation not in self._samplers:
-            self._samplers[truncation] = self.run.sampler_with(
-                self.generator, truncation=truncation, statistics=self.statistics(truncation)
-            )
-        return self._samplers[truncation]
 
     def images(
         self,
@@ -80,13 +139,17 @@ class TrainedModel:
         seeds: Sequence[int] | None = None,
         truncation: Truncation | float | None = None,
     ) -> np.ndarray:
-        """An image for each class, uint8 (N,R,R,3).
+        """One image per class, uint8 (N,R,R,3).
 
-        seed: of the whole set; image i has the seed `image_seeds(seed, N)[i]`. seeds: one int64 an image instead.
-        truncation: a threshold, resampled, or a Truncation that names its mode.
+        Args:
+          classes: names or indices.
+          seed: of the whole set; image i has the seed `image_seeds(seed, N)[i]`.
+          seeds: one int64 per image, in place of `seed`.
+          truncation: a threshold, beyond which entries of z are drawn again, or a Truncation that names its mode.
 
         Raises:
-          RunError: for a class that isn't there. ValueError: for a wrong seed or truncation.
+          RunError: for a class that the run doesn't have.
+          ValueError: for a wrong seed or truncation.
         """
         labels = self.labels(classes)
         chosen = image_seeds(seed, len(labels)) if seeds is None else seeds
@@ -94,7 +157,7 @@ class TrainedModel:
         return np.concatenate([empty, *self.sampler(as_truncation(truncation)).of_seeds(chosen, labels)])
 
     def z(self, seeds: Sequence[int], *, truncation: Truncation | float | None = None) -> np.ndarray:
-        """The z (N,z_dim) that images of these seeds are made from."""
+        """The z (N,z_dim) that the images of these seeds are made from."""
         cut = as_truncation(truncation)
         z_of = SeededLatents(z_dim=self.spec.z_dim, latent=self.latent, mode=cut.mode if cut else None)
         thresholds = tf.fill([len(seeds)], cut.threshold if cut else 1.0)
@@ -103,52 +166,59 @@ class TrainedModel:
     def generate(
         self, z: np.ndarray, classes: Iterable[Class], *, truncation: Truncation | float | None = None
     ) -> np.ndarray:
-        """Images (N,R,R,3) float32 in [-1,1] of given z (N,z_dim), as they are; `truncation` chooses the statistics."""
+        """Images (N,R,R,3) float32 in [-1,1] of z (N,z_dim), which is used unchanged.
+
+        `truncation` only chooses the statistics.
+        """
         return np.concatenate(list(self.sampler(as_truncation(truncation)).of_latents(z, self.labels(classes))))
 
     def attention(self, z: np.ndarray, classes: Iterable[Class]) -> dict[str, np.ndarray]:
-        """What each location of these images attends to, by layer: (N,H,W,h,w); see sampling/attention_maps.py."""
+        """Attention maps (N,H,W,h,w) of these images by layer; see sampling/attention_maps.py."""
         _, maps = attention_maps(self.generator, tf.constant(z, tf.float32), tf.constant(self.labels(classes)))
         return {name: values.numpy() for name, values in maps.items()}
 
 
-def as_truncation(truncation: Truncation | float | None) -> Truncation | None:
-    """A bare threshold is BigGAN's: entries beyond it are drawn again."""
-    return truncation if isinstance(truncation, Truncation | None) else Truncation(threshold=float(truncation))
-
-
-def class_index(word: Class, names: Sequence[str]) -> int:
-    """A class by index (an int, or its digits) or name.
-
-    A string is a name first. Where all names are integers, digits are never an index, only a name, or one of the same
-    value: "02" is the class "2". Elsewhere digits are an index, unless they are another class's name as well.
+def restored_discriminator(run: RunDirectory, *, step: int | None = None) -> tuple[Discriminator, int]:
+    """D with the weights of the newest good checkpoint (or of `step`), and that step.
 
     Raises:
-      RunError: for one that isn't there, with the nearest name, and for digits that are one class's name and another's
-        index.
+      RunError: if there is no checkpoint.
     """
-    if isinstance(word, str) and (found := _named(word, names)) is not None:
-        return found
-    may_be_index = is_integer(str(word)) and not (isinstance(word, str) and all_integers(names))
-    if may_be_index and 0 <= int(word) < len(names):
-        return int(word)
-    raise RunError(
-        f"classes must be names or indices of this run's {counted(len(names), 'class')}; received {word!r}. "
-        f"{nearest(str(word), names)}Classes: {listed(names, most=30)}."
+    discriminator = Discriminator(run.spec(), numerics=run.experiment().numerics, seed=None)
+    return discriminator, restore(run, discriminator, "discriminator", step)
+
+
+def restore(run: RunDirectory, network: tf.keras.Model, group: str, step: int | None = None) -> int:
+    """Reads a network's weights from a checkpoint, and returns its step.
+
+    group: "generator", "average" or "discriminator".
+
+    Raises:
+      RunError: if there is no checkpoint.
+    """
+    variables = {f"{group}.{name}": v for name, v in named_variables(network).items()}
+    found = run.checkpoints(say=lambda line: print(line, file=sys.stderr)).restore(variables, step)
+    if found is None:
+        raise RunError(
+            f"the run in {run.path} has no checkpoint yet. Train it first: repeat its command (run.json has it)."
+        )
+    return found
+
+
+def sampler_of(
+    generator: Generator | BakedGenerator, *, n_classes: int, latent: str, truncation: Truncation | None = None
+) -> Sampler:
+    """A sampler of a built generator for a data set's classes."""
+    return Sampler(
+        generator,
+        z_dim=generator.spec.z_dim,
+        n_classes=n_classes,
+        resolution=generator.spec.resolution,
+        latent=latent,
+        truncation=truncation,
     )
 
 
-def _named(word: str, names: Sequence[str]) -> int | None:
-    """The class of this name, or None."""
-    if all_integers(names) and is_integer(word):
-        same = [name for name in names if int(name) == int(word)]
-        word = word if word in names or len(same) != 1 else same[0]
-    if word not in names:
-        return None
-    index = list(names).index(word)
-    if is_integer(word) and not all_integers(names) and index != int(word) and 0 <= int(word) < len(names):
-        raise RunError(
-            f"a class must be told by its name or its index; received {word!r}, which is the name of class {index} and "
-            f"the index of {names[int(word)]!r}. Give the other class by its name, and this one by its index, {index}."
-        )
-    return index
+def as_truncation(truncation: Truncation | float | None) -> Truncation | None:
+    """A bare threshold is BigGAN's truncation: entries of z beyond it are drawn again."""
+    return truncation if isinstance(truncation, Truncation | None) else Truncation(threshold=float(truncation))

@@ -20,7 +20,8 @@ from sagan_tf.monitoring.singular_values import Spectra
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs.data_distances import apart, apart_in_data
 from sagan_tf.runs.evaluation import evaluate_run
-from sagan_tf.runs.run_directory import RunDirectory, sampler_of
+from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.trained import sampler_of
 from sagan_tf.sampling.attention_maps import gammas
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.loop import Action

@@ -124,6 +124,8 @@ def test_no_file_at_all_is_refused():
 
 
 def test_files_are_found_from_any_working_directory_without_a_word(tmp_path, monkeypatch, caplog):
+    _, checkout, shipped = gin_config.SEARCH_PATHS  # the first is this process's working directory
+    assert (checkout / QUICKSTART[0]).is_file() and shipped == checkout / "sagan_tf" / "shipped"
     monkeypatch.chdir(tmp_path)
     assert experiment.load(QUICKSTART, []).value.spec.resolution == 32
     assert not caplog.records

@@ -15,6 +15,7 @@ from PIL import Image
 from sagan_tf import describe, evaluate, sample, train
 from sagan_tf.runs import build
 from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.trained import TrainedModel
 
 TINY = [
     "--gin_file=gin/quickstart.gin",
@@ -200,10 +201,9 @@ def test_the_average_is_kept_and_sampled_by_default(tmp_path):
     run = tmp_path / "run"
     average = ["train.average=@MovingAverage()", "MovingAverage.decay=0.5", "MovingAverage.start=1"]
     assert train.main([*TINY, *("--gin_bindings=" + binding for binding in average), f"--run_dir={run}"]) == 0
-    generator, step, averaged = RunDirectory(run).generator()
-    raw, _, raw_averaged = RunDirectory(run).generator(average=False)
-    assert (step, averaged, raw_averaged) == (4, True, False)
-    assert np.abs(generator.get_weights()[0] - raw.get_weights()[0]).max() > 0
+    averaged, raw = TrainedModel(run), TrainedModel(run, average=False)
+    assert (averaged.step, averaged.averaged, raw.averaged) == (4, True, False)
+    assert np.abs(averaged.generator.get_weights()[0] - raw.generator.get_weights()[0]).max() > 0
 
 
 def test_two_replicas_train_and_go_on_as_one(tmp_path, mirrored, monkeypatch):

@@ -11,7 +11,7 @@ from sagan_tf.interop import tfhub_biggan
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.families import biggan
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.trained import TrainedModel
 from tests.closeness import NETWORK, assert_close
 
 GOLDEN = Path(__file__).parents[1] / "parity" / "biggan32_ch8.npz"
@@ -59,11 +59,11 @@ def run(tmp_path, golden):
 def test_biggan_pytorch_becomes_a_run_that_draws_the_same_images(run, golden):
     code, path = run()
     assert code == 0
-    generator, step, averaged = RunDirectory.open(path).generator()
-    assert (step, averaged) == (0, True)
-    images = generator(golden["z"], golden["y"].astype(np.int32)).numpy()
+    model = TrainedModel(path)
+    assert (model.step, model.averaged) == (0, True)
+    images = model.generator(golden["z"], golden["y"].astype(np.int32)).numpy()
     assert_close(images.transpose(0, 3, 1, 2), golden["eval/G(z,y)"], relative=NETWORK)
-    raw, _, _ = RunDirectory.open(path).generator(average=False)
+    raw = TrainedModel(path, average=False).generator
     np.testing.assert_array_equal(raw(golden["z"], golden["y"].astype(np.int32)), images)
 
 
@@ -177,9 +177,9 @@ def test_a_tfhub_module_becomes_a_run(module, tmp_path):
     )
     flags = {"format": "tfhub_biggan", "generator": folder, "gin_file": gin, "run_dir": tmp_path / "run"}
     assert import_weights.main([f"--{name}={value}" for name, value in flags.items()]) == 0
-    generator, _, averaged = RunDirectory.open(tmp_path / "run").generator()
-    variables = named_variables(generator)
-    assert averaged
+    model = TrainedModel(tmp_path / "run")
+    variables = named_variables(model.generator)
+    assert model.averaged
     np.testing.assert_array_equal(variables["shared.kernel"].numpy(), arrays["linear/w/ema_b999900"])
-    images = generator(tf.random.stateless_normal([2, 120], [1, 2]), tf.constant([0, 9])).numpy()
+    images = model.generator(tf.random.stateless_normal([2, 120], [1, 2]), tf.constant([0, 9])).numpy()
     assert images.shape == (2, 128, 128, 3) and np.isfinite(images).all() and images.std() > 0

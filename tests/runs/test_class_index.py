@@ -1,7 +1,7 @@
 import pytest
 
+from sagan_tf.runs.class_index import class_index
 from sagan_tf.runs.run_directory import RunError
-from sagan_tf.runs.trained import class_index
 
 DIGITS = ("0", "1", "10", "2")  # as a run begun before recorded them
 

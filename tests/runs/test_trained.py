@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import sagan_tf
+from sagan_tf.models import families
 from sagan_tf.runs.run_directory import RunError
+from sagan_tf.runs.trained import TrainedModel, default_statistics, restored_discriminator
 from sagan_tf.sampling.sampler import Truncation
 from tests.closeness import LAYER, NETWORK, assert_close
 
@@ -46,6 +48,20 @@ def test_statistics_follow_the_truncation_unless_they_are_said(drawable_run, mod
     cut = Truncation(threshold=0.5)
     assert [free.statistics(None), free.statistics(cut)] == ["moving", "standing"]
     assert [model.statistics(None), model.statistics(cut)] == ["moving", "moving"]
+
+
+@pytest.mark.parametrize("inference", ["moving", "batch"])
+def test_one_rule_names_the_statistics_that_no_flag_names(inference):
+    spec = families.sagan(inference_statistics=inference)
+    assert default_statistics(spec, truncated=False) == inference
+    assert default_statistics(spec, truncated=True) == "standing"
+
+
+def test_the_discriminator_is_of_the_same_checkpoint(tiny_run):
+    model = TrainedModel(tiny_run)
+    expected, step = restored_discriminator(model.run, step=4)
+    assert step == model.step == 4 and model.discriminator is model.discriminator
+    np.testing.assert_array_equal(model.discriminator.get_weights()[0], expected.get_weights()[0])
 
 
 def test_the_batchs_own_statistics_make_an_image_depend_on_its_batch(drawable_run):

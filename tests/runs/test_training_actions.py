@@ -14,6 +14,7 @@ from sagan_tf.monitoring.health_records import read_health_records
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import build, resumption, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.trained import restore
 from tests.closeness import LAYER, NETWORK, assert_close
 
 BINDINGS = [
@@ -139,7 +140,7 @@ def test_a_scripted_collapse_raises_the_alarm_across_a_resume_and_keeps_the_chec
     for step in (8, 9):
         store.save(gan.variables(), step)
     assert store.kept(training_actions.BEFORE_COLLAPSE).step == 5 and 5 not in store.steps()
-    assert run.restore(gan.generator, "generator", step=5) == 5
+    assert restore(run, gan.generator, "generator", step=5) == 5
     for weight, value in zip(to_rgb, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
 
