@@ -113,7 +113,7 @@ def test_default_statistics_are_those_of_a_truncated_sample(drawable_run, monkey
 
 def test_the_batchs_own_statistics_are_not_exported(drawable_run, monkeypatch):
     run, flags = described(drawable_run, monkeypatch, "bernoulli", "batch")
-    with pytest.raises(export.ExportError, match="must not depend on the others of its batch.*--statistics=moving"):
+    with pytest.raises(export.ExportError, match="must not depend on the others of its batch"):
         export.prepare(run, flags)
 
 

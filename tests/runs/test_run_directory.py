@@ -22,7 +22,7 @@ def parses(monkeypatch):
 
 
 def test_the_experiment_is_parsed_once_until_its_file_changes(tmp_path, parses):
-    text = "train.spec = @families.sagan()\ntrain.data = @ProceduralSource()\nfamilies.sagan.resolution = 32\n"
+    text = "train.spec = @families.sagan()\ntrain.data = @ProceduralSource()\nfamilies.sagan.attention = ()\n"
     files.write_text(tmp_path / "config.gin", text)
     run = RunDirectory(tmp_path)
     first = run.experiment()
