@@ -18,7 +18,7 @@ _JUMP, _SPREADS = 0.5, 6.0
 _SHRUNK, _EQUAL = 0.25, 0.02
 _ZERO = 0.01
 _FIRST, _UNEVEN = "generator.dense", 1.4
-_LOST, _ONE_SHAPE = 0.7, 0.4
+_FALLING, _LOST, _ONE_SHAPE = 0.85, 0.7, 0.4
 
 
 class CollapseError(RuntimeError):
@@ -48,9 +48,10 @@ class MonitorOptions:
 def signs(look: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]:
     """What speaks for collapse, in words; at most one of each kind.
 
-    spectra: sigma_0 of a kernel of G is twice its recent median, or sigma_0 of its first layer is 1.4 times sigma_1.
-      The paper saw sigma_0 grow, then explode, in a few layers, mostly the first; with spectral normalization all other
-      directions of z are divided by it. D's spectra, noisy and jumping, are not judged.
+    spectra: sigma_0 of a kernel of G is twice its recent median; or sigma_0 of its first layer is 1.4 times sigma_1
+      while variety is below 0.85 of the most there was. The paper saw sigma_0 grow, then explode, in a few layers,
+      mostly the first; with spectral normalization all other directions of z are divided by it. D's spectra, noisy and
+      jumping, are not judged.
     D's loss: it jumps up (the paper's sign), or is zero (G has nothing left to learn from).
     lost variety: that of shape within classes, relative to the data's, is below 0.7 of the most there was (above the
       data's own counts as the data's). It is compared with the whole run, so that a slow loss shows as a fast one does.
@@ -63,7 +64,7 @@ def signs(look: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]
     """
     recent = before[-RECENT:] if len(before) >= FEWEST else ()
     best = max([1e-9, *(_shape(past) for past in before)])
-    found = [*_spectra(look, recent), *_d_loss(look, recent), *_lost(look, best)]
+    found = [*_spectra(look, recent, best), *_d_loss(look, recent), *_lost(look, best)]
     return (*found, *_equal(look, best), *_fallen(look, recent))
 
 
@@ -96,7 +97,7 @@ def _shape(look: HealthRecord) -> float:
     return min(look.relative.get("shape", 0.0), 1.0)
 
 
-def _spectra(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
+def _spectra(look: HealthRecord, recent: Sequence[HealthRecord], best: float) -> Iterator[str]:
     growth = {}
     for name, values in look.spectra.items() if recent else ():
         usual = statistics.median(past.spectra[name][0] for past in recent)
@@ -106,7 +107,7 @@ def _spectra(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str
     if growth:
         worst = max(growth, key=growth.__getitem__)
         yield f"sigma_0 of {worst} is {growth[worst]:.1f} times what it was lately ({look.spectra[worst][0]:.3g})"
-    elif len(first) > 1 and first[0] > _UNEVEN * first[1] > 0:
+    elif len(first) > 1 and first[0] > _UNEVEN * first[1] > 0 and _shape(look) < _FALLING * best:
         yield f"sigma_0 of {_FIRST} is {first[0] / first[1]:.2f} times sigma_1: one direction of z outweighs the others"
 
 

@@ -84,6 +84,10 @@ def test_variety_that_is_not_learned_yet_or_beyond_the_datas_is_no_loss():
     assert alarms(learning + back_to_the_data) == []
 
 
+def test_an_uneven_first_layer_is_no_sign_while_variety_is_whole():
+    assert all(not one.signs for one in watch([record(100 * i, shape=0.95, ratio=2.5) for i in range(1, 30)]))
+
+
 def test_nearly_one_shape_raises_it_whatever_the_spectra_say():
     assert alarms(
         [record(100 * i, shape=0.9) for i in range(1, 9)] + [record(1000 + i, shape=0.2) for i in range(4)]
@@ -92,7 +96,7 @@ def test_nearly_one_shape_raises_it_whatever_the_spectra_say():
 
 @pytest.mark.parametrize(
     "change",
-    [{"sigma": 9.0}, {"ratio": 3.0}, {"shape": 0.6}, {"d_loss": 0.0}, {"d_loss": 5.0}, {"within": 0.05}],
+    [{"sigma": 9.0}, {"ratio": 3.0, "shape": 0.7}, {"shape": 0.6}, {"d_loss": 0.0}, {"d_loss": 5.0}, {"within": 0.05}],
     ids=["spectrum", "uneven spectrum", "lost variety", "zero loss", "jump", "fallen distance"],
 )
 def test_one_sign_alone_never_does(change):
