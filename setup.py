@@ -1,6 +1,7 @@
 """sagan_tf: SAGAN and BigGAN on TensorFlow 2 and Keras."""
 
 import pathlib
+import re
 
 from setuptools import find_packages, setup
 
@@ -20,18 +21,51 @@ ONNX = ["onnxruntime>=1.20", "tf2onnx>=1.17"]
 EXPLORE = ["nicegui>=3.0,<4"]
 CPU = ["tensorflow>=2.19,<2.22", *AROUND_TENSORFLOW]
 
+
+def description() -> str:
+    """The README for a package index, which knows no other file: pictures and their captions left out, relative links
+    as plain text."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"^!\[[^]]*\]\([^)]*\)\n\n(\*[^*].*?\*\n\n)?", "", text, flags=re.M | re.S)
+    return re.sub(r"\[([^]]+)\]\((?!https?://)[^)]*\)", r"\1", text)
+
+
 setup(
     name="sagan_tf",
     version="0.1.0",
     description="SAGAN and BigGAN, the reference implementation on TensorFlow 2 and Keras",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description=description(),
     long_description_content_type="text/markdown",
+    author="The sagan_tf authors",
     license="Apache-2.0",
+    keywords="gan sagan biggan self-attention spectral-normalization image-generation fid tensorflow keras tpu",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Environment :: GPU :: NVIDIA CUDA",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Processing",
+        "Topic :: Software Development :: Libraries :: Python Modules",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10,<3.14",
     # The gin files are found beside a checkout, and in an installed package below sagan_tf/shipped/gin.
     packages=[*find_packages(include=["sagan_tf", "sagan_tf.*"]), "sagan_tf.shipped.gin"],
     package_dir={"sagan_tf.shipped.gin": "gin"},
-    package_data={"sagan_tf.shipped.gin": ["*.gin", "**/*.gin"], "sagan_tf.figures": ["page.css"]},
+    package_data={
+        "sagan_tf": ["py.typed"],
+        "sagan_tf.shipped.gin": ["*.gin", "**/*.gin"],
+        "sagan_tf.figures": ["page.css"],
+    },
     install_requires=[
         "gin-config==0.5.0",
         "importlib-resources>=5",  # TFDS uses it undeclared
