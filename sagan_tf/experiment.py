@@ -21,6 +21,7 @@ from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.metrics import DEFAULTS, METRICS, check_best_by
 from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.foundation.choices import check_parts
 from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
@@ -96,12 +97,9 @@ class Experiment:
     evaluation: EvaluationOptions | None = None
 
     def __post_init__(self):
-        for name, kind in (("spec", GANSpec), ("transform", Transform), ("objective", Objective)):
-            if not isinstance(getattr(self, name), kind):
-                raise ValueError(
-                    f"train.{name} must be a {kind.__name__}; received train.{name}={getattr(self, name)!r}. "
-                    f"Bind it to a call, such as train.spec = @families.sagan()."
-                )
+        check_parts("train", self)
+        if isinstance(self.data, type) or not callable(getattr(self.data, "open", None)):
+            raise ValueError(f"train.data must be a Source; received train.data={self.data!r}. Bind it to a call.")
         latents.prior(self.latent)
         check_xla(self.xla)
         optional = ("table_size",) if self.table_size is not None else ()

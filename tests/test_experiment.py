@@ -1,6 +1,13 @@
 """What an experiment says of its own settings."""
 
+import dataclasses
+
+import pytest
+
 from sagan_tf import experiment
+from sagan_tf.data.procedural.procedural import ProceduralSource
+from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.training.ema import MovingAverage
 
 
 def notes(*bindings):
@@ -13,3 +20,19 @@ def test_a_run_longer_than_its_learning_rates_is_told():
     assert notes() == []
     assert notes("train.total_steps=9000", "TwoTimescaleAdam.decay_to=9000") == []
     assert notes("train.total_steps=9000", "TwoTimescaleAdam.decay_from=None", "TwoTimescaleAdam.decay_to=None") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"average": MovingAverage}, "train.average must be MovingAverage or None; received train.average=<class"),
+        ({"evaluation": EvaluationOptions}, "train.evaluation must be EvaluationOptions or None"),
+        ({"optimizer": {}}, "train.optimizer must be TwoTimescaleAdam; received train.optimizer={}"),
+        ({"safeguards": None}, "train.safeguards must be Safeguards"),
+        ({"data": ProceduralSource}, "train.data must be a Source; received train.data=<class"),
+    ],
+)
+def test_a_part_of_another_class_is_refused_in_python_too(changes, message):
+    settings = experiment.load(["gin/quickstart.gin"], []).value
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(settings, **changes)
