@@ -16,7 +16,7 @@ REMEMBERED = RECENT + PATIENCE
 _GROWTH = 2.0
 _JUMP, _SPREADS = 0.5, 6.0
 _SHRUNK, _EQUAL = 0.25, 0.02
-_ZERO = 0.01
+_ZERO, _CHANCE = 0.01, 2.0
 _FIRST, _UNEVEN = "generator.dense", 1.4
 _FALLING, _LOST, _ONE_SHAPE = 0.85, 0.7, 0.4
 
@@ -52,7 +52,8 @@ def signs(look: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]
       while variety is below 0.85 of the most there was. The paper saw sigma_0 grow, then explode, in a few layers,
       mostly the first; with spectral normalization all other directions of z are divided by it. D's spectra, noisy and
       jumping, are not judged.
-    D's loss: it jumps up (the paper's sign), or is zero (G has nothing left to learn from).
+    D's loss: it jumps up (the paper's sign), is zero (G has nothing left to learn from), or is above 4, twice that of
+      guessing under the hinge, and more than twice under the other losses (an auxiliary head's class loss adds to it).
     lost variety: that of shape within classes, relative to the data's, is below 0.7 of the most there was (above the
       data's own counts as the data's). It is compared with the whole run, so that a slow loss shows as a fast one does.
     equal samples: their distance, overall or within classes, is under 0.02 (as it may be before G has learned), or
@@ -119,6 +120,8 @@ def _d_loss(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]
         yield f"D's loss is zero ({look.d_loss:.3g})"
     elif look.d_loss - usual > max(_JUMP, _SPREADS * spread):
         yield f"D's loss jumped from {usual:.3g} to {look.d_loss:.3g}"
+    elif look.d_loss > 2 * _CHANCE:
+        yield f"D's loss is {look.d_loss:.3g}: it is worse than guessing"
 
 
 def _lost(look: HealthRecord, best: float) -> Iterator[str]:

@@ -25,7 +25,7 @@ def shapes(name):
 
 
 HEALTHY = [name for name in RUNS if min(shapes(name)) >= 0.7 * max(shapes(name)) and not name.startswith("broken")]
-LOSING = [name for name in RUNS if WATCH.half_gone(RUNS[name])]
+LOSING = [name for name in RUNS if WATCH.half_gone(RUNS[name]) and not name.startswith("broken")]
 
 
 def alarms(name):

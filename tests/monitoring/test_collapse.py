@@ -88,6 +88,12 @@ def test_an_uneven_first_layer_is_no_sign_while_variety_is_whole():
     assert all(not one.signs for one in watch([record(100 * i, shape=0.95, ratio=2.5) for i in range(1, 30)]))
 
 
+def test_a_discriminator_worse_than_guessing_raises_it_when_variety_goes():
+    dead = [record(25 * i, d_loss=15.0, shape=max(0.05, 0.6 - 0.1 * i)) for i in range(1, 8)]
+    assert watch(dead)[2].signs[0] == "D's loss is 15: it is worse than guessing"
+    assert alarms(dead) == [125]
+
+
 def test_nearly_one_shape_raises_it_whatever_the_spectra_say():
     assert alarms(
         [record(100 * i, shape=0.9) for i in range(1, 9)] + [record(1000 + i, shape=0.2) for i in range(4)]
