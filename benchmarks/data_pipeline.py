@@ -23,7 +23,7 @@ from PIL import Image
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.procedural.procedural import render
-from sagan_tf.data.shards.index import Plan
+from sagan_tf.data.shards.index import ShardPlan
 from sagan_tf.data.shards.preparation import prepare
 from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import Examples
@@ -119,7 +119,7 @@ def main() -> None:
         measure("JPEG folder", folder, [str(path) for path in jpegs.rglob("*.jpg")], flags.resolution, flags)
         for encoding, quality in (("png", 0), ("jpeg", 95)):
             out = pathlib.Path(scratch) / encoding
-            plan = Plan(
+            plan = ShardPlan(
                 source=folder.name,
                 fingerprint=folder.fingerprint,
                 class_names=folder.class_names,

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from sagan_tf.foundation.interruption import left_to_others
 from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.runs.explorer import ExplorerModel
-from sagan_tf.runs.explorer_link import default_view, view_of
+from sagan_tf.runs.explorer_link import default_state, state_of
 from sagan_tf.runs.explorer_page import Page
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 
 
-def serve(stage: ExplorerModel, *, host: str, port: int, show: bool) -> None:
+def serve(explorer: ExplorerModel, *, host: str, port: int, show: bool) -> None:
     """Serves the page until it is interrupted.
 
     Raises:
@@ -38,13 +38,13 @@ def serve(stage: ExplorerModel, *, host: str, port: int, show: bool) -> None:
             ) from None
 
     def page() -> None:
-        names, resolution = stage.model.class_names, stage.model.spec.resolution
+        names, resolution = explorer.model.class_names, explorer.model.spec.resolution
         try:
-            view = view_of(ui.context.client.request.query_params, names, resolution)
+            state = state_of(ui.context.client.request.query_params, names, resolution)
         except ValueError as error:
             ui.notify(str(error), type="negative", multi_line=True)
-            view = default_view(len(names), resolution)
-        shown = Page(ui, run, stage, view)
+            state = default_state(len(names), resolution)
+        shown = Page(ui, run, explorer, state)
         ui.timer(0, shown.refresh, once=True)  # Once the tab is there: a first image may take seconds.
 
     print(f"http://{host}:{port}   (Ctrl-C ends)", flush=True)

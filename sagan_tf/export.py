@@ -20,13 +20,10 @@ from sagan_tf.foundation.progress import clock
 from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.foundation.versions import versions
 from sagan_tf.interop import onnx, saved_model
-from sagan_tf.latents import NORMAL, TRUNCATIONS
+from sagan_tf.latents import NORMAL, THRESHOLDS, TRUNCATIONS
 from sagan_tf.models.baking import bake
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel, default_statistics
-
-# Those of BigGAN's Fig. 2a; the published modules have 51.
-THRESHOLDS = (0.04, 0.5, 1.0, 1.5, 2.0)
 
 
 class ExportError(RuntimeError):

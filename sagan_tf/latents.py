@@ -126,10 +126,13 @@ TRUNCATIONS: dict[str, Callable[[Shape, tf.Tensor, tf.Tensor | float], tf.Tensor
 }
 
 
+THRESHOLDS = (2.0, 1.5, 1.0, 0.5, 0.04)  # BigGAN's Fig. 2a; its published modules have 51
+
+
 def truncated(name: str, shape: Shape, key: tf.Tensor, threshold: float) -> tf.Tensor:
     """z of the normal prior by a truncation's name: "resampled" (the default), "scaled_truncated" or "scaled".
 
-    threshold: positive; BigGAN's Fig. 2a has 2, 1.5, 1, 0.5 and 0.04.
+    threshold: positive, such as one of THRESHOLDS.
 
     Raises:
       ValueError: for an unknown name or a threshold that is not positive.

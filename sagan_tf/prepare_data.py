@@ -10,7 +10,7 @@ from typing import get_args
 
 from sagan_tf.data.from_flag import source_from_flag
 from sagan_tf.data.image_folder.decoding import MAX_PIXELS
-from sagan_tf.data.shards.index import INDEX_NAME, VALIDATION_FOLDER, Plan, ShardIndex, read_index
+from sagan_tf.data.shards.index import INDEX_NAME, VALIDATION_FOLDER, ShardIndex, ShardPlan, read_index
 from sagan_tf.data.shards.preparation import prepare
 from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.transforms import Method
@@ -36,7 +36,7 @@ def write(source: Source, flags: argparse.Namespace) -> ShardIndex:
         print(note)
     low, high = _PER_SHARD
     per_shard = min(high, max(low, _SHARD_BYTES // (3 * flags.resolution**2)))
-    plan = Plan(
+    plan = ShardPlan(
         source=examples.name,
         fingerprint=examples.fingerprint,
         class_names=examples.class_names,

@@ -18,7 +18,7 @@ from sagan_tf.foundation.comma_lists import comma_list, entries, number
 from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.foundation.refusals import Parser, answered
-from sagan_tf.latents import TRUNCATIONS
+from sagan_tf.latents import THRESHOLDS, TRUNCATIONS
 from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures
 from sagan_tf.runs.class_index import CLASSES_HELP
@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs["truncation"].add_argument(
         "--thresholds",
         type=comma_list(number, "numbers"),
-        default=[2.0, 1.5, 1.0, 0.5, 0.04],
+        default=list(THRESHOLDS),
         metavar="2,1,0.5",
     )
     verbs["truncation"].add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")

@@ -14,50 +14,50 @@ import numpy as np
 import pytest
 
 from sagan_tf import explore
-from sagan_tf.runs.explorer import ExplorerModel, Place, enlarged, looked_from, tiled
-from sagan_tf.runs.explorer_link import View, default_view, file_name, query_of, view_of
+from sagan_tf.runs.explorer import ExplorerModel, LatentPoint, attention_from, enlarged, tiled
+from sagan_tf.runs.explorer_link import PageState, default_state, file_name, query_of, state_of
 from sagan_tf.runs.trained import TrainedModel
 
 
 @pytest.fixture(scope="module")
-def stage(tiny_run):
+def explorer(tiny_run):
     return ExplorerModel(TrainedModel(tiny_run))
 
 
-def test_the_ends_are_the_images_of_their_classes_and_seeds(stage):
-    first, second = stage.model.images([1, 5], seeds=[7, 9])
+def test_the_ends_are_the_images_of_their_classes_and_seeds(explorer):
+    first, second = explorer.model.images([1, 5], seeds=[7, 9])
     for position, image in ((0.0, first), (1.0, second)):
-        scene = stage.scene(Place(classes=(1, 5), seeds=(7, 9), position=position))
-        assert np.abs(scene.image.astype(int) - image).max() <= 1
-    assert list(scene.maps) == list(stage.layers) == ["generator.attention_8", "discriminator.attention_8"]
-    middle = stage.scene(Place(classes=(1, 5), seeds=(7, 9), position=0.5)).image
+        view = explorer.view(LatentPoint(classes=(1, 5), seeds=(7, 9), position=position))
+        assert np.abs(view.image.astype(int) - image).max() <= 1
+    assert list(view.maps) == list(explorer.layers) == ["generator.attention_8", "discriminator.attention_8"]
+    middle = explorer.view(LatentPoint(classes=(1, 5), seeds=(7, 9), position=0.5)).image
     assert (middle != first).any() and (middle != second).any()
 
 
-def test_a_threshold_cuts_z(stage):
-    cut = stage.scene(Place(classes=(1, 1), seeds=(7, 9), threshold=0.5)).image
-    moving = TrainedModel(stage.model.run.path, statistics="moving")
+def test_a_threshold_truncates_z(explorer):
+    cut = explorer.view(LatentPoint(classes=(1, 1), seeds=(7, 9), threshold=0.5)).image
+    moving = TrainedModel(explorer.model.run.path, statistics="moving")
     assert np.abs(cut.astype(int) - moving.images([1], seeds=[7], truncation=0.5)[0]).max() <= 1
 
 
-def test_a_look_is_darkest_where_the_point_attends(stage):
-    scene = stage.scene(Place(classes=(1, 5), seeds=(7, 9)))
+def test_a_map_is_darkest_where_the_point_attends(explorer):
+    view = explorer.view(LatentPoint(classes=(1, 5), seeds=(7, 9)))
     weights = np.zeros((8, 8, 4, 4), np.float32)
     weights[..., 0, 0] = 1
     weights[2, 4] = np.eye(16, dtype=np.float32)[15].reshape(4, 4)
-    scene = type(scene)(image=np.full((32, 32, 3), 255, np.uint8), maps={"layer": weights})
+    view = type(view)(image=np.full((32, 32, 3), 255, np.uint8), maps={"layer": weights})
     for point, (y, x) in (((0, 0), (16, 16)), ((16, 8), (240, 240)), ((19, 11), (240, 240))):
-        drawn, area = looked_from(scene, "layer", point)
+        drawn, area = attention_from(view, "layer", point)
         drawn = np.asarray(drawn)
         assert 0.01 < area < 0.1
         assert drawn.shape == (256, 256, 3)
         assert tuple(drawn[y, x]) == (219, 118, 38) and tuple(drawn[255 - y, 255 - x]) == (255, 255, 255)
 
 
-def test_a_uniform_look_is_blank(stage):
-    scene = stage.scene(Place(classes=(1, 5), seeds=(7, 9)))
+def test_a_uniform_map_is_blank(explorer):
+    view = explorer.view(LatentPoint(classes=(1, 5), seeds=(7, 9)))
     maps = {"layer": np.full((8, 8, 4, 4), 1 / 16, np.float32)}
-    drawn, area = looked_from(type(scene)(image=np.full((32, 32, 3), 255, np.uint8), maps=maps), "layer", (3, 3))
+    drawn, area = attention_from(type(view)(image=np.full((32, 32, 3), 255, np.uint8), maps=maps), "layer", (3, 3))
     assert area == 0.5 and (np.asarray(drawn) == 255).all()
 
 
@@ -69,12 +69,12 @@ def test_small_images_are_enlarged_pixel_by_pixel():
     assert enlarged(np.zeros((8, 8, 3), np.uint8), 5).size == (8, 8)
 
 
-def test_samples_to_choose_from_are_the_scenes_of_their_seeds(stage):
-    found = stage.samples(5, range(7, 11), 0.5)
+def test_samples_to_choose_from_are_the_views_of_their_seeds(explorer):
+    found = explorer.samples(5, range(7, 11), 0.5)
     assert found.shape == (4, 32, 32, 3)
     for image, seed in zip(found, range(7, 11), strict=True):
-        scene = stage.scene(Place(classes=(5, 5), seeds=(seed, seed), threshold=0.5))
-        assert np.abs(image.astype(int) - scene.image).max() <= 1
+        view = explorer.view(LatentPoint(classes=(5, 5), seeds=(seed, seed), threshold=0.5))
+        assert np.abs(image.astype(int) - view.image).max() <= 1
 
 
 def test_tiles_lie_in_rows():
@@ -83,27 +83,27 @@ def test_tiles_lie_in_rows():
 
 
 NAMES = ("cat", "a&b=c", "猫", "1")
-VIEWS = [
-    default_view(4, 32),
-    View(place=Place(classes=(1, 2), seeds=(2**53 - 1, 0), position=0.25, threshold=0.04), point=(0, 31)),
-    View(place=Place(classes=(3, 3), seeds=(5, 5), position=1.0), point=(31, 0)),
+STATES = [
+    default_state(4, 32),
+    PageState(latent=LatentPoint(classes=(1, 2), seeds=(2**53 - 1, 0), position=0.25, threshold=0.04), point=(0, 31)),
+    PageState(latent=LatentPoint(classes=(3, 3), seeds=(5, 5), position=1.0), point=(31, 0)),
 ]
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_link_restores_its_view(view):
-    query = query_of(view, NAMES)
+@pytest.mark.parametrize("state", STATES)
+def test_a_link_restores_its_state(state):
+    query = query_of(state, NAMES)
     assert query.isascii()
-    assert view_of(dict(parse_qsl(query, strict_parsing=True)), NAMES, 32) == view
+    assert state_of(dict(parse_qsl(query, strict_parsing=True)), NAMES, 32) == state
 
 
 def test_a_link_may_leave_out_what_is_as_at_the_start():
-    assert view_of({}, NAMES, 32) == default_view(4, 32)
-    of_cat = view_of({"class": "cat", "x": "3"}, NAMES, 32)
-    assert of_cat.place.classes == (0, 1) and of_cat.point == (3, 16)
-    assert view_of({"class": "1"}, NAMES, 32).place.classes[0] == 3, "a class named 1 goes before the index"
-    assert view_of({"class": "2"}, NAMES, 32).place.classes[0] == 2
-    assert default_view(1, 32).place.classes == (0, 0)
+    assert state_of({}, NAMES, 32) == default_state(4, 32)
+    of_cat = state_of({"class": "cat", "x": "3"}, NAMES, 32)
+    assert of_cat.latent.classes == (0, 1) and of_cat.point == (3, 16)
+    assert state_of({"class": "1"}, NAMES, 32).latent.classes[0] == 3, "a class named 1 goes before the index"
+    assert state_of({"class": "2"}, NAMES, 32).latent.classes[0] == 2
+    assert default_state(1, 32).latent.classes == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -121,29 +121,29 @@ def test_a_link_may_leave_out_what_is_as_at_the_start():
 )
 def test_a_wrong_link_is_explained(query, said):
     with pytest.raises(ValueError, match=said):
-        view_of(query, NAMES, 32)
+        state_of(query, NAMES, 32)
 
 
 def test_a_saved_image_has_a_name_that_tells_it_and_that_any_disk_takes():
-    assert [file_name(view, NAMES) for view in VIEWS] == [
+    assert [file_name(state, NAMES) for state in STATES] == [
         "cat_0.png",
         f"a_b_c_{2**53 - 1}_to_猫_0_at_0.25_truncated_0.04.png",
         "1_5.png",
     ]
 
 
-def test_a_taken_port_is_said(stage):
+def test_a_taken_port_is_said(explorer):
     pytest.importorskip("nicegui", reason="the explorer's library is not installed")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(RuntimeError, match=f"received --host=127.0.0.1 --port={port}"):
-            explore.serve(stage, host="127.0.0.1", port=port, show=False)
+            explore.serve(explorer, host="127.0.0.1", port=port, show=False)
 
 
-def test_the_missing_library_is_named(stage, monkeypatch):
+def test_the_missing_library_is_named(explorer, monkeypatch):
     monkeypatch.setitem(sys.modules, "nicegui", None)
     with pytest.raises(RuntimeError, match=r"pip install 'sagan_tf\[explore\]'"):
-        explore.serve(stage, host="127.0.0.1", port=0, show=False)
+        explore.serve(explorer, host="127.0.0.1", port=0, show=False)
 
 
 def test_no_run_is_said(tmp_path, capsys):
@@ -191,17 +191,17 @@ def test_choose_move_click_and_the_map_changes(browser, address):
 
     browser.get(address)
 
-    def source(look):
-        found = browser.find_elements(By.CSS_SELECTOR, f'[data-look="{look}"] img')
+    def source(name):
+        found = browser.find_elements(By.CSS_SELECTOR, f'[data-show="{name}"] img')
         return found[0].get_attribute("src") if found else ""
 
     def shown():
-        return {look: source(look) for look in ("image", "generator.attention_8", "discriminator.attention_8")}
+        return {name: source(name) for name in ("image", "generator.attention_8", "discriminator.attention_8")}
 
-    def changed_by(action, *looks):
+    def changed_by(action, *names):
         before = shown()
         action()
-        WebDriverWait(browser, 60).until(lambda _: all(shown()[look] != before[look] for look in looks))
+        WebDriverWait(browser, 60).until(lambda _: all(shown()[name] != before[name] for name in names))
         return before, shown()
 
     WebDriverWait(browser, 60).until(lambda _: all(s.startswith("data:image/png") for s in shown().values()))
@@ -218,11 +218,11 @@ def test_choose_move_click_and_the_map_changes(browser, address):
     middle = ActionChains(browser).move_to_element(slider).click()
     changed_by(middle.perform, "image", "generator.attention_8")
 
-    image = browser.find_element(By.CSS_SELECTOR, '[data-look="image"]')
+    image = browser.find_element(By.CSS_SELECTOR, '[data-show="image"]')
     corner = ActionChains(browser).move_to_element_with_offset(image, -200, -200).click()
     before, after = changed_by(corner.perform, "generator.attention_8", "discriminator.attention_8")
     assert before["image"] == after["image"]
-    assert browser.find_element(By.CSS_SELECTOR, '[data-look="said"]').text == "pixel 1, 1"
+    assert browser.find_element(By.CSS_SELECTOR, '[data-show="pixel"]').text == "pixel 1, 1"
     severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not severe, severe
 
@@ -235,8 +235,8 @@ def test_save_random_grid_and_a_link_that_restores_them_on_a_narrow_screen(brows
     def soon(condition):
         return WebDriverWait(browser, 60).until(lambda _: condition())
 
-    def one(look):
-        return browser.find_element(By.CSS_SELECTOR, f'[data-look="{look}"]')
+    def one(name):
+        return browser.find_element(By.CSS_SELECTOR, f'[data-show="{name}"]')
 
     def query():
         return dict(parse_qsl(urlsplit(browser.current_url).query))
@@ -250,7 +250,7 @@ def test_save_random_grid_and_a_link_that_restores_them_on_a_narrow_screen(brows
     browser.execute_cdp_cmd("Page.setDownloadBehavior", downloads)
     browser.get(address + "/?class=rings&seed=7&class2=eyes&seed2=9&position=0.25&truncation=0.5&x=31&y=2")
     start = {"class": "rings", "seed": "7", "class2": "eyes", "seed2": "9", "position": "0.25", "truncation": "0.5"}
-    soon(lambda: one("said").text == "pixel 31, 2" and query() == start | {"x": "31", "y": "2"})
+    soon(lambda: one("pixel").text == "pixel 31, 2" and query() == start | {"x": "31", "y": "2"})
     assert overflow() <= 0
 
     browser.find_element(By.XPATH, "//button[contains(., 'Save PNG')]").click()

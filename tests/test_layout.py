@@ -103,6 +103,14 @@ def test_choices_are_checked_in_one_place():
     ]
 
 
+def test_levels_are_mapped_to_images_in_one_place():
+    """The map between 8-bit levels and [-1, 1] is written once, in foundation/pixels.py."""
+    by_hand = {
+        name(path) for path in FILES if re.search(r"[/*] (np\.float32\()?127\.5", path.read_text(encoding="utf-8"))
+    }
+    assert by_hand <= {"foundation/pixels.py", "data/transforms.py"}  # the latter names the formula in its docstring
+
+
 def test_every_room_is_under_the_law():
     rooms = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
     assert rooms <= set(ALLOWED)

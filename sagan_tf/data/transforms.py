@@ -7,10 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.pixels import levels, normalized
 
 Method = Literal["biggan", "sagan", "sngan"]
 Crop = Literal["center", "random"]
-_ROUND_TRIP = ((np.arange(256) / 127.5 - 1.0 + 1.0) * 127.5).astype(np.uint8)
+_ROUND_TRIP = levels(normalized(np.arange(256))).astype(np.uint8)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ class Transform:
         """uint8 (...) -> float32 (...) in [-1, 1]. `noise` in [0, 1), of the same shape, dequantizes."""
         images = tf.cast(images, tf.float32)
         if not self.dequantize:
-            return images / 127.5 - 1.0
+            return normalized(images)
         return (images + (0.5 if noise is None else noise)) / 128.0 - 1.0
 
 

@@ -13,6 +13,7 @@ from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
 from sagan_tf.foundation.files import cache_folder
+from sagan_tf.foundation.pixels import levels, normalized
 from sagan_tf.foundation.progress import Progress
 
 VERSION = 2
@@ -180,7 +181,7 @@ def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: in
     images, labels = [], []
     count = wanted // batch_size
     for x, y in Progress(batches.take(count), total=count, title="reading images for the classifier", unit="batch"):
-        images.append(tf.cast(tf.round((_shrink(x) + 1) * 127.5), tf.uint8).numpy())
+        images.append(tf.cast(tf.round(levels(_shrink(x))), tf.uint8).numpy())
         labels.append(y.numpy())
     return np.concatenate(images), np.concatenate(labels)
 
@@ -209,7 +210,7 @@ def _accuracy(network: Network, images: np.ndarray, labels: np.ndarray) -> float
 
 
 def _from_uint8(images) -> tf.Tensor:
-    return tf.cast(images, tf.float32) / 127.5 - 1
+    return normalized(tf.cast(images, tf.float32))
 
 
 def _shrink(images: tf.Tensor) -> tf.Tensor:

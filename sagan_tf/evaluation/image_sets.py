@@ -16,6 +16,7 @@ from sagan_tf.data.source import Examples, LabelKind
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash
 from sagan_tf.evaluation.moments import Moments
+from sagan_tf.foundation.pixels import normalized
 
 # What can be collected of a set of images (see activations.Activations) and what a metric can ask for.
 Part = Literal["moments", "halves", "spread", "features", "logits", "labels", "agreement"]
@@ -134,7 +135,7 @@ def generated_images(
 
     def batches(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for images in sampler().batches(labels, seed=seed, start=start):
-            yield images.astype(np.float32) / 127.5 - 1, labels[start : start + len(images)]
+            yield normalized(images.astype(np.float32)), labels[start : start + len(images)]
             start += len(images)
 
     fingerprint = None if identity is None else f"{identity} seed {seed} resolution {resolution}"

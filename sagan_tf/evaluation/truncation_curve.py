@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 # From hardly any truncation to hardly any variety; those of Brock et al. 2018, Fig. 2a (2, 1.5, 1, 0.5, 0.04) are among
 # them, the thresholds of its curves (Fig. 16) are not told.
-THRESHOLDS = (2.0, 1.5, 1.25, 1.0, 0.75, 0.5, 0.25, 0.04)
+CURVE_THRESHOLDS = (2.0, 1.5, 1.25, 1.0, 0.75, 0.5, 0.25, 0.04)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

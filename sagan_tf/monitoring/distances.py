@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_DUPLICATE = 1 / 127.5
+from sagan_tf.foundation.pixels import LEVELS
+
+_DUPLICATE = 1 / LEVELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,7 @@ class Distances:
 
 def distances(images: np.ndarray, labels: np.ndarray) -> Distances:
     """Of all pairs of images (N,H,W,3) uint8 with labels (N,); two at least share a label."""
-    flat = images.reshape(len(images), -1).astype(np.float64) / 127.5
+    flat = images.reshape(len(images), -1).astype(np.float64) / LEVELS
     first, second = np.triu_indices(len(flat), 1)
     rms = np.array([np.sqrt(np.mean(np.square(flat[i] - flat[j]))) for i, j in zip(first, second, strict=True)])
     labels = np.asarray(labels)

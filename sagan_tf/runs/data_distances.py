@@ -9,6 +9,7 @@ from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.spread import mean_squared_distances, shapes
 from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.pixels import levels
 from sagan_tf.monitoring.distances import distances
 
 _MOST_READ = 4096  # real images read at most; so many are decoded in seconds
@@ -73,7 +74,7 @@ def _read(settings: Experiment, examples: Examples, wanted: Iterable[int], each:
     )
     images, labels = [], []
     for batch, of_batch in batches.take(-(-min(_MOST_READ, examples.n_examples) // _BATCH)).as_numpy_iterator():
-        images.append(np.rint((batch + 1) * 127.5).clip(0, 255).astype(np.uint8))
+        images.append(np.rint(levels(batch)).clip(0, 255).astype(np.uint8))
         labels.append(of_batch)
         read = np.concatenate(labels)
         if all((read == label).sum() >= each for label in wanted):

@@ -21,6 +21,7 @@ from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, DatasetClas
 from sagan_tf.evaluation.extractor_choice import choose_extractor, extractor_traits
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.pixels import normalized
 from sagan_tf.runs import build
 from sagan_tf.runs.trained import sampler_of
 from sagan_tf.training.checkpoints import CheckpointStore
@@ -87,7 +88,7 @@ def seconds_per_image(settings: Experiment, examples: Examples, images: np.ndarr
     options = settings.evaluation
     count = min(options.batch_size, len(images))
     passes = BatchedExtractor(extractor(settings, examples, images, labels), batch_size=count)
-    batch = images[:count].astype(np.float32) / 127.5 - 1
+    batch = normalized(images[:count].astype(np.float32))
     passes(batch)
     return timed(lambda: passes(batch))[1] / count
 

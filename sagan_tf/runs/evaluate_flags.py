@@ -6,7 +6,7 @@ A mode follows from the flags that are given. A flag that its mode doesn't read 
 import argparse
 from typing import Literal, get_args
 
-from sagan_tf.evaluation.truncation_curve import THRESHOLDS
+from sagan_tf.evaluation.truncation_curve import CURVE_THRESHOLDS
 from sagan_tf.foundation.comma_lists import comma_list, number, seed
 from sagan_tf.foundation.refusals import Parser
 from sagan_tf.latents import TRUNCATIONS
@@ -132,10 +132,10 @@ def _add_what(built: argparse.ArgumentParser) -> None:
         "--truncation_curve",
         nargs="?",
         type=comma_list(number, "numbers"),
-        const=THRESHOLDS,
+        const=CURVE_THRESHOLDS,
         metavar="2,1,0.5",
         help="IS against FID at these thresholds (by default "
-        f"{', '.join(map(str, THRESHOLDS))}), as numbers, CSV and plot",
+        f"{', '.join(map(str, CURVE_THRESHOLDS))}), as numbers, CSV and plot",
     )
 
 

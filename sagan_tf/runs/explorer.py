@@ -1,4 +1,4 @@
-"""A place between two images of a run: the image there, and where each of its locations looks, in every layer."""
+"""The explorer's model: images between two latents of a run, and the attention maps of every layer for them."""
 
 import dataclasses
 import threading
@@ -21,8 +21,11 @@ _LINE = 2  # pixels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Place:
-    """Between two images, each a class and a seed: 0 is the first, 1 the second. threshold: of truncation, or None."""
+class LatentPoint:
+    """A point on the path between two images, each of which is given by a class and a seed.
+
+    position: 0 is the first image, 1 the second. threshold: of truncation; None draws from the whole prior.
+    """
 
     classes: tuple[int, int]
     seeds: tuple[int, int]
@@ -32,79 +35,84 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExplorerView:
-    """An image (R,R,3) uint8 and its maps (H,W,h,w) by layer."""
+    """An image (R,R,3) uint8 and its attention maps (H,W,h,w) by layer."""
 
     image: np.ndarray
     maps: dict[str, np.ndarray]
 
 
 class ExplorerModel:
-    """Makes scenes of a trained model, one at a time, with the statistics of the norms that training left (moving)."""
+    """Computes the views of a trained model, one at a time; the norms use the moving statistics of training."""
 
     def __init__(self, model: TrainedModel):
         self.model = model
         self.layers = figures.layers_of(model)
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
         networks = (layer.network for layer in self.layers.values())
         self._discriminator = next((network for network in networks if network is not model.generator), None)
 
-    def scene(self, place: Place) -> ExplorerView:
-        """z on the arc between the two ends, the class as shares of both; D looks at the image as the first class.
+    def view(self, latent: LatentPoint) -> ExplorerView:
+        """The image at a latent point and its attention maps.
+
+        z lies on the arc between the two ends, and the class is a mixture of both classes. D is given the image with
+        the first class.
 
         Raises:
           ValueError: for a threshold that is not positive, or of a prior that can't be truncated.
         """
-        with self._one:
-            return self._scene(place)
+        with self._lock:
+            return self._view(latent)
 
     def samples(self, label: int, seeds: Sequence[int], threshold: float | None = None) -> np.ndarray:
-        """One image of a class for each seed, as `scene` makes them: uint8 (N,R,R,3).
+        """One image of a class per seed, as `view` draws them: uint8 (N,R,R,3).
 
         Raises:
-          ValueError: as `scene`.
+          ValueError: as `view`.
         """
-        with self._one:
+        with self._lock:
             z = self.model.z(seeds, truncation=threshold)
             shares = np.eye(self.model.spec.n_classes, dtype=np.float32)[[label] * len(seeds)]
             images = self.model.generator(tf.constant(z), tf.constant(shares), training=False)
             return to_pixels(images).numpy()
 
-    def _scene(self, place: Place) -> ExplorerView:
-        a, b = self.model.z(place.seeds, truncation=place.threshold)
-        at = np.asarray([place.position])
+    def _view(self, latent: LatentPoint) -> ExplorerView:
+        a, b = self.model.z(latent.seeds, truncation=latent.threshold)
+        at = np.asarray([latent.position])
         z = spherical(a, b, at).astype(np.float32)
-        shares = linear(*np.eye(self.model.spec.n_classes)[list(place.classes)], at).astype(np.float32)
+        shares = linear(*np.eye(self.model.spec.n_classes)[list(latent.classes)], at).astype(np.float32)
         images, maps = attention_maps(self.model.generator, tf.constant(z), tf.constant(shares))
         found = {f"generator.{name}": values for name, values in maps.items()}
         if self._discriminator is not None:
-            _, maps = attention_maps(self._discriminator, images, tf.constant([place.classes[0]]))
+            _, maps = attention_maps(self._discriminator, images, tf.constant([latent.classes[0]]))
             found |= {f"discriminator.{name}": values for name, values in maps.items()}
         return ExplorerView(image=to_pixels(images)[0].numpy(), maps={name: v[0].numpy() for name, v in found.items()})
 
 
 def tiled(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images (N,R,R,3) side by side in rows of `columns`, in order: one image (N/columns*R,columns*R,3)."""
+    """Tiles images (N,R,R,3) in rows of `columns`, in order: one image (N/columns*R,columns*R,3)."""
     n, side = len(images), images.shape[1]
     rows = images.reshape(n // columns, columns, side, side, 3)
     return rows.transpose(0, 2, 1, 3, 4).reshape(n // columns * side, columns * side, 3)
 
 
 def enlarged(image: np.ndarray, side: int) -> Image.Image:
-    """An image, pixel by pixel, at about `side` pixels."""
+    """Enlarges an image (R,R,3) uint8 by a whole factor, without interpolation, to about `side` pixels."""
     factor = max(1, side // len(image))
     return Image.fromarray(image.repeat(factor, 0).repeat(factor, 1))
 
 
-def looked_from(scene: ExplorerView, layer: str, point: tuple[int, int], side: int = 256) -> tuple[Image.Image, float]:
-    """Where an image's pixel (x, y) looks in a layer.
+def attention_from(
+    view: ExplorerView, layer: str, point: tuple[int, int], side: int = 256
+) -> tuple[Image.Image, float]:
+    """The attention of an image's pixel (x, y) in a layer, drawn over the image at `side` pixels.
 
-    Returns the map over the image, with half of its weight outlined unless it is uniform, and the part of the image
+    Returns the drawing, with half of the attention outlined unless it is nearly uniform, and the share of the image
     that the outline covers.
     """
-    maps = scene.maps[layer]
-    weights = finer(maps[location(point, len(scene.image), len(maps))], side)
+    maps = view.maps[layer]
+    weights = finer(maps[location(point, len(view.image), len(maps))], side)
     level, area = contour_level(weights)
-    drawn = shaded(scene.image, weights, canvas.COLORS[0])
+    drawn = shaded(view.image, weights, canvas.COLORS[0])
     if area <= UNIFORM_AREA:
         inside = np.pad(weights >= level, _LINE)
         shifts = [np.roll(inside, shift, axis) for axis in (0, 1) for shift in (-_LINE, _LINE)]

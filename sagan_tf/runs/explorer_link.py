@@ -1,81 +1,82 @@
-"""What the explorer shows, as the query of a link that restores it."""
+"""The state of the explorer's page as the query of a link, which restores it."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from sagan_tf.latents import THRESHOLDS
 from sagan_tf.runs.class_index import class_index
-from sagan_tf.runs.explorer import Place
+from sagan_tf.runs.explorer import LatentPoint
 from sagan_tf.runs.run_directory import RunError
 
 _KNOWN = ("class", "seed", "class2", "seed2", "position", "truncation", "x", "y")
-LARGEST_SEED = 2**53 - 1  # The largest integer that a browser's numbers hold exactly.
+LARGEST_SEED = 2**53 - 1  # the largest integer that JavaScript's numbers hold exactly
 
-THRESHOLDS = (0.04, 2.0)  # Between which z may be truncated on the page.
+THRESHOLD_RANGE = (min(THRESHOLDS), max(THRESHOLDS))  # within which z may be truncated on the page
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class View:
-    """A place between two images and the pixel (x, y) of the clicked point."""
+class PageState:
+    """What the page shows: a point between two images, and the pixel (x, y) that was clicked."""
 
-    place: Place
+    latent: LatentPoint
     point: tuple[int, int]
 
 
-def default_view(n_classes: int, resolution: int) -> View:
-    """The first image of the first class, on the way to the next class, with the point in the middle."""
-    return View(place=Place(classes=(0, 1 % n_classes), seeds=(0, 1)), point=(resolution // 2, resolution // 2))
+def default_state(n_classes: int, resolution: int) -> PageState:
+    """The first image of the first class, on the path to the next class, with the pixel in the middle."""
+    return PageState(
+        latent=LatentPoint(classes=(0, 1 % n_classes), seeds=(0, 1)), point=(resolution // 2, resolution // 2)
+    )
 
 
-def query_of(view: View, class_names: Sequence[str]) -> str:
-    """The link's query, without the question mark: "class=eyes&seed=0&class2=wings&seed2=1&position=0.25&x=3&y=4"."""
-    place = view.place
+def query_of(state: PageState, class_names: Sequence[str]) -> str:
+    """The link's query, without question mark: "class=eyes&seed=0&class2=wings&seed2=1&position=0.25&x=3&y=4"."""
+    latent = state.latent
     values = {
-        "class": class_names[place.classes[0]],
-        "seed": place.seeds[0],
-        "class2": class_names[place.classes[1]],
-        "seed2": place.seeds[1],
-        "position": f"{place.position:g}",
-        "truncation": None if place.threshold is None else f"{place.threshold:g}",
-        "x": view.point[0],
-        "y": view.point[1],
+        "class": class_names[latent.classes[0]],
+        "seed": latent.seeds[0],
+        "class2": class_names[latent.classes[1]],
+        "seed2": latent.seeds[1],
+        "position": f"{latent.position:g}",
+        "truncation": None if latent.threshold is None else f"{latent.threshold:g}",
+        "x": state.point[0],
+        "y": state.point[1],
     }
     return urlencode({name: value for name, value in values.items() if value is not None})
 
 
-def file_name(view: View, class_names: Sequence[str]) -> str:
-    """The name of a saved image: "eyes_0.png" at an end, "eyes_0_to_wings_1_at_0.25.png" between two images."""
-    place = view.place
+def file_name(state: PageState, class_names: Sequence[str]) -> str:
+    """The file name of a saved image: "eyes_0.png" at an end, "eyes_0_to_wings_1_at_0.25.png" in between."""
+    latent = state.latent
     ends = [
         f"{''.join(c if c.isalnum() or c in '-_' else '_' for c in class_names[label])}_{seed}"
-        for label, seed in zip(place.classes, place.seeds, strict=True)
+        for label, seed in zip(latent.classes, latent.seeds, strict=True)
     ]
-    where = {0.0: ends[0], 1.0: ends[1]}.get(place.position, f"{ends[0]}_to_{ends[1]}_at_{place.position:g}")
-    return where + ("" if place.threshold is None else f"_truncated_{place.threshold:g}") + ".png"
+    where = {0.0: ends[0], 1.0: ends[1]}.get(latent.position, f"{ends[0]}_to_{ends[1]}_at_{latent.position:g}")
+    return where + ("" if latent.threshold is None else f"_truncated_{latent.threshold:g}") + ".png"
 
 
-def view_of(query: Mapping[str, str], class_names: Sequence[str], resolution: int) -> View:
-    """The view that a link's query describes; what it leaves out is as in `default_view`.
-
-    Classes may be names or indices.
+def state_of(query: Mapping[str, str], class_names: Sequence[str], resolution: int) -> PageState:
+    """Parses the query of a link; what it leaves out is as in `default_state`. Classes may be names or indices.
 
     Raises:
-      ValueError: for a name or value that the link must not hold, with the values that it may.
+      ValueError: for an unknown name or a value that is not allowed, with those that are.
     """
     unknown = [name for name in query if name not in _KNOWN]
     if unknown:
         raise ValueError(f"a link must hold {', '.join(_KNOWN)} alone; received {', '.join(unknown)}.")
-    start = default_view(len(class_names), resolution)
-    position = _number(query, "position", float, start.place.position, 0, 1)
-    threshold = _number(query, "truncation", float, start.place.threshold, *THRESHOLDS)
-    place = Place(
-        classes=tuple(_class(query, name, class_names, of) for name, of in _pair("class", start.place.classes)),
-        seeds=tuple(_number(query, name, int, of, 0, LARGEST_SEED) for name, of in _pair("seed", start.place.seeds)),
+    start = default_state(len(class_names), resolution)
+    position = _number(query, "position", float, start.latent.position, 0, 1)
+    threshold = _number(query, "truncation", float, start.latent.threshold, *THRESHOLD_RANGE)
+    latent = LatentPoint(
+        classes=tuple(_class(query, name, class_names, of) for name, of in _pair("class", start.latent.classes)),
+        seeds=tuple(_number(query, name, int, of, 0, LARGEST_SEED) for name, of in _pair("seed", start.latent.seeds)),
         position=position,
         threshold=threshold,
     )
     point = tuple(_number(query, name, int, of, 0, resolution - 1) for name, of in zip("xy", start.point, strict=True))
-    return View(place=place, point=point)
+    return PageState(latent=latent, point=point)
 
 
 def _pair(name: str, values: tuple[int, int]) -> list[tuple[str, int]]:
@@ -86,6 +87,8 @@ def _pair(name: str, values: tuple[int, int]) -> list[tuple[str, int]]:
 def _class(query: Mapping[str, str], name: str, class_names: Sequence[str], default: int) -> int:
     if name not in query:
         return default
+    if query[name] in class_names:  # links hold names, which may be the digits of another class's index
+        return class_names.index(query[name])
     try:
         return class_index(query[name], class_names)
     except RunError as error:

@@ -12,6 +12,7 @@ from sagan_tf.figures import neighbors
 from sagan_tf.figures.attention import AttentionView, attention_figure
 from sagan_tf.figures.image_table import ImageTable
 from sagan_tf.foundation import jsonl
+from sagan_tf.foundation.pixels import normalized
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.foundation.spelling import nearest as nearest_name
 from sagan_tf.runs.reference import run_reference, split_images
@@ -198,7 +199,7 @@ def nearest_images(
     spaces = {"pixels": neighbors.pixels, "features": lambda x: reference.extractor(tf.constant(x))[0].numpy()}
     total = -(-reference.real.count // options.batch_size)
     batches = Progress(reference.real.batches(0), total=total, title="comparing training images", unit="batch")
-    found = neighbors.nearest(samples / np.float32(127.5) - 1, batches, count, spaces)
+    found = neighbors.nearest(normalized(samples.astype(np.float32)), batches, count, spaces)
     images = [samples[:, None], *(to_pixels(found[space].images).numpy() for space in spaces)]
     captions = [
         [""]

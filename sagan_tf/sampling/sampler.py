@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import latents
+from sagan_tf.foundation.pixels import levels
 from sagan_tf.sampling.seeds import SeededLatents, image_seeds
 
 
@@ -18,7 +19,7 @@ def default_batch_size(resolution: int) -> int:
 
 def to_pixels(images: tf.Tensor) -> tf.Tensor:
     """[-1,1] to the nearest of 0..255, uint8."""
-    return tf.cast(tf.round(tf.clip_by_value((images + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)
+    return tf.cast(tf.round(tf.clip_by_value(levels(images), 0.0, 255.0)), tf.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ Encoding = Literal["png", "jpeg"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
+class ShardPlan:
     """What a folder of shards is to hold. Equal plans give equal shards.
 
     Attributes:
@@ -76,7 +76,7 @@ class Shard:
 class ShardIndex:
     """A plan and the shards that are finished."""
 
-    plan: Plan
+    plan: ShardPlan
     shards: tuple[Shard, ...] = ()
 
     @property
@@ -135,7 +135,7 @@ def read_index(folder: pathlib.Path) -> ShardIndex:
                 f"The index must be of version {VERSION}; received version={content['version']} in {path}. "
                 f"Prepare the shards again."
             )
-        plan = Plan(**{**content["plan"], "class_names": tuple(content["plan"]["class_names"])})
+        plan = ShardPlan(**{**content["plan"], "class_names": tuple(content["plan"]["class_names"])})
         shards = tuple(Shard(**{**shard, "class_counts": tuple(shard["class_counts"])}) for shard in content["shards"])
     except (KeyError, TypeError) as error:
         raise DataError(

@@ -13,9 +13,9 @@ from sagan_tf.data.python_reads import told_plainly
 from sagan_tf.data.shards.index import (
     INDEX_NAME,
     VALIDATION_FOLDER,
-    Plan,
     Shard,
     ShardIndex,
+    ShardPlan,
     damaged_shards,
     read_index,
 )
@@ -28,7 +28,7 @@ _ORDER_SEED = 0  # the shards hold the first epoch of the source's stream with t
 _FRAMING = 16  # bytes that TFRecord adds to each record: a length and two checksums
 
 
-def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
+def prepare(examples: Examples, plan: ShardPlan, folder: pathlib.Path) -> ShardIndex:
     """Writes the plan's shards that are not there yet, and the index after each of them; returns it complete.
 
     Run again after a kill, a full disk or damage, it keeps every shard whose checksum holds and writes the others;
@@ -54,7 +54,7 @@ def prepare(examples: Examples, plan: Plan, folder: pathlib.Path) -> ShardIndex:
     return index
 
 
-def _begun(plan: Plan, folder: pathlib.Path) -> ShardIndex:
+def _begun(plan: ShardPlan, folder: pathlib.Path) -> ShardIndex:
     """The index of what a former call with the same plan has finished and is intact."""
     if not (folder / INDEX_NAME).exists():
         if any(path.name != VALIDATION_FOLDER for path in folder.iterdir()):
@@ -72,7 +72,7 @@ def _begun(plan: Plan, folder: pathlib.Path) -> ShardIndex:
     return index.without(set(damaged_shards(folder, index)))
 
 
-def _differences(before: Plan, now: Plan) -> str:
+def _differences(before: ShardPlan, now: ShardPlan) -> str:
     return "\n".join(
         f"  {name}={_short(old)} there, {_short(getattr(now, name))} now"
         for name, old in vars(before).items()
@@ -84,7 +84,7 @@ def _short(value) -> str:
     return repr(value) if len(repr(value)) < 60 else f"{repr(value)[:57]}..."
 
 
-def _shards_of(examples: Examples, plan: Plan, todo: list[int]) -> Iterator[tuple[int, Iterator]]:
+def _shards_of(examples: Examples, plan: ShardPlan, todo: list[int]) -> Iterator[tuple[int, Iterator]]:
     """(number, its encoded rows) of each shard to write; the source is read through while the numbers follow."""
     rows, expected = None, None
     for number in todo:
@@ -95,7 +95,7 @@ def _shards_of(examples: Examples, plan: Plan, todo: list[int]) -> Iterator[tupl
         expected = number + 1
 
 
-def _encoded(stream: tf.data.Dataset, plan: Plan) -> tf.data.Dataset:
+def _encoded(stream: tf.data.Dataset, plan: ShardPlan) -> tf.data.Dataset:
     """(image file content, label, whether its short edge is long enough) of each example."""
     transform = Transform(method=plan.method)
 

@@ -16,7 +16,7 @@ from sagan_tf.data.from_flag import source_from_flag
 from sagan_tf.data.order import random_access
 from sagan_tf.data.pipeline import evaluation_batches, training_batches
 from sagan_tf.data.shards import preparation
-from sagan_tf.data.shards.index import INDEX_NAME, Plan
+from sagan_tf.data.shards.index import INDEX_NAME, ShardPlan
 from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.survey import survey_examples
@@ -40,7 +40,7 @@ def pictures(n=50, size=(20, 16), names=("a", "b é", "c")):
 
 def plan_of(examples, **changes):
     settings = {"resolution": 8, "method": "biggan", "per_shard": 12, **changes}
-    return Plan(
+    return ShardPlan(
         source=examples.name,
         fingerprint=examples.fingerprint,
         class_names=examples.class_names,
@@ -261,9 +261,9 @@ KILLED = """
 import pathlib, sys
 from sagan_tf.data.shards.preparation import prepare
 from sagan_tf.data.procedural.procedural import ProceduralSource
-from sagan_tf.data.shards.index import Plan
+from sagan_tf.data.shards.index import ShardPlan
 source = ProceduralSource(n_examples=6000).open(32)
-plan = Plan(source=source.name, fingerprint=source.fingerprint, class_names=source.class_names, n_source=6000,
+plan = ShardPlan(source=source.name, fingerprint=source.fingerprint, class_names=source.class_names, n_source=6000,
             resolution=32, method="biggan", per_shard=100)
 prepare(source, plan, pathlib.Path(sys.argv[1]))
 """
