@@ -31,9 +31,9 @@ _STYLE = """
 
 
 class Page:
-    """What one browser tab shows: two images' classes and seeds, the place between them, a point, and its looks.
+    """One browser tab: classes and seeds of two images, the position between them, a pixel, and its attention maps.
 
-    state: what it shows first. The tab's address always holds the present state.
+    state: what the page shows first. The tab's address always holds the current state.
     """
 
     def __init__(self, ui, run, explorer: ExplorerModel, state: PageState):
