@@ -1,4 +1,4 @@
-"""`python -m sagan_tf.explore --run_dir=RUN`: a local page to move between images and see what each pixel attends to."""
+"""`python -m sagan_tf.explore --run_dir=RUN`: a local page to move between images and see where each pixel attends."""
 
 import argparse
 import contextlib
