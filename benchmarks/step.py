@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import experiment
-from sagan_tf.models.folding import fold
 from sagan_tf.models.generator import Generator
+from sagan_tf.models.inference import fold
 from sagan_tf.runs import build
 from sagan_tf.sampling.sampler import Sampler
 

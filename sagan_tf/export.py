@@ -21,7 +21,7 @@ from sagan_tf.foundation.refusals import Parser, answered
 from sagan_tf.foundation.versions import versions
 from sagan_tf.interop import onnx, saved_model
 from sagan_tf.latents import NORMAL, THRESHOLDS, TRUNCATIONS
-from sagan_tf.models.baking import bake
+from sagan_tf.models.inference import bake
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel, default_statistics
 

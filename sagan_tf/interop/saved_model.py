@@ -27,7 +27,7 @@ from typing import Any
 import tensorflow as tf
 
 from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.baking import BakedGenerator
+from sagan_tf.models.inference import BakedGenerator
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps
 from sagan_tf.sampling.sampler import default_batch_size, to_pixels
 from sagan_tf.sampling.seeds import SeededLatents
@@ -78,8 +78,8 @@ class Served:
             return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
         def maps_of(z, label):
-            self.generator.choose(tf.fill([self.size], self.generator.last_threshold))
-            return attention_maps(self.generator.network, z, label)[1]
+            with self.generator.at_truncation(tf.fill([self.size], self.generator.last_threshold)):
+                return attention_maps(self.generator.network, z, label)[1]
 
         def attention(z, label):
             return in_batches(maps_of, self.size, *self._checked(z=z, label=label))

@@ -5,8 +5,9 @@ from typing import Literal, get_args
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
-from sagan_tf.layers.serialization import build_part, register
+from sagan_tf.layers.serialization import register
 
 InferenceStatistics = Literal["moving", "batch"]
 

@@ -5,9 +5,10 @@ from typing import Any
 import tensorflow as tf
 
 from sagan_tf.layers.batch_norm import BatchStatistics, InferenceStatistics, affine_norm
+from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import in_compute_dtype
 from sagan_tf.layers.linear import Dense, Embedding
-from sagan_tf.layers.serialization import build_part, describe_layer, layer_of, register
+from sagan_tf.layers.serialization import describe_layer, layer_of, register
 
 
 @register

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from sagan_tf.layers.batch_norm import BatchNorm, affine
+from sagan_tf.layers.building import WithoutBuild
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import KernelLayer
 from sagan_tf.layers.spectral_norm import SpectralNorm
@@ -24,7 +25,7 @@ def constant(layer: tf.keras.layers.Layer, name: str, value: tf.Tensor) -> tf.Va
     )
 
 
-class FoldedLinear(tf.keras.layers.Layer):
+class FoldedLinear(WithoutBuild, tf.keras.layers.Layer):
     """`product(inputs, kernel) + bias` with the kernel as it is applied. Made by `fold_linear` and `fold_norm`."""
 
     def __init__(self, product: Callable, kernel: tf.Tensor, bias: tf.Tensor | None, **kwargs):
@@ -33,25 +34,19 @@ class FoldedLinear(tf.keras.layers.Layer):
         self.kernel = constant(self, "kernel", kernel)
         self.bias = None if bias is None else constant(self, "bias", bias)
 
-    def build(self, input_shape):
-        """Nothing: it is made whole."""
-
     def call(self, inputs, training=False):
         refuse_training(training)
         outputs = self.product(inputs, tf.convert_to_tensor(self.kernel))
         return outputs if self.bias is None else outputs + tf.convert_to_tensor(self.bias)
 
 
-class FoldedNorm(tf.keras.layers.Layer):
+class FoldedNorm(WithoutBuild, tf.keras.layers.Layer):
     """x * scale(condition) + shift(condition). Shapes: x (B,H,W,C), condition as the norm's -> (B,H,W,C)."""
 
     def __init__(self, scale: FoldedLinear, shift: FoldedLinear, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.scale = scale
         self.shift = shift
-
-    def build(self, input_shape):
-        """Nothing: it is made whole."""
 
     def call(self, x, condition=None, training=False):
         refuse_training(training)

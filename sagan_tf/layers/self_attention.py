@@ -8,9 +8,10 @@ import tensorflow as tf
 from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, QUERY_DIVISOR, AttentionFormName
 from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers.blocked_attention import block_length, in_blocks
+from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.linear import Conv2D
-from sagan_tf.layers.serialization import build_part, describe_initializer, refuse_factories, register
+from sagan_tf.layers.serialization import describe_initializer, refuse_factories, register
 from sagan_tf.layers.shapes import lengths
 from sagan_tf.layers.spectral_norm import SpectralNorm
 

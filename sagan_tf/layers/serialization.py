@@ -44,13 +44,3 @@ def refuse_factories(owner: tf.keras.layers.Layer, **factories: Any) -> None:
                 f"{type(owner).__name__} must be made without {name}= to be saved with its model; received "
                 f"{name}={value!r}. Describe its parts by the other arguments, or save the weights alone."
             )
-
-
-def build_part(layer: tf.keras.layers.Layer | None, input_shape: tuple[int | None, ...] | None) -> None:
-    """Builds a layer inside another one, so that its weights are there when a file is read; not twice.
-
-    Without a shape the layer is left to be built by its first call.
-    """
-    if layer is not None and not layer.built and input_shape is not None:
-        layer.build(input_shape)
-        layer.built = True

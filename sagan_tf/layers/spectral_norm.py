@@ -5,11 +5,12 @@ import math
 import tensorflow as tf
 
 from sagan_tf.layers import keras_layers
+from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.initializers import standard_normal
 from sagan_tf.layers.kernel_matrix import Layout, as_kernel, as_matrix
 from sagan_tf.layers.linear import Embedding, KernelLayer
-from sagan_tf.layers.serialization import build_part, describe_layer, layer_of, register
+from sagan_tf.layers.serialization import describe_layer, layer_of, register
 
 # A kernel counts as large with so many entries a channel for each location of the map: 3x3 from 512 channels on at
 # 16x16, everything at 8x8 and 4x4. From about there dividing the product was measured faster at SAGAN's batches.

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from sagan_tf.layers.building import WithoutBuild
 from sagan_tf.layers.resampling import downsample, upsample
 
 Layer = tf.keras.layers.Layer
 
 
-class GBlock(Layer):
+class GBlock(WithoutBuild, Layer):
     """Pre-activation residual block that doubles the resolution (Brock et al. 2019, Fig. 15b; SAGAN's as well).
 
     norm -> ReLU -> nearest x2 -> conv3x3 -> norm -> ReLU -> conv3x3, plus conv1x1 -> nearest x2 of the input. The
@@ -29,16 +30,13 @@ class GBlock(Layer):
         self.conv_2 = conv(channels)
         self.shortcut = conv(channels, size=1)
 
-    def build(self, input_shape):
-        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
-
     def call(self, x, condition, training=False):
         h = self.conv_1(tf.nn.relu(self.norm_1(x, condition, training=training)), training=training)
         h = self.conv_2(tf.nn.relu(self.norm_2(h, condition, training=training)), training=training)
         return h + upsample(self.shortcut(x, training=training))
 
 
-class DBlock(Layer):
+class DBlock(WithoutBuild, Layer):
     """Residual block of the discriminator (Brock et al. 2019, Fig. 15c): ReLU -> conv3x3 -> ReLU -> conv3x3 [-> pool].
 
     The shortcut pools before its 1x1, which commutes with the average exactly. Without pooling and with equal
@@ -64,9 +62,6 @@ class DBlock(Layer):
         self.conv_1 = conv(hidden)
         self.conv_2 = conv(channels, resample="down" if pools else None)
         self.shortcut = conv(channels, size=1) if pools or inputs != channels else None
-
-    def build(self, input_shape):
-        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
 
     def call(self, x, training=False):
         h = self.conv_1(x if self.first else tf.nn.relu(x), training=training)

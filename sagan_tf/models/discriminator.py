@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from sagan_tf.layers.building import WithoutBuild
 from sagan_tf.layers.projection_head import ProjectionHead
 from sagan_tf.models.blocks import DBlock
 from sagan_tf.models.heads import AuxiliaryHead, DiscriminatorOutput, PlainHead
@@ -10,7 +11,7 @@ from sagan_tf.models.precision import check_precision
 from sagan_tf.models.spec import GANSpec
 
 
-class Discriminator(tf.keras.Model):
+class Discriminator(WithoutBuild, tf.keras.Model):
     """Residual blocks, attention after the sizes that the description names -> ReLU, sum over H and W -> head.
 
     Shapes: images (B,R,R,3) in [-1,1], y (B,) int32 ->
@@ -38,9 +39,6 @@ class Discriminator(tf.keras.Model):
         self.head = make_head(spec, parts)
         self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
         parts.start_biases(self)
-
-    def build(self, input_shape):
-        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
 
     def call(self, x, y, training=False, dropout_mask=None):
         h = tf.cast(x, self.numerics.dtype)

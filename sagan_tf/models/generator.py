@@ -5,6 +5,7 @@ import re
 
 import tensorflow as tf
 
+from sagan_tf.layers.building import WithoutBuild
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.blocks import GBlock
 from sagan_tf.models.parts import Numerics, Parts
@@ -12,7 +13,7 @@ from sagan_tf.models.precision import check_precision
 from sagan_tf.models.spec import GANSpec
 
 
-class Generator(tf.keras.Model):
+class Generator(WithoutBuild, tf.keras.Model):
     """dense -> 4x4 -> up blocks, attention after the sizes that the description names -> norm, ReLU, conv3x3, tanh.
 
     Shapes: z (B,z_dim) float32, y (B,) int32 -> images (B,R,R,3) float32 in [-1,1].
@@ -41,9 +42,6 @@ class Generator(tf.keras.Model):
         self.to_rgb = parts.to_rgb()
         self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
         parts.start_biases(self)
-
-    def build(self, input_shape):
-        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
 
     def call(self, z, y, training=False):
         chunks = tf.split(z, len(self.blocks) + 1, axis=-1) if self.spec.hierarchical else [z]

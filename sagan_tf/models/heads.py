@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from sagan_tf.layers.building import WithoutBuild
+
 Layer = tf.keras.layers.Layer
 
 
@@ -15,7 +17,7 @@ class DiscriminatorOutput(NamedTuple):
     class_logits: tf.Tensor | None = None
 
 
-class AuxiliaryHead(Layer):
+class AuxiliaryHead(WithoutBuild, Layer):
     """<h, V> + b, and class logits W h (Odena et al. 2017). Shapes: h (B,C), y (B,) -> (B,), (B,n_classes)."""
 
     def __init__(self, n_classes: int, *, dense: Callable[..., Layer], class_bias: bool = False, **kwargs):
@@ -23,23 +25,17 @@ class AuxiliaryHead(Layer):
         self.dense = dense(1)
         self.classifier = dense(n_classes, use_bias=class_bias)
 
-    def build(self, input_shape):
-        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
-
     def call(self, h, y, training=False):
         logits = tf.squeeze(self.dense(h, training=training), -1)
         return logits, self.classifier(h, training=training)
 
 
-class PlainHead(Layer):
+class PlainHead(WithoutBuild, Layer):
     """<h, V> + b, blind to the label. Shapes: h (B,C) -> logits (B,)."""
 
     def __init__(self, *, dense: Callable[..., Layer], **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.dense = dense(1)
-
-    def build(self, input_shape):
-        """Nothing of its own: the parts are built by the first call. (Keras would trace that call once a layer.)"""
 
     def call(self, h, y, training=False):
         return tf.squeeze(self.dense(h, training=training), -1)

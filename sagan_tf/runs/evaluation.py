@@ -13,8 +13,8 @@ from sagan_tf.evaluation.metrics import is_measured
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.foundation import files, jsonl
-from sagan_tf.models.baking import bake
 from sagan_tf.models.generator import Generator
+from sagan_tf.models.inference import bake
 from sagan_tf.runs.reference import SPLITS, Reference, run_reference, split_images
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel, restored_discriminator, sampler_of

@@ -10,10 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.baking import BakedGenerator, bake
 from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.folding import fold
 from sagan_tf.models.generator import Generator
+from sagan_tf.models.inference import BakedGenerator, bake, fold
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.runs.class_index import Class, class_index
 from sagan_tf.runs.run_directory import RunDirectory, RunError

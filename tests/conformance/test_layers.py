@@ -19,11 +19,11 @@ from sagan_tf.layers.resampling import ConvDownsample2D, ResamplingConv2D, Upsam
 from sagan_tf.layers.self_attention import SelfAttention
 from sagan_tf.layers.spectral_norm import SpectralNorm
 from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.baking import BakedStatistics
 from sagan_tf.models.blocks import DBlock, GBlock, MatchedResidual
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.heads import AuxiliaryHead, PlainHead
+from sagan_tf.models.inference import BakedStatistics
 from tests.closeness import LAYER, assert_each_close
 
 X = tf.random.stateless_normal([2, 4, 4, 8], [1, 2])

@@ -4,9 +4,9 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.interop.saved_model import Served
-from sagan_tf.models.baking import bake
 from sagan_tf.models.families import sagan
 from sagan_tf.models.generator import Generator
+from sagan_tf.models.inference import bake
 from sagan_tf.models.parts import Numerics
 from tests.closeness import assert_close, half_precision
 
