@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sagan_tf.models.parameters import discriminator_parameters, generator_parameters
 from sagan_tf.models.spec import GANSpec
 
 
@@ -33,7 +34,7 @@ def step_traffic(spec: GANSpec, *, discriminator_steps: int = 1) -> Traffic:
     passes = discriminator_steps + 1 + spec.cross_replica_norm
     return Traffic(
         updates=discriminator_steps + 1,
-        gradient_bytes=4 * (discriminator_steps * spec.discriminator_parameters + spec.generator_parameters),
+        gradient_bytes=4 * (discriminator_steps * discriminator_parameters(spec) + generator_parameters(spec)),
         norm_reductions=passes * len(inputs),
         norm_bytes=passes * 4 * 2 * sum(inputs),
     )

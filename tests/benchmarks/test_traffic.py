@@ -1,7 +1,7 @@
 """The all-reduces that the description foretells are those of the traced step on two replicas."""
 
 import dataclasses
-import importlib.util
+import importlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sagan_tf import experiment
 from sagan_tf.models import families
-from sagan_tf.models.traffic import step_traffic
+from sagan_tf.models.parameters import discriminator_parameters
 from sagan_tf.runs import build
 
 TINY = ["families.biggan.width=8", "train.batch_size=4", "train.discriminator_steps=1"]
@@ -17,20 +17,19 @@ TINY = ["families.biggan.width=8", "train.batch_size=4", "train.discriminator_st
 
 @pytest.fixture(scope="module")
 def scaling():
-    specification = importlib.util.spec_from_file_location(
-        "scaling", Path(__file__).parents[2] / "benchmarks" / "scaling.py"
-    )
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    """benchmarks/scaling.py with what it imports from its folder, as when it is run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+        yield importlib.import_module("scaling")
 
 
-def test_by_hand():
+def test_by_hand(scaling):
+    step_traffic = scaling.step_traffic
     spec = families.sagan(32, width=8, attention=()).with_classes(10)
     one, two = step_traffic(spec), step_traffic(spec, discriminator_steps=2)
     # seven norms of 32 channels, a mean and a mean square each, in the two passes of a step
     assert (one.updates, one.norm_reductions, one.norm_bytes) == (2, 14, 14 * 2 * 32 * 4)
-    assert two.gradient_bytes - one.gradient_bytes == 4 * spec.discriminator_parameters
+    assert two.gradient_bytes - one.gradient_bytes == 4 * discriminator_parameters(spec)
     assert two.norm_reductions == 21
     assert one.ring_bytes(1) == 0
     assert one.ring_bytes(4) == 1.5 * (one.gradient_bytes + one.norm_bytes)
@@ -44,7 +43,7 @@ def test_the_traced_step(mirrored, scaling):
     steps = build.build_steps(settings, gan, 10, mirrored)
     batches = iter(build.distributed_batches(settings, examples, 0, mirrored))
     number, values = scaling.reductions(steps.get_concrete_function(batches, tf.constant(1)))
-    traffic = step_traffic(gan.spec)
+    traffic = scaling.step_traffic(gan.spec)
     assert traffic.norm_reductions == 3 * 7
     assert number == traffic.updates + traffic.norm_reductions
     # beside the gradients and the statistics each update sums its loss
