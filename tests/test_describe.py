@@ -1,14 +1,10 @@
-"""`describe`: the tables, a step's work, and its memory."""
+"""`describe`: the table, and the work and memory of a step."""
 
 import json
 
 import pytest
 
 from sagan_tf import describe
-from sagan_tf.layers.resampling import FUSED_SIDES
-from sagan_tf.models import families
-from sagan_tf.models.cost import Forms
-from sagan_tf.models.parts import Numerics
 
 SAGAN = ["--gin_file=gin/sagan_128.gin", "--gin_bindings=train.batch_size=4"]
 
@@ -42,24 +38,6 @@ def test_memory_falls_with_replicas_and_microbatches(capsys):
 
     assert activations("--replicas=2") * 2 == pytest.approx(activations(), abs=2)
     assert activations("--replicas=2") == activations("--gin_bindings=train.accumulation=2")
-
-
-def test_forms_follow_the_options():
-    auto = describe.forms_of(Numerics(), 128)
-    assert (auto.fused_up, auto.fused_down) == (FUSED_SIDES, FUSED_SIDES)
-    plain = describe.forms_of(Numerics(resampling="plain", attention="plain"), 128)
-    assert plain == Forms()
-    fused = describe.forms_of(Numerics(resampling="fused", attention="blocked"), 128)
-    assert {4, 8, 16, 32, 64} <= set(fused.fused_up) & set(fused.fused_down) and fused.blocked_from == 0
-
-
-def test_columns_line_up_whatever_the_stages_are_called():
-    spec = families.sagan(resolution=32, attention=(16,)).with_classes(1)
-    lines = describe.table(spec).splitlines()
-    assert lines[0] == "32x32, 1 class, z 128"
-    rows = [line for line in lines[2:] if line and not line.startswith("Both")]
-    assert any("ReLU, sum, projection head" in row for row in rows)
-    assert len({len(row) for row in rows}) == 1  # every column is right-aligned, so that all lines end together
 
 
 def test_a_run_is_described_by_what_it_holds(tiny_run, capsys):

@@ -28,8 +28,11 @@ ALLOWED = {
     "training": {"models", "objectives", "latents", "data", "layers"},
     "interop": {"models", "sampling", "layers"},
 }
-# What several verbs share: everything but the verbs themselves, save for describe's table in the run's directory.
-ALLOWED["runs"] = {*ALLOWED, "experiment", "describe"}
+# What several verbs share: everything but the verbs themselves.
+ALLOWED["runs"] = {*ALLOWED, "experiment"}
+# Imports under TYPE_CHECKING, which are never executed.
+FOR_ANNOTATIONS_ALONE = {("sagan_tf.data.source", "sagan_tf.data.image_folder.survey")}
+VERBS = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__", "experiment", "latents"}
 ONLY_IN = {
     "gin": {"configuration/gin_config.py"},
     "tensorflow_gan": {"evaluation/tfgan.py"},
@@ -70,6 +73,38 @@ def test_rooms_import_only_what_the_law_allows(path):
         return
     reached = {room(module) for module in imports(path)} - {None, own, FOUNDATION, "__version__"}
     assert reached <= ALLOWED[own], f"{own} must not import {sorted(reached - ALLOWED[own])}"
+
+
+def test_no_room_and_no_verb_imports_a_verb():
+    for path in FILES:
+        verbs = VERBS & {room(module) for module in imports(path)}
+        assert not verbs, f"{name(path)} imports {sorted(verbs)}; move what they share into a room"
+
+
+def module_name(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def package_imports(path, modules):
+    """The modules of the package that a file imports; `from package import module` imports that module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            full = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (module if module in modules else node.module for module in full)
+
+
+def test_the_imports_of_modules_have_no_circle():
+    """Imports inside functions count as well. The package's own __init__, the users' way to all rooms, does not."""
+    modules = {module_name(path): path for path in FILES if path != PACKAGE / "__init__.py"}
+    graph = {module: set(package_imports(path, modules)) - {module} for module, path in modules.items()}
+    for module, annotated in FOR_ANNOTATIONS_ALONE:
+        graph[module].remove(annotated)
+    while leaves := {module for module, reached in graph.items() if not reached}:
+        graph = {module: reached - leaves for module, reached in graph.items() if module not in leaves}
+    assert not graph, f"these modules import each other, or modules that do: {sorted(graph)}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

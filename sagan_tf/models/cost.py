@@ -7,6 +7,12 @@ activations, spectral norms and the optimizer are left out (a few percent togeth
 from dataclasses import dataclass
 
 from sagan_tf.foundation.attention_forms import ATTENTION_FORMS
+from sagan_tf.models.parameters import (
+    discriminator_parameters,
+    discriminator_table,
+    generator_parameters,
+    generator_table,
+)
 from sagan_tf.models.spec import GANSpec
 
 
@@ -107,9 +113,9 @@ def discriminator_block(inputs: int, hidden: int, outputs: int, high: int, pools
 
 
 def generator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
-    """One for each row of `spec.generator_table`."""
+    """One for each row of `generator_table(spec)`."""
     channels, rows = spec.generator_channels, []
-    for stage in spec.generator_table:
+    for stage in generator_table(spec):
         if stage.kind == "shared embedding":
             rows.append(Cost(0))
         elif stage.kind == "dense":
@@ -127,9 +133,9 @@ def generator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
 
 
 def discriminator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
-    """One for each row of `spec.discriminator_table`."""
+    """One for each row of `discriminator_table(spec)`."""
     rows, block, high = [], 0, spec.resolution
-    for stage in spec.discriminator_table:
+    for stage in discriminator_table(spec):
         if stage.kind == spec.long_range:
             rows.append(long_range(spec, stage.out_channels, stage.size, forms))
         elif stage.kind.endswith("head"):
@@ -155,3 +161,44 @@ def step_flops(spec: GANSpec, forms: Forms, *, batch_size: int, discriminator_st
     """
     g, d = total(generator_costs(spec, forms)).flops, total(discriminator_costs(spec, forms)).flops
     return batch_size * (discriminator_steps * (g + 6 * d) + 3 * g + 2 * d)
+
+
+# What training's peak memory holds beside the state, measured as the resident memory of a process on two CPU cores
+# (benchmarks/memory.py); a GPU's allocator differs.
+PROCESS = 750 << 20  # Python, TensorFlow, and the compiled graph
+PER_WEIGHT = 2.1  # float32 copies of every weight beside the state, at the peak
+PER_WEIGHT_16_BITS = -0.2  # as many more if the kernels are cast: fewer, since what is kept of them is half
+PER_ACTIVATION = 2.1  # bytes at the peak for each kept one
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryEstimate:
+    """Estimated bytes at the peak of training, by what they are for."""
+
+    process: int
+    state: int
+    weights: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        return self.process + self.state + self.weights + self.activations
+
+
+def training_memory(
+    spec: GANSpec, forms: Forms, *, batch_size: int, precision: str = "float32", averaged: bool = False
+) -> MemoryEstimate:
+    """The peak of a training step.
+
+    batch_size: images of one replica, and of one microbatch if gradients are accumulated. G's update keeps both nets'
+    activations for the batch, D's update D's alone for twice the batch: the larger of the two counts.
+    """
+    g, d = (total(costs(spec, forms)).kept_bytes(precision) for costs in (generator_costs, discriminator_costs))
+    weights = generator_parameters(spec) + discriminator_parameters(spec)
+    copies = 3 * weights + (generator_parameters(spec) if averaged else 0)
+    return MemoryEstimate(
+        process=PROCESS,
+        state=4 * copies,
+        weights=round(4 * (PER_WEIGHT + PER_WEIGHT_16_BITS * (precision != "float32")) * weights),
+        activations=round(PER_ACTIVATION * batch_size * max(g + d, 2 * d)),
+    )

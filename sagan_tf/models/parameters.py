@@ -1,14 +1,9 @@
-"""Parameter arithmetic: the tables of G and D, counted from the description alone."""
-
-from __future__ import annotations
+"""Parameter arithmetic: the architecture tables of G and D, counted from the description alone, without TensorFlow."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, AttentionForm
-
-if TYPE_CHECKING:
-    from sagan_tf.models.spec import GANSpec
+from sagan_tf.models.spec import GANSpec
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ def generator_table(spec: GANSpec) -> tuple[TableRow, ...]:
     attends = spec.attends_after(sizes, spec.attention_g)
     rows = []
     if spec.conditioning == "shared":
-        rows.append(TableRow("shared embedding", 1, spec.n_classes, spec.shared_dim, spec.shared_embedding_parameters))
+        rows.append(TableRow("shared embedding", 1, spec.n_classes, spec.shared_dim, shared_embedding_parameters(spec)))
     rows.append(TableRow("dense", 4, spec.z_chunk, channels[0], (spec.z_chunk + 1) * 16 * channels[0]))
     for inputs, outputs, size, attend in zip(channels, channels[1:], sizes, attends, strict=False):
         rows.append(TableRow("up block", size, inputs, outputs, generator_block(spec, inputs, outputs)))
@@ -99,6 +94,20 @@ def discriminator_table(spec: GANSpec) -> tuple[TableRow, ...]:
             rows.append(TableRow(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
         inputs = outputs
     return (*rows, TableRow(f"ReLU, sum, {spec.head} head", 1, inputs, 1, head(spec, inputs)))
+
+
+def generator_parameters(spec: GANSpec) -> int:
+    """All of G's parameters, the shared embedding included."""
+    return sum(row.parameters for row in generator_table(spec))
+
+
+def discriminator_parameters(spec: GANSpec) -> int:
+    return sum(row.parameters for row in discriminator_table(spec))
+
+
+def shared_embedding_parameters(spec: GANSpec) -> int:
+    """The class embedding shared by G's norms, which BigGAN's Table 1 leaves out of its totals."""
+    return spec.n_classes * spec.shared_dim if spec.conditioning == "shared" else 0
 
 
 def _require_classes(spec: GANSpec) -> None:

@@ -10,8 +10,6 @@ from typing import Literal, get_args
 
 from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, AttentionFormName
 from sagan_tf.foundation.choices import check_choice
-from sagan_tf.models import parameters
-from sagan_tf.models.parameters import TableRow
 
 Conditioning = Literal["tables", "shared", "none"]
 Head = Literal["projection", "auxiliary", "plain"]
@@ -209,26 +207,3 @@ class GANSpec:
     def attends_after(self, sizes: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[bool, ...]:
         """For each block whether attention follows it: the first block of each wanted output size."""
         return tuple(size in wanted and size not in sizes[:i] for i, size in enumerate(sizes))
-
-    @property
-    def generator_table(self) -> tuple[TableRow, ...]:
-        """G's rows from z to image, each with its parameters."""
-        return parameters.generator_table(self)
-
-    @property
-    def discriminator_table(self) -> tuple[TableRow, ...]:
-        """D's rows from image to logit, each with its parameters."""
-        return parameters.discriminator_table(self)
-
-    @property
-    def generator_parameters(self) -> int:
-        return sum(stage.parameters for stage in self.generator_table)
-
-    @property
-    def discriminator_parameters(self) -> int:
-        return sum(stage.parameters for stage in self.discriminator_table)
-
-    @property
-    def shared_embedding_parameters(self) -> int:
-        """The table that BigGAN's Table 1 leaves out of its totals."""
-        return self.n_classes * self.shared_dim if self.conditioning == "shared" else 0

@@ -10,6 +10,7 @@ from sagan_tf.figures.records import names_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.spelling import counted
+from sagan_tf.models.parameters import discriminator_parameters, generator_parameters
 from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures, report_metrics, report_pictures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
@@ -69,8 +70,8 @@ def _lead(model: TrainedModel, metrics: list[dict]) -> str:
     weights = "averaged" if model.averaged else "raw"
     numbers = {
         f"of {model.run.experiment().total_steps:,} steps": f"{model.step:,}",
-        "parameters of G": f"{spec.generator_parameters:,}",
-        "parameters of D": f"{spec.discriminator_parameters:,}",
+        "parameters of G": f"{generator_parameters(spec):,}",
+        "parameters of D": f"{discriminator_parameters(spec):,}",
     }
     numbers |= report_metrics.headlines(metrics)
     now = datetime.datetime.now(datetime.timezone.utc)

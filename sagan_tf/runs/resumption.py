@@ -15,12 +15,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from sagan_tf import describe, experiment
+from sagan_tf import experiment
 from sagan_tf.configuration import gin_config
 from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.source import Examples
 from sagan_tf.foundation import files
 from sagan_tf.foundation.versions import versions
+from sagan_tf.models import summary
 from sagan_tf.runs.data_changes import content_changes, data_facts, refuse_other_classes
 from sagan_tf.runs.run_directory import LOCK, RunDirectory, RunError
 
@@ -68,7 +69,7 @@ class Admission:
         texts = gin_config.texts(self.loaded)
         if self.is_new or self.changes:
             spec = self.loaded.value.sized(len(self.examples.class_names))
-            texts["architecture.txt"] = describe.table(spec, self.loaded.value.numerics) + "\n"
+            texts["architecture.txt"] = summary.table(spec, self.loaded.value.numerics) + "\n"
         if self.changes:
             former = folder / f"config-{step:08d}.gin"
             if not former.exists():

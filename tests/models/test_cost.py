@@ -1,4 +1,4 @@
-"""Operations and kept activations: small cases by hand, the graph's own operations, and the known work of SAGAN-128."""
+"""Operations, activations and memory: small cases by hand, the graph's own operations, SAGAN-128's known work."""
 
 import dataclasses
 
@@ -11,6 +11,7 @@ from sagan_tf.models import cost, families
 from sagan_tf.models.cost import PLAIN, Cost, Forms
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
+from sagan_tf.models.parameters import discriminator_parameters, generator_parameters
 
 AUTO = Forms(fused_up=FUSED_SIDES, fused_down=FUSED_SIDES)
 
@@ -90,3 +91,38 @@ def test_the_graph_does_as_many_operations(name, unallocated):
     # the projection on the class's row is a sum of elementwise products in the graph
     projection = 2 * spec.discriminator_channels[-1] if spec.head == "projection" else 0
     assert operations(d) == cost.total(cost.discriminator_costs(spec, AUTO)).flops - projection
+
+
+# The memory estimate's arithmetic; benchmarks/memory.py compares it with real runs.
+SAGAN_32 = families.sagan(32, attention=(16,)).with_classes(10)
+
+
+def test_the_state_is_exact():
+    g, d = generator_parameters(SAGAN_32), discriminator_parameters(SAGAN_32)
+    assert cost.training_memory(SAGAN_32, Forms(), batch_size=1).state == 4 * 3 * (g + d)
+    assert cost.training_memory(SAGAN_32, Forms(), batch_size=1, averaged=True).state == 4 * (3 * (g + d) + g)
+
+
+def test_activations_grow_with_the_batch_alone():
+    one, four = (cost.training_memory(SAGAN_32, Forms(), batch_size=b) for b in (1, 4))
+    assert four.activations == pytest.approx(4 * one.activations, abs=4)
+    assert dataclasses.replace(four, activations=0) == dataclasses.replace(one, activations=0)
+    assert four.total == four.process + four.state + four.weights + four.activations
+
+
+@pytest.mark.parametrize(("width", "discriminator_width", "twice"), [(64, 8, False), (8, 64, True)])
+def test_the_larger_of_the_two_updates_counts(width, discriminator_width, twice):
+    spec = families.sagan(32, width=width, discriminator_width=discriminator_width, attention=()).with_classes(10)
+    g, d = (
+        cost.total(f(spec, Forms())).kept_bytes("float32") for f in (cost.generator_costs, cost.discriminator_costs)
+    )
+    kept = 2 * d if twice else g + d
+    assert kept == max(2 * d, g + d)
+    found = cost.training_memory(spec, Forms(), batch_size=3).activations
+    assert found == pytest.approx(cost.PER_ACTIVATION * 3 * kept, abs=1)
+
+
+def test_sixteen_bits_save_less_than_half():
+    full, half = (cost.training_memory(SAGAN_32, Forms(), batch_size=8, precision=p) for p in ("float32", "bfloat16"))
+    assert full.activations / 2 < half.activations < full.activations
+    assert full.state == half.state and full.weights > half.weights
