@@ -1,7 +1,7 @@
-"""GANSpec: a generator and a discriminator described as plain data, and the arithmetic of their parameters.
+"""GANSpec: a generator and a discriminator described as plain data.
 
-A description is validated, printed and counted by plain arithmetic, without TensorFlow. `generator.py` and
-`discriminator.py` build what this file describes.
+A description is checked, printed and counted by plain arithmetic, without TensorFlow: models/parameters.py counts it,
+models/cost.py estimates its work and memory, and generator.py and discriminator.py build it.
 """
 
 import dataclasses
@@ -22,73 +22,58 @@ BiasInitializer = Literal["zeros", "torch"]
 
 @dataclass(frozen=True, kw_only=True)
 class GANSpec:
-    """Everything that decides the two networks' shapes and constants.
+    """Everything that determines the shapes and constants of the two networks.
 
-    resolution: side of the images in pixels, 4 * 2^(number of up blocks).
-    generator_ladder: channels as multiples of `width`: of the 4x4 map, then of each up block's output.
-    discriminator_ladder: channels as multiples of `discriminator_width`: of each block's output, the first block first.
-    pools: how many of D's blocks, from the first, halve the map.
-    width, discriminator_width: the channel multiplier ("ch") of G and of D (None: G's).
-    n_classes: number of labels; None until a data set says it.
-    z_dim: length of z; with `hierarchical` it is cut into one equal chunk for the dense layer and one for each block.
-    conditioning: "tables" (a gain and a bias per class), "shared" (linear maps of one class embedding), or "none".
-    shared_dim: length of the shared embedding.
-    attention_g, attention_d: sides of the maps after which G and D attend (the first block of that output size).
-    attention_form: "code", "paper" or "v1"; see SelfAttention.
-    long_range: "attention", or SAGAN Table 1's "residual" block with exactly as many parameters in its place.
-    head: "projection" (Miyato & Koyama 2018), "auxiliary" (AC-GAN) or "plain".
-    head_bias: whether D's last dense layer has a bias.
-    spectral_norm_g, spectral_norm_d: whether G's and D's kernels are spectrally normalized.
-    thin_discriminator: D blocks' first convolution keeps the input's channels (SNGAN) instead of the output's.
-    classifier_bias: whether an auxiliary head's class logits have a bias.
-    initializer: "glorot_uniform" (SAGAN, SNGAN), "orthogonal" (BigGAN) or "normal" (N(0, 0.02^2)).
-    dense_initializer: the same choice for the kernel of G's first dense layer alone; None for `initializer`.
-    table_initializer: how the norms' class tables start: "constant", gains at 1 and biases at 0 (SAGAN's code), or by
-      one of `initializer`'s names, which is added to them (BigGAN-PyTorch: its `initializer`).
-    bias_initializer: "zeros" (SAGAN's code), or "torch" for PyTorch's default, U(-1, 1) / sqrt(fan-in).
-    convolution_gain: factor on the initial 3x3 kernels inside the blocks (SNGAN's code: sqrt(2)).
-    norm_decay, final_norm_decay: share of the moving statistics that each step keeps.
-    norm_epsilon, final_norm_epsilon, spectral_norm_epsilon: the constants below the roots and norms.
-    cross_replica_norm: whether training normalizes by the moments of all replicas together.
-    inference_statistics: what the norms of G divide by in inference: "moving" (or standing) statistics, or the "batch".
+    models/families.py has functions that make the descriptions of the papers' systems.
 
     Raises:
-      ValueError: if the parts don't fit together; the message says which and what to do.
+      ValueError: if the settings contradict each other; the message says which, and what to do.
     """
 
-    resolution: int
-    generator_ladder: tuple[int, ...]
-    discriminator_ladder: tuple[int, ...]
-    pools: int
-    width: int = 64
-    discriminator_width: int | None = None
-    n_classes: int | None = None
-    z_dim: int = 128
-    conditioning: Conditioning = "tables"
-    shared_dim: int = 128
-    hierarchical: bool = False
-    attention_g: tuple[int, ...] = ()
-    attention_d: tuple[int, ...] = ()
-    attention_form: AttentionFormName = "code"
-    long_range: LongRange = "attention"
-    head: Head = "projection"
-    head_bias: bool = True
-    spectral_norm_g: bool = True
-    spectral_norm_d: bool = True
-    thin_discriminator: bool = False
-    classifier_bias: bool = False
-    initializer: InitializerName = "glorot_uniform"
-    dense_initializer: InitializerName | None = None
-    table_initializer: TableInitializer = "constant"
-    bias_initializer: BiasInitializer = "zeros"
-    convolution_gain: float = 1.0
-    norm_decay: float = 0.999
-    final_norm_decay: float = 0.9999
-    norm_epsilon: float = 1e-5
-    final_norm_epsilon: float = 1e-5
-    spectral_norm_epsilon: float = 1e-12
-    cross_replica_norm: bool = False
-    inference_statistics: InferenceStatistics = "moving"
+    # Sizes. Ladders are channels as multiples of a width.
+    resolution: int  # side of the images in pixels, 4 * 2^(number of up blocks)
+    generator_ladder: tuple[int, ...]  # multiples of `width`: the 4x4 map, then the output of each up block
+    discriminator_ladder: tuple[int, ...]  # multiples of `discriminator_width`: the output of each block, in order
+    pools: int  # number of D's blocks, counted from the first, that halve the map
+    width: int = 64  # channel multiplier of G ("ch")
+    discriminator_width: int | None = None  # channel multiplier of D; None: as G's
+
+    # Latents and classes.
+    n_classes: int | None = None  # number of labels; None until the data set is known
+    z_dim: int = 128  # length of z
+    conditioning: Conditioning = "tables"  # G's norms: a gain and bias per class, or linear in one shared embedding
+    shared_dim: int = 128  # length of the shared class embedding
+    hierarchical: bool = False  # split z into equal chunks: one for the dense layer and one for each block
+
+    # Long-range blocks.
+    attention_g: tuple[int, ...] = ()  # sides of the maps after which G attends; () for none
+    attention_d: tuple[int, ...] = ()  # sides of the maps after which D attends; () for none
+    attention_form: AttentionFormName = "code"  # published form of the attention; see SelfAttention
+    long_range: LongRange = "attention"  # or Table 1's "residual" block, which has as many parameters
+
+    # Head and blocks of D, and the spectral normalization of both networks.
+    head: Head = "projection"  # Miyato & Koyama 2018; "auxiliary" is AC-GAN's, "plain" ignores the label
+    head_bias: bool = True  # whether D's last dense layer has a bias
+    spectral_norm_g: bool = True  # normalizes G's kernels
+    spectral_norm_d: bool = True  # normalizes D's kernels
+    thin_discriminator: bool = False  # D's blocks are as thin inside as their input (SNGAN), not their output
+    classifier_bias: bool = False  # whether the class logits of an auxiliary head have a bias
+
+    # Initial values.
+    initializer: InitializerName = "glorot_uniform"  # of kernels; "orthogonal": BigGAN; "normal": N(0, 0.02^2)
+    dense_initializer: InitializerName | None = None  # kernel of G's first dense layer; None: `initializer`
+    table_initializer: TableInitializer = "constant"  # class tables: gains 1, biases 0; a name adds its values to these
+    bias_initializer: BiasInitializer = "zeros"  # or "torch": PyTorch's default, uniform in +-1 / sqrt(fan-in)
+    convolution_gain: float = 1.0  # factor on the initial 3x3 kernels of the blocks (SNGAN's code: sqrt(2))
+
+    # Constants of the norms.
+    norm_decay: float = 0.999  # share of the moving statistics that each step keeps, in the blocks' norms
+    final_norm_decay: float = 0.9999  # the same in the last norm
+    norm_epsilon: float = 1e-5  # added to the variance, in the blocks' norms
+    final_norm_epsilon: float = 1e-5  # the same in the last norm
+    spectral_norm_epsilon: float = 1e-12  # lower bound of the norms that power iteration divides by
+    cross_replica_norm: bool = False  # whether training normalizes by the moments of all replicas together
+    inference_statistics: InferenceStatistics = "moving"  # statistics at inference; "batch": of the batch itself
 
     def __post_init__(self):
         self._check_choices()
