@@ -1,4 +1,4 @@
-"""What the replicas send each other in a training step, from the description alone."""
+"""The communication between replicas in a training step, estimated from the description alone."""
 
 from dataclasses import dataclass
 
@@ -8,27 +8,24 @@ from sagan_tf.models.spec import GANSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """All-reduces of one step, each replica's part of them.
+    """The all-reduces of one step, as each replica takes part in them."""
 
-    gradient_bytes: of both nets' gradients, one all-reduce an update. norm_reductions, norm_bytes: of batch statistics.
-    """
-
-    updates: int
-    gradient_bytes: int
-    norm_reductions: int
-    norm_bytes: int
+    updates: int  # each has one all-reduce of gradients
+    gradient_bytes: int  # of the gradients of both networks
+    norm_reductions: int  # all-reduces of batch statistics
+    norm_bytes: int  # of batch statistics
 
     def ring_bytes(self, replicas: int) -> float:
-        """What each replica sends when R of them reduce in a ring: 2 (R - 1) / R of the bytes."""
+        """The bytes that each replica sends when R of them reduce in a ring: 2 (R - 1) / R of all."""
         return 2 * (replicas - 1) / replicas * (self.gradient_bytes + self.norm_bytes)
 
 
 def step_traffic(spec: GANSpec, *, discriminator_steps: int = 1) -> Traffic:
     """The all-reduces of n_D updates of D and one of G, in float32.
 
-    Every pass of G in training reduces each norm's mean and mean square, for the moving statistics at least; where the
-    norms divide by all replicas' moments (`cross_replica_norm`), G's own gradient reduces theirs once more. They can't
-    be put together: a layer needs its moments before the next one begins.
+    Every training pass of G reduces each norm's mean and mean square, at least for the moving statistics. Where norms
+    divide by the moments of all replicas (`cross_replica_norm`), the gradient of G reduces theirs once more. These
+    all-reduces can't be merged, since a layer needs its moments before the next one begins.
     """
     inputs = [*spec.generator_channels[:-1], *spec.generator_channels[1:], spec.generator_channels[-1]]
     passes = discriminator_steps + 1 + spec.cross_replica_norm

@@ -88,7 +88,7 @@ def unallocated():
     patch = pytest.MonkeyPatch()
     patch.setattr(initializers, "seeded", lambda name, seed, *, first=0: itertools.repeat("zeros"))
     patch.setattr(initializers, "scaled", lambda initializer, gain: initializer)
-    patch.setattr(initializers, "around", lambda center, initializer: "ones")
+    patch.setattr(initializers, "shifted", lambda center, initializer: "ones")
     yield
     patch.undo()
 

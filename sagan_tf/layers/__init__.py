@@ -1,7 +1,8 @@
 """The layers of SAGAN and BigGAN as Keras layers, for any model: `from sagan_tf.layers import SpectralNorm`.
 
-They follow Keras' manners (name, dtype policy, `training`), are saved and loaded with the models that hold them, and
-work under Keras 3 and tf_keras alike. What is listed here is public; the modules' other names serve this package.
+They follow the conventions of Keras (name, dtype policy, `training`), are saved and loaded with the models that hold
+them, and work under both Keras 3 and tf_keras. The names listed here are public, and docs/layers.md explains them; all
+other names of the modules serve this package alone.
 """
 
 from sagan_tf.layers.batch_norm import BatchNorm

@@ -1,4 +1,7 @@
-"""Batch normalization whose constants, statistics and reach over replicas are the papers' own."""
+"""Batch normalization with the constants, statistics and replica handling of the papers.
+
+Shapes: B images per batch, H and W the sides of a map, C its channels.
+"""
 
 from typing import Literal, get_args
 
@@ -18,7 +21,10 @@ def local_moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def mean_over_replicas(mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The moments of all replicas' batches together, in one all-reduce of [mean, E x^2]; equal batches assumed."""
+    """The moments of the batches of all replicas together, by one all-reduce of [mean, E x^2].
+
+    Shapes: mean, variance (C,) -> (C,), (C,). The replicas' batches must be of equal size.
+    """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return mean, variance
@@ -27,9 +33,9 @@ def mean_over_replicas(mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor,
 
 
 def affine_norm(x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, gain, bias, epsilon: float) -> tf.Tensor:
-    """gain * (x - mean) / sqrt(variance + epsilon) + bias, as one multiply and one add over the map.
+    """gain * (x - mean) / sqrt(variance + epsilon) + bias, as one multiply and one add per element of the map.
 
-    Shapes: x (B,H,W,C); mean, variance (C,); gain, bias (C,) or (B,C). Computed in float32 up to the map itself.
+    Shapes: x (B,H,W,C); mean, variance (C,); gain, bias (C,) or (B,C). All but the map is computed in float32.
     """
     scale = gain * tf.math.rsqrt(variance + epsilon)
     return affine(x, scale, bias - mean * scale)
@@ -44,16 +50,17 @@ def affine(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
 
 @register
 class BatchStatistics(tf.keras.layers.Layer):
-    """The mean and variance that a batch norm divides by: of the batch in training, moving averages in inference.
+    """The mean and variance by which a batch norm normalizes: the batch's in training, moving averages in inference.
 
-    moving <- decay * moving + (1 - decay) * batch, with the biased variance (as TensorFlow's; torch stores the
+    moving <- decay * moving + (1 - decay) * batch, with the biased variance (as in TensorFlow; torch stores the
     unbiased one). SAGAN: decay 0.999 in conditional norms, 0.9999 in the last one, no bias correction (released code;
-    the paper is silent). With several replicas the moving averages take the moments of all batches together, so that
-    they are equal on all replicas; `cross_replica` decides whether training normalizes by them too (BigGAN) or by
-    each replica's own (SAGAN, SNGAN).
+    the paper doesn't say). With several replicas, the moving averages are of the moments of all batches together and so
+    equal on all replicas. `cross_replica` decides whether training normalizes by those as well (BigGAN) or by each
+    replica's own (SAGAN, SNGAN).
 
-    inference: "moving", or "batch" to normalize by the batch's own moments in inference too, so that an image depends
-    on its batch. Standing statistics (BigGAN) are moving ones that were gathered anew: sampling/standing_statistics.py.
+    inference: "moving", or "batch" to normalize by the batch's own moments in inference too, in which case an
+    image depends on its batch. Standing statistics (BigGAN) are moving ones that were gathered anew for sampling
+    (sampling/standing_statistics.py).
 
     Shapes: x (B,H,W,C) -> mean (C,), variance (C,), float32.
 
@@ -101,9 +108,9 @@ class BatchStatistics(tf.keras.layers.Layer):
 
 @register
 class BatchNorm(tf.keras.layers.Layer):
-    """Batch norm with a learned gain and bias, as before the last convolution of every generator here.
+    """Batch norm with a learned gain and bias, as before the last convolution of every generator of this package.
 
-    Shapes: x (B,H,W,C) -> (B,H,W,C); `condition` is ignored, so that it fits wherever a conditional norm does.
+    Shapes: x (B,H,W,C) -> (B,H,W,C); `condition` is ignored, so that the layer can replace a conditional norm.
     """
 
     def __init__(

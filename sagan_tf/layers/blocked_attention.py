@@ -1,9 +1,11 @@
-"""Attention in blocks of queries: the same numbers with memory that grows with H*W, not with its square.
+"""Attention in blocks of queries: the same numbers, with memory that grows with H*W rather than its square.
 
-The scores of a block are made, used and forgotten, and made once more when the gradient needs them (Rabe & Staats 2021,
-"Self-attention does not need O(n^2) memory", of which this is the part without blocks of keys: each row of scores is
-whole, so that its softmax is the plain one). TensorFlow has no fused attention of its own to use instead: Keras'
-dot_product_attention forms all scores on this backend.
+The scores of a block are computed, used and discarded, and recomputed when the gradient needs them (Rabe & Staats 2021,
+"Self-attention does not need O(n^2) memory"; keys are not divided into blocks here, so each row of scores is complete
+and its softmax is the plain one). TensorFlow has no fused attention to use instead: Keras' dot_product_attention forms
+all scores on this backend.
+
+Shapes: B images per batch, N queries of length K, M keys of length K and values of length V.
 """
 
 from collections.abc import Callable
@@ -14,7 +16,7 @@ Attend = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 # Scores of one image in one block: 2 MiB of float32.
 BLOCK_SCORES = 2**19
-# Queries that a block may have whatever their scores: products of fewer rows are slow.
+# Queries that a block may have however many scores they make: matrix products of fewer rows are slow.
 BLOCK_QUERIES = 128
 
 
@@ -25,9 +27,9 @@ def block_length(queries: int, keys: int) -> int:
 
 
 def in_blocks(attend: Attend, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, *, block: int) -> tf.Tensor:
-    """attend(query, key, value), `block` queries at a time, one block after the other.
+    """Computes attend(query, key, value) for `block` queries at a time, one block after another.
 
-    attend: (B,n,K), (B,M,K), (B,M,V) -> (B,n,V), each row of the result depending on its own query alone.
+    attend: (B,n,K), (B,M,K), (B,M,V) -> (B,n,V); each row of its result must depend on its own query alone.
     Shapes: query (B,N,K), key (B,M,K), value (B,M,V) -> (B,N,V). `block` must divide N.
     The gradients of key and value are summed over the blocks in float32. They can be differentiated again (R1), at the
     cost of the memory that the blocks save.
@@ -42,17 +44,17 @@ def in_blocks(attend: Attend, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor
 
 
 def _over_blocks(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, block: int) -> tf.Tensor:
-    """function on each block of rows: (B,N,.) -> (B,N,.)."""
+    """Applies a function to each block of rows: (B,N,.) -> (B,N,.)."""
     out = tf.map_fn(function, _split(x, block), parallel_iterations=1)
     return _join(out)
 
 
 def _gradients(attend: Attend, query, key, value, d_out, block: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Of query, key and value, from d_out (B,N,V); the scores of each block are computed anew."""
+    """The gradients of query, key and value from d_out (B,N,V). The scores of each block are recomputed."""
     queries, d_outs = _split(query, block), _split(d_out, block)
     n_blocks = queries.shape[0]
 
-    def one(i, d_queries, d_key, d_value):
+    def add_block(i, d_queries, d_key, d_value):
         inputs = [tf.gather(queries, i), tf.identity(key), tf.identity(value)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(inputs)
@@ -68,7 +70,7 @@ def _gradients(attend: Attend, query, key, value, d_out, block: int) -> tuple[tf
         tf.zeros(tf.shape(value), tf.float32),
     )
     _, d_queries, d_key, d_value = tf.while_loop(
-        lambda i, *_: i < n_blocks, one, start, parallel_iterations=1, maximum_iterations=n_blocks
+        lambda i, *_: i < n_blocks, add_block, start, parallel_iterations=1, maximum_iterations=n_blocks
     )
     return _join(d_queries.stack()), tf.cast(d_key, key.dtype), tf.cast(d_value, value.dtype)
 

@@ -1,4 +1,4 @@
-"""A layer's likeness: an object of the same class and structure, with other things in the place of its weights."""
+"""Clones a layer with its variables and parts replaced, without running its constructor."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +9,10 @@ Layer = tf.keras.layers.Layer
 
 
 def clone_with(layer: Layer, change: Callable[[Layer, str, Any], Any]) -> Layer:
-    """A layer of the same class whose public attributes are change(copy, name, value); no constructor is run.
+    """A layer of the same class whose public attributes are change(copy, name, value).
 
-    That suffices because all state is reachable by public attributes (naming.py), and calling needs nothing else. In
-    lists, `change` is applied to each entry.
+    No constructor is run. This suffices because all state is reachable by public attributes (variable_names.py) and
+    calling a layer needs nothing else. In lists, `change` is applied to each entry.
     """
     copy = type(layer).__new__(type(layer))
     if isinstance(layer, tf.keras.Model):

@@ -1,4 +1,4 @@
-"""Conditional batch norm: the gain and the bias are functions of the condition (Dumoulin et al. 2017)."""
+"""Conditional batch norm, whose gain and bias are functions of a condition (Dumoulin et al. 2017)."""
 
 from typing import Any
 
@@ -8,31 +8,31 @@ from sagan_tf.layers.batch_norm import BatchStatistics, InferenceStatistics, aff
 from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import in_compute_dtype
 from sagan_tf.layers.linear import Dense, Embedding
-from sagan_tf.layers.serialization import describe_layer, layer_of, register
+from sagan_tf.layers.serialization import deserialize_layer, register, serialize_layer
 
 
 @register
 class ConditionalBatchNorm(tf.keras.layers.Layer):
     """gain(c) * (x - mean) / sqrt(variance + epsilon) + bias(c).
 
-    There are two ways from the condition c to gain and bias:
-      per-class tables (SAGAN, SNGAN): `n_classes=N`, c = y (B,) integers; tables that start at one and zero and are
-        never spectrally normalized (released SAGAN code);
-      linear maps (BigGAN): without `n_classes`, c (B,K), such as [shared embedding, z chunk]; bias-free `Dense` layers
-        with `one_centered=True`, the gain being 1 + W c (BigGAN-PyTorch, TF-Hub; compare_gan leaves the 1 out).
+    Gain and bias depend on the condition c in one of two ways:
+      class tables (SAGAN, SNGAN): `n_classes=N`, c = y (B,) integers. The tables start at one and zero and are never
+        spectrally normalized (released SAGAN code);
+      linear maps (BigGAN): without `n_classes`, c (B,K), such as [shared embedding, z chunk]. The maps are bias-free
+        `Dense` layers with `one_centered=True`: the gain is 1 + W c (BigGAN-PyTorch, TF-Hub; compare_gan omits the 1).
 
     ```
     h = ConditionalBatchNorm(n_classes=10)(h, y)            # y: int32 (B,)
     h = ConditionalBatchNorm()(h, embedding)                # embedding: float32 (B,K)
     ```
 
-    n_classes: the number of labels; None for a condition that is a vector.
-    gain, bias: layers from the condition to (B,C) in place of the two ways above, such as
+    n_classes: the number of labels, or None if the condition is a vector.
+    gain, bias: layers from the condition to (B,C) that replace the two ways above, such as
       `SpectralNorm(Dense(C, use_bias=False))`.
-    one_centered: whether 1 is added to the gain. None: for linear maps and not for tables.
+    one_centered: whether 1 is added to the gain. None: added for linear maps, but not for tables.
     decay, cross_replica, inference: see `BatchStatistics`. epsilon: added to the variance.
 
-    Shapes: x (B,H,W,C), condition (B,) or (B,K) -> (B,H,W,C). The arithmetic up to the map is float32.
+    Shapes: x (B,H,W,C), condition (B,) or (B,K) -> (B,H,W,C). Everything but the map is computed in float32.
 
     Raises:
       ValueError: if only one of `gain` and `bias` is given, or both together with `n_classes`.
@@ -54,14 +54,14 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         if (gain is None) != (bias is None) or (gain is not None and n_classes is not None):
             raise ValueError(
-                "gain and bias must both be layers, or both be left out; n_classes stands in place of them. Received "
+                "gain and bias must both be layers, or both be left out; n_classes replaces them. Received "
                 f"n_classes={n_classes!r}, gain={gain!r}, bias={bias!r}. Give n_classes alone for per-class tables."
             )
         self.n_classes = n_classes
-        self.gain = layer_of(gain)
-        self.bias = layer_of(bias)
-        self.is_given = gain is not None
-        linear = n_classes is None and not self.is_given
+        self.gain = deserialize_layer(gain)
+        self.bias = deserialize_layer(bias)
+        self.has_given_layers = gain is not None
+        linear = n_classes is None and not self.has_given_layers
         self.one_centered = linear if one_centered is None else one_centered
         self.epsilon = epsilon
         self.statistics = BatchStatistics(
@@ -70,12 +70,12 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
 
     def build(self, x_shape, condition_shape=None):
         if self.gain is None:
-            self.gain, self.bias = self._made(x_shape[-1])
+            self.gain, self.bias = self._make_gain_and_bias(x_shape[-1])
         for part in (self.gain, self.bias):
             build_part(part, condition_shape)
         build_part(self.statistics, x_shape)
 
-    def _made(self, channels: int) -> tuple[tf.keras.layers.Layer, tf.keras.layers.Layer]:
+    def _make_gain_and_bias(self, channels: int) -> tuple[tf.keras.layers.Layer, tf.keras.layers.Layer]:
         if self.n_classes is not None:
             return tuple(
                 Embedding(self.n_classes, channels, kernel_initializer=start, dtype="float32", name=name)
@@ -100,8 +100,8 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         return {
             **super().get_config(),
             "n_classes": self.n_classes,
-            "gain": describe_layer(self.gain) if self.is_given else None,
-            "bias": describe_layer(self.bias) if self.is_given else None,
+            "gain": serialize_layer(self.gain) if self.has_given_layers else None,
+            "bias": serialize_layer(self.bias) if self.has_given_layers else None,
             "one_centered": self.one_centered,
             "decay": statistics.decay,
             "epsilon": self.epsilon,

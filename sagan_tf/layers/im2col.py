@@ -1,9 +1,11 @@
-"""Convolutions as products of matrices, for small maps under large kernels, where the library's own are slower.
+"""Convolutions as matrix products (im2col), for small maps and large kernels, where TensorFlow's own are slower.
 
-A 4x4 convolution of stride 2 takes the map apart into 16 taps, each a quarter of the map: out = sum of tap_t(x) K_t,
-with K_t (I,O) the kernel's t-th matrix. Its transpose makes the 16 taps y K_t^T and puts them together. Either also
-comes with the kernel's matrices the other way round (`flip`), so that no kernel is ever transposed in memory. All of
-them agree with TensorFlow's "SAME" convolutions.
+A 4x4 convolution of stride 2 divides the map into 16 taps, each a quarter of the map: out = sum over t of tap_t(x) K_t,
+with K_t (I,O) the kernel's t-th matrix. Its transpose computes the 16 taps y K_t^T and sums them into the map (col2im).
+Both also take kernels whose matrices are transposed (`flip`), so that no kernel is ever transposed in memory. All of
+them equal TensorFlow's "SAME" convolutions.
+
+Shapes: B images per batch, H and W the sides of a map, I input and O output channels.
 """
 
 import tensorflow as tf
@@ -29,7 +31,7 @@ def strided(x: tf.Tensor, kernel: tf.Tensor, *, flip: bool = False) -> tf.Tensor
 
 
 def transposed(y: tf.Tensor, kernel: tf.Tensor, *, flip: bool = False) -> tf.Tensor:
-    """Its transpose: y (B,H,W,I), kernel (4,4,I,O), or (4,4,O,I) if flipped, -> (B,2H,2W,O)."""
+    """The transpose of `strided`: y (B,H,W,I), kernel (4,4,I,O), or (4,4,O,I) if flipped, -> (B,2H,2W,O)."""
 
     @tf.custom_gradient
     def convolved(y, kernel):
@@ -39,13 +41,13 @@ def transposed(y: tf.Tensor, kernel: tf.Tensor, *, flip: bool = False) -> tf.Ten
         def gradients(d_out):
             return strided(d_out, kernel, flip=not flip), _strided_kernel_gradient(d_out, y, flip=not flip)
 
-        return together(out, height, width), gradients
+        return sum_taps(out, height, width), gradients
 
     return convolved(y, kernel)
 
 
 def kernel_gradient(x: tf.Tensor, d_out: tf.Tensor, size: int) -> tf.Tensor:
-    """Of the SAME convolution without stride: the sum over images and places of x's patches times d_out.
+    """Kernel gradient of the SAME convolution of stride 1: the sum over all locations of patches of x times d_out.
 
     Shapes: x (B,H,W,I), d_out (B,H,W,O) -> (size,size,I,O); size must be odd.
     """
@@ -53,13 +55,13 @@ def kernel_gradient(x: tf.Tensor, d_out: tf.Tensor, size: int) -> tf.Tensor:
     border, outputs = size // 2, d_out.shape[-1]
     rows = tf.reshape(d_out, [-1, outputs])  # (B*H*W,O)
     padded = tf.pad(x, [[0, 0], [border, border], [border, border], [0, 0]])
-    places = [padded[:, i : i + height, j : j + width] for i in range(size) for j in range(size)]
-    parts = [tf.matmul(tf.reshape(part, [-1, inputs]), rows, transpose_a=True) for part in places]  # (I,O) each
+    windows = [padded[:, i : i + height, j : j + width] for i in range(size) for j in range(size)]
+    parts = [tf.matmul(tf.reshape(part, [-1, inputs]), rows, transpose_a=True) for part in windows]  # (I,O) each
     return tf.reshape(tf.stack(parts), [size, size, inputs, outputs])
 
 
 def _strided_kernel_gradient(x: tf.Tensor, y: tf.Tensor, *, flip: bool) -> tf.Tensor:
-    """Of `strided`, from its x (B,2H,2W,I) and its output's gradient y (B,H,W,O): (4,4,I,O), flipped (4,4,O,I)."""
+    """Kernel gradient of `strided`: x (B,2H,2W,I), gradient of the output y (B,H,W,O) -> (4,4,I,O) or (4,4,O,I)."""
     inputs, outputs = x.shape[-1], y.shape[-1]
     if flip:
         gradient = tf.matmul(tf.reshape(y, [1, -1, outputs]), taps(x), transpose_a=True)  # (16,O,I)
@@ -69,25 +71,27 @@ def _strided_kernel_gradient(x: tf.Tensor, y: tf.Tensor, *, flip: bool) -> tf.Te
 
 
 def taps(x: tf.Tensor) -> tf.Tensor:
-    """(B,2H,2W,C) -> (16,B*H*W,C): what each entry of a 4x4 kernel of stride 2 sees, zeros outside the map."""
+    """The inputs of each entry of a 4x4 kernel of stride 2, zeros outside the map: (B,2H,2W,C) -> (16,B*H*W,C)."""
     return tf.transpose(tf.reshape(_patches(x), [-1, 16, x.shape[-1]]), [1, 0, 2])
 
 
-def together(parts: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """The transpose of `taps`: (16,B*H*W,C) -> (B,2H,2W,C), each place the sum of the parts that lie on it."""
+def sum_taps(parts: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """The transpose of `taps`, in which each location sums the taps that cover it: (16,B*H*W,C) -> (B,2H,2W,C)."""
     channels = parts.shape[-1]
-    rows = _along(tf.reshape(parts, [4, -1, height, width * channels]))  # (4*B,H,2*W*C)
-    both = _along(tf.reshape(rows, [4, -1, width, channels]))  # (B*2*H,W,2*C)
+    rows = _sum_along_axis(tf.reshape(parts, [4, -1, height, width * channels]))  # (4*B,H,2*W*C)
+    both = _sum_along_axis(tf.reshape(rows, [4, -1, width, channels]))  # (B*2*H,W,2*C)
     return tf.reshape(both, [-1, 2 * height, 2 * width, channels])
 
 
-def _along(parts: tf.Tensor) -> tf.Tensor:
-    """(4,N,S,C) -> (N,S,2*C), the even and the odd places along an axis of S windows, each of which has its entries
-    0..3 at the places 2n-1..2n+2."""
-    n = parts.shape[2]  # padded before it is cut: the other way round, XLA on CPU miscompiled one of the tests' shapes
+def _sum_along_axis(parts: tf.Tensor) -> tf.Tensor:
+    """Sums the taps of one axis: (4,N,S,C) -> (N,S,2*C), the even and the odd locations.
+
+    The entries 0..3 of window n lie at the locations 2n-1..2n+2.
+    """
+    n = parts.shape[2]  # pad, then slice: in the opposite order, XLA on CPU miscompiled one of the tests' shapes
     first, second, third, last = tf.unstack(tf.pad(parts, [[0, 0], [0, 0], [1, 1], [0, 0]]))
-    even = second[:, 1 : n + 1] + last[:, :n]  # the last entry of the window before
-    odd = third[:, 1 : n + 1] + first[:, 2:]  # the first entry of the window after
+    even = second[:, 1 : n + 1] + last[:, :n]  # last entry of the previous window
+    odd = third[:, 1 : n + 1] + first[:, 2:]  # first entry of the next window
     return tf.concat([even, odd], -1)
 
 

@@ -1,6 +1,7 @@
-"""What inference computes once, not per call: kernels divided by sigma, spread and cast; norms as one affine map.
+"""Layers for inference, which precompute whatever depends on the weights alone.
 
-A folded layer takes the place of the trained one it was made from, with the same inputs, and can't be trained.
+Kernels are divided by sigma, resampled and cast; norms become one affine map. A folded layer replaces the trained one
+that it was made from and has the same inputs, but can't be trained.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from sagan_tf.layers.spectral_norm import SpectralNorm
 
 
 def constant(layer: tf.keras.layers.Layer, name: str, value: tf.Tensor) -> tf.Variable:
-    """A weight that is never trained. (A saved graph of tf.constants is limited to 2 GB.)"""
+    """Adds a weight that is never trained. It is not a tf.constant, since a saved graph is limited to 2 GB."""
     return layer.add_weight(
         name=name,
         shape=tuple(value.shape),
@@ -26,7 +27,7 @@ def constant(layer: tf.keras.layers.Layer, name: str, value: tf.Tensor) -> tf.Va
 
 
 class FoldedLinear(WithoutBuild, tf.keras.layers.Layer):
-    """`product(inputs, kernel) + bias` with the kernel as it is applied. Made by `fold_linear` and `fold_norm`."""
+    """product(inputs, kernel) + bias, with a kernel that is ready to be applied. See `fold_linear` and `fold_norm`."""
 
     def __init__(self, product: Callable, kernel: tf.Tensor, bias: tf.Tensor | None, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -54,14 +55,18 @@ class FoldedNorm(WithoutBuild, tf.keras.layers.Layer):
 
 
 def refuse_training(training: bool) -> None:
+    """
+    Raises:
+      ValueError: if a folded layer is called for training.
+    """
     if training:
         raise ValueError("a folded network must be called for inference; received training=True. Train the original.")
 
 
 def fold_linear(layer: SpectralNorm | KernelLayer, dtype: tf.DType) -> FoldedLinear:
-    """W / sigma (one fresh iteration on the stored u, as inference has it), in the applied form.
+    """Folds a linear layer: W / sigma, by one iteration from the stored u as in inference, ready to be applied.
 
-    dtype: of the maps, and so of convolutions; dense layers and tables are given float32 and integers.
+    dtype: the dtype of maps and therefore of convolutions. Dense layers and tables have float32 or integer inputs.
     """
     kernel, inner = applied_kernel(layer)
     dtype = dtype if kernel.shape.rank == 4 else tf.float32
@@ -70,10 +75,10 @@ def fold_linear(layer: SpectralNorm | KernelLayer, dtype: tf.DType) -> FoldedLin
 
 
 def fold_norm(norm: BatchNorm | ConditionalBatchNorm) -> FoldedNorm:
-    """gain(c) * (x - mean) * r + bias(c), r = 1 / sqrt(variance + epsilon), with mean and variance the moving ones.
+    """Folds a norm with moving statistics: gain(c) * (x - mean) * r + bias(c), with r = 1 / sqrt(variance + epsilon).
 
-    gain and bias being affine in the condition c (or constant, or a row of a table), so are
-    scale(c) = gain(c) * r and shift(c) = bias(c) - mean * scale(c): their kernels and constants are folded alike.
+    gain and bias are affine in the condition c (or constant, or rows of tables), and therefore so are
+    scale(c) = gain(c) * r and shift(c) = bias(c) - mean * scale(c), whose kernels and constants are computed here.
     """
     mean, variance = norm.statistics.moving()
     r = tf.math.rsqrt(variance + norm.epsilon)
@@ -94,7 +99,7 @@ def _unconditional(condition, values: tf.Tensor) -> tf.Tensor:
 
 
 def applied_kernel(layer: SpectralNorm | KernelLayer) -> tuple[tf.Tensor, KernelLayer]:
-    """W / sigma, or W where there is no spectral normalization, in the stored shape; and the linear layer itself."""
+    """W / sigma, or W without spectral normalization, in the stored shape; and the linear layer itself."""
     if isinstance(layer, SpectralNorm):
         return layer.normalized_kernel(), layer.layer
     return tf.convert_to_tensor(layer.kernel), layer

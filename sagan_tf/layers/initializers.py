@@ -1,4 +1,4 @@
-"""Seeded initial weights that are the same under both Keras flavours and on every device."""
+"""Seeded initial weights, which are the same under both Keras flavors and on every device."""
 
 import itertools
 import math
@@ -12,12 +12,12 @@ InitializerName = Literal["glorot_uniform", "orthogonal", "normal"]
 
 
 def _matrix_shape(shape: Sequence[int]) -> tuple[int, int]:
-    """A kernel as [rest, out]: all axes but the last, flattened."""
+    """The shape of a kernel as a matrix [rest, out], in which all axes but the last are flattened."""
     return math.prod(shape[:-1]), shape[-1]
 
 
 def glorot_uniform(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
-    """U(-a, a) with a = sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16); fans count the kernel's area."""
+    """U(-a, a) with a = sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16); fans include the kernel's area."""
     area = math.prod(shape[:-2])
     limit = math.sqrt(6.0 / (area * (shape[-2] + shape[-1])))
     return rng.uniform(-limit, limit, shape)
@@ -37,7 +37,7 @@ def normal(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
 
 
 def standard_normal(shape: Sequence[int], dtype=None) -> np.ndarray:
-    """N(0, 1), the start of spectral normalization's u; the same for every u of one length."""
+    """N(0, 1), the initial u of spectral normalization; equal for all u of one length."""
     return np.random.default_rng(0).standard_normal(tuple(shape), dtype=np.float32)
 
 
@@ -45,39 +45,40 @@ INITIALIZERS = {"glorot_uniform": glorot_uniform, "orthogonal": orthogonal, "nor
 
 
 def seeded(name: InitializerName, seed: int | None, *, first: int = 0) -> Iterator[Initializer]:
-    """Endless initializers for the kernels of one network, in the order of their construction.
+    """An endless iterator of initializers for the kernels of one network, in the order of their construction.
 
-    Each is a Keras initializer, called with (shape, dtype). The n-th kernel's values depend on (seed, first + n) alone;
-    without a seed they are zeros, for a network whose weights are read from elsewhere (orthogonal ones take long to
-    draw).
+    Each is a Keras initializer, called with (shape, dtype). The values of the n-th kernel depend on (seed, first + n)
+    alone. Without a seed they are zeros, for networks whose weights are read from elsewhere (orthogonal ones are slow
+    to draw).
     """
     if seed is None:
         yield from itertools.repeat(zeros)
     draw = INITIALIZERS[name]
     number = first
     while True:
-        yield _bind(draw, seed, number)
+        yield _initializer(draw, seed, number)
         number += 1
 
 
 def zeros(shape: Sequence[int], dtype=None) -> np.ndarray:
+    """Zeros in float32, whatever dtype Keras asks for."""
     return np.zeros(tuple(shape), np.float32)
 
 
 def scaled(initializer: Initializer, gain: float) -> Initializer:
-    """The same values times a factor, such as SNGAN's sqrt(2) on 3x3 kernels."""
+    """An initializer whose values are multiplied by a factor, such as SNGAN's sqrt(2) for 3x3 kernels."""
     return initializer if gain == 1 else lambda shape, dtype=None: np.float32(gain) * initializer(shape)
 
 
-def around(center: float, initializer: Initializer) -> Initializer:
-    """The same values plus a constant, such as 1 for gains."""
+def shifted(center: float, initializer: Initializer) -> Initializer:
+    """An initializer to whose values a constant is added, such as 1 for gains."""
     return lambda shape, dtype=None: np.float32(center) + initializer(shape)
 
 
 def torch_biases(kernel_shapes: Mapping[str, Sequence[int]], seed: int, *, first: int = 0) -> dict[str, np.ndarray]:
-    """PyTorch's default start of a layer's bias, U(-a, a) with a = 1 / sqrt(fan_in), by the layers' names.
+    """PyTorch's default initial biases, U(-a, a) with a = 1 / sqrt(fan_in), for layers given by name and kernel shape.
 
-    fan_in counts the kernel's area: all axes of the shape but the last. The n-th layer's values depend on
+    fan_in is the product of all axes of the kernel but the last. The values of the n-th layer depend on
     (seed, first + n) alone.
     """
     biases = {}
@@ -88,7 +89,7 @@ def torch_biases(kernel_shapes: Mapping[str, Sequence[int]], seed: int, *, first
     return biases
 
 
-def _bind(draw: Callable, seed: int, number: int) -> Initializer:
+def _initializer(draw: Callable, seed: int, number: int) -> Initializer:
     def initializer(shape, dtype=None):
         return draw(np.random.default_rng((seed, number)), tuple(shape)).astype(np.float32)
 

@@ -1,7 +1,7 @@
-"""Keras' own layers that are linear in one kernel: how that kernel lies, and the operation with any kernel.
+"""Keras' own layers that are linear in one kernel: the layout of the kernel, and the operation with any kernel.
 
-`SpectralNorm` takes them by exact type. A subclass may compute anything, and in tf_keras Conv2DTranspose and
-DepthwiseConv2D are subclasses of Conv2D.
+`SpectralNorm` accepts them by exact type, since a subclass may compute anything, and since in tf_keras Conv2DTranspose
+and DepthwiseConv2D are subclasses of Conv2D.
 """
 
 from collections.abc import Callable
@@ -16,41 +16,41 @@ K = tf.keras.layers
 
 @dataclass(frozen=True)
 class Operation:
-    """How a layer's type uses its kernel.
+    """How layers of one type use their kernel.
 
     apply: (layer, inputs, kernel) -> outputs before bias and activation.
-    layout: the order of the kernel's axes (layers/kernel_matrix.py).
-    refuses: layer -> what it is set to that is not supported, or None.
+    layout: the order of the kernel's last two axes (layers/kernel_matrix.py).
+    unsupported: layer -> the setting that is not supported, as text, or None.
     """
 
     apply: Callable[[tf.keras.layers.Layer, tf.Tensor, tf.Tensor], tf.Tensor]
     layout: Layout
-    refuses: Callable[[tf.keras.layers.Layer], str | None] = lambda layer: None
+    unsupported: Callable[[tf.keras.layers.Layer], str | None] = lambda layer: None
 
 
 def operation_of(layer: tf.keras.layers.Layer) -> Operation:
-    """The operation of a layer of Keras.
+    """The operation of one of Keras' own layers.
 
     Raises:
-      TypeError: if the layer is not linear in one kernel, or is set to something that isn't supported.
+      TypeError: if the layer is not linear in one kernel, or has a setting that is not supported.
     """
     operation = OPERATIONS.get(type(layer))
     if operation is None:
         known = ", ".join(kind.__name__ for kind in OPERATIONS)
         raise TypeError(
             "SpectralNorm's layer must be linear in one kernel: one of this package's, or exactly one of Keras' "
-            f"{known}; received {type(layer).__name__}.{_why_not(layer)}"
+            f"{known}; received {type(layer).__name__}.{_advice(layer)}"
         )
-    if setting := operation.refuses(layer):
+    if setting := operation.unsupported(layer):
         raise TypeError(
             f"SpectralNorm's layer must not have {setting}; received layer={type(layer).__name__}({setting})."
-            " Use another setting, or wrap a layer that does without it."
+            " Use another setting, or another layer."
         )
     return operation
 
 
 def kernel_of(layer: tf.keras.layers.Layer):
-    """The weight that is normalized: the kernel, or the table, which Keras calls embeddings."""
+    """The weight that is normalized: the kernel, or an Embedding's table, which Keras calls embeddings."""
     return layer.embeddings if type(layer) is K.Embedding else layer.kernel
 
 
@@ -66,7 +66,7 @@ def call_with(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor
     return outputs if activation is None else activation(outputs)
 
 
-def _why_not(layer: tf.keras.layers.Layer) -> str:
+def _advice(layer: tf.keras.layers.Layer) -> str:
     if type(layer) in (K.DepthwiseConv2D, K.DepthwiseConv1D, K.SeparableConv1D, K.SeparableConv2D):
         return (
             " A depthwise kernel is one small filter per channel, and has no single largest singular value. "
@@ -78,7 +78,7 @@ def _why_not(layer: tf.keras.layers.Layer) -> str:
 
 
 def _convolve(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolutions of any rank, with strides, dilation and groups; "causal" pads before the first entry alone."""
+    """A convolution of any rank, with strides, dilation and groups; "causal" pads at the beginning only."""
     padding = layer.padding.upper()
     if padding == "CAUSAL":
         before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
@@ -87,7 +87,7 @@ def _convolve(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor
 
 
 def _convolve_transposed(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Keras' output length: n * stride for "same", n * stride + max(k - stride, 0) for "valid"."""
+    """A transposed convolution. Output lengths: n * stride ("same"), n * stride + max(k - stride, 0) ("valid")."""
     batch, *sides = tf.unstack(tf.shape(inputs))[:-1]
     shape = [batch]
     for n, k, stride in zip(sides, layer.kernel_size, layer.strides, strict=True):
@@ -101,7 +101,7 @@ def _channels_first(layer: tf.keras.layers.Layer) -> str | None:
     return "data_format='channels_first'" if layer.data_format == "channels_first" else None
 
 
-def _refused_of_transposed(layer: tf.keras.layers.Layer) -> str | None:
+def _unsupported_in_transposed(layer: tf.keras.layers.Layer) -> str | None:
     if any(rate != 1 for rate in layer.dilation_rate):
         return f"dilation_rate={tuple(layer.dilation_rate)}"
     if layer.output_padding is not None:
@@ -110,7 +110,7 @@ def _refused_of_transposed(layer: tf.keras.layers.Layer) -> str | None:
 
 
 _CONVOLUTION = Operation(_convolve, "in_out", _channels_first)
-_TRANSPOSED = Operation(_convolve_transposed, "out_in", _refused_of_transposed)
+_TRANSPOSED = Operation(_convolve_transposed, "out_in", _unsupported_in_transposed)
 OPERATIONS: dict[type, Operation] = {
     K.Dense: Operation(lambda layer, inputs, kernel: tf.matmul(inputs, kernel), "in_out"),
     K.Conv1D: _CONVOLUTION,

@@ -1,9 +1,11 @@
 """Layers that are linear in their kernel: each computes `product(inputs, applied(kernel)) + bias`.
 
-Handing the kernel in as an argument is what lets a wrapper (spectral normalization) or another algebraic form (the
-fused resampling convolutions) stand between the stored kernel and its use; and what depends on the kernel alone
-(`applied`) can be computed once where the kernel stays (inference). The type of the inputs decides the type of the
-arithmetic: kernels are stored in float32 and cast to it (layers/dtype_policy.py).
+The kernel is an argument of these functions, so that a wrapper (spectral normalization) or another algebraic form (the
+fused resampling convolutions) can stand between the stored kernel and its use. `applied` depends on the kernel alone,
+so that inference computes it once. The dtype of the inputs decides the dtype of the arithmetic: kernels are stored in
+float32 and cast to it (layers/dtype_policy.py).
+
+Shapes: B images per batch, H and W the sides of a map, I the input channels or length.
 """
 
 from typing import Any
@@ -12,11 +14,11 @@ import tensorflow as tf
 
 from sagan_tf.layers.convolution import convolution
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
-from sagan_tf.layers.serialization import describe_initializer, register
+from sagan_tf.layers.serialization import register, serialize_initializer
 
 
 class KernelLayer(tf.keras.layers.Layer):
-    """A kernel, an optional bias, and the operation between inputs and kernel that subclasses define.
+    """Base class of layers with a kernel and an optional bias; subclasses define the operation on inputs and kernel.
 
     kernel_initializer: a Keras initializer or its name; the bias starts at zero.
     """
@@ -27,22 +29,25 @@ class KernelLayer(tf.keras.layers.Layer):
         self.kernel_initializer = kernel_initializer
 
     def add_kernel(self, shape: tuple[int, ...]) -> None:
+        """Creates the kernel, and the bias if there is one, in `build`."""
         self.kernel = add_float32_weight(self, "kernel", shape, self.kernel_initializer)
         if self.use_bias:
             self.bias = add_float32_weight(self, "bias", shape[-1:], "zeros")
 
     def applied(self, kernel: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-        """A kernel of the stored one's shape as `product` takes it."""
+        """Converts a kernel of the stored shape to the form that `product` takes."""
         return tf.cast(kernel, dtype)
 
     @staticmethod
     def product(inputs: tf.Tensor, applied: tf.Tensor) -> tf.Tensor:
+        """The outputs without bias, from inputs and an `applied` kernel."""
         raise NotImplementedError
 
     def apply_kernel(self, inputs: tf.Tensor, kernel: tf.Tensor, scale: tf.Tensor | None = None) -> tf.Tensor:
-        """The layer's output with any kernel of the stored one's shape, or with kernel * scale (a scalar).
+        """The outputs for any kernel of the stored shape, or for kernel * scale (a scalar).
 
-        The scale multiplies the product, in its own type, which the bias then is added in too.
+        The scale multiplies the product rather than the kernel. This and the addition of the bias are done in the
+        dtype of the scale.
         """
         inputs = in_compute_dtype(self, inputs)
         outputs = self.product(inputs, self.applied(kernel, inputs.dtype))
@@ -60,7 +65,7 @@ class KernelLayer(tf.keras.layers.Layer):
         return {
             **super().get_config(),
             "use_bias": self.use_bias,
-            "kernel_initializer": describe_initializer(self, self.kernel_initializer),
+            "kernel_initializer": serialize_initializer(self, self.kernel_initializer),
         }
 
 
@@ -120,9 +125,10 @@ class Conv2D(KernelLayer):
 @register
 class Embedding(KernelLayer):
     """Row y of a table. Shapes: y integers (B,), kernel (n_classes,units) -> (B,units).
-    A float y (B,n_classes) is shares of the classes, and gives their mixture of rows.
 
-    Labels outside [0, n_classes) are refused where they enter (data, sampling), because XLA clamps them in silence.
+    A float y (B,n_classes) holds weights of the classes and gives the weighted sum of their rows.
+
+    Labels outside [0, n_classes) are refused where they enter (data, sampling), because XLA clamps them silently.
     """
 
     def __init__(self, n_classes: int, units: int, *, kernel_initializer: Any = "glorot_uniform", **kwargs):

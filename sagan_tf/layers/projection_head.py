@@ -1,4 +1,4 @@
-"""The projection head: how a discriminator compares its features with a class (Miyato & Koyama 2018)."""
+"""The projection head, by which a discriminator compares its features with a class (Miyato & Koyama 2018)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,13 +24,13 @@ class ProjectionHead(Layer):
 
     n_classes: the number of labels. spectral_norm: whether V and the table are spectrally normalized, as in SNGAN,
       SAGAN and BigGAN; spectral_norm_epsilon: see `SpectralNorm`.
-    dense, embedding: make layers of so many units, in place of the arguments above; `channels` then must say C. A
-      layer that is given them can't be described by `get_config`.
+    dense, embedding: factories of layers of so many units, which replace the arguments above; `channels` must then be
+      C. A head with factories has no `get_config`.
 
-    Shapes: h (B,C), y (B,) integers -> logits (B,). y may be shares of the classes, float (B,n_classes).
+    Shapes: h (B,C), y (B,) integers -> logits (B,). y may also be weights of the classes, float (B,n_classes).
 
     Raises:
-      ValueError: unless either `n_classes`, or `channels`, `dense` and `embedding` are given.
+      ValueError: unless either `n_classes` or all of `channels`, `dense` and `embedding` are given.
     """
 
     def __init__(

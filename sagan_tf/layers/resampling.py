@@ -1,6 +1,6 @@
-"""Nearest-neighbor x2, average /2, and the 3x3 convolutions next to them in their plain and fused forms.
+"""Nearest-neighbor x2, average /2, and the 3x3 convolutions next to them in plain and fused forms.
 
-Both pairs are one 4x4 convolution of stride 2, exactly (borders included), at 1/2.25 of the multiplications:
+Each pair equals one 4x4 convolution of stride 2 exactly (borders included), with 1/2.25 of the multiplications:
   "nearest x2, then 3x3"   = a transposed convolution with the kernel U K U^T,
   "3x3, then 2x2 average"  = a convolution with the kernel D K D^T,
 where K is the 3x3 kernel, U and D the 4x3 matrices below. The stored kernel is always the 3x3.
@@ -21,15 +21,16 @@ ConvolutionForm = Literal["auto", "plain", "fused"]
 _UP = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 _DOWN = ((0.5, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 0.5))
 
-# Sides of the low-resolution map at which the fused form was measured faster, forward and backward (two CPU cores).
+# Low-resolution sides at which the fused form was measured to be faster, forward and backward (two CPU cores).
 FUSED_SIDES = (4, 8, 16, 32, 64)
 
 
 @tf.custom_gradient
 def upsample(x: tf.Tensor) -> tf.Tensor:
-    """Nearest-neighbor x2: (B,H,W,C) -> (B,2H,2W,C). By broadcasting: the gradient of a resize has no XLA kernel.
+    """Nearest-neighbor x2: (B,H,W,C) -> (B,2H,2W,C), by broadcasting, since the gradient of a resize has no XLA kernel.
 
-    Its gradient, the sum over 2x2, is four times their average: exact, and a tenth of the time of broadcasting's own.
+    The gradient, a sum over 2x2, is computed as four times the average, which is exact and takes a tenth of the time of
+    the gradient of broadcasting.
     """
     _, height, width, channels = lengths(x)
     copies = tf.reshape(x, [-1, height, 1, width, 1, channels])
@@ -42,17 +43,19 @@ def downsample(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(x, 2, 2, "VALID")
 
 
-def spread(kernel: tf.Tensor, matrix: tuple[tuple[float, ...], ...]) -> tf.Tensor:
-    """M K M^T over the two spatial axes: (3,3,I,O) -> (4,4,I,O). As one product, with the 16x9 matrix M (x) M."""
+def fused_kernel(kernel: tf.Tensor, matrix: tuple[tuple[float, ...], ...]) -> tf.Tensor:
+    """M K M^T over the two spatial axes, as one product with the 16x9 matrix M (x) M: (3,3,I,O) -> (4,4,I,O)."""
     *_, inputs, outputs = kernel.shape
     both = tf.constant(np.kron(matrix, matrix), kernel.dtype)
     return tf.reshape(tf.matmul(both, tf.reshape(kernel, [9, -1])), [4, 4, inputs, outputs])
 
 
 class ResamplingConv2D(Conv2D):
-    """A 3x3 convolution beside a resampling. `form` chooses how it is computed, not what: "auto" by the map's size.
+    """Base class of 3x3 convolutions next to a resampling.
 
-    The applied kernel is the 3x3 itself or, fused, 4x4; `product` tells them apart by that.
+    form: the algorithm, "plain" or "fused", or "auto" to choose by the size of the map; the results are equal.
+
+    The applied kernel is 3x3 in the plain and 4x4 in the fused form, by which `product` distinguishes them.
     """
 
     fused_sides: tuple[int, ...] = ()
@@ -79,7 +82,7 @@ class UpsampleConv2D(ResamplingConv2D):
     fused_sides = FUSED_SIDES
 
     def applied(self, kernel, dtype):
-        return tf.cast(spread(transposed_layout(kernel, self.height), _UP) if self.fused else kernel, dtype)
+        return tf.cast(fused_kernel(transposed_layout(kernel, self.height), _UP) if self.fused else kernel, dtype)
 
     @staticmethod
     def product(inputs, applied):
@@ -99,7 +102,7 @@ class ConvDownsample2D(ResamplingConv2D):
     fused_sides = tuple(2 * side for side in FUSED_SIDES)
 
     def applied(self, kernel, dtype):
-        return tf.cast(spread(kernel, _DOWN) if self.fused else kernel, dtype)
+        return tf.cast(fused_kernel(kernel, _DOWN) if self.fused else kernel, dtype)
 
     @staticmethod
     def product(inputs, applied):

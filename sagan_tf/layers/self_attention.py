@@ -11,14 +11,14 @@ from sagan_tf.layers.blocked_attention import block_length, in_blocks
 from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.linear import Conv2D
-from sagan_tf.layers.serialization import describe_initializer, refuse_factories, register
+from sagan_tf.layers.serialization import refuse_factories, register, serialize_initializer
 from sagan_tf.layers.shapes import lengths
 from sagan_tf.layers.spectral_norm import SpectralNorm
 
 Algorithm = Literal["auto", "plain", "blocked"]
 
-# Scores of one image (queries times keys, 16 MiB of float32) from which blocks were measured to take about as long as
-# plain attention, forward and backward (two CPU cores): 64x64 and larger maps, pooled or not.
+# Scores per image (queries times keys; 16 MiB of float32) from which blocked attention was measured to take about as
+# long as plain attention, forward and backward (two CPU cores): maps of 64x64 and larger, pooled or not.
 BLOCKED_FROM = 2**22
 
 
@@ -26,8 +26,8 @@ def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tenso
     """Eq. 1 and 2: beta_ji = softmax over i of f(x_i) . g(x_j);  o_j = sum over i of beta_ji h(x_i).
 
     Shapes: query (B,N,K), key (B,M,K), value (B,M,V) -> out (B,N,V), beta (B,N,M). Rows of beta sum to 1.
-    There is no 1/sqrt(K). Scores, softmax and sums are float32 (or float64) whatever the type of the inputs, which is
-    that of `out`: fewer bits were measured slower, for the casts of whole maps.
+    There is no 1/sqrt(K). Scores, softmax and sums are float32 (or float64) for inputs of any type; `out` has the
+    type of the inputs. Fewer bits were measured to be slower, because of the casts of whole maps.
     """
     exact = tf.float64 if value.dtype == tf.float64 else tf.float32
     beta = tf.nn.softmax(tf.matmul(tf.cast(query, exact), tf.cast(key, exact), transpose_b=True))  # (B,N,M)
@@ -35,12 +35,12 @@ def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tenso
 
 
 def max_pool(x: tf.Tensor) -> tf.Tensor:
-    """2x2 maximum: (B,H,W,C) -> (B,H/2,W/2,C). In float32: XLA has no second gradient of it (R1's) in fewer bits."""
+    """2x2 maximum: (B,H,W,C) -> (B,H/2,W/2,C). In float32, since XLA lacks its second gradient (for R1) in 16 bits."""
     return tf.cast(tf.nn.max_pool2d(tf.cast(x, tf.float32), 2, 2, "VALID"), x.dtype)
 
 
 def flatten_locations(x: tf.Tensor) -> tf.Tensor:
-    """All locations in a row: (B,H,W,C) -> (B,H*W,C)."""
+    """Flattens the two spatial axes: (B,H,W,C) -> (B,H*W,C)."""
     _, height, width, channels = lengths(x)
     return tf.reshape(x, [-1, height * width, channels])
 
@@ -57,23 +57,23 @@ class SelfAttention(tf.keras.layers.Layer):
     paper   C/8          C/8     none             C/8 -> C    C^2/2 + 1    PMLR text, section 3
     v1      C/8          C       none             none       5C^2/4 + 1    first arXiv version and its slides
 
-    The text and the released code differ; the author of BigGAN-PyTorch states that the code is what made the results,
-    and its pooled keys need a quarter of the memory.
+    The text and the released code differ. The author of BigGAN-PyTorch states that the results are those of the code,
+    whose pooled keys need a quarter of the memory.
 
-    algorithm: "plain" holds the whole map beta, "blocked" computes it in blocks of queries and again in the gradient
-      (layers/blocked_attention.py), "auto" chooses by the map's size. The numbers are the same.
+    algorithm: "plain" keeps the whole map beta, "blocked" computes it in blocks of queries and recomputes it in the
+      gradient (layers/blocked_attention.py), "auto" chooses by the size of the map. The results are the same.
 
     spectral_norm: whether the four convolutions are spectrally normalized, as in SAGAN and BigGAN;
-      spectral_norm_epsilon: see `SpectralNorm`. kernel_initializer: of the four convolutions, a Keras initializer.
-    conv: makes a convolution of so many channels, in place of the three arguments above. A layer that is given it
-      can't be described by `get_config`.
+      spectral_norm_epsilon: see `SpectralNorm`. kernel_initializer: a Keras initializer for the four convolutions.
+    conv: factory of a 1x1 convolution with so many channels, which replaces the three arguments above. A layer with a
+      factory has no `get_config`.
 
     Shapes: x (B,H,W,C) -> (B,H,W,C). C must be known and a multiple of 8; in the `code` form H and W must be even. H
     and W may be unknown while a graph is traced, unless the algorithm is "blocked".
-    `observer`, if set, is called with the x of every pass: who wants its map then asks `attention(x)`.
+    `observer`, if set, is called with the x of every pass, from which `attention(x)` computes the map.
 
     Raises:
-      ValueError: for another form or algorithm; at build, if C or H, W do not divide so.
+      ValueError: for an unknown form or algorithm; when the layer is built, if C, H or W is not as above.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class SelfAttention(tf.keras.layers.Layer):
                 f"(H,W,C)=({height},{width},{channels}). Give the input a fixed size, or leave algorithm at 'auto'."
             )
         self.side = height
-        make = self._conv or self._made
+        make = self._conv or self._make_conv
         self.query, self.key = make(form.query_channels(channels)), make(form.query_channels(channels))
         self.value = make(form.value_channels(channels))
         self.out = make(channels) if form.has_out else None
@@ -123,7 +123,7 @@ class SelfAttention(tf.keras.layers.Layer):
             build_part(part, input_shape)
         build_part(self.out, (*input_shape[:-1], form.value_channels(channels)))
 
-    def _made(self, channels: int) -> tf.keras.layers.Layer:
+    def _make_conv(self, channels: int) -> tf.keras.layers.Layer:
         conv = Conv2D(channels, 1, use_bias=False, kernel_initializer=self.kernel_initializer, dtype=self.dtype_policy)
         if not self.spectral_norm:
             return conv
@@ -133,31 +133,31 @@ class SelfAttention(tf.keras.layers.Layer):
         x = in_compute_dtype(self, x)
         if self.observer is not None:
             self.observer(x)
-        query, key, value = self._locations(x, training)
+        query, key, value = self._query_key_value(x, training)
         queries, keys = query.shape[1], key.shape[1]
         if self.algorithm == "blocked" or (
             self.algorithm == "auto" and queries and keys and queries * keys >= BLOCKED_FROM
         ):
             block = block_length(queries, keys)
-            out = in_blocks(lambda *part: attend(*part)[0], query, key, value, block=block)
+            out = in_blocks(lambda *inputs: attend(*inputs)[0], query, key, value, block=block)
         else:
             out, _ = attend(query, key, value)
-        return tf.cast(tf.convert_to_tensor(self.gamma), x.dtype) * self._mapped(out, x, training) + x
+        return tf.cast(tf.convert_to_tensor(self.gamma), x.dtype) * self._to_map(out, x, training) + x
 
     def attention(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """o of eq. 2 (B,H,W,C), and the map beta (B,H*W,M) with M = H*W/4 (`code`) or H*W locations."""
-        out, beta = attend(*self._locations(x, training))
-        return self._mapped(out, x, training), beta
+        out, beta = attend(*self._query_key_value(x, training))
+        return self._to_map(out, x, training), beta
 
-    def _locations(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _query_key_value(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Query (B,H*W,.), key and value (B,M,.)."""
         query, key, value = (layer(x, training=training) for layer in (self.query, self.key, self.value))
         if ATTENTION_FORMS[self.form].pools:
             key, value = max_pool(key), max_pool(value)  # (B,H/2,W/2,.)
         return flatten_locations(query), flatten_locations(key), flatten_locations(value)
 
-    def _mapped(self, out: tf.Tensor, x: tf.Tensor, training: bool) -> tf.Tensor:
-        """The attended values (B,H*W,V) as a map of x's shape."""
+    def _to_map(self, out: tf.Tensor, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """The attended values (B,H*W,V) as a map of the shape of x, after the last convolution if there is one."""
         out = tf.reshape(out, [-1, *lengths(x)[1:3], out.shape[-1]])  # (B,H,W,V)
         return out if self.out is None else self.out(out, training=training)
 
@@ -172,5 +172,5 @@ class SelfAttention(tf.keras.layers.Layer):
             "algorithm": self.algorithm,
             "spectral_norm": self.spectral_norm,
             "spectral_norm_epsilon": self.spectral_norm_epsilon,
-            "kernel_initializer": describe_initializer(self, self.kernel_initializer),
+            "kernel_initializer": serialize_initializer(self, self.kernel_initializer),
         }

@@ -1,4 +1,4 @@
-"""How layers of this package are described, so that Keras can save, load and clone the models that hold them."""
+"""Serialization of layers, so that Keras can save, load and clone the models that hold them."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ import tensorflow as tf
 register = tf.keras.utils.register_keras_serializable(package="sagan_tf")
 
 
-def describe_layer(layer: tf.keras.layers.Layer | None) -> dict | None:
-    """A layer as the plain data that `layer_of` reads; None stays None."""
+def serialize_layer(layer: tf.keras.layers.Layer | None) -> dict | None:
+    """A layer as plain data, which `deserialize_layer` reads; None for None."""
     return None if layer is None else tf.keras.layers.serialize(layer)
 
 
-def layer_of(config: Any) -> tf.keras.layers.Layer | None:
-    """The layer of a description; a layer or None is returned as it is."""
+def deserialize_layer(config: Any) -> tf.keras.layers.Layer | None:
+    """The layer that plain data describe. A layer, or None, is returned unchanged."""
     return tf.keras.layers.deserialize(config) if isinstance(config, dict) else config
 
 
-def describe_initializer(owner: tf.keras.layers.Layer, initializer: Any) -> Any:
-    """A Keras initializer, or the name of one, as plain data.
+def serialize_initializer(owner: tf.keras.layers.Layer, initializer: Any) -> Any:
+    """A Keras initializer, or its name, as plain data.
 
     Raises:
-      TypeError: for another callable, which can't be written to a file.
+      TypeError: for any other callable, since it can't be written to a file.
     """
     if isinstance(initializer, str):
         return initializer
@@ -36,7 +36,7 @@ def describe_initializer(owner: tf.keras.layers.Layer, initializer: Any) -> Any:
 def refuse_factories(owner: tf.keras.layers.Layer, **factories: Any) -> None:
     """
     Raises:
-      TypeError: if the layer was given a Python function that makes its parts, which can't be written to a file.
+      TypeError: if the layer was given a Python function that makes its parts, since it can't be written to a file.
     """
     for name, value in factories.items():
         if value is not None:

@@ -1,4 +1,4 @@
-"""Spectral normalization: W / sigma(W), with sigma by power iteration (Miyato et al. 2018)."""
+"""Spectral normalization: W / sigma(W), with sigma found by power iteration (Miyato et al. 2018)."""
 
 import math
 
@@ -10,10 +10,11 @@ from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.initializers import standard_normal
 from sagan_tf.layers.kernel_matrix import Layout, as_kernel, as_matrix
 from sagan_tf.layers.linear import Embedding, KernelLayer
-from sagan_tf.layers.serialization import describe_layer, layer_of, register
+from sagan_tf.layers.serialization import deserialize_layer, register, serialize_layer
 
-# A kernel counts as large with so many entries a channel for each location of the map: 3x3 from 512 channels on at
-# 16x16, everything at 8x8 and 4x4. From about there dividing the product was measured faster at SAGAN's batches.
+# A kernel counts as large if it has so many entries per output channel and location of the map: 3x3 from 512 channels
+# on at 16x16, everything at 8x8 and 4x4. From about there on, dividing the product was measured to be faster at
+# SAGAN's batch sizes.
 KERNEL_IS_LARGE = 16
 
 
@@ -28,7 +29,7 @@ def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> 
     Shapes: matrix (I,O), u (O,) -> sigma = v^T W u, a scalar, the new u (O,), and v (I,).
     No gradient flows through u and v, so that d sigma / d W = v u^T. The released SAGAN code differentiates through
     them (1% of the gradient at the first step, under 1e-4 once u has converged); the paper's derivation, SNGAN and
-    BigGAN-PyTorch do not, and they are followed.
+    BigGAN-PyTorch do not, and this function follows them.
     """
     v = tf.stop_gradient(normalize(tf.linalg.matvec(matrix, u), epsilon))
     product = tf.linalg.matvec(matrix, v, transpose_a=True)
@@ -40,8 +41,8 @@ def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> 
 class SpectralNorm(tf.keras.layers.Layer):
     """Wraps a layer and divides its kernel by the kernel's largest singular value (Miyato et al. 2018, eq. 8).
 
-    A kernel that is large beside the map it is applied to stays whole: the product is divided by sigma in its place,
-    which is the same and moves less memory (not in float16, whose range the undivided product could leave).
+    If the kernel is large compared with the map, the product is divided by sigma instead of the kernel, which is equal
+    and moves less memory (except in float16, whose range the undivided product could exceed).
 
     ```
     SpectralNorm(tf.keras.layers.Conv2D(64, 3, padding="same"))
@@ -49,22 +50,22 @@ class SpectralNorm(tf.keras.layers.Layer):
     ```
 
     layer: one of this package's (`Conv2D`, `Dense`, `Embedding`, the resampling convolutions) or exactly one of Keras'
-      own Dense, Embedding, Conv1D/2D/3D and their transposes (layers/keras_layers.py). Its kernel stays the trainable
-      weight; only what is applied is normalized, so that the gradient includes sigma's. The bias is left alone.
+      own Dense, Embedding, Conv1D/2D/3D and their transposes (layers/keras_layers.py). Its kernel remains the trainable
+      weight; only what is applied is normalized, so that the gradient includes that of sigma. The bias is unchanged.
     epsilon: the lower bound of the norms that power iteration divides by.
 
     sigma is the largest singular value of the kernel as a matrix (rest, out): (k*k*I,O) for a convolution, a transposed
     or a grouped one included. This is Miyato et al.'s matrix, not the convolution's own operator norm.
 
     `u` (O,) is kept on the side of the outputs, as in SNGAN, SAGAN and BigGAN-PyTorch; for a table of classes it is
-    (n_classes,), as in the same three, which take the table's rows for outputs. It is stored when
-    `training=True`; in inference sigma comes from one fresh iteration on the stored u, which is not written back
-    (BigGAN does the same; the released SAGAN code stores it in inference too). sigma is computed in float32 and the
+    (n_classes,), as in the same three, for which the table's rows are outputs. It is stored when
+    `training=True`; in inference sigma comes from one iteration from the stored u, whose result is not stored
+    (BigGAN does the same; the released SAGAN code stores it in inference as well). sigma is computed in float32 and the
     kernel divided by sigma itself, not by max(1, sigma) as TF-GAN does.
 
     Raises:
-      TypeError: if the layer is not linear in one kernel, or is set to something that isn't supported
-        (channels_first; transposed convolutions with dilation or output padding).
+      TypeError: if the layer is not linear in one kernel, or has a setting that is not supported (channels_first;
+        transposed convolutions with dilation or output padding).
       ValueError: if epsilon is not positive.
     """
 
@@ -72,7 +73,7 @@ class SpectralNorm(tf.keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         if not epsilon > 0:
             raise ValueError(f"epsilon must be positive; received epsilon={epsilon!r}. SAGAN uses 1e-12, BigGAN 1e-4.")
-        layer = layer_of(layer)
+        layer = deserialize_layer(layer)
         if not isinstance(layer, KernelLayer):
             keras_layers.operation_of(layer)
         self.layer = layer
@@ -100,9 +101,10 @@ class SpectralNorm(tf.keras.layers.Layer):
         return kernel / sigma
 
     def _iterate(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The kernel, its sigma, and the u that one iteration from the stored one gives.
+        """The kernel, its sigma, and the u after one iteration from the stored one.
 
-        sigma's own gradient is added to the kernel's other gradient once that is there: until then it is two vectors.
+        The gradient of sigma is kept as two vectors until the rest of the kernel's gradient, to which it is added, is
+        complete.
         """
         stored, layout = tf.convert_to_tensor(self.u), self._layout
 
@@ -135,13 +137,13 @@ class SpectralNorm(tf.keras.layers.Layer):
         return tuple(self.layer.compute_output_shape(input_shape))
 
     def get_config(self):
-        return {**super().get_config(), "layer": describe_layer(self.layer), "epsilon": self.epsilon}
+        return {**super().get_config(), "layer": serialize_layer(self.layer), "epsilon": self.epsilon}
 
 
 def _divides_product(inputs: tf.Tensor, kernel: tf.Tensor) -> bool:
-    """Whether the kernel is large beside the map; not where the map's sides are unknown while tracing."""
+    """Whether the kernel is large compared with the map. Unknown sides (while tracing) count as no."""
     if None in inputs.shape[1:-1]:
         return False
-    locations = math.prod(inputs.shape[1:-1])  # of an image's map; 1 for vectors and labels
-    entries = math.prod(kernel.shape[:-1])  # of the kernel, for each output channel
+    locations = math.prod(inputs.shape[1:-1])  # per image; 1 for vectors and labels
+    entries = math.prod(kernel.shape[:-1])  # per output channel
     return inputs.dtype != tf.float16 and entries >= KERNEL_IS_LARGE * locations

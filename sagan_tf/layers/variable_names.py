@@ -1,4 +1,4 @@
-"""Stable names of a network's variables: the attribute path, the same under Keras 3 and tf_keras."""
+"""Stable names of a network's variables: their attribute paths, which are equal under Keras 3 and tf_keras."""
 
 from collections.abc import Iterator
 
@@ -6,26 +6,27 @@ import tensorflow as tf
 
 
 def named_variables(layer: tf.keras.layers.Layer) -> dict[str, tf.Variable]:
-    """Every variable below a built layer by its attribute path, e.g. "blocks.0.conv_1.layer.kernel".
+    """All variables of a built layer by their attribute paths, such as "blocks.0.conv_1.layer.kernel".
 
-    Keras 3 knows paths and tf_keras does not, and both number layers by creation; the attributes are ours, so a
-    checkpoint named by them is read by both.
+    Keras 3 has paths and tf_keras has not, and both number layers in the order of creation. Attribute names are this
+    package's own, so that both read a checkpoint that is named by them.
 
     Raises:
-      RuntimeError: if a variable of the layer can't be reached by public attributes; it would be lost at saving.
+      RuntimeError: if a variable can't be reached by public attributes, since it would be missing from checkpoints.
     """
-    found: dict[str, tf.Variable] = {}
+    variables: dict[str, tf.Variable] = {}
     seen: set[int] = set()
     for path, variable in _walk(layer, ""):
         if id(variable) not in seen:
             seen.add(id(variable))
-            found[path] = variable
-    if len(found) != len(layer.weights):
+            variables[path] = variable
+    if len(variables) != len(layer.weights):
         raise RuntimeError(
-            f"every variable of {type(layer).__name__} must be reachable by public attributes; found {len(found)} of "
-            f"{len(layer.weights)}. Keep sub-layers and weights in attributes or lists without a leading underscore."
+            f"every variable of {type(layer).__name__} must be reachable by public attributes; found "
+            f"{len(variables)} of {len(layer.weights)}. Keep sub-layers and weights in attributes or lists whose names "
+            "don't start with an underscore."
         )
-    return found
+    return variables
 
 
 def _walk(value, path: str) -> Iterator[tuple[str, tf.Variable]]:
@@ -41,7 +42,7 @@ def _walk(value, path: str) -> Iterator[tuple[str, tf.Variable]]:
 
 
 def as_variable(value) -> tf.Variable | None:
-    """The tf.Variable itself; Keras 3 wraps it in an object of its own."""
+    """The tf.Variable of a weight, which Keras 3 wraps in an object of its own; None for anything else."""
     inner = getattr(value, "value", None)
     if isinstance(value, tf.Variable):
         return value

@@ -1,4 +1,7 @@
-"""Residual blocks. Each is given what makes its convolutions and norms, and never asks a configuration."""
+"""Residual blocks. Each receives factories of its convolutions and norms, and never reads a configuration.
+
+Shapes: B images per batch, H and W the sides of a map, C its channels, K the length of a condition.
+"""
 
 from collections.abc import Callable
 
@@ -14,9 +17,9 @@ class GBlock(WithoutBuild, Layer):
     """Pre-activation residual block that doubles the resolution (Brock et al. 2019, Fig. 15b; SAGAN's as well).
 
     norm -> ReLU -> nearest x2 -> conv3x3 -> norm -> ReLU -> conv3x3, plus conv1x1 -> nearest x2 of the input. The
-    1x1 comes before the upsampling: the same numbers for a quarter of the work.
+    1x1 comes before the upsampling, which gives the same numbers for a quarter of the work.
 
-    conv(channels, size=3, resample=None | "up" | "down") and norm(channels) make the parts.
+    conv(channels, size=3, resample=None | "up" | "down") and norm(channels) are the factories of its parts.
     Shapes: x (B,H,W,C), condition (B,) or (B,K) -> (B,2H,2W,channels).
     """
 
@@ -39,8 +42,8 @@ class GBlock(WithoutBuild, Layer):
 class DBlock(WithoutBuild, Layer):
     """Residual block of the discriminator (Brock et al. 2019, Fig. 15c): ReLU -> conv3x3 -> ReLU -> conv3x3 [-> pool].
 
-    The shortcut pools before its 1x1, which commutes with the average exactly. Without pooling and with equal
-    channels the shortcut is the identity. The first block of D takes the image without a leading ReLU.
+    The shortcut pools before its 1x1 convolution, which commutes with the average exactly. Without pooling and with
+    equal channels, the shortcut is the identity. The first block of D takes the image without a leading ReLU.
 
     Shapes: x (B,H,W,C) -> (B,H/2,W/2,channels), or (B,H,W,channels) without pooling.
     """
@@ -73,9 +76,9 @@ class DBlock(WithoutBuild, Layer):
 class MatchedResidual(Layer):
     """SAGAN Table 1's residual block "with the same number of parameters" as the attention that it replaces.
 
-    x + gamma * conv1x1(ReLU(conv3x3(ReLU(x)))) with C -> C/8 -> C channels, no biases, and gamma from zero:
+    x + gamma * conv1x1(ReLU(conv3x3(ReLU(x)))) with C -> C/8 -> C channels, no biases, and gamma starting at zero:
     9C^2/8 + C^2/8 + 1 = 5C^2/4 + 1 parameters, exactly the attention's. The paper gives no design and no code was
-    released; this one keeps a local 3x3 and starts as the identity, as attention does.
+    released; this design keeps a local 3x3 convolution and starts as the identity, as attention does.
 
     Shapes: x (B,H,W,C) -> (B,H,W,C).
     """

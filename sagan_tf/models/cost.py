@@ -1,7 +1,8 @@
-"""What a network costs: floating-point operations and kept activations, stage by stage, from the description alone.
+"""Operations and memory of the networks and of a training step, estimated from the description alone.
 
-An operation is a multiplication or an addition of a convolution, dense layer or attention's products; norms,
-activations, spectral norms and the optimizer are left out (a few percent together). Rows match the architecture table.
+An operation is a multiplication or an addition in a convolution, a dense layer or the matrix products of attention.
+Norms, activation functions, spectral normalization and the optimizer are left out; together they are a few percent.
+The costs are listed in the order of the architecture table (models/parameters.py).
 """
 
 from dataclasses import dataclass
@@ -18,41 +19,31 @@ from sagan_tf.models.spec import GANSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Forms:
-    """How the networks are computed; see layers/resampling.py and layers/self_attention.py.
+    """The algorithms that compute the networks; see layers/resampling.py and layers/self_attention.py."""
 
-    fused_up, fused_down: sides of the low-resolution map at which the 3x3 and the resampling are one 4x4 convolution.
-    low_shortcuts: whether a block's 1x1 shortcut stands on the low-resolution side.
-    blocked_from: scores of one image from which attention forgets its map and computes it again (None: never).
-    """
-
-    fused_up: tuple[int, ...] = ()
-    fused_down: tuple[int, ...] = ()
-    low_shortcuts: bool = True
-    blocked_from: int | None = None
+    fused_up: tuple[int, ...] = ()  # low-resolution sides at which upsampling and 3x3 are one 4x4 convolution
+    fused_down: tuple[int, ...] = ()  # the same for the 3x3 and average pooling
+    low_shortcuts: bool = True  # whether the 1x1 of a block's shortcut is computed at the low resolution
+    blocked_from: int | None = None  # scores per image from which attention recomputes its map; None: never
 
 
-PLAIN = Forms(low_shortcuts=False)  # operation by operation as the papers draw the blocks
+PLAIN = Forms(low_shortcuts=False)  # every operation as the papers draw the blocks
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A stage's cost for one image.
+    """The cost of a stage for one image."""
 
-    flops: of the forward pass. kept: values that the gradient needs, in the precision of the activations.
-    widened: those of them that are needed in float32 too, which is a copy in any other precision. kept_float32: further
-    values, float32 whatever the precision.
-    """
-
-    flops: int
-    kept: int = 0
-    widened: int = 0
-    kept_float32: int = 0
+    flops: int  # operations of the forward pass
+    kept: int = 0  # values that are kept for the gradient, in the precision of the activations
+    widened: int = 0  # those of them that are kept in float32 as well, which is a copy in any other precision
+    kept_float32: int = 0  # further values, which are float32 in every precision
 
     def __add__(self, other: "Cost") -> "Cost":
-        mine, its = vars(self), vars(other)
-        return Cost(**{name: mine[name] + its[name] for name in mine})
+        return Cost(**{name: value + getattr(other, name) for name, value in vars(self).items()})
 
     def kept_bytes(self, precision: str) -> int:
+        """Bytes that are kept for the gradient in a precision of the activations."""
         copies = 0 if precision == "float32" else self.widened
         return (4 if precision == "float32" else 2) * self.kept + 4 * (copies + self.kept_float32)
 
@@ -63,12 +54,12 @@ def convolution(size: int, inputs: int, outputs: int, side: int) -> int:
 
 
 def resampled(inputs: int, outputs: int, high: int, fused: bool) -> int:
-    """A 3x3 on the high-resolution side, or the 4x4 of stride 2 that equals it: 4 products a high-resolution pixel."""
+    """Operations of a 3x3 convolution at the high resolution, or of the equal 4x4 of stride 2 (4 taps per pixel)."""
     return convolution(2 if fused else 3, inputs, outputs, high)
 
 
 def attention(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
-    """The 1x1 convolutions, and N x M scores and averages; the softmax is kept in float32, if it is kept."""
+    """The 1x1 convolutions, the N x M scores, and the averages of the values; scores are kept in float32, if at all."""
     form = ATTENTION_FORMS[spec.attention_form]
     keys = form.keys(side * side)
     query, value = form.query_channels(channels), form.value_channels(channels)
@@ -77,8 +68,8 @@ def attention(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
     products = 2 * side * side * keys * (query + value)
     kept = side * side * (2 * channels + 2 * query + 2 * value)
     scores = side * side * keys
-    forgotten = forms.blocked_from is not None and scores >= forms.blocked_from
-    return Cost(maps + products, kept, kept_float32=0 if forgotten else scores)
+    recomputed = forms.blocked_from is not None and scores >= forms.blocked_from
+    return Cost(maps + products, kept, kept_float32=0 if recomputed else scores)
 
 
 def matched_residual(channels: int, side: int) -> Cost:
@@ -93,7 +84,7 @@ def long_range(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
 
 
 def generator_block(inputs: int, outputs: int, high: int, forms: Forms) -> Cost:
-    """An up block to high x high. Its two norms keep their inputs, in float32 for the moments."""
+    """An up block to high x high. Its two norms keep their inputs, as float32 for the moments."""
     low = high // 2
     first = resampled(inputs, outputs, high, low in forms.fused_up)
     shortcut = convolution(1, inputs, outputs, low if forms.low_shortcuts else high)
@@ -103,7 +94,7 @@ def generator_block(inputs: int, outputs: int, high: int, forms: Forms) -> Cost:
 
 
 def discriminator_block(inputs: int, hidden: int, outputs: int, high: int, pools: bool, forms: Forms) -> Cost:
-    """A block of D from high x high. The ReLUs' outputs are kept, and what the shortcut pooled."""
+    """A block of D from high x high. It keeps the outputs of the ReLUs and the pooled input of the shortcut."""
     low = high // 2 if pools else high
     second = resampled(hidden, outputs, high, pools and low in forms.fused_down)
     side = low if forms.low_shortcuts else high
@@ -113,7 +104,7 @@ def discriminator_block(inputs: int, hidden: int, outputs: int, high: int, pools
 
 
 def generator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
-    """One for each row of `generator_table(spec)`."""
+    """The cost of each row of `generator_table(spec)`, for one image."""
     channels, rows = spec.generator_channels, []
     for stage in generator_table(spec):
         if stage.kind == "shared embedding":
@@ -133,7 +124,7 @@ def generator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
 
 
 def discriminator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
-    """One for each row of `discriminator_table(spec)`."""
+    """The cost of each row of `discriminator_table(spec)`, for one image."""
     rows, block, high = [], 0, spec.resolution
     for stage in discriminator_table(spec):
         if stage.kind == spec.long_range:
@@ -149,36 +140,37 @@ def discriminator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
 
 
 def total(costs: tuple[Cost, ...]) -> Cost:
+    """The sum of the costs of stages."""
     return sum(costs, Cost(0))
 
 
 def step_flops(spec: GANSpec, forms: Forms, *, batch_size: int, discriminator_steps: int = 1) -> int:
     """Operations of one training step: n_D updates of D and one of G.
 
-    A gradient costs twice its forward pass: once for the weights, once for the inputs. D's update: G forward, D forward
-    and gradient on 2B images. G's: G forward and gradient, D forward and its gradient for the inputs alone, on B.
-    What blocked attention computes again and the R1 penalty are not counted.
+    A gradient costs twice its forward pass, once for the weights and once for the inputs. An update of D runs G forward
+    on B images, and D forward and backward on 2B. The update of G runs G forward and backward, and D forward and
+    backward to its inputs alone, on B images. Neither what blocked attention recomputes nor the R1 penalty is counted.
     """
     g, d = total(generator_costs(spec, forms)).flops, total(discriminator_costs(spec, forms)).flops
     return batch_size * (discriminator_steps * (g + 6 * d) + 3 * g + 2 * d)
 
 
-# What training's peak memory holds beside the state, measured as the resident memory of a process on two CPU cores
-# (benchmarks/memory.py); a GPU's allocator differs.
+# What the peak memory of training holds beside the state, fitted to the resident memory of processes on two CPU cores
+# (benchmarks/memory.py); the allocator of a GPU differs.
 PROCESS = 750 << 20  # Python, TensorFlow, and the compiled graph
-PER_WEIGHT = 2.1  # float32 copies of every weight beside the state, at the peak
-PER_WEIGHT_16_BITS = -0.2  # as many more if the kernels are cast: fewer, since what is kept of them is half
-PER_ACTIVATION = 2.1  # bytes at the peak for each kept one
+PER_WEIGHT = 2.1  # float32 copies of each weight at the peak: normalized and resampled kernels, gradients
+PER_WEIGHT_16_BITS = -0.2  # added to it in 16 bits, in which the copies that are kept are half as large
+PER_ACTIVATION = 2.1  # bytes at the peak per kept byte of activations
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryEstimate:
-    """Estimated bytes at the peak of training, by what they are for."""
+    """Estimated bytes of one replica at the peak of training, by purpose."""
 
-    process: int
-    state: int
-    weights: int
-    activations: int
+    process: int  # Python, TensorFlow and the compiled graph
+    state: int  # weights, Adam's two moments, and the moving average: exact
+    weights: int  # gradients and working copies of the kernels
+    activations: int  # what the gradients need of the forward passes, and the backward pass's own
 
     @property
     def total(self) -> int:
@@ -188,10 +180,14 @@ class MemoryEstimate:
 def training_memory(
     spec: GANSpec, forms: Forms, *, batch_size: int, precision: str = "float32", averaged: bool = False
 ) -> MemoryEstimate:
-    """The peak of a training step.
+    """Estimates the peak memory of a training step on one replica.
 
-    batch_size: images of one replica, and of one microbatch if gradients are accumulated. G's update keeps both nets'
-    activations for the batch, D's update D's alone for twice the batch: the larger of the two counts.
+    The update of G keeps the activations of both networks for the batch; that of D keeps those of D alone for twice the
+    batch. The larger of the two counts.
+
+    Args:
+      batch_size: images of one replica, or of one of its microbatches if gradients are accumulated.
+      averaged: whether a moving average of G is kept.
     """
     g, d = (total(costs(spec, forms)).kept_bytes(precision) for costs in (generator_costs, discriminator_costs))
     weights = generator_parameters(spec) + discriminator_parameters(spec)

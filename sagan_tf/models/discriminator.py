@@ -1,4 +1,4 @@
-"""The discriminator: an image and y to a logit."""
+"""The discriminator, from an image and a label to a logit."""
 
 import tensorflow as tf
 
@@ -12,13 +12,13 @@ from sagan_tf.models.spec import GANSpec
 
 
 class Discriminator(WithoutBuild, tf.keras.Model):
-    """Residual blocks, attention after the sizes that the description names -> ReLU, sum over H and W -> head.
+    """Residual blocks, attention after the sizes named in the description -> ReLU, sum over H and W -> head.
 
     Shapes: images (B,R,R,3) in [-1,1], y (B,) int32 ->
     DiscriminatorOutput(logits (B,), class_logits (B,n) or None), float32.
-    The pooling is a sum, not a mean, as in all the papers' codes. No normalization but spectral.
+    The pooling is a sum rather than a mean, as in the code of all the papers. The only normalization is spectral.
     `dropout_mask` (B,C), if given, multiplies the pooled features before the head (BigGAN, section 4.2).
-    `training=True` stores u; the D update does so once, on real and fake together, the G update never.
+    `training=True` stores u: the update of D does so once, on real and fake images together; that of G never does.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Discriminator(WithoutBuild, tf.keras.Model):
         self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels, attends, strict=True)]
         self.head = make_head(spec, parts)
         self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
-        parts.start_biases(self)
+        parts.initialize_biases(self)
 
     def call(self, x, y, training=False, dropout_mask=None):
         h = tf.cast(x, self.numerics.dtype)
@@ -46,11 +46,13 @@ class Discriminator(WithoutBuild, tf.keras.Model):
             h = block(h, training=training)
             h = h if long_range is None else long_range(h, training=training)
         h = tf.reduce_sum(tf.cast(tf.nn.relu(h), tf.float32), [1, 2])  # (B,C)
-        answer = self.head(h if dropout_mask is None else h * dropout_mask, y, training=training)
-        return DiscriminatorOutput(*answer) if self.spec.head == "auxiliary" else DiscriminatorOutput(answer)
+        outputs = self.head(h if dropout_mask is None else h * dropout_mask, y, training=training)
+        return DiscriminatorOutput(*outputs) if self.spec.head == "auxiliary" else DiscriminatorOutput(outputs)
 
 
 def make_head(spec: GANSpec, parts: Parts) -> tf.keras.layers.Layer:
+    """The head that the description names."""
+
     def dense(units: int, use_bias: bool = spec.head_bias) -> tf.keras.layers.Layer:
         return parts.dense(units, use_bias=use_bias)
 

@@ -1,4 +1,4 @@
-"""The papers' systems as small functions from their ablations to a GANSpec. Add a model here."""
+"""The systems of the papers: functions from the settings that their ablations vary to a GANSpec. Add a model here."""
 
 import dataclasses
 import math
@@ -19,7 +19,7 @@ from sagan_tf.models.spec import (
 
 @dataclass(frozen=True)
 class Ladder:
-    """Channel multiples of G (4x4 map first) and D (first block first), and how many of D's blocks halve the map."""
+    """Channel multiples of G (from the 4x4 map on) and D (from the first block on), and how many of D's blocks pool."""
 
     generator: tuple[int, ...]
     discriminator: tuple[int, ...]
@@ -27,7 +27,7 @@ class Ladder:
 
 
 def mirrored(*generator: int) -> Ladder:
-    """From 128 px up, D walks G's ladder backwards and pools in all blocks but the last."""
+    """From 128 px on, D has G's ladder in reverse and pools in all blocks but the last."""
     return Ladder(generator, generator[::-1], len(generator) - 1)
 
 
@@ -44,7 +44,7 @@ def ladder_of(resolution: int) -> Ladder:
     """The ladder of a resolution.
 
     Raises:
-      ValueError: if there is none.
+      ValueError: if there is none for it.
     """
     hint = "Choose one of these, or add a ladder to LADDERS in sagan_tf/models/families.py."
     check_choice("", "resolution", resolution, LADDERS, hint=hint)
@@ -72,11 +72,11 @@ def sagan(
     final_norm_decay: float = 0.9999,
     inference_statistics: InferenceStatistics = "moving",
 ) -> GANSpec:
-    """SAGAN (Zhang et al. 2019): SN in both nets, per-class conditional norms, projection head, attention.
+    """SAGAN (Zhang et al. 2019): spectral norm in both networks, class tables, projection head, attention.
 
-    attention: sides of the maps after which both nets attend, () for none; `attention_g` and `attention_d` set one
-    net alone. Table 1's columns are (8,), (16,), (32,), (64,); (64,) is the headline of Table 2, while the released
-    script runs 32. The constants and initial values are the released code's, the paper being silent.
+    attention: sides of the maps after which both networks attend, () for none; `attention_g` and `attention_d` set one
+    network alone. Table 1's columns are (8,), (16,), (32,), (64,); (64,) is the headline of Table 2, while the released
+    script runs 32. The constants and initial values are those of the released code; the paper doesn't give them.
     """
     ladder = ladder_of(resolution)
     return GANSpec(
@@ -116,11 +116,11 @@ def sngan_projection(
     norm_decay: float = 0.9,
     norm_epsilon: float = 2e-5,
 ) -> GANSpec:
-    """SNGAN with projection (Miyato & Koyama 2018): SN in D alone, a thin D, no attention.
+    """SNGAN with projection (Miyato & Koyama 2018): spectral norm in D alone, a thin D, no attention.
 
-    Constants are its released code's: 3x3 kernels start sqrt(2) times Glorot's width, moving statistics keep 0.9. That
-    code starts the moving variance at 0, which 0.9^n forgets; here it starts at 1. On CIFAR-10 the last dense layer
-    has no bias (`head_bias=False`).
+    The constants are those of the released code: 3x3 kernels start at sqrt(2) times Glorot's width, and moving
+    statistics decay by 0.9. That code starts the moving variance at 0, which decays as 0.9^n; here it starts at 1. On
+    CIFAR-10 the last dense layer has no bias (`head_bias=False`).
     """
     ladder = ladder_of(resolution)
     return GANSpec(
@@ -153,11 +153,12 @@ def acgan(
     classifier_bias: bool = False,
     spectral_norm_g: bool = False,
 ) -> GANSpec:
-    """AC-GAN on the residual trunk: SNGAN-projection's nets with a classifier in place of the projection.
+    """AC-GAN on residual networks: those of SNGAN-projection with a classifier in place of the projection.
 
-    SAGAN's Table 2 cites Odena et al. 2017 for its AC-GAN row, whose 100 small nets have no such scores; the numbers
-    are those of Miyato & Koyama's control, which is this (unconfirmed). Whether D learns the classes of fakes too is
-    `Objective.classify_fakes`. `thin_discriminator=False`, `spectral_norm_g=True` give SAGAN's trunk.
+    SAGAN's Table 2 cites Odena et al. 2017 for its AC-GAN row, whose 100 small networks have no such scores; the
+    numbers are those of Miyato & Koyama's control, which is this model (unconfirmed). `Objective.classify_fakes`
+    decides whether D also learns the classes of fakes. With `thin_discriminator=False` and `spectral_norm_g=True`, the
+    networks are SAGAN's but for attention and head.
     """
     base = sngan_projection(
         resolution,
@@ -205,19 +206,19 @@ def biggan(
     cross_replica_norm: bool = True,
     inference_statistics: InferenceStatistics = "moving",
 ) -> GANSpec:
-    """BigGAN (Brock et al. 2018). Every row of its Table 1 is a setting of width, `shared` and `hierarchical`.
+    """BigGAN (Brock et al. 2018). Each row of its Table 1 is a setting of width, `shared` and `hierarchical`.
 
-    shared: one class embedding for all norms; off (rows 1-5), each norm has its tables, as SAGAN.
-    z_dim: None for 20 entries for the dense layer and each block when hierarchical (120, 140, 160 at 128, 256, 512 px;
-      DeepMind's published 512 px module has 128), else 128; with these the parameters are the paper's.
-    attention_g, attention_d: None for the paper's places, BIGGAN_ATTENTION.
+    shared: one class embedding for all norms; if False (rows 1-5), each norm has class tables, as in SAGAN.
+    z_dim: None for 20 entries per dense layer and block when hierarchical (120, 140, 160 at 128, 256, 512 px;
+      DeepMind's published 512 px module has 128), else 128; these reproduce the paper's parameter counts.
+    attention_g, attention_d: None for the sides in the paper, BIGGAN_ATTENTION.
 
     Epsilons are the paper's 1e-4; BigGAN-PyTorch leaves the last norm's at 1e-5. The paper normalizes by the moments of
     all devices together, BigGAN-PyTorch by each GPU's. Class tables (`shared=False`) start at one and zero, biases at
     zero; BigGAN-PyTorch has `table_initializer=initializer`, `bias_initializer="torch"`.
     """
     ladder = ladder_of(resolution)
-    places_g, places_d = BIGGAN_ATTENTION[resolution]
+    sides_g, sides_d = BIGGAN_ATTENTION[resolution]
     return GANSpec(
         resolution=resolution,
         generator_ladder=ladder.generator,
@@ -229,8 +230,8 @@ def biggan(
         conditioning="shared" if shared else "tables",
         shared_dim=shared_dim,
         hierarchical=hierarchical,
-        attention_g=places_g if attention_g is None else attention_g,
-        attention_d=places_d if attention_d is None else attention_d,
+        attention_g=sides_g if attention_g is None else attention_g,
+        attention_d=sides_d if attention_d is None else attention_d,
         attention_form=attention_form,
         initializer=initializer,
         table_initializer=table_initializer,

@@ -1,4 +1,4 @@
-"""The generator: z and y to an image."""
+"""The generator, from a latent vector z and a label y to an image."""
 
 import itertools
 import re
@@ -14,14 +14,14 @@ from sagan_tf.models.spec import GANSpec
 
 
 class Generator(WithoutBuild, tf.keras.Model):
-    """dense -> 4x4 -> up blocks, attention after the sizes that the description names -> norm, ReLU, conv3x3, tanh.
+    """dense -> 4x4 -> up blocks, attention after the sizes named in the description -> norm, ReLU, conv3x3, tanh.
 
     Shapes: z (B,z_dim) float32, y (B,) int32 -> images (B,R,R,3) float32 in [-1,1].
-    All variables exist after construction, their initial values depending on (spec, seed) alone; with seed=None kernels
-    are zeros, to be read from a checkpoint.
+    All variables exist after construction, with initial values that depend on (spec, seed) alone. With seed=None the
+    kernels are zeros, to be replaced by those of a checkpoint.
 
-    Hierarchical z (BigGAN, Fig. 15a): the first chunk feeds the dense layer, chunk i+1 feeds block i, joined behind
-    the shared embedding as [embedding, chunk] (BigGAN-PyTorch's order; TF-Hub's is [chunk, embedding]).
+    Hierarchical z (BigGAN, Fig. 15a): the first chunk feeds the dense layer and chunk i+1 feeds block i, concatenated
+    after the shared embedding as [embedding, chunk] (BigGAN-PyTorch's order; TF-Hub's is [chunk, embedding]).
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Generator(WithoutBuild, tf.keras.Model):
         self.final_norm = parts.final_norm()
         self.to_rgb = parts.to_rgb()
         self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
-        parts.start_biases(self)
+        parts.initialize_biases(self)
 
     def call(self, z, y, training=False):
         chunks = tf.split(z, len(self.blocks) + 1, axis=-1) if self.spec.hierarchical else [z]
@@ -55,7 +55,7 @@ class Generator(WithoutBuild, tf.keras.Model):
         return tf.tanh(tf.cast(self.to_rgb(h, training=training), tf.float32))
 
     def conditions(self, y: tf.Tensor, chunks: list[tf.Tensor], training: bool) -> list[tf.Tensor]:
-        """What each block's norms are given: y itself (B,), or [embedding, chunk] (B,K)."""
+        """The condition of each block's norms: y itself (B,), or [embedding, chunk] (B,K)."""
         if self.shared is None:
             return [y] * len(self.blocks)
         embedded = self.shared(y, training=training)
@@ -65,8 +65,8 @@ class Generator(WithoutBuild, tf.keras.Model):
 
 
 def filters(generator: Generator) -> dict[str, tf.Variable]:
-    """G's kernels as orthogonal regularization sees them: dense, convolutions, attention, linear maps of conditional
-    norms; not the tables of classes (the shared embedding, or a norm's own), not biases and gains."""
+    """The kernels of G that orthogonal regularization applies to: of dense layers, convolutions, attention, and the
+    linear maps of conditional norms; not class tables (the shared embedding, or a norm's own), biases or gains."""
     tables = r"^shared\." if generator.spec.conditioning == "shared" else r"norm_\d\.(gain|bias)\."
     kernels = {n: v for n, v in named_variables(generator).items() if n.endswith(".kernel")}
     return {n: v for n, v in kernels.items() if not re.search(tables, n)}

@@ -1,4 +1,7 @@
-"""What D makes of its pooled features h: a logit, and for AC-GAN class logits. SAGAN's is the projection head."""
+"""Heads of the discriminator, from its pooled features h to a logit and, for AC-GAN, class logits.
+
+The projection head, which SAGAN and BigGAN use, is layers/projection_head.py.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +14,7 @@ Layer = tf.keras.layers.Layer
 
 
 class DiscriminatorOutput(NamedTuple):
-    """D's answer: `logits` (B,), and `class_logits` (B,n_classes) of an auxiliary head, else None."""
+    """The output of D: `logits` (B,), and `class_logits` (B,n_classes) from an auxiliary head, else None."""
 
     logits: tf.Tensor
     class_logits: tf.Tensor | None = None
@@ -31,7 +34,7 @@ class AuxiliaryHead(WithoutBuild, Layer):
 
 
 class PlainHead(WithoutBuild, Layer):
-    """<h, V> + b, blind to the label. Shapes: h (B,C) -> logits (B,)."""
+    """<h, V> + b, which ignores the label. Shapes: h (B,C) -> logits (B,)."""
 
     def __init__(self, *, dense: Callable[..., Layer], **kwargs):
         super().__init__(autocast=False, **kwargs)

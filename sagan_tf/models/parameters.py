@@ -8,7 +8,7 @@ from sagan_tf.models.spec import GANSpec
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row of the architecture table: what stands at which size, and how many parameters it has."""
+    """A row of the architecture table: a stage's kind, output size, channels and number of parameters."""
 
     kind: str
     size: int
@@ -18,11 +18,12 @@ class TableRow:
 
 
 def conv(size: int, inputs: int, outputs: int, bias: bool = True) -> int:
+    """Parameters of a size x size convolution."""
     return size * size * inputs * outputs + bias * outputs
 
 
 def norm(spec: GANSpec, channels: int) -> int:
-    """A gain and a bias: per class, or two linear maps of the condition without bias, or plain."""
+    """A gain and a bias per class, or two bias-free linear maps of the condition, or one gain and one bias."""
     return 2 * channels * {"tables": spec.n_classes, "shared": spec.condition_dim, "none": 1}[spec.conditioning]
 
 
@@ -63,7 +64,11 @@ def head(spec: GANSpec, channels: int) -> int:
 
 
 def generator_table(spec: GANSpec) -> tuple[TableRow, ...]:
-    """Rows of G: the shared embedding if there is one, dense, up blocks with attention between, tail."""
+    """The stages of G from z to image: shared embedding if any, dense, up blocks and attention, output layers.
+
+    Raises:
+      ValueError: if the number of classes is not known yet.
+    """
     _require_classes(spec)
     channels, sizes = spec.generator_channels, spec.generator_sizes
     attends = spec.attends_after(sizes, spec.attention_g)
@@ -75,12 +80,16 @@ def generator_table(spec: GANSpec) -> tuple[TableRow, ...]:
         rows.append(TableRow("up block", size, inputs, outputs, generator_block(spec, inputs, outputs)))
         if attend:
             rows.append(TableRow(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
-    tail = 2 * channels[-1] + conv(3, channels[-1], 3)
-    return (*rows, TableRow("norm, ReLU, conv, tanh", spec.resolution, channels[-1], 3, tail))
+    output = 2 * channels[-1] + conv(3, channels[-1], 3)
+    return (*rows, TableRow("norm, ReLU, conv, tanh", spec.resolution, channels[-1], 3, output))
 
 
 def discriminator_table(spec: GANSpec) -> tuple[TableRow, ...]:
-    """Rows of D: the first block, down blocks and flat blocks with attention between, head."""
+    """The stages of D from image to logit: blocks that halve the map, blocks that keep it, attention, head.
+
+    Raises:
+      ValueError: if the number of classes is not known yet.
+    """
     _require_classes(spec)
     channels, sizes = spec.discriminator_channels, spec.discriminator_sizes
     attends = spec.attends_after(sizes, spec.attention_d)
@@ -102,6 +111,7 @@ def generator_parameters(spec: GANSpec) -> int:
 
 
 def discriminator_parameters(spec: GANSpec) -> int:
+    """All of D's parameters."""
     return sum(row.parameters for row in discriminator_table(spec))
 
 

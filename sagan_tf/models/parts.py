@@ -1,4 +1,4 @@
-"""From a description to the parts that blocks are given: convolutions, dense layers, tables and norms."""
+"""Factories of the layers that blocks consist of: convolutions, dense layers, tables and norms, from a description."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -25,13 +25,14 @@ Resampling = Literal["auto", "plain", "fused"]
 
 @dataclass(frozen=True, kw_only=True)
 class Numerics:
-    """How the networks are computed; the same networks and checkpoints whatever is chosen.
+    """How the networks are computed. The networks and their checkpoints are the same for every choice.
 
-    precision: "float32"; or "bfloat16" or "float16" activations and products with float32 weights, spectral norms,
-      statistics, softmax, heads and losses. Training in float16 scales its losses (training/optimizers.py).
-    resampling: form of the convolutions beside up- and downsampling: "fused", "plain", or "auto", by size.
-    attention: "plain" holds each attention's whole map; "blocked" computes it in blocks of queries, and again in the
-      gradient; "auto" chooses by the map's size.
+    precision: "float32", or "bfloat16" or "float16" for activations and products. Weights, spectral norms, statistics,
+      softmax, heads and losses are always float32. Training in float16 scales its losses.
+    resampling: algorithm of the convolutions next to up- and downsampling: "fused", "plain", or "auto", which chooses
+      by the size of the map.
+    attention: "plain" keeps the whole attention map; "blocked" computes it in blocks of queries and recomputes it in
+      the gradient; "auto" chooses by the size of the map.
 
     Raises:
       ValueError: for any other name.
@@ -50,12 +51,12 @@ class Numerics:
         return tf.as_dtype(self.precision)
 
 
-# Where the numbers of the initializers of each kind begin; kernels' begin at 0.
+# The initializers of a network are numbered; these are the first numbers of each kind. Those of kernels begin at 0.
 _TABLES, _DENSE, _BIASES = 1 << 20, 2 << 20, 3 << 20
 
 
 class Parts:
-    """Makes the layers of one network: seeded initial kernels, spectrally normalized if the network is."""
+    """Makes the layers of one network, with seeded initial kernels, and spectrally normalized if the network is."""
 
     def __init__(self, spec: GANSpec, numerics: Numerics, *, spectral_norm: bool, seed: int | None):
         self._spec = spec
@@ -70,27 +71,28 @@ class Parts:
         return SpectralNorm(layer, epsilon=self._spec.spectral_norm_epsilon) if self._spectral_norm else layer
 
     def conv(self, channels: int, size: int = 3, resample: Literal["up", "down"] | None = None, use_bias: bool = True):
+        """A convolution of a block, alone or after upsampling or before downsampling."""
         gain = self._spec.convolution_gain if size == 3 else 1.0
         return self._conv(channels, size, resample, use_bias, gain)
 
     def to_rgb(self) -> Layer:
-        """G's last convolution, 3x3 to three channels; its kernel starts without `convolution_gain`."""
+        """The last convolution of G, 3x3 to three channels; `convolution_gain` does not apply to its initial kernel."""
         return self._conv(3, 3, None, True, 1.0)
 
     def _conv(self, channels: int, size: int, resample: str | None, use_bias: bool, gain: float) -> Layer:
         kernel_initializer = initializers.scaled(next(self._initializers), gain)
-        shared = {"use_bias": use_bias, "kernel_initializer": kernel_initializer}
+        options = {"use_bias": use_bias, "kernel_initializer": kernel_initializer}
         if resample == "up":
-            return self._normalized(UpsampleConv2D(channels, form=self._numerics.resampling, **shared))
+            return self._normalized(UpsampleConv2D(channels, form=self._numerics.resampling, **options))
         if resample == "down":
-            return self._normalized(ConvDownsample2D(channels, form=self._numerics.resampling, **shared))
-        return self._normalized(Conv2D(channels, size, **shared))
+            return self._normalized(ConvDownsample2D(channels, form=self._numerics.resampling, **options))
+        return self._normalized(Conv2D(channels, size, **options))
 
     def dense(self, units: int, use_bias: bool = True) -> Layer:
         return self._normalized(Dense(units, use_bias=use_bias, kernel_initializer=next(self._initializers)))
 
     def first_dense(self, units: int) -> Layer:
-        """G's first layer, whose kernel may start otherwise than the rest."""
+        """The first layer of G, whose kernel may have an initializer of its own."""
         kernel_initializer = next(self._initializers)
         if self._spec.dense_initializer is not None:
             kernel_initializer = next(initializers.seeded(self._spec.dense_initializer, self._seed, first=_DENSE))
@@ -101,11 +103,11 @@ class Parts:
         return self._normalized(table)
 
     def shared_embedding(self) -> Layer:
-        """The table that all conditional norms share (BigGAN); never spectrally normalized."""
+        """The class embedding that all conditional norms share (BigGAN); it is never spectrally normalized."""
         return Embedding(self._spec.n_classes, self._spec.shared_dim, kernel_initializer=next(self._initializers))
 
     def norm(self, channels: int) -> Layer:
-        """The norm inside a G block: per-class tables, linear maps of the condition, or unconditional."""
+        """A norm of a G block: conditional by class tables or by linear maps of the condition, or unconditional."""
         spec = self._spec
         constants = {
             "decay": spec.norm_decay,
@@ -120,7 +122,7 @@ class Parts:
             return ConditionalBatchNorm(gain=gain, bias=bias, one_centered=True, **constants)
         gain_initializer, bias_initializer = "ones", "zeros"
         if spec.table_initializer != "constant":
-            gain_initializer = initializers.around(1.0, next(self._table_initializers))
+            gain_initializer = initializers.shifted(1.0, next(self._table_initializers))
             bias_initializer = next(self._table_initializers)
         gain = Embedding(spec.n_classes, channels, kernel_initializer=gain_initializer)
         bias = Embedding(spec.n_classes, channels, kernel_initializer=bias_initializer)
@@ -146,10 +148,10 @@ class Parts:
             algorithm=self._numerics.attention,
         )
 
-    def start_biases(self, network: tf.keras.Model) -> None:
-        """Sets the biases of the built network's dense layers and convolutions as the description wants them to start.
+    def initialize_biases(self, network: tf.keras.Model) -> None:
+        """Initializes the biases of a built network's dense layers and convolutions; until then they are zero.
 
-        Here they are all zero. Norms' biases per class are `table_initializer`'s, the last norm's stays zero.
+        The class biases of norms follow `table_initializer`, and the bias of the last norm stays zero.
         """
         if self._seed is None or self._spec.bias_initializer == "zeros":
             return

@@ -1,10 +1,10 @@
-"""Whether this processor computes, and trains, convolutions of 16 bits; and how fast.
+"""Whether this processor can compute and train 16-bit convolutions, and how fast.
 
-On a CPU, TensorFlow gives convolutions to oneDNN if the processor has certain instructions (for bfloat16: AVX-512, or
-AVX-NE-CONVERT), and to slow kernels of its own if it has not. oneDNN decides by other rules: it has no gradients in
-bfloat16 without AVX-512, and an emulator or ONEDNN_MAX_CPU_ISA may hide instructions that TensorFlow sees. The
-operation then fails with "could not create a primitive descriptor". Therefore a small convolution is tried, instead of
-keeping a list of processors.
+On a CPU, TensorFlow passes convolutions to oneDNN if the processor has certain instructions (for bfloat16: AVX-512 or
+AVX-NE-CONVERT), and otherwise to slow kernels of its own. oneDNN decides by other rules: it has no bfloat16 gradients
+without AVX-512, and an emulator or ONEDNN_MAX_CPU_ISA may hide instructions that TensorFlow sees. The operation then
+fails with "could not create a primitive descriptor". Hence a small convolution is tried, rather than a list of
+processors kept.
 """
 
 import functools
@@ -12,27 +12,29 @@ import time
 
 import tensorflow as tf
 
-SIDE, CHANNELS, BATCH = 16, 64, 8  # of the convolution that is timed
-SLOW = 2.0  # times float32's time, from which on it is worth saying; timing itself varies by some tens of percent
+SIDE, CHANNELS, BATCH = 16, 64, 8  # shape of the convolution that is timed
+SLOW = 2.0  # ratio to float32's time from which the user is told; the timing itself varies by tens of percent
 
 
 class PrecisionError(ValueError):
-    """This processor can't compute in the precision asked for."""
+    """This processor can't compute in the requested precision."""
 
 
 def check_precision(precision: str, *, trains: bool) -> None:
-    """Tries a convolution in `precision`, with its gradients if `trains`; without a GPU or TPU, and once per process.
+    """Tries a convolution in `precision`, with its gradients if `trains`.
+
+    It is tried once per process, and only if there is no GPU or TPU.
 
     Raises:
-      PrecisionError: if TensorFlow can't compute it here.
+      PrecisionError: if TensorFlow can't compute it on this processor.
     """
     if precision == "float32" or not _on_cpu():
         return
-    if (obstacle := _obstacle(precision, trains)) is not None:
-        what = "the gradients of convolutions" if trains and _obstacle(precision, False) is None else "convolutions"
+    if (failure := _failure(precision, trains)) is not None:
+        operation = "the gradients of convolutions" if trains and _failure(precision, False) is None else "convolutions"
         raise PrecisionError(
-            f"Numerics.precision must be 'float32' on this processor, whose TensorFlow does not compute {what} in "
-            f"{precision}; received precision={precision!r} ({obstacle}). Set Numerics.precision = 'float32', use a "
+            f"Numerics.precision must be 'float32' on this processor, whose TensorFlow does not compute {operation} in "
+            f"{precision}; received precision={precision!r} ({failure}). Set Numerics.precision = 'float32', use a "
             "GPU or TPU, or set the environment variable TF_ENABLE_ONEDNN_OPTS=0 for kernels that are slower."
         )
 
@@ -46,7 +48,7 @@ def slowdown(precision: str) -> float:
 
 
 def precision_note(precision: str) -> str | None:
-    """Before training: what to say of a precision that trains here but does not pay, or None.
+    """A sentence for the user about a precision that trains on this processor but is slow, or None if it is not.
 
     Raises:
       PrecisionError: if this processor can't train in it.
@@ -61,18 +63,19 @@ def precision_note(precision: str) -> str | None:
 
 
 @functools.cache
-def _obstacle(precision: str, trains: bool) -> str | None:
-    """TensorFlow's first line about why it does not compute in this precision, or None if it does."""
+def _failure(precision: str, trains: bool) -> str | None:
+    """The first line of TensorFlow's error in this precision, or None if there is none."""
     try:
         with tf.init_scope(), tf.device("CPU:0"):
             _convolve(tf.as_dtype(precision), side=4, channels=8, batch=2, trains=trains)
     except tf.errors.OpError as error:
-        said = str(error.message).strip().splitlines()[0]
-        return said.partition("message: ")[2].partition(",")[0] or said[:200]
+        line = str(error.message).strip().splitlines()[0]
+        return line.partition("message: ")[2].partition(",")[0] or line[:200]
     return None
 
 
 def _convolve(dtype: tf.DType, *, side: int, channels: int, batch: int, trains: bool) -> None:
+    """Computes a 3x3 convolution in this type, and its gradients if `trains`."""
     x = tf.ones([batch, side, side, channels], dtype)
     kernel = tf.ones([3, 3, channels, channels], dtype)
     with tf.GradientTape() as tape:
@@ -83,13 +86,13 @@ def _convolve(dtype: tf.DType, *, side: int, channels: int, batch: int, trains: 
 
 
 def _seconds(dtype: tf.DType) -> float:
-    """The best of three, after one that sets up."""
-    found = []
+    """The shortest of three timed passes, after one that warms up."""
+    times = []
     for _ in range(4):
         start = time.perf_counter()
         _convolve(dtype, side=SIDE, channels=CHANNELS, batch=BATCH, trains=True)
-        found.append(time.perf_counter() - start)
-    return min(found[1:])
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
 
 
 def _on_cpu() -> bool:

@@ -163,22 +163,22 @@ class GANSpec:
 
     @property
     def generator_sizes(self) -> tuple[int, ...]:
-        """Side of each up block's output."""
+        """The side of each up block's output, in pixels."""
         return tuple(4 * 2**i for i in range(1, len(self.generator_ladder)))
 
     @property
     def discriminator_sizes(self) -> tuple[int, ...]:
-        """Side of each block's output."""
+        """The side of each block's output, in pixels."""
         return tuple(self.resolution >> min(i + 1, self.pools) for i in range(len(self.discriminator_ladder)))
 
     @property
     def z_chunk(self) -> int:
-        """Entries of z that the dense layer sees: all of them, or one chunk when hierarchical."""
+        """The number of entries of z that the dense layer receives: all, or one chunk when hierarchical."""
         return self.z_dim // len(self.generator_ladder) if self.hierarchical else self.z_dim
 
     @property
     def condition_dim(self) -> int:
-        """Length of what the conditional norms' linear maps are given."""
+        """The length of the condition that the linear maps of conditional norms receive."""
         return self.shared_dim + (self.z_chunk if self.hierarchical else 0)
 
     def hidden_channels(self, block: int) -> int:
@@ -190,5 +190,5 @@ class GANSpec:
         return channels[block - 1] if self.thin_discriminator and block else channels[block]
 
     def attends_after(self, sizes: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[bool, ...]:
-        """For each block whether attention follows it: the first block of each wanted output size."""
+        """For each block, whether attention follows it: it follows the first block of each wanted output size."""
         return tuple(size in wanted and size not in sizes[:i] for i, size in enumerate(sizes))

@@ -74,7 +74,7 @@ def test_gradients_of_gradients_are_the_librarys(form):
 
 def test_putting_taps_together_is_the_transpose_of_taking_them():
     x, parts = normal(2, 8, 6, 3), normal(16, 2 * 4 * 3, 3, seed=1)
-    there, back = tf.reduce_sum(im2col.taps(x) * parts), tf.reduce_sum(x * im2col.together(parts, 4, 3))
+    there, back = tf.reduce_sum(im2col.taps(x) * parts), tf.reduce_sum(x * im2col.sum_taps(parts, 4, 3))
     assert_close(there, back, relative=FLOAT64, floor=np.abs(x).max() * np.abs(parts).max())
 
 

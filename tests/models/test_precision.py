@@ -25,7 +25,7 @@ ONEDNN = (
 def refused(monkeypatch):
     """A processor whose library refuses convolutions of 16 bits: `refused("gradient")`, or "forward"."""
     monkeypatch.setattr(precision, "_on_cpu", lambda: True)
-    precision._obstacle.cache_clear()
+    precision._failure.cache_clear()
 
     def processor(part):
         def convolve(dtype, *, trains, **_):
@@ -35,7 +35,7 @@ def refused(monkeypatch):
         monkeypatch.setattr(precision, "_convolve", convolve)
 
     yield processor
-    precision._obstacle.cache_clear()
+    precision._failure.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["bfloat16", "float16"])
@@ -68,7 +68,7 @@ def test_training_answers_in_a_sentence_before_the_run_directory_is_made(refused
 
 def test_what_is_slow_is_noted(monkeypatch):
     monkeypatch.setattr(precision, "_on_cpu", lambda: True)
-    monkeypatch.setattr(precision, "_obstacle", lambda precision, trains: None)
+    monkeypatch.setattr(precision, "_failure", lambda precision, trains: None)
     monkeypatch.setattr(precision, "_seconds", lambda dtype: 1.0 if dtype == tf.float32 else 7.0)
     assert "in float16 took 7.0 times as long as in float32" in precision_note("float16")
     monkeypatch.setattr(precision, "_seconds", lambda dtype: 1.0)
