@@ -1,0 +1,22 @@
+"""docs/layers.md: its code runs as it stands, and its table names the public layers."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import sagan_tf.layers
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "layers.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", GUIDE, re.M | re.S)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_examples_run(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(EXAMPLES[number], f"docs/layers.md, example {number}", "exec"), {})
+
+
+def test_every_public_name_has_its_row():
+    rows = " ".join(re.findall(r"^\| (`.*?) \|", GUIDE.partition("## An example")[0], re.M))
+    assert set(re.findall(r"`(\w+)", rows)) == set(sagan_tf.layers.__all__)
