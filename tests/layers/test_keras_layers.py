@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from sagan_tf.layers import SpectralNorm
 from sagan_tf.layers.keras_layers import OPERATIONS
+from tests.layers.iterations import call_in_training
 
 K = tf.keras.layers
 
@@ -71,8 +72,7 @@ def test_it_is_the_layer_with_its_kernel_over_its_largest_singular_value(name):
     layer.build(x.shape)
     layer.set_weights([rng.normal(0, 1, w.shape).astype("f4") for w in layer.get_weights()])
     wrapped = SpectralNorm(layer)
-    for _ in range(300):
-        wrapped(x, training=True)
+    call_in_training(wrapped, x, 300)
     found = wrapped(x)
     kernel, *bias = layer.get_weights()
     layer.set_weights([kernel / largest_singular_value(layer), *bias])
@@ -96,8 +96,7 @@ def test_a_gradient_through_a_transposed_convolution_includes_sigma():
     """Moving the kernel along itself changes nothing, so the gradient is orthogonal to the kernel."""
     layer = SpectralNorm(K.Conv2DTranspose(3, 4, 2, padding="same"))
     x = tf.random.stateless_normal([2, 4, 4, 5], [1, 2])
-    for _ in range(100):
-        layer(x, training=True)
+    call_in_training(layer, x, 100)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tf.sin(layer(x)))
     kernel = layer.layer.trainable_variables[0]

@@ -13,6 +13,7 @@ from sagan_tf.layers.linear import Conv2D, Dense, Embedding, KernelLayer
 from sagan_tf.layers.spectral_norm import SpectralNorm, power_iteration
 from sagan_tf.layers.variable_names import named_variables
 from tests.closeness import LAYER, NETWORK, ROUNDING, assert_close, assert_each_close, half_precision
+from tests.layers.iterations import call_in_training
 
 
 def drawn():
@@ -60,8 +61,7 @@ def test_one_iteration_by_hand():
 )
 def test_after_many_updates_the_top_singular_value_is_one(layer, inputs):
     wrapped = SpectralNorm(layer)
-    for _ in range(200):
-        wrapped(inputs, training=True)
+    call_in_training(wrapped, inputs, 200)
     assert_close(np.linalg.svd(normalized(wrapped), compute_uv=False)[0], 1.0, relative=NETWORK)
 
 
@@ -86,13 +86,11 @@ def test_a_table_of_classes_has_u_on_the_side_of_the_classes(table, kernel):
 def test_a_perturbed_kernel_is_normalized_again_after_updates():
     layer = SpectralNorm(Dense(6, kernel_initializer=drawn()))
     x = tf.ones([1, 5])
-    for _ in range(100):
-        layer(x, training=True)
+    call_in_training(layer, x, 100)
     rng = np.random.default_rng(0)
     layer.layer.kernel.assign(rng.standard_normal((5, 6)).astype(np.float32))
     assert abs(np.linalg.svd(normalized(layer), compute_uv=False)[0] - 1.0) > 1e-3
-    for _ in range(200):
-        layer(x, training=True)
+    call_in_training(layer, x, 200)
     assert_close(np.linalg.svd(normalized(layer), compute_uv=False)[0], 1.0, relative=LAYER)
 
 
