@@ -1,6 +1,6 @@
-"""Images, labels and moments in NumPy's files, checked: an .npz of `arr_0` (and `labels`), an .npy, an .npz of moments.
+"""Images and moments in NumPy's files: an .npz of `arr_0` (and `labels`), an .npy, an .npz of `mu` and `sigma`.
 
-Whatever such a file holds besides, or lacks, is said with its name.
+Everything is checked as it is read, and errors name the file.
 """
 
 import pathlib
@@ -15,17 +15,17 @@ from sagan_tf.evaluation.moments import Moments, moments_from_arrays, moments_to
 
 _DAMAGE = (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)
 _MOST_CLASSES = 1_000_000
-# How far a covariance may be from symmetric or positive semi-definite by rounding, relative to its largest entry.
+# Tolerance, relative to its largest entry, for a covariance that rounding has made asymmetric or slightly indefinite.
 _ROUNDING = 1e-4
 
 
 def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images uint8 (N,H,W,3), and labels (N,) where the file has them: int32 from 0 on, or names.
+    """Reads images uint8 (N,H,W,3) and, if the file has them, labels (N,): int32 from 0 on, or names.
 
-    Where the file has `class_names` (K,) beside indices, the labels are these names.
+    Names come from labels that are strings, or from `class_names` (K,) that the labels index.
 
     Raises:
-      DataError: for what can't be read so.
+      DataError: for a file without such arrays.
     """
     if not file.is_file():
         raise DataError(
@@ -57,10 +57,10 @@ def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def read_moments(path: str) -> tuple[Moments, dict] | None:
-    """Moments and their protocol where the path is an .npz with `mu` and `sigma`, else None.
+    """Moments and their protocol, if the path is an .npz with `mu` and `sigma`; else None.
 
     Raises:
-      DataError: where these aren't the mean and the covariance of anything.
+      DataError: if these can't be a mean and a covariance.
     """
     file = pathlib.Path(path).expanduser()
     if not holds(file, "mu", "sigma"):

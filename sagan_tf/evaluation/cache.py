@@ -1,4 +1,4 @@
-"""The cache folder: files keyed by the content they stand for, written whole or not at all."""
+"""Arrays in the cache folder: files are named by the content that they were computed from, and written atomically."""
 
 import hashlib
 import json
@@ -9,17 +9,17 @@ import numpy as np
 
 from sagan_tf.foundation import files
 
-_remembered: dict[pathlib.Path, dict[str, np.ndarray]] = {}  # what could not be written
+_unwritten: dict[pathlib.Path, dict[str, np.ndarray]] = {}  # arrays that the disk refused, kept for this process
 
 
 def content_key(**content: str | int | float | None) -> str:
-    """A name of 24 hexadecimal digits for this content: any other value of any field gives another name."""
+    """A file name, 24 hexadecimal digits, for this content: it changes with the value of any field."""
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def array_hash(arrays: dict[str, np.ndarray]) -> str:
-    """16 hexadecimal digits over names, types, shapes and bytes, in the order of the names."""
+    """A hash, 16 hexadecimal digits, of the arrays' names, types, shapes and bytes; independent of their order."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -29,26 +29,26 @@ def array_hash(arrays: dict[str, np.ndarray]) -> str:
 
 
 def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes an .npz whole or not at all, durably."""
+    """Writes an .npz atomically and durably."""
     with files.replacing(path, durable=True) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
 
 
 def keep_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], *, what: str) -> None:
-    """Writes an .npz to the cache; if the disk refuses, that is noted once, and this process remembers the arrays.
+    """Writes an .npz to the cache. If the disk refuses, a note says so, and the arrays are kept in memory.
 
-    what: names the kind of content in that note, such as "the cache of classifiers".
+    what: the kind of content for that note, such as "the cache of classifiers".
     """
-    _remembered[path] = arrays
+    _unwritten[path] = arrays
     with files.dispensable(f"{what} (its place is set by SAGAN_TF_CACHE)"):
         write_arrays(path, arrays)
-        del _remembered[path]
+        del _unwritten[path]
 
 
 def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray] | None:
-    """The arrays of a cached .npz, or None where there is none or it is damaged (then it is made anew)."""
-    if path in _remembered:
-        return _remembered[path]
+    """The arrays of a cached .npz; None if there is none or it is damaged, so that the caller computes it again."""
+    if path in _unwritten:
+        return _unwritten[path]
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}

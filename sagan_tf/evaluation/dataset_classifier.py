@@ -1,5 +1,9 @@
-"""A small classifier of the run's own data set, as a feature extractor: for data far from ImageNet, and for machines
-without Inception. Its numbers carry its name and compare only with numbers of the very same weights.
+"""A small classifier of the run's own data set as a feature extractor.
+
+It serves data unlike ImageNet, and machines without Inception. Its numbers carry its name, and are comparable only with
+numbers by exactly the same weights.
+
+Letters of shapes: N images, B of them per batch, R pixels per side, K classes.
 """
 
 import dataclasses
@@ -17,7 +21,7 @@ from sagan_tf.foundation.pixels import levels, normalized
 from sagan_tf.foundation.progress import Progress
 
 VERSION = 2
-MAX_SIDE = 64  # larger images are averaged down to this side first
+MAX_SIDE = 64  # pixels per side; larger images are first averaged down to this
 MAX_BYTES = 512 * 2**20  # of training images held in memory
 WIDTHS = (32, 64, 128)
 N_FEATURES = 128
@@ -25,7 +29,7 @@ N_FEATURES = 128
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassifierBudget:
-    """How long the classifier is trained, by Adam with a cosine decay from `learning_rate` to 0."""
+    """How the classifier is trained: by Adam, with a cosine decay from `learning_rate` to 0."""
 
     steps: int = 1200
     batch_size: int = 128
@@ -36,8 +40,8 @@ class ClassifierBudget:
 class Network(tf.keras.Model):
     """Three 3x3 convolutions of stride 2 and a dense layer (the features), each with ReLU, and a linear head.
 
-    The dense layer, unlike an average over places, sees where things are. Shapes: images (B,R,R,3) in [-1,1] ->
-    features (B,128), logits (B,K).
+    Unlike global average pooling, the dense layer knows the positions of things.
+    Shapes: images (B,R,R,3) in [-1,1] -> features (B,128), logits (B,K).
     """
 
     def __init__(self, n_classes: int):
@@ -56,16 +60,17 @@ class Network(tf.keras.Model):
         return features, self.head(features)
 
     def named_variables(self) -> dict[str, tf.Variable]:
-        """Variables by names that don't depend on the flavor of Keras."""
+        """The variables, by names that are the same in both flavors of Keras."""
         layers = {f"convolution_{i}": layer for i, layer in enumerate(self.convolutions, start=1)}
         layers |= {"embedding": self.embedding, "head": self.head}
         return {f"{name}/{part}": getattr(layer, part) for name, layer in layers.items() for part in ("kernel", "bias")}
 
 
 class DatasetClassifier:
-    """The trained network behind the extractors' contract. `accuracy` is on examples that training didn't see.
+    """The trained network as an extractor.
 
-    `class_names` and `label_kind` are those of the examples it learned from: logit k is of class k of these.
+    accuracy: on examples that were held out of training.
+    class_names, label_kind: of the examples that it learned from; logit k is of class k.
     """
 
     classifies = True
@@ -101,8 +106,10 @@ def dataset_classifier(
 ) -> DatasetClassifier:
     """The classifier of this data at this resolution: read from the cache, or trained (about a minute) and cached.
 
-    Cached by content: the data's fingerprint, resolution, transform, budget and this file's version.
-    Raises ValueError for data with fewer than two classes.
+    The cache's key covers the data's fingerprint and classes, the resolution, transform and budget, and VERSION.
+
+    Raises:
+      ValueError: for data with fewer than two classes.
     """
     budget = budget or ClassifierBudget()
     check_classes(examples)
@@ -127,7 +134,11 @@ def dataset_classifier(
 
 
 def check_classes(examples: Examples) -> None:
-    """Raises ValueError for data with fewer than two classes: there is nothing to learn."""
+    """Checks that there is something to learn.
+
+    Raises:
+      ValueError: for data with fewer than two classes.
+    """
     if len(examples.class_names) < 2:
         raise ValueError(
             "images must be of 2 classes or more to be measured by a classifier of their own; received "
@@ -139,7 +150,7 @@ def check_classes(examples: Examples) -> None:
 def train_classifier(
     images: np.ndarray, labels: np.ndarray, *, n_classes: int, budget: ClassifierBudget, progress: bool = True
 ) -> dict[str, np.ndarray]:
-    """Trains on the first nine tenths, measures on the last: the weights by name, and `accuracy`.
+    """Trains on the first nine tenths of the images and tests on the rest: the weights by name, and `accuracy`.
 
     Shapes: images uint8 (N,R,R,3) in random order, labels (N,).
     """
@@ -171,7 +182,7 @@ def train_classifier(
 
 
 def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct examples in random order, as many as fit: the first batches of the first shuffled epoch."""
+    """Distinct examples in random order, as many as MAX_BYTES allows: the first batches of the first shuffled epoch."""
     side = min(resolution, MAX_SIDE)
     wanted = min(examples.n_examples, MAX_BYTES // (side * side * 3))
     batch_size = min(100, wanted)
@@ -193,7 +204,7 @@ def _build(n_classes: int, side: int) -> Network:
 
 
 def _initialize(network: Network, seed: int) -> None:
-    """He normal kernels drawn by numpy, so that both flavors of Keras start alike; biases are 0."""
+    """He normal kernels, drawn by NumPy so that both flavors of Keras start with the same ones; biases stay 0."""
     rng = np.random.default_rng(seed)
     for name, variable in network.named_variables().items():
         if name.endswith("kernel"):

@@ -1,4 +1,4 @@
-"""Images made by anybody: an .npz of `arr_0`, an .npy or a folder, opened as examples."""
+"""Opens images from any source as examples: an .npz of `arr_0`, an .npy, a folder, or a data set by its name."""
 
 import hashlib
 import pathlib
@@ -17,12 +17,19 @@ ONE_CLASS = ("all",)
 
 
 def open_images(path: str, *, resolution: int | None = None, data_dir: str | None = None) -> tuple[Examples, int]:
-    """The images of an .npz, a folder, `tfds:NAME:SPLIT` or `procedural`, and the side that they are measured at.
+    """Opens images, and returns them with the resolution that they are measured at, in pixels per side.
 
-    .npz: `arr_0` uint8 (N,H,W,3), as the sampling verb and BigGAN's tools write it, and, if they are known, `labels`
-    (N,), indices from 0 on or names; `class_names` says what indices mean. .npy: the images alone. Folder: images in
-    any layout, or prepared shards. The side is `resolution`, or the images' own where they are squares of one size;
-    others are cropped and resized by the data set's transform. Raises DataError for what can't be read so.
+    path: one of
+      - an .npz with `arr_0` uint8 (N,H,W,3), as `sagan_tf.sample` and BigGAN's tools write it. `labels` (N,), if known,
+        are names, or indices from 0 on that `class_names` may name;
+      - an .npy of the images alone;
+      - a folder of images in any layout, or of prepared shards;
+      - a data set by its name, as for `--data`: `tfds:NAME:SPLIT` or `procedural`.
+    resolution: None takes the images' own, if all of them are squares of one size. Other images are cropped and resized
+      by the data set's transform.
+
+    Raises:
+      DataError: for anything that can't be read in this way.
     """
     if path == "procedural" or path.startswith("tfds:"):
         if resolution is None:

@@ -1,4 +1,4 @@
-"""Folders that are measured: class folders, a flat folder or any other layout, or prepared shards."""
+"""Opens folders to be measured: class folders, a flat folder or any other layout, or prepared shards."""
 
 import collections
 import dataclasses
@@ -11,14 +11,16 @@ from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError, Examples
 
-_NAMED = 3  # sizes that a message names
+_MOST_NAMED = 3  # sizes that a message lists
 
 
 def open_folder(folder: pathlib.Path, *, resolution: int | None = None) -> tuple[Examples, int]:
-    """The images of a folder, whose layout may be any, and the side that they are measured at.
+    """Opens a folder of any layout, and returns it with the resolution that it is measured at, in pixels per side.
 
-    Images in class folders of one level have their folders' classes; others have none. The side is `resolution`, or the
-    images' own, if all of them are squares of one size. A note of the examples says how many are resized.
+    Images in class folders of one level have the classes of their folders; others have none. The examples carry a note
+    that says how many images are resized.
+
+    resolution: None takes the images' own, if all of them are squares of one size.
 
     Raises:
       DataError: for a folder that can't be read, and for images of several sizes without a `resolution`.
@@ -48,9 +50,9 @@ def _common_side(folder: pathlib.Path, sizes: collections.Counter) -> int:
     (height, width), _ = most[0]
     if len(most) == 1 and height == width:
         return height
-    shown = ", ".join(f"{count} of {width} x {height}" for (height, width), count in most[:_NAMED])
+    shown = ", ".join(f"{count} of {width} x {height}" for (height, width), count in most[:_MOST_NAMED])
     raise DataError(
         f"Images must be squares of one size, or a resolution be given; received {folder} with {len(most)} "
-        f"{'size' if len(most) == 1 else 'sizes'}, in pixels: {shown}{', ...' if len(most) > _NAMED else ''}. Add "
+        f"{'size' if len(most) == 1 else 'sizes'}, in pixels: {shown}{', ...' if len(most) > _MOST_NAMED else ''}. Add "
         f"--resolution={int(np.median([min(size) for size in sizes.elements()]))} to crop and resize all of them."
     )

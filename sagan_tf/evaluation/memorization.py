@@ -1,4 +1,4 @@
-"""Has the discriminator learned its training images by heart? (Brock et al. 2018, section 4.2)"""
+"""Memorization: has the discriminator learned its training images by heart? (Brock et al. 2018, section 4.2)"""
 
 from collections.abc import Callable
 
@@ -11,10 +11,12 @@ from sagan_tf.foundation.progress import Progress
 def share_called_real(
     discriminate: Callable[[np.ndarray, np.ndarray], np.ndarray], images: ImageSet, *, progress: bool = True
 ) -> float:
-    """The share, in [0,1], of real images with a logit above 0.
+    """The share of real images that get a logit above 0, in [0,1].
 
-    BigGAN's discriminator called over 98% of its training images real and 50-55% of the validation images: it had
-    memorized the former. `discriminate(images (B,R,R,3) in [-1,1], labels (B,)) -> logits (B,)`, in inference mode.
+    BigGAN's discriminator called over 98% of its training images real, but only 50-55% of the validation images: it had
+    memorized the former.
+
+    discriminate: the discriminator in inference mode, (images (B,R,R,3) in [-1,1], labels (B,)) -> logits (B,).
     """
     called_real = 0
     with Progress(total=images.count, title=images.name, unit="image", quiet=not progress) as bar:

@@ -1,6 +1,7 @@
 """Mean and covariance of features, accumulated in float64 without keeping the features.
 
 50,000 x 2,048 activations take 410 MB in float32; their moments take 34 MB.
+Letters of shapes: N vectors, B of them per batch, F features.
 """
 
 import dataclasses
@@ -13,9 +14,12 @@ BLOCK = 1024
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Moments:
-    """Mean (F,) and unbiased covariance (F,F), divided by n-1, in float64, of `count` feature vectors.
+    """Mean (F,) and unbiased covariance (F,F), divided by n-1, of `count` feature vectors; float64.
 
-    `count` is None for a file of another tool that doesn't say it.
+    count: None if unknown, as in files of other tools.
+
+    Raises:
+      ValueError: for other shapes.
     """
 
     count: int | None
@@ -32,9 +36,9 @@ class Moments:
 
 
 class StreamingMoments:
-    """Accumulates features batch by batch; two accumulators merge (Chan, Golub, LeVeque 1979, eq. 2.1).
+    """Accumulates features batch by batch; two accumulators can be merged (Chan, Golub, LeVeque 1979, eq. 2.1).
 
-    Rows are gathered into blocks of 1,024, so that the result doesn't depend on how they came in batches.
+    Rows are gathered into blocks of 1,024, so that the result is independent of the sizes of the batches.
     """
 
     def __init__(self, n_features: int):
@@ -42,11 +46,15 @@ class StreamingMoments:
         self.count = 0
         self._mean = np.zeros(n_features)
         self._scatter = np.zeros((n_features, n_features))
-        self._waiting = np.empty((BLOCK, n_features))
-        self._n_waiting = 0
+        self._pending = np.empty((BLOCK, n_features))
+        self._n_pending = 0
 
     def add(self, features: np.ndarray) -> None:
-        """Takes features (B,F) in."""
+        """Adds features (B,F).
+
+        Raises:
+          ValueError: for another width.
+        """
         features = np.asarray(features)
         if features.ndim != 2 or features.shape[1] != self.n_features:
             raise ValueError(
@@ -54,38 +62,42 @@ class StreamingMoments:
                 "Use one extractor for all images."
             )
         while len(features):
-            part, features = np.split(features, [BLOCK - self._n_waiting])
-            self._waiting[self._n_waiting : self._n_waiting + len(part)] = part
-            self._n_waiting += len(part)
-            if self._n_waiting == BLOCK:
+            part, features = np.split(features, [BLOCK - self._n_pending])
+            self._pending[self._n_pending : self._n_pending + len(part)] = part
+            self._n_pending += len(part)
+            if self._n_pending == BLOCK:
                 self._flush()
 
     def merge(self, other: "StreamingMoments") -> None:
-        """Takes in all that the other has seen; the other is left as it was."""
+        """Adds everything that the other accumulator has seen; the other one doesn't change."""
         self._combine(other.count, other._mean, other._scatter)
-        self.add(other._waiting[: other._n_waiting])
+        self.add(other._pending[: other._n_pending])
 
     def result(self) -> Moments:
-        """The moments so far; at least two vectors are needed."""
+        """The moments of everything added so far.
+
+        Raises:
+          ValueError: for fewer than two vectors.
+        """
         total = StreamingMoments(self.n_features)
         total._combine(self.count, self._mean, self._scatter)
-        total._combine(*_block_moments(self._waiting[: self._n_waiting]))
+        total._combine(*_block_moments(self._pending[: self._n_pending]))
         if total.count < 2:
             raise ValueError(f"Moments must be of at least 2 images; received count={total.count}. Give more images.")
         return Moments(count=total.count, mean=total._mean, covariance=total._scatter / (total.count - 1))
 
     def state(self) -> dict[str, np.ndarray]:
-        """All it holds, as arrays; `StreamingMoments.from_state` goes on from there bit for bit."""
+        """The whole state as arrays, from which `StreamingMoments.from_state` continues bit for bit."""
         return {
             "count": np.int64(self.count),
             "mean": self._mean,
             "scatter": self._scatter,
-            "waiting": self._waiting[: self._n_waiting],
+            "waiting": self._pending[: self._n_pending],
         }
 
     @classmethod
     def from_state(cls, state: dict[str, np.ndarray]) -> "StreamingMoments":
-        """The accumulator whose `state()` this is."""
+        """An accumulator with this `state()`."""
         moments = cls(len(state["mean"]))
         moments.count = int(state["count"])
         moments._mean = np.array(state["mean"])
@@ -94,8 +106,8 @@ class StreamingMoments:
         return moments
 
     def _flush(self) -> None:
-        self._combine(*_block_moments(self._waiting[: self._n_waiting]))
-        self._n_waiting = 0
+        self._combine(*_block_moments(self._pending[: self._n_pending]))
+        self._n_pending = 0
 
     def _combine(self, count: int, mean: np.ndarray, scatter: np.ndarray) -> None:
         if not count:
@@ -109,14 +121,14 @@ class StreamingMoments:
 
 
 def moments_of(features: np.ndarray) -> Moments:
-    """The moments of features (N,F) at hand."""
+    """The moments of features (N,F) that are in memory."""
     streaming = StreamingMoments(features.shape[1])
     streaming.add(features)
     return streaming.result()
 
 
 def moments_to_arrays(moments: Moments, *, protocol: dict) -> dict[str, np.ndarray]:
-    """`mu`, `sigma` (the exchange format of the FID tools), `count` and `protocol` (JSON text)."""
+    """Arrays for a file: `mu` and `sigma`, as FID tools exchange them, `count`, and `protocol` as JSON text."""
     known = {} if moments.count is None else {"count": np.int64(moments.count)}
     return {
         "mu": moments.mean,
@@ -127,7 +139,7 @@ def moments_to_arrays(moments: Moments, *, protocol: dict) -> dict[str, np.ndarr
 
 
 def moments_from_arrays(arrays: dict[str, np.ndarray]) -> tuple[Moments, dict]:
-    """The moments and their protocol from `mu`, `sigma` and, where this code wrote them, `count`, `protocol`."""
+    """The moments and their protocol (empty in files of other tools); the inverse of `moments_to_arrays`."""
     count = int(arrays["count"]) if "count" in arrays else None
     protocol = json.loads(str(arrays["protocol"])) if "protocol" in arrays else {}
     moments = Moments(

@@ -1,6 +1,6 @@
-"""The papers' tables of results, as plain data: what a measured number is laid beside.
+"""The papers' tables of results as plain data, for comparison with measured numbers.
 
-A row has the name of its gin file, and a run in a folder of that name belongs to it.
+A row is named after its gin file; a run in a folder of that name belongs to it.
 """
 
 import dataclasses
@@ -8,9 +8,10 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Column:
-    """A metric by its name in the results; at one step where the paper shows several.
+    """A column of a table: a metric by its name in the results.
 
-    `of_class`: a metric with a value a class, at the class of this name or synset.
+    step: the training step, if the paper shows several.
+    of_class: the class by name and by synset, for a metric with a value per class.
     """
 
     metric: str
@@ -20,11 +21,13 @@ class Column:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PaperTable:
-    """A table: what it is and where from, its columns, and rows of the paper's values (None: it gives none).
+    """A table of a paper.
 
-    `protocol`: what the paper's numbers were measured by, as far as it says; where ours differ, the table says so.
-    `unconfirmed`: these values are the published ones, but the text at hand doesn't hold them. `may_differ`: what of
-    the protocol the table itself varies from row to row.
+    rows: the paper's values per row, in the order of the columns; None for a value that it doesn't give.
+    protocol: how the paper's numbers were measured, as far as it says. A table marks numbers that were measured
+      differently.
+    unconfirmed: the values are the published ones, but couldn't be checked against the paper's text.
+    may_differ: fields of the protocol that the table itself varies from row to row.
     """
 
     title: str

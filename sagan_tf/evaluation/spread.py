@@ -1,29 +1,30 @@
-"""What the variety within classes is computed from, gathered while images stream by.
+"""Statistics per class from which the variety within classes is computed, accumulated batch by batch.
 
-Per class: sums of shapes and of features, and the first few shapes themselves.
+For each class: sums of shapes and of features, and its first few shapes.
+Letters of shapes: N images, B of them per batch, R pixels per side, K classes, F features, P cells of a shape.
 """
 
 import dataclasses
 
 import numpy as np
 
-CELLS = 32  # shapes are compared at this many cells per side at most: finer detail is no shape
-KEPT = 50  # shapes per class that are compared pair by pair; the SAGAN protocol's 50,000 samples have 50 per class
-_BLANK = 1e-4  # deviation from its mean below which a gray image in [-1,1] shows nothing
+CELLS = 32  # maximum of cells per side that shapes are compared at: finer detail is no shape
+KEPT = 50  # shapes per class that are compared pairwise; the 50,000 samples of SAGAN's protocol have 50 per class
+_BLANK = 1e-4  # standard deviation below which a gray image in [-1,1] counts as blank
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sums:
-    """Of the rows x of each class: counts (K,), sums of x (K,F), and sums of |x|^2 (K,)."""
+    """Sums over the rows x of each class: counts (K,), sums of x (K,F), and sums of |x|^2 (K,)."""
 
     counts: np.ndarray
     sums: np.ndarray
     squares: np.ndarray
 
     def mean_squared_distances(self) -> np.ndarray:
-        """Of two distinct rows of a class, over all pairs: (K,), NaN for a class with fewer than two rows.
+        """The mean squared distance of two distinct rows per class: (K,), NaN for a class with fewer than two rows.
 
-        With n rows it is 2 (n sum |x|^2 - |sum x|^2) / (n (n - 1)).
+        For n rows it is 2 (n sum |x|^2 - |sum x|^2) / (n (n - 1)).
         """
         counts = self.counts.astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -33,14 +34,14 @@ class Sums:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Spread:
-    """A set of images by class: sums of shapes and of features, and the first 50 shapes, kept (K,50,P)."""
+    """A set of images by class: sums of shapes and of features, and in `kept` (K,50,P) each class's first 50 shapes."""
 
     shape: Sums
     feature: Sums
     kept: np.ndarray
 
     def reordered(self, indices: np.ndarray) -> "Spread":
-        """The same with class k as class `indices[k]`; classes without an index of theirs are empty."""
+        """The same with class k at index `indices[k]`; classes that no index maps to are empty."""
 
         def moved(rows: np.ndarray) -> np.ndarray:
             target = np.zeros((int(indices.max()) + 1, *rows.shape[1:]), rows.dtype)
@@ -52,11 +53,11 @@ class Spread:
 
 
 def shapes(images: np.ndarray) -> np.ndarray:
-    """The shape that each image shows, whatever its hue, brightness and contrast.
+    """The shape that each image shows, independent of hue, brightness and contrast: (N,R,R,3) -> (N,P) float32.
 
-    The mean of the channels, averaged to at most 32 cells per side, centered, and scaled to unit length, so that the
-    inner product of two shapes is the correlation of the gray images, and their squared distance 2 (1 - correlation).
-    An image of one gray value has no shape, and gives zeros. Shapes: images (N,R,R,3) -> (N,cells^2) float32.
+    It is the mean of the channels, averaged to at most 32 cells per side, centered and scaled to unit length. The inner
+    product of two shapes is then the correlation of the gray images, and their squared distance 2 (1 - correlation).
+    A uniformly gray image has no shape and gives zeros.
     """
     gray = np.asarray(images, np.float32).mean(axis=-1)
     block = max(1, gray.shape[1] // CELLS)
@@ -70,7 +71,7 @@ def shapes(images: np.ndarray) -> np.ndarray:
 
 
 def mean_squared_distances(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Of two distinct rows of a class, (K,) for labels (N,) in [0,K); NaN for a class with fewer than two rows."""
+    """The mean squared distance of two distinct rows (N,F) per class of labels (N,): (K,); see `Sums`."""
     rows, n_classes = np.asarray(rows, np.float64), int(labels.max()) + 1
     sums = np.zeros((n_classes, rows.shape[1]))
     np.add.at(sums, labels, rows)
@@ -80,44 +81,44 @@ def mean_squared_distances(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 class StreamingSpread:
-    """Gathers a `Spread` image by image, so that the result does not depend on how the images came in batches.
+    """Accumulates a `Spread` image by image, so that the result is independent of the sizes of the batches.
 
-    Classes appear as their labels do. Memory: per class two sums as wide as shapes and features, and 50 shapes.
+    It grows as new labels appear. Memory per class: two sums, as wide as shapes and features, and 50 shapes.
     """
 
     def __init__(self):
         self._arrays: dict[str, np.ndarray] = {}
 
     def add(self, images: np.ndarray, features: np.ndarray, labels: np.ndarray) -> None:
-        """Takes a batch in: images (B,R,R,3), their features (B,F), labels (B,)."""
-        rows = {"shape": shapes(images), "feature": np.asarray(features, np.float64)}
-        self._make_room(int(labels.max()) + 1, {name: row.shape[1] for name, row in rows.items()})
+        """Adds a batch: images (B,R,R,3), their features (B,F) and labels (B,)."""
+        values = {"shape": shapes(images), "feature": np.asarray(features, np.float64)}
+        self._grow(int(labels.max()) + 1, {name: value.shape[1] for name, value in values.items()})
         arrays = self._arrays
-        for place, label in enumerate(labels):
+        for row, label in enumerate(labels):
             count = arrays["counts"][label]
             if count < KEPT:
-                arrays["kept"][label, count] = rows["shape"][place]
-            for name, row in rows.items():
-                arrays[f"{name}_sums"][label] += row[place]
-                arrays[f"{name}_squares"][label] += np.square(row[place], dtype=np.float64).sum()
+                arrays["kept"][label, count] = values["shape"][row]
+            for name, value in values.items():
+                arrays[f"{name}_sums"][label] += value[row]
+                arrays[f"{name}_squares"][label] += np.square(value[row], dtype=np.float64).sum()
             arrays["counts"][label] += 1
 
     def result(self) -> Spread:
-        """All that was gathered so far."""
+        """The spread of everything added so far."""
         return spread_from_arrays({name: array.copy() for name, array in self._arrays.items()})
 
     def state(self) -> dict[str, np.ndarray]:
-        """All it holds, as arrays; `StreamingSpread.from_state` goes on from there bit for bit."""
+        """The whole state as arrays, from which `StreamingSpread.from_state` continues bit for bit."""
         return self._arrays
 
     @classmethod
     def from_state(cls, state: dict[str, np.ndarray]) -> "StreamingSpread":
-        """The accumulator whose `state()` this is."""
+        """An accumulator with this `state()`."""
         spread = cls()
         spread._arrays = {name: np.array(array) for name, array in state.items()}
         return spread
 
-    def _make_room(self, n_classes: int, widths: dict[str, int]) -> None:
+    def _grow(self, n_classes: int, widths: dict[str, int]) -> None:
         present = len(self._arrays.get("counts", ()))
         missing = n_classes - present
         if missing <= 0:
@@ -134,7 +135,7 @@ class StreamingSpread:
 
 
 def spread_from_arrays(arrays: dict[str, np.ndarray]) -> Spread:
-    """The spread whose `spread_to_arrays` these are."""
+    """The inverse of `spread_to_arrays`."""
     counts = arrays["counts"]
     of = {
         name: Sums(counts=counts, sums=arrays[f"{name}_sums"], squares=arrays[f"{name}_squares"])

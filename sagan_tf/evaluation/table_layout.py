@@ -1,4 +1,4 @@
-"""Measured numbers laid beside a paper's: what is missing and what was measured otherwise is marked."""
+"""Lays measured numbers out beside a paper's, and marks what is missing or was measured by another protocol."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from sagan_tf.evaluation.paper_tables import PAPER_TABLES, Column, PaperTable
 from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.choices import check_choice
 
-# Numbers that differ in one of these compare nothing, and never stand in one table.
+# Numbers whose protocols differ in one of these fields are not comparable, and never share a table.
 SAME_IN_A_TABLE = (
     "extractor",
     "extractor_hash",
@@ -31,13 +31,13 @@ SAME_IN_A_TABLE = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluatedRun:
-    """The records of one metrics.jsonl, oldest first, and the run's classes (none where it doesn't tell them)."""
+    """The records of a run's metrics.jsonl, oldest first, and the names of its classes (empty if unknown)."""
 
     records: list[dict]
     class_names: tuple[str, ...] = ()
 
     def value(self, record: dict, column: Column) -> float | None:
-        """The column's value in a record."""
+        """The column's value in a record; None if it has none."""
         value = record.get(column.metric)
         if value is None or column.of_class is None:
             return value
@@ -46,9 +46,12 @@ class EvaluatedRun:
 
 
 def paper_table(name: str, run_dirs: Sequence[str]) -> str:
-    """One of PAPER_TABLES with the runs' numbers; `run_dirs` are folders named as rows, or ROW=FOLDER.
+    """One of PAPER_TABLES as Markdown, with the runs' numbers beside the paper's.
 
-    Raises ValueError for an unknown table or row, or for runs that were measured by different protocols.
+    run_dirs: folders that are named as rows of the table, or ROW=FOLDER.
+
+    Raises:
+      ValueError: for an unknown table or row, or runs that were measured by different protocols.
     """
     check_choice("", "--table", name, PAPER_TABLES, hint="Name one of these, or runs.")
     runs = _runs_by_row(run_dirs)
@@ -63,16 +66,19 @@ def paper_table(name: str, run_dirs: Sequence[str]) -> str:
 def runs_table(
     run_dirs: Sequence[str], metrics: Sequence[str], *, step: int | None = None, truncation: float | None = None
 ) -> str:
-    """The runs' own numbers, a row a name, without a paper: several runs of a name give mean and deviation.
+    """The runs' own numbers as Markdown, without a paper's: a row per name; runs of one name give mean and deviation.
 
-    step: None takes each run's last result. truncation: the threshold that the samples were cut at.
+    step: None takes each run's last result. truncation: the threshold that the samples were truncated at.
+
+    Raises:
+      ValueError: for a step that no run was measured at, or runs that were measured by different protocols.
     """
     runs = _runs_by_row(run_dirs)
     steps = {record["protocol"].get("step") for group in runs.values() for run in group for record in run.records}
     if step is not None and step not in steps:
         raise ValueError(
             f"--step must be one that was measured; received --step={step}. There are results of "
-            f"{', '.join(str(found) for found in sorted(steps - {None})) or 'none'}."
+            f"{', '.join(str(known) for known in sorted(steps - {None})) or 'none'}."
         )
     columns = tuple(Column(metric=metric, step=step) for metric in metrics)
     return lay_out(
@@ -83,11 +89,11 @@ def runs_table(
 
 
 def lay_out(table: PaperTable, runs: dict[str, list[EvaluatedRun]], *, truncation: float | None = None) -> str:
-    """The table as Markdown, of results at one truncation, or of whole curves where its columns are theirs."""
-    found = {
+    """The table as Markdown, from the results at one truncation, or from whole curves if its columns are of curves."""
+    cells_of = {
         (row, column): _latest(runs.get(row, []), column, truncation) for row in table.rows for column in table.columns
     }
-    used = [record for found_here in found.values() for record, _ in found_here]
+    used = [record for measured in cells_of.values() for record, _ in measured]
     _refuse_mixed(table, [record["protocol"] for record in used])
     has_paper = any(value is not None for values in table.rows.values() for value in values)
     heading = _line(["", *(_heading(column, has_paper) for column in table.columns), "steps"])
@@ -98,8 +104,10 @@ def lay_out(table: PaperTable, runs: dict[str, list[EvaluatedRun]], *, truncatio
         "|" + "---|" * (len(table.columns) + 2),
     ]
     for row, values in table.rows.items():
-        cells = [_cell(table, paper, found[row, column]) for column, paper in zip(table.columns, values, strict=True)]
-        of_row = [record["protocol"] for column in table.columns for record, _ in found[row, column]]
+        cells = [
+            _cell(table, paper, cells_of[row, column]) for column, paper in zip(table.columns, values, strict=True)
+        ]
+        of_row = [record["protocol"] for column in table.columns for record, _ in cells_of[row, column]]
         steps = sorted({protocol["step"] or 0 for protocol in of_row})
         lines.append(_line([row, *cells, ", ".join(f"{step:,}" for step in steps) or "-"]))
     return "\n".join([*lines, "", *_notes(table, used)])
@@ -131,15 +139,15 @@ def _latest(runs: Iterable[EvaluatedRun], column: Column, truncation: float | No
             for record in run.records
             if (value := run.value(record, column)) is not None
             and column.step in (None, record["protocol"]["step"])
-            and _is_cut_at(record, truncation)
+            and _is_truncated_at(record, truncation)
         ]
         latest += fitting[-1:]
     return latest
 
 
-def _is_cut_at(record: dict, truncation: float | None) -> bool:
-    cut = record["protocol"].get("truncation")
-    return isinstance(cut, list) or cut == truncation  # a list's numbers are of a whole curve
+def _is_truncated_at(record: dict, truncation: float | None) -> bool:
+    measured_at = record["protocol"].get("truncation")
+    return isinstance(measured_at, list) or measured_at == truncation  # numbers of a list are of a whole curve
 
 
 def _refuse_mixed(table: PaperTable, protocols: Sequence[dict]) -> None:
@@ -157,11 +165,11 @@ def _heading(column: Column, has_paper: bool) -> str:
     return name + (f" at {column.step:,}" if column.step else "") + (", measured (paper)" if has_paper else "")
 
 
-def _cell(table: PaperTable, paper: float | None, found: Sequence[tuple[dict, float]]) -> str:
-    values = [value for _, value in found]
+def _cell(table: PaperTable, paper: float | None, measurements: Sequence[tuple[dict, float]]) -> str:
+    values = [value for _, value in measurements]
     measured = f"{np.mean(values):.4g}" if values else "missing"
     deviation = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else ""
-    mark = " †" if any(_differences(table, record) for record, _ in found) else ""
+    mark = " †" if any(_differences(table, record) for record, _ in measurements) else ""
     return measured + deviation + mark + (f" ({paper:g})" if paper is not None else "")
 
 

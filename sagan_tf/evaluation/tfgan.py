@@ -1,7 +1,7 @@
-"""TF-GAN's own metric functions; the only importer of `tensorflow_gan`.
+"""TF-GAN's own metric functions; the only module that imports `tensorflow_gan`.
 
-TF-GAN 2.1's package imports `tf.estimator` and `distutils`, gone since TensorFlow 2.16 and Python 3.12, so that
-`import tensorflow_gan` fails. Its `eval` subpackage needs neither: it is imported below parents that hold a path only.
+`import tensorflow_gan` fails for TF-GAN 2.1: it imports `tf.estimator` and `distutils`, which are gone since TensorFlow
+2.16 and Python 3.12. Its `eval` subpackage needs neither; it is imported below stand-ins for its parent packages.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""IS against FID over truncation thresholds, and the points of that curve that BigGAN reports."""
+"""The curve of IS against FID over truncation thresholds, and the points of it that BigGAN reports."""
 
 import csv
 import dataclasses
@@ -6,14 +6,18 @@ import io
 import itertools
 from collections.abc import Sequence
 
-# From hardly any truncation to hardly any variety; those of Brock et al. 2018, Fig. 2a (2, 1.5, 1, 0.5, 0.04) are among
-# them, the thresholds of its curves (Fig. 16) are not told.
+# From hardly any truncation to hardly any variety. They include those of Brock et al. 2018, Fig. 2a (2, 1.5, 1, 0.5,
+# 0.04); the paper doesn't give the thresholds of its curves (Fig. 16).
 CURVE_THRESHOLDS = (2.0, 1.5, 1.25, 1.0, 0.75, 0.5, 0.25, 0.04)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """FID and IS (10 splits) at a threshold; None: z as it was trained with. `*_std`: over seeds, if several."""
+    """FID and IS (10 splits) at a threshold.
+
+    truncation: None for the whole prior, as in training.
+    fid_std, inception_score_std: over seeds, if there are several.
+    """
 
     truncation: float | None
     fid: float
@@ -23,12 +27,16 @@ class CurvePoint:
 
 
 def reported_points(points: Sequence[CurvePoint], validation_score: float | None) -> dict[str, CurvePoint | None]:
-    """The four points of Brock et al. 2018, Table 2; `points` in the order of falling thresholds, None first.
+    """The four points of a curve that Brock et al. 2018, Table 2, report; of equal ones the least truncated.
 
-    no_truncation; best_fid; validation_is: where IS is that of the real validation images, between its neighbors on
-    the curve by linear interpolation (the paper says "the truncation setting for which" it is the same, not how it is
-    found), None where the curve doesn't come to it; best_is. Of equals the least truncated one.
-    Raises ValueError without a point.
+    points: in order of decreasing thresholds, the untruncated one first.
+    validation_score: IS of the real validation images.
+
+    Returns: no_truncation; best_fid; validation_is, where the curve reaches `validation_score`, None if it never does;
+      best_is. The paper doesn't say how the third one is found; here it is by linear interpolation between neighbors.
+
+    Raises:
+      ValueError: without a point.
     """
     if not points:
         raise ValueError("a truncation curve must have a point at least; received points=0. Give a threshold.")
@@ -41,7 +49,7 @@ def reported_points(points: Sequence[CurvePoint], validation_score: float | None
 
 
 def _at_score(points: Sequence[CurvePoint], score: float) -> CurvePoint | None:
-    """Where the curve first comes to this IS, from the least truncated end."""
+    """Where the curve first reaches this IS, starting from its least truncated end."""
     for left, right in itertools.pairwise(points):
         span = right.inception_score - left.inception_score
         share = (score - left.inception_score) / span if span else 0.0 if score == left.inception_score else -1.0
@@ -55,7 +63,7 @@ def _at_score(points: Sequence[CurvePoint], score: float) -> CurvePoint | None:
 
 
 def reported_numbers(reported: dict[str, CurvePoint | None]) -> dict[str, float]:
-    """The points that there are as metrics: POINT_fid, POINT_is, and POINT_truncation where z is truncated."""
+    """The reported points as metrics: POINT_fid, POINT_is and, if it is truncated, POINT_truncation."""
     numbers: dict[str, float] = {}
     for name, point in reported.items():
         if point is not None:
@@ -65,7 +73,7 @@ def reported_numbers(reported: dict[str, CurvePoint | None]) -> dict[str, float]
 
 
 def csv_text(points: Sequence[CurvePoint]) -> str:
-    """A line a point: truncation ("none" for none), fid, is, and their deviations over seeds, empty for one seed."""
+    """A line per point: truncation (or "none"), fid, is, and their deviations over seeds, empty for a single seed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["truncation", "fid", "is", "fid_std", "is_std"])

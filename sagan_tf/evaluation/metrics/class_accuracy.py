@@ -1,12 +1,15 @@
-"""Share of images that the data set's classifier assigns to the class they were made for."""
+"""The share of images that the data set's classifier assigns to the class that they were generated for."""
 
 import numpy as np
 
 
 def class_accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Share, in [0,1], of rows whose largest logit is the label's.
+    """The share, in [0,1], of rows whose largest logit is that of the label.
 
-    Shapes: logits (N,K), labels (N,) in [0,K). Raises ValueError for a label without a logit.
+    Shapes: logits (N,K), labels (N,) in [0,K).
+
+    Raises:
+      ValueError: for a label without a logit.
     """
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
         raise ValueError(

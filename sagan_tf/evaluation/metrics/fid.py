@@ -8,8 +8,11 @@ from sagan_tf.evaluation.moments import Moments
 def frechet_distance(a: Moments, b: Moments) -> float:
     """|mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), with covariances divided by n-1.
 
-    On Inception's `pool_3` this is FID. TF-GAN's function, two singular value decompositions, gives the same to 1e-6
-    relative in ten times the time (a test compares them). Raises ValueError for features of different widths.
+    On Inception's `pool_3` this is FID. TF-GAN's function, which takes two singular value decompositions, agrees to a
+    relative 1e-6 (a test compares them) and takes ten times as long.
+
+    Raises:
+      ValueError: for features of different widths.
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(
@@ -18,14 +21,14 @@ def frechet_distance(a: Moments, b: Moments) -> float:
         )
     traces = np.trace(a.covariance) + np.trace(b.covariance)
     distance = ((a.mean - b.mean) ** 2).sum() + traces - 2 * trace_sqrt_product(a.covariance, b.covariance)
-    return float(np.maximum(distance, 0))  # of equal sets it is 0, which rounding puts on either side
+    return float(np.maximum(distance, 0))  # rounding may turn the 0 of equal sets negative
 
 
 def trace_sqrt_product(a: np.ndarray, b: np.ndarray) -> float:
     """tr((A B)^(1/2)) of symmetric positive semi-definite A, B (F,F).
 
-    With A = L L^T, the eigenvalues of A B are those of L^T B L, which is symmetric. L is A's Cholesky factor, or B's
-    where A is singular, or A's symmetric root by its eigenvectors where both are (fewer samples than dimensions).
+    With A = L L^T, the eigenvalues of A B are those of L^T B L, which is symmetric. L is the Cholesky factor of A, or
+    of B if A is singular. If both are (fewer samples than dimensions), L is a root of A by its eigenvectors.
     """
     root, other = _root(a, b)
     eigenvalues = np.linalg.eigvalsh(root.T @ other @ root)
@@ -33,10 +36,13 @@ def trace_sqrt_product(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def frechet_distance_of_features(a: np.ndarray, b: np.ndarray) -> float:
-    """The same distance from features (N,F) and (M,F), cheap where N or M is far below F: no (F,F) root is taken.
+    """The same distance from features (N,F) and (M,F), without the root of an (F,F) matrix if N or M is below F.
 
     With centered features X = (a - mean) / sqrt(N-1), Y likewise, tr((S_a S_b)^(1/2)) is the sum of the singular
     values of X Y^T (N,M), since S_a S_b = X^T (X Y^T) Y.
+
+    Raises:
+      ValueError: for fewer than two rows on either side.
     """
     mean_a, mean_b = a.mean(axis=0, dtype=np.float64), b.mean(axis=0, dtype=np.float64)
     x, y = _centered(a, mean_a), _centered(b, mean_b)
@@ -57,7 +63,7 @@ def _root(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _centered(features: np.ndarray, mean: np.ndarray) -> np.ndarray:
     if len(features) < 2:
         raise ValueError(
-            f"a Frechet distance must be of at least 2 images a side; received count={len(features)}. Give more images."
+            f"a Frechet distance needs at least 2 images per side; received count={len(features)}. Give more images."
         )
     return (features - mean) / np.sqrt(len(features) - 1)
 

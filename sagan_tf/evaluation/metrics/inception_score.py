@@ -8,13 +8,15 @@ CHUNK = 4096
 def inception_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, float]:
     """The mean and standard deviation over splits of exp(E[KL(p(y|x) || p(y))]), between 1 and K.
 
-    Shapes: logits (N,K), of any floating type; evaluated in float64 (TF-GAN's `classifier_score_from_logits`, to
-    which a test compares it, does the same but holds three (N,K) arrays more).
+    Shapes: logits (N,K) of any floating type; evaluated in float64. TF-GAN's `classifier_score_from_logits`, with which
+    a test compares it, gives the same but holds three more (N,K) arrays.
 
-    The splits are cut from a fixed permutation: the released evaluation of Salimans et al. cuts the images as they
-    come, which would score a few classes alone where they come class by class. The deviation is the population's
-    (divided by the number of splits), as theirs is. SAGAN and TF-GAN use 1 split, BigGAN 10.
-    Raises ValueError for fewer images than splits.
+    The splits are taken from a fixed permutation. The released evaluation of Salimans et al. splits the images in the
+    order in which they come, and would score each split on a few classes if they came class by class. The deviation is
+    the population's (divided by the number of splits), as in that code. SAGAN and TF-GAN use 1 split, BigGAN 10.
+
+    Raises:
+      ValueError: for fewer images than splits.
     """
     if logits.ndim != 2 or len(logits) < splits or splits < 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Intra-FID: the Frechet distance of each class by itself (Miyato and Koyama 2018, section 4.1)."""
+"""Intra-FID: the Frechet distance within each class (Miyato and Koyama 2018, section 4.1)."""
 
 import numpy as np
 
@@ -8,14 +8,16 @@ from sagan_tf.evaluation.metrics.fid import frechet_distance_of_features
 def intra_fid(
     real: np.ndarray, real_labels: np.ndarray, generated: np.ndarray, generated_labels: np.ndarray
 ) -> np.ndarray:
-    """The Frechet distance of real and generated features of each class 0..K-1: (K,); the score is their mean.
+    """The Frechet distance of real and generated features for each class 0..K-1: (K,). The score is their mean.
 
-    Miyato and Koyama compare 5,000 samples a class with all its training images. The SAGAN paper's protocol has
-    50,000 samples in all, 50 a class, which are far fewer than 2,048 dimensions and biased upwards: compare values of
-    equal counts only. No (F,F) root is taken for such classes, so that 1,000 classes take minutes.
+    Miyato and Koyama compare 5,000 samples per class with all training images of the class. The SAGAN paper's protocol
+    has 50,000 samples in all, 50 per class, far fewer than the 2,048 dimensions, which biases the distance upwards:
+    compare only values of equal counts. For such classes no (F,F) root is taken, so that 1,000 classes take minutes.
 
-    Shapes: real (N,F), real_labels (N,), generated (M,F), generated_labels (M,); 4 N F bytes are held.
-    Raises ValueError, naming the class, where a class has fewer than 2 images of a side.
+    Shapes: real (N,F), real_labels (N,), generated (M,F), generated_labels (M,).
+
+    Raises:
+      ValueError: if a class, which the message names, has fewer than 2 images of a side.
     """
     n_classes = int(max(real_labels.max(), generated_labels.max())) + 1
     real_rows, generated_rows = _rows_by_class(real_labels, n_classes), _rows_by_class(generated_labels, n_classes)

@@ -6,7 +6,7 @@ BLOCK_SIZE = 1024
 
 
 def n_blocks(n_a: int, n_b: int, block_size: int = BLOCK_SIZE) -> int:
-    """Into how many blocks two sets of so many features are cut."""
+    """The number of blocks that two sets of `n_a` and `n_b` features are split into."""
     return -(-max(n_a, n_b) // block_size)
 
 
@@ -14,10 +14,14 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, block_size: int = BLOCK_SIZ
     """The unbiased estimate, averaged over blocks, and its standard error (NaN for one block), in float64.
 
     With k(x,y) = (x.y / F + 1)^3, a block's estimate is the mean of k over distinct pairs of a, plus that of b, minus
-    twice the mean over pairs of one of each (Gretton et al. 2012, eq. 4). On Inception's `pool_3` this is KID. It may
-    be negative, being unbiased. Shapes: features a (N,F), b (M,F), each in random order. Blocks are cut as TF-GAN's
-    `kernel_classifier_distance_and_std_from_activations` cuts them (a test compares both values); Binkowski et al.
-    draw random subsets instead. Raises ValueError where a block has fewer than 2 images of a side.
+    twice the mean over pairs of one of each (Gretton et al. 2012, eq. 4). On Inception's `pool_3` this is KID. Being
+    unbiased, it may be negative. Blocks are formed as in TF-GAN's `kernel_classifier_distance_and_std_from_activations`
+    (a test compares both values); Binkowski et al. draw random subsets instead.
+
+    Shapes: features a (N,F), b (M,F), each in random order.
+
+    Raises:
+      ValueError: if a block has fewer than 2 images of a side.
     """
     blocks = n_blocks(len(a), len(b), block_size)
     if min(len(a), len(b)) < 2 * blocks:

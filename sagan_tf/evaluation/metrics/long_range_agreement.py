@@ -1,4 +1,4 @@
-"""Agreement of far-apart parts of an image: what attention is for, by a data set's own measure."""
+"""Agreement of far-apart parts of an image, which attention is meant to improve, by the data set's own measure."""
 
 import numpy as np
 
@@ -6,12 +6,15 @@ import numpy as np
 def long_range_agreement(scores: np.ndarray) -> float:
     """The mean, in [0,1], of the scores (N,) of images whose class has far-apart parts that must agree.
 
-    The other classes' scores are NaN and don't count. Raises ValueError where none counts.
+    Scores of the other classes are NaN, and are left out.
+
+    Raises:
+      ValueError: if all of them are NaN.
     """
     counted = scores[~np.isnan(scores)]
     if not len(counted):
         raise ValueError(
-            "agreement must be defined for an image at least; received "
+            "agreement must be defined for at least one image; received "
             f"scores={len(scores)}, all NaN. Evaluate classes that have far-apart parts too."
         )
     return float(counted.mean())

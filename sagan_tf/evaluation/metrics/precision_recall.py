@@ -1,6 +1,7 @@
 """Improved precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
-A set's manifold is the union of balls round its features, each as large as the distance to the k-th nearest other.
+The manifold of a set is the union of balls around its features. Each ball's radius is the distance to the k-th nearest
+neighbor in the set.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ CHUNK = 256
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PrecisionRecall:
-    """Shares in [0,1], except density, which is about 1 for equal distributions and may exceed it."""
+    """Shares in [0,1], except for density, which is about 1 for equal distributions and may exceed 1."""
 
     precision: float
     recall: float
@@ -23,21 +24,24 @@ class PrecisionRecall:
 def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_density: int = 5) -> PrecisionRecall:
     """Precision and recall with k (3 in the paper), density and coverage with k_density (5 in the paper).
 
-    precision: share of generated features inside a ball of a real one (eq. 1 and 2 of Kynkaanniemi et al.); recall:
-    the same with the sides exchanged. density: balls of real features round a generated one, over k_density; coverage:
-    share of real balls with a generated feature inside (eq. 3 and 4 of Naeem et al.). A point at a ball's very border
-    is inside, as in the released code of the former. StudioGAN uses k = 5 for all four.
+    precision: the share of generated features inside a ball of a real one (eq. 1 and 2 of Kynkaanniemi et al.).
+    recall: the same with the sides exchanged.
+    density: the mean number of real balls around a generated feature, over k_density (eq. 3 of Naeem et al.).
+    coverage: the share of real balls with a generated feature inside (eq. 4).
+    A point on a ball's border is inside, as in the released code of Kynkaanniemi et al. StudioGAN uses k = 5 for all four.
 
-    Shapes: real (N,F), generated (M,F); squared distances are taken in float64, 256 rows at a time.
-    Raises ValueError where a side has no k-th neighbor.
+    Shapes: real (N,F), generated (M,F). Squared distances are computed in float64, 256 rows at a time.
+
+    Raises:
+      ValueError: if a side has too few images for a k-th neighbor.
     """
     largest = max(k, k_density)
     if min(len(real), len(generated)) <= largest:
         raise ValueError(
-            f"precision and recall need more than {largest} images a side; received "
+            f"precision and recall need more than {largest} images per side; received "
             f"counts={len(real)}, {len(generated)}. Give more images."
         )
-    # Distances don't change when both sides move; near the origin fewer digits cancel.
+    # Moving both sides to the origin leaves the distances as they are and loses fewer digits to cancellation.
     center = real.mean(axis=0, dtype=np.float64)
     real, generated = real - center, generated - center
     real_radii, real_density_radii = _radii(real, k, k_density)
@@ -67,7 +71,7 @@ def _radii(features: np.ndarray, *ks: int) -> np.ndarray:
         squared = _squared_distances(features[start : start + CHUNK], features)
         rows = np.arange(len(squared))
         squared[rows, start + rows] = 0
-        radii[:, start + rows] = np.partition(squared, ks, axis=1)[:, ks].T  # the 0-th is the feature itself
+        radii[:, start + rows] = np.partition(squared, ks, axis=1)[:, ks].T  # the 0-th neighbor is the feature itself
     return radii
 
 

@@ -1,7 +1,7 @@
-"""Variety within classes, relative to the data's own: how far apart two samples of a class are, and how many differ.
+"""Variety within classes, relative to the data's: how far apart samples of a class are, and how many are distinct.
 
-Inception Score, class accuracy and, with few samples per class, FID stay high while all samples of a class show one
-shape in other colors. The numbers here do not: they look at one class at a time, and shapes do not see color.
+Inception Score, class accuracy and, with few samples per class, FID stay good when all samples of a class show one
+shape in different colors. These numbers don't: they look at one class at a time, and shapes are independent of color.
 """
 
 import dataclasses
@@ -10,18 +10,19 @@ import numpy as np
 
 from sagan_tf.evaluation.spread import KEPT, Spread
 
-_SAME = 0.5  # two shapes are the same when closer than this share of the distance between nearest real ones
+_SAME = 0.5  # shapes count as equal below this share of the median distance of a real shape to its nearest neighbor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variety:
-    """Each relative to the data's own: 1 for the data itself, 0 where all samples of a class are one image.
+    """Ratios to the data's own variety: 1 for the data itself, 0 if all samples of a class are one image.
 
-    shape_by_class: per class (K,), (1 - mean correlation of two gray samples) over the same of two real images; NaN
-      where a side has fewer than two images of the class, or the real ones all have one shape. shape: their mean.
-    feature: the mean over classes of the mean squared distance of two samples' features, relative likewise.
-    distinct: how many of a class's samples have a shape of their own, relative likewise: about k/n where n samples
-      repeat k images. A mean distance hardly sees that: two images, each repeated, already give it 0.5.
+    shape: the mean of shape_by_class.
+    shape_by_class: (K,), per class (1 - mean correlation of two gray samples) over the same of two real images; NaN if
+      a side has fewer than two images of the class, or all real ones have one shape.
+    feature: the mean over classes of the mean squared distance of two samples' features, over that of real images.
+    distinct: the number of distinct shapes among a class's samples, over that of real images; about k/n if n samples
+      repeat k images. A mean distance hardly notices that: for two images, each repeated, it is still 0.5.
     """
 
     shape: float
@@ -64,24 +65,25 @@ def _ratio(generated: np.ndarray, real: np.ndarray, n_classes: int) -> np.ndarra
 def _distinct(generated: np.ndarray, real: np.ndarray) -> float:
     """(d - 1) / (d' - 1), where d and d' are the effective numbers of distinct shapes of (n,P) samples and real images.
 
-    d = n^2 over the number of ordered pairs, an image with itself included, that have the same shape: the diversity of
-    order 2 of Leinster & Cobbold 2012, and what the birthday paradox test of Arora & Zhang 2017 estimates from
-    duplicates in a batch. Same: closer than half the median distance of a real shape to its nearest neighbor.
+    d is n^2 over the number of ordered pairs of equal shapes, pairs of an image with itself included. It is the
+    diversity of order 2 of Leinster & Cobbold 2012, which the birthday paradox test of Arora & Zhang 2017 estimates
+    from duplicates in a batch. Shapes are equal if they are closer than half the median distance of a real shape to its
+    nearest neighbor.
     """
     if len(real) < 2:
         return np.nan
     real_distances = _distances(real)
     nearest = (real_distances + np.diag(np.full(len(real), np.inf))).min(axis=1)
     same = _SAME * np.median(nearest)
-    made, of_data = (1 / (distances <= same).mean() for distances in (_distances(generated), real_distances))
-    return (made - 1) / (of_data - 1) if of_data > 1 else np.nan
+    n_samples, n_real = (1 / (distances <= same).mean() for distances in (_distances(generated), real_distances))
+    return (n_samples - 1) / (n_real - 1) if n_real > 1 else np.nan
 
 
 def _distances(rows: np.ndarray) -> np.ndarray:
     rows = rows.astype(np.float64)
     squares = (rows**2).sum(axis=1)
     squared = squares[:, None] + squares - 2 * rows @ rows.T
-    squared[squared < 1e-6] = 0  # what rounding leaves of equal shapes
+    squared[squared < 1e-6] = 0  # equal shapes, up to rounding
     return np.sqrt(squared)
 
 

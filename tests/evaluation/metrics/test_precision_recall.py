@@ -47,5 +47,5 @@ def test_distances_survive_a_far_origin():
 
 
 def test_too_few_images_for_a_neighbor_are_refused():
-    with pytest.raises(ValueError, match="more than 5 images a side; received counts=310, 5"):
+    with pytest.raises(ValueError, match="more than 5 images per side; received counts=310, 5"):
         precision_recall(REAL, FAKE[:5])
