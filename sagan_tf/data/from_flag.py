@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from collections.abc import Callable
 
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.procedural.procedural import ProceduralSource
@@ -11,18 +12,42 @@ from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.tfds import TfdsSource
 
 
-def source_from_flag(data: str, data_dir: str | None = None) -> Source:
-    """`--data`: a folder of images, a folder of prepared shards, `procedural`, or `tfds:NAME[:VERSION][:SPLIT]`.
+def _tfds(data: str, data_dir: str | None) -> Source:
+    parts = re.fullmatch(r"tfds:(?P<name>[^:]+(:[\d*]+\.[\d*]+\.[\d*]+)?)(:(?P<split>[^:].*))?", data)
+    if parts is None:
+        raise DataError(f"A TFDS data set must be named tfds:NAME or tfds:NAME:SPLIT; received --data={data}.")
+    return TfdsSource(name=parts["name"], split=parts["split"] or "train", data_dir=data_dir)
 
-    A folder of shards is told by its index. `data_dir` is where TFDS data sets lie. Raises DataError.
+
+# Data sets that are named instead of being a folder: a pattern of the flag's value, and what makes a source of it
+# (value, data_dir). A new one needs only its row here.
+NAMED: dict[str, Callable[[str, str | None], Source]] = {
+    r"procedural": lambda data, data_dir: ProceduralSource(),
+    r"tfds:.*": _tfds,
+}
+
+
+def named_source(data: str, data_dir: str | None = None) -> Source | None:
+    """The data set of this name, such as `procedural` or `tfds:NAME[:VERSION][:SPLIT]`; None if it isn't such a name.
+
+    Raises:
+      DataError: for a name with a wrong spelling.
     """
-    if data == "procedural":
-        return ProceduralSource()
-    if data.startswith("tfds:"):
-        parts = re.fullmatch(r"tfds:(?P<name>[^:]+(:[\d*]+\.[\d*]+\.[\d*]+)?)(:(?P<split>[^:].*))?", data)
-        if parts is None:
-            raise DataError(f"A TFDS data set must be named tfds:NAME or tfds:NAME:SPLIT; received --data={data}.")
-        return TfdsSource(name=parts["name"], split=parts["split"] or "train", data_dir=data_dir)
+    return next((source(data, data_dir) for pattern, source in NAMED.items() if re.fullmatch(pattern, data)), None)
+
+
+def source_from_flag(data: str, data_dir: str | None = None) -> Source:
+    """The data set of `--data`: one of a name (see `named_source`), or a folder of images or of prepared shards.
+
+    A folder of shards is recognized by its index.
+
+    data_dir: where TFDS keeps its data sets.
+
+    Raises:
+      DataError: for a name or folder that isn't there.
+    """
+    if source := named_source(data, data_dir):
+        return source
     folder = pathlib.Path(data).expanduser().absolute()
     if not folder.is_dir():
         raise DataError(

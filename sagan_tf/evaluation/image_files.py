@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.class_names import in_order
-from sagan_tf.data.from_flag import source_from_flag
+from sagan_tf.data.from_flag import named_source
 from sagan_tf.data.order import random_access
 from sagan_tf.data.source import DataError, Examples, LabelKind
 from sagan_tf.evaluation.array_files import read_images
@@ -31,10 +31,10 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
     Raises:
       DataError: for anything that can't be read in this way.
     """
-    if path == "procedural" or path.startswith("tfds:"):
+    if source := named_source(path, data_dir):
         if resolution is None:
             raise DataError(f"a resolution must be given for a data set; received {path} without. Add --resolution=R.")
-        return source_from_flag(path, data_dir).open(resolution), resolution
+        return source.open(resolution), resolution
     file = pathlib.Path(path).expanduser()
     if file.is_dir():
         return open_folder(file, resolution=resolution)

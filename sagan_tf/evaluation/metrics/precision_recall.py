@@ -28,7 +28,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_d
     recall: the same with the sides exchanged.
     density: the mean number of real balls around a generated feature, over k_density (eq. 3 of Naeem et al.).
     coverage: the share of real balls with a generated feature inside (eq. 4).
-    A point on a ball's border is inside, as in the released code of Kynkaanniemi et al. StudioGAN uses k = 5 for all four.
+    A point on a ball's border is inside, as in the released code of Kynkaanniemi et al. StudioGAN uses k = 5 for all.
 
     Shapes: real (N,F), generated (M,F). Squared distances are computed in float64, 256 rows at a time.
 
