@@ -1,10 +1,9 @@
-"""`python -m sagan_tf.evaluate`: a run's samples, or anybody's images, measured against real images."""
+"""`python -m sagan_tf.evaluate`: measures a run's samples, or anybody's images, against real images."""
 
 import argparse
 import dataclasses
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from sagan_tf.evaluation.activations import BatchedExtractor
 from sagan_tf.evaluation.array_files import write_moments
 from sagan_tf.evaluation.evaluator import compare
 from sagan_tf.evaluation.exported import exported_samples
-from sagan_tf.evaluation.metrics import is_measured
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, over_seeds
 from sagan_tf.evaluation.reference import reference_activations
@@ -26,73 +24,18 @@ from sagan_tf.foundation.refusals import answered
 from sagan_tf.runs.evaluate_flags import parse
 from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator, measure_memorization, measure_split
 from sagan_tf.runs.reference import SPLITS, Reference, file_images, file_reference, run_reference
-from sagan_tf.runs.run_directory import RunDirectory, RunError
-from sagan_tf.runs.signs_of_life import SignsOfLife
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.truncation_curve import measure_curve
-from sagan_tf.training.checkpoints import CheckpointError
+from sagan_tf.runs.watch import watch
 from sagan_tf.training.strategy import create_strategy
-
-WATCH_SECONDS = 10
-
-
-def watch(
-    run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
-) -> EvaluationResult | None:
-    """Measures each checkpoint that isn't yet, now and as training writes more, until training has ended for good.
-
-    It has when the last step is measured, when it stopped because it collapsed, or when the run directory has shown
-    no sign of life for QUIET_SECONDS; the latter two are said. Returns the newest result, None if nothing was left.
-    """
-    last, result, signs = _measured_up_to(run, options, reference, chosen), None, SignsOfLife(run.path)
-    while True:
-        ended = signs.end()  # asked before the checkpoints are listed, so that none of them is missed
-        for step in [step for step in run.checkpoints().steps() if step > last]:
-            last = step
-            try:
-                result = measure_generator(run, options, reference, dataclasses.replace(chosen, step=step))
-            except (RunError, CheckpointError, OSError):
-                if step in run.checkpoints().steps():
-                    raise
-                print(f"step {step} was removed before it was measured", file=sys.stderr)
-                continue
-            print(f"step {step}\n{result.summary()}", file=sys.stderr)
-        total = run.experiment().total_steps  # read anew: a run that goes on may go further
-        if last >= total:
-            return result
-        if ended:
-            print(f"Watching ends at step {max(last, 0)} of {total}: {ended}.", file=sys.stderr)
-            return result
-        time.sleep(WATCH_SECONDS)
-
-
-def _measured_up_to(
-    run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
-) -> int:
-    """The last step that metrics.jsonl has a result of, measured as it is to be now; -1 for none."""
-    averaged = run.experiment().average is not None if chosen.average is None else chosen.average
-    now = {
-        "truncation": options.truncation,
-        "extractor_hash": reference.extractor.hash,
-        "n_generated": options.n_samples,
-        "weights": "ema" if averaged else "raw",
-        "reference_fingerprint": reference.real.fingerprint,
-    }
-    path = run.path / "metrics.jsonl"
-    records = jsonl.read(path)
-    return max(
-        (
-            record["protocol"]["step"]
-            for record in records
-            if record["protocol"].get("step") is not None
-            and all(record["protocol"].get(name) == value for name, value in now.items())
-            and all(is_measured(name, record) for name in options.metrics or ())
-        ),
-        default=-1,
-    )
 
 
 def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """What the command line asks for: one result, or one per seed; a run's are kept with it as they come."""
+    """Measures what the command line asks for: one result, or one per seed. Results of a run are recorded with it.
+
+    Raises:
+      DataError, RunError, ValueError: for flags that can't be followed, with what to do.
+    """
     if flags.mode == "export":
         return _measure_export(flags)
     if flags.mode == "files":
@@ -126,13 +69,13 @@ def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
         )
     options = _options(flags, EvaluationOptions())
     images = file_images(flags.images, options, resolution=flags.resolution, data_dir=flags.data_dir)
-    reference = file_reference(flags.reference, options, side=images.resolution, data_dir=flags.data_dir)
+    reference = file_reference(flags.reference, options, resolution=images.resolution, data_dir=flags.data_dir)
     _write_reference(flags, options, reference)
     return compare(images, reference.real, extractor=reference.extractor, options=options, strategy=_strategy(flags))
 
 
 def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """An exported generator, against a run's data or files; its numbers are kept with neither."""
+    """Measures an exported generator against a run's data or files; the results are recorded with neither."""
     if not (flags.run_dir or flags.reference):
         raise DataError(
             "--saved_model must be compared with a --reference, or with the data of a --run_dir; received "
@@ -144,38 +87,43 @@ def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
             "Add --run_dir=RUN, or name a folder or file."
         )
     run = RunDirectory.open(flags.run_dir) if flags.run_dir else None
-    options = _options(flags, _of_an_export(run.experiment().evaluation if run else None))
+    options = _options(flags, _export_options(run.experiment().evaluation if run else None))
     seeds = flags.seeds or [options.seed]
     samples = [exported_samples(flags.saved_model, dataclasses.replace(options, seed=seed)) for seed in seeds]
     if run:
         reference = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
     else:
-        reference = file_reference(flags.reference, options, side=samples[0][0].resolution, data_dir=flags.data_dir)
+        reference = file_reference(
+            flags.reference, options, resolution=samples[0][0].resolution, data_dir=flags.data_dir
+        )
     _write_reference(flags, options, reference)
     results, strategy = [], _strategy(flags)
     for seed, (images, facts) in zip(seeds, samples, strict=True):
         images = dataclasses.replace(images, agreement=reference.real.agreement)
         seeded = dataclasses.replace(options, seed=seed)
-        side = {"extractor": reference.extractor, "options": seeded, "facts": facts, "strategy": strategy}
-        results.append(compare(images, reference.real, **side))
+        results.append(
+            compare(
+                images, reference.real, extractor=reference.extractor, options=seeded, facts=facts, strategy=strategy
+            )
+        )
     return results
 
 
-def _of_an_export(evaluation: EvaluationOptions | None) -> EvaluationOptions:
-    """The run's options, so that its export is measured as the run is; how it cuts z is baked into the export."""
+def _export_options(evaluation: EvaluationOptions | None) -> EvaluationOptions:
+    """The run's options, so that its export is measured as the run is, without those that are baked into an export."""
     evaluation = evaluation or EvaluationOptions()
     return dataclasses.replace(evaluation, statistics=None, truncation=None, truncation_mode="resampled")
 
 
 def _strategy(flags: argparse.Namespace) -> tf.distribute.Strategy:
-    """Devices of this process: a TPU or a cluster trains, but the extractors' graphs are for CPU and GPU."""
+    """The devices of this process. TPUs and clusters are for training: the extractors' graphs need a CPU or GPU."""
     gpus = tf.config.list_physical_devices("GPU")
     best = "mirrored" if len(gpus) > 1 else "gpu" if gpus else "cpu"
     return create_strategy(best if flags.strategy in (None, "auto") else flags.strategy, say=lambda line: None)
 
 
 def _options(flags: argparse.Namespace, options: EvaluationOptions) -> EvaluationOptions:
-    """The run's options, or the defaults, with what the flags say instead."""
+    """The options of the run, or the defaults, with those that the flags replace."""
     given = {
         "extractor": flags.extractor,
         "inception_location": flags.inception,
@@ -228,12 +176,12 @@ def _table(flags: argparse.Namespace) -> str:
 
 
 def _measured_already(flags: argparse.Namespace) -> str:
-    """With --json the last record, and the sentence for people on stderr."""
+    """What is printed if nothing was left to measure: a sentence, or with --json the last record."""
     run = RunDirectory(flags.run_dir).path
-    said = f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
+    sentence = f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
     if not flags.json:
-        return said
-    print(said, file=sys.stderr)
+        return sentence
+    print(sentence, file=sys.stderr)
     records = jsonl.read(run / "metrics.jsonl")
     return json.dumps(records[-1] if records else {"protocol": None}, indent=1)
 
@@ -250,7 +198,7 @@ def _report(flags: argparse.Namespace) -> None:
     summary = over_seeds(results)
     print(json.dumps(summary.record(), indent=1) if flags.json else summary.summary(), flush=True)
     for result in results if flags.out else ():
-        result.append_to(Path(flags.out))  # last, so that a disk that is full by now costs no number
+        result.append_to(Path(flags.out))  # last, so that a full disk doesn't keep the numbers from being printed
 
 
 if __name__ == "__main__":

@@ -184,3 +184,37 @@ def browser():
     driver = webdriver.Chrome(options=options, service=Service(driver_program))
     yield driver
     driver.quit()
+
+
+class StandIn(tf.Module):
+    """Outputs of TF-GAN's Inception: `pool_3` (B,1,1,F) and `logits` (B,K), of images in [-1,1]."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.projection = tf.Variable(tf.random.stateless_normal([3, 4], [1, 2]))
+        self.head = tf.Variable(tf.random.stateless_normal([4, 6], [3, 4]))
+        self.function = tf.function(self.outputs, input_signature=[tf.TensorSpec([None, side, side, 3])])
+
+    def outputs(self, images):
+        pooled = tf.reduce_mean(images, [1, 2], keepdims=True) @ self.projection
+        return {"pool_3": pooled, "logits": pooled[:, 0, 0] @ self.head}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """The folder of an empty cache of this test's own; Inception is nowhere."""
+    monkeypatch.setenv("SAGAN_TF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def save_stand_in():
+    """Saves a stand-in for Inception as a SavedModel."""
+
+    def save(directory, side=None):
+        model = StandIn(side)
+        tf.saved_model.save(model, str(directory), signatures=model.function.get_concrete_function())
+        return model
+
+    return save

@@ -1,6 +1,6 @@
-"""The flags of `evaluate`, and the one table of its modes: which flags each of them reads.
+"""The flags of `evaluate`, and the table of its modes: which flags each of them reads.
 
-A mode follows from the flags that are given. A flag that its mode doesn't read is refused by name rather than ignored.
+The mode follows from the flags that are given. A flag that the mode doesn't read is refused by name, never ignored.
 """
 
 import argparse
@@ -18,7 +18,7 @@ Mode = Literal["checkpoint", "watch", "curve", "memorization", "split", "files",
 _MEASURED = ("reference", "extractor", "inception", "metrics", "batch_size", "allow_few_samples", "data_dir")
 _MEASURED += ("write_reference", "out", "json")
 _SAMPLED = ("num", "average", "statistics", "truncation", "truncation_mode", "strategy")
-# What each mode is called in messages, and the flags that it reads.
+# The name of each mode in messages, and the flags that it reads.
 MODES: dict[Mode, tuple[str, frozenset[str]]] = {
     "checkpoint": ("a run's generator (--run_dir)", frozenset(["run_dir", "seeds", "step", *_MEASURED, *_SAMPLED])),
     "watch": ("--watch", frozenset(["run_dir", "watch", *_MEASURED, *_SAMPLED])),
@@ -42,7 +42,7 @@ MODES: dict[Mode, tuple[str, frozenset[str]]] = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """All flags of the verb. A default that isn't None, False or () would count as given: there is none."""
+    """All flags of the verb. Every default is None, False or (): any other value counts as given."""
     built = Parser(
         prog="python -m sagan_tf.evaluate",
         description="Measures a run's samples, or anybody's images, against real images.",
@@ -55,10 +55,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The flags of a command line, with their `mode`.
+    """Parses a command line into flags, with their `mode`.
 
     Raises:
-      SystemExit: where argparse refuses them, no mode is asked for, or a flag doesn't apply in the mode.
+      SystemExit: if argparse refuses a flag, no mode is asked for, or a flag doesn't apply in the mode.
     """
     built = parser()
     flags = built.parse_args(arguments)
@@ -86,7 +86,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _given(flags: argparse.Namespace) -> set[str]:
-    """The flags that were set on the command line; `--no-average` sets one to False."""
+    """The flags that were given on the command line; `--no-average` gives one the value False."""
     absent = {name for name, value in vars(flags).items() if value is None or value is False or value == ()}
     return set(vars(flags)) - absent - {"mode"} | ({"average"} if flags.average is False else set())
 
@@ -126,7 +126,7 @@ def _add_what(built: argparse.ArgumentParser) -> None:
     built.add_argument(
         "--memorization",
         action="store_true",
-        help="the shares of training and validation images that D calls real, instead",
+        help="measure instead the shares of training and validation images that D calls real",
     )
     built.add_argument(
         "--truncation_curve",
@@ -134,53 +134,61 @@ def _add_what(built: argparse.ArgumentParser) -> None:
         type=comma_list(number, "numbers"),
         const=CURVE_THRESHOLDS,
         metavar="2,1,0.5",
-        help="IS against FID at these thresholds (by default "
+        help="measure IS against FID at these thresholds (by default "
         f"{', '.join(map(str, CURVE_THRESHOLDS))}), as numbers, CSV and plot",
     )
 
 
 def _add_how(built: argparse.ArgumentParser) -> None:
     built.add_argument("--extractor", metavar="NAME", help="auto, inception, dataset, or a SavedModel's folder")
-    built.add_argument("--inception", metavar="DIR", help="where the Inception module lies, local or gs://")
-    built.add_argument("--metrics", type=comma_list(str.lower, "names"), help="is, fid, kid, pr, ..., by commas")
+    built.add_argument("--inception", metavar="DIR", help="the folder of the Inception module, local or gs://")
+    built.add_argument(
+        "--metrics", type=comma_list(str.lower, "names"), help="is, fid, kid, pr, ..., separated by commas"
+    )
     built.add_argument(
         "--strategy",
         choices=["auto", "cpu", "gpu", "mirrored"],
-        help="whose replicas share the work; auto, the default, takes all GPUs of this machine, else the CPU",
+        help="devices that share the work; auto, the default, takes all GPUs of this machine, or the CPU",
     )
-    built.add_argument("--resolution", type=int, help="crop and resize images of files to this side")
+    built.add_argument("--resolution", type=int, help="crop and resize images of files to this many pixels per side")
     built.add_argument("--batch_size", type=int, help="images per pass through the extractor")
     built.add_argument("--allow_few_samples", action="store_true", help="FID of too few images, for debugging only")
     built.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
 
 
 def _add_samples(built: argparse.ArgumentParser) -> None:
-    built.add_argument("--num", type=int, help="generated images")
+    built.add_argument("--num", type=int, help="how many images to generate")
     built.add_argument(
         "--seeds",
         type=comma_list(seed, "64-bit integers"),
         metavar="0,1,2",
-        help="measure with each seed that isn't yet; their mean and deviation are reported too",
+        help="measure with each of these seeds that isn't measured yet, and report mean and deviation",
     )
     built.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
     built.add_argument(
         "--average",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="the moving average of G, or its raw weights; the average by default if there is one",
+        help="the moving average of G, or its raw weights; by default the average, if there is one",
     )
     built.add_argument(
         "--statistics",
         choices=get_args(Statistics),
-        help="of the generator's batch norms; standing by default for truncated samples, else what the run says",
+        help="statistics of the generator's batch norms; by default standing for truncated samples, else the run's own",
     )
-    built.add_argument("--truncation", type=float, metavar="THRESHOLD", help="cut z; BigGAN's are 0.04 to 2")
+    built.add_argument(
+        "--truncation", type=float, metavar="THRESHOLD", help="truncate z at this threshold; BigGAN's are 0.04 to 2"
+    )
     built.add_argument("--truncation_mode", choices=list(TRUNCATIONS), help="resampled, the paper's, by default")
 
 
 def _add_results(built: argparse.ArgumentParser) -> None:
-    built.add_argument("--write_reference", metavar="FILE", help="keep the reference's mu and sigma in an .npz")
-    built.add_argument("--out", metavar="FILE", help="append results here; those of a run are also kept with the run")
+    built.add_argument("--write_reference", metavar="FILE", help="write the reference's mu and sigma to this .npz")
+    built.add_argument(
+        "--out",
+        metavar="FILE",
+        help="append the results to this file; those of a run are recorded with the run in any case",
+    )
     built.add_argument(
         "--table",
         metavar="NAME",

@@ -1,4 +1,4 @@
-"""What images are measured by: a run's own data, or files."""
+"""What images are measured against: a run's own data or anybody's files, with the extractor that compares them."""
 
 import dataclasses
 import sys
@@ -20,7 +20,7 @@ SPLITS = ("train", "validation")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reference:
-    """What images are measured by: an extractor, and the real side at hand."""
+    """What images are measured against: the real side, and the extractor that both sides go through."""
 
     extractor: Extractor
     real: ImageSet | KnownMoments
@@ -34,32 +34,47 @@ def run_reference(
     reference: str = "train",
     data_dir: str | None = None,
 ) -> Reference:
-    """The real side that a run is measured against: a split of its own data, or images or moments of a file.
+    """What a run is measured against: a split of its own data, or images or moments of a file.
 
-    examples: the run's training data, if it is open already; else it is opened where it is measured against or
-    learned from, and only there.
+    examples: the run's training data, if it is open already. Otherwise it is opened only if it is the reference, or if
+      the extractor is trained on it.
+    reference: "train", "validation", or the path of a file or folder.
+
+    Raises:
+      DataError: if the data or the file can't be read.
+      ValueError: if the extractor can't be had.
     """
     settings = run.experiment()
-    side, transform = settings.spec.resolution, settings.transform
+    resolution, transform = settings.spec.resolution, settings.transform
     if reference not in SPLITS and options.extractor not in ("auto", "dataset"):
-        return file_reference(reference, options, side=side, data_dir=data_dir)
+        return file_reference(reference, options, resolution=resolution, data_dir=data_dir)
     examples = examples or training_examples(run)
-    extractor = _extractor(options, examples, side, transform)
+    extractor = _extractor(options, examples, resolution, transform)
     if reference in SPLITS:
-        real = _images(examples if reference == "train" else validation_examples(run), side, transform, options)
+        of_split = examples if reference == "train" else validation_examples(run)
+        real = _images(of_split, resolution, transform, options)
     else:
-        real, _ = _files(reference, options, side, data_dir)
+        real, _ = _file_side(reference, options, resolution, data_dir)
     return Reference(extractor=extractor, real=real)
 
 
-def file_reference(reference: str, options: EvaluationOptions, *, side: int, data_dir: str | None = None) -> Reference:
-    """Images, or moments, of a file or folder at a side; the data set's classifier is learned from the images."""
-    real, examples = _files(reference, options, side, data_dir)
-    return Reference(extractor=_extractor(options, examples, side, Transform()), real=real)
+def file_reference(path: str, options: EvaluationOptions, *, resolution: int, data_dir: str | None = None) -> Reference:
+    """Images or moments of a file or folder, at this resolution. A data set's classifier is trained on the images.
+
+    Raises:
+      DataError: if the file can't be read.
+      ValueError: if the extractor can't be had.
+    """
+    real, examples = _file_side(path, options, resolution, data_dir)
+    return Reference(extractor=_extractor(options, examples, resolution, Transform()), real=real)
 
 
 def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> ImageSet:
-    """A split of a run's own data, "train" or "validation", as images to be measured."""
+    """A split of a run's own data, "train" or "validation", as images to be measured.
+
+    Raises:
+      DataError: if the data can't be opened or don't have the split.
+    """
     settings = run.experiment()
     examples = training_examples(run) if split == "train" else validation_examples(run)
     return _images(examples, settings.spec.resolution, settings.transform, options)
@@ -68,42 +83,44 @@ def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> I
 def file_images(
     path: str, options: EvaluationOptions, *, resolution: int | None = None, data_dir: str | None = None
 ) -> ImageSet:
-    """Anybody's images: an .npz, a folder, or `tfds:NAME:SPLIT`, as images to be measured."""
-    examples, side = open_images(path, resolution=resolution, data_dir=data_dir)
-    _say_notes(examples)
-    return _images(examples, side, Transform(), options)
+    """Anybody's images to be measured: an .npz, a folder, or a data set by its name; see `image_files.open_images`."""
+    examples, resolution = open_images(path, resolution=resolution, data_dir=data_dir)
+    _print_notes(examples)
+    return _images(examples, resolution, Transform(), options)
 
 
-def _files(
-    path: str, options: EvaluationOptions, side: int, data_dir: str | None
+def _file_side(
+    path: str, options: EvaluationOptions, resolution: int, data_dir: str | None
 ) -> tuple[ImageSet | KnownMoments, Examples | None]:
-    """The real side from a file or folder, and its examples unless it holds moments."""
+    """The real side of a file or folder, and its examples (None if it holds moments alone)."""
     moments = read_moments(path)
     if moments and not holds(Path(path).expanduser(), "arr_0"):
         return KnownMoments(name=f"moments:{Path(path).name}", moments=moments[0], protocol=moments[1]), None
-    examples, _ = open_images(path, resolution=side, data_dir=data_dir)
-    _say_notes(examples)
-    images = _images(examples, side, Transform(), options)
+    examples, _ = open_images(path, resolution=resolution, data_dir=data_dir)
+    _print_notes(examples)
+    images = _images(examples, resolution, Transform(), options)
     if not moments:
         return images, examples
     name = f"{Path(path).name}: mu and sigma for FID, its {images.count:,} images for the rest"
     return KnownMoments(name=name, moments=moments[0], protocol=moments[1], images=images), examples
 
 
-def _say_notes(examples: Examples) -> None:
+def _print_notes(examples: Examples) -> None:
     for note in examples.notes:
         print(note, file=sys.stderr)
 
 
-def _extractor(options: EvaluationOptions, examples: Examples | None, side: int, transform: Transform) -> Extractor:
+def _extractor(
+    options: EvaluationOptions, examples: Examples | None, resolution: int, transform: Transform
+) -> Extractor:
     return choose_extractor(
         options.extractor,
         examples=examples,
-        resolution=side,
+        resolution=resolution,
         transform=transform,
         inception_location=options.inception_location,
     )
 
 
-def _images(examples: Examples, side: int, transform: Transform, options: EvaluationOptions) -> ImageSet:
-    return example_images(examples, resolution=side, transform=transform, batch_size=options.batch_size)
+def _images(examples: Examples, resolution: int, transform: Transform, options: EvaluationOptions) -> ImageSet:
+    return example_images(examples, resolution=resolution, transform=transform, batch_size=options.batch_size)

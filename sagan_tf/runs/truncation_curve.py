@@ -1,4 +1,4 @@
-"""A run's truncation curve: each threshold measured once, kept with the run, drawn and tabled."""
+"""Measures a run's truncation curve: each threshold once, recorded with the run, as a table and a figure."""
 
 import dataclasses
 import sys
@@ -26,28 +26,31 @@ def measure_curve(
     thresholds: Sequence[float],
     seeds: Sequence[int],
 ) -> EvaluationResult:
-    """IS and FID without truncation and at each threshold, mean of the seeds; the four points that BigGAN reports.
+    """Measures IS and FID without truncation and at each threshold; returns the four points that BigGAN reports.
 
-    Each threshold has its own standing statistics, unless the options name others. What the run's metrics.jsonl has
-    of exactly this protocol isn't measured again, so that an interrupted curve goes on. Writes
-    RUN/truncation/step-*.csv and .png. Raises ValueError, before any work, for a threshold that isn't positive or a
-    prior that can't be cut.
+    Each number is the mean over the seeds. Each threshold has its own standing statistics, unless the options name
+    others. Results of exactly this protocol in the run's metrics.jsonl are reused, so that the same call continues an
+    interrupted curve. Writes RUN/truncation/step-*.csv and .png.
+
+    Raises:
+      ValueError: before any work, for a threshold that isn't positive or a prior that can't be truncated.
     """
     options = dataclasses.replace(options, metrics=("is", "fid"), statistics=options.statistics or "standing")
     SeededLatents(z_dim=1, latent=run.experiment().latent, mode=options.truncation_mode)
-    cuts = [dataclasses.replace(options, truncation=cut) for cut in [None, *sorted(set(thresholds), reverse=True)]]
+    descending = [None, *sorted(set(thresholds), reverse=True)]
     results, points = [], []
-    for cut in cuts:
+    for truncated in [dataclasses.replace(options, truncation=threshold) for threshold in descending]:
         result = over_seeds(
             [
-                measure_generator(run, dataclasses.replace(cut, seed=seed), reference, chosen, again=False)
+                measure_generator(run, dataclasses.replace(truncated, seed=seed), reference, chosen, again=False)
                 for seed in seeds
             ]
         )
         results.append(result)
-        points.append(_point(result, cut.truncation))
+        point = _point(result, truncated.truncation)
+        points.append(point)
         print(
-            f"truncation {cut.truncation or 'none'}: FID {points[-1].fid:.4g}, IS {points[-1].inception_score:.4g}",
+            f"truncation {point.truncation or 'none'}: FID {point.fid:.4g}, IS {point.inception_score:.4g}",
             file=sys.stderr,
         )
     score = _validation_score(run, options, reference)
@@ -61,30 +64,30 @@ def measure_curve(
         },
     )
     keep(run, summary)
-    place = run.path / "truncation" / f"step-{results[0].protocol['step']:08d}.csv"
+    table = run.path / "truncation" / f"step-{results[0].protocol['step']:08d}.csv"
     with files.dispensable("the truncation curve's table and figure"):
-        files.write_text(place, csv_text(points).rstrip() + "\n")
+        files.write_text(table, csv_text(points).rstrip() + "\n")
         canvas.save(
             truncation_figure(points, reported, validation_score=score, caption=_caption(summary)),
-            place.with_suffix(".png"),
+            table.with_suffix(".png"),
         )
-        print(f"curve: {place} and .png", file=sys.stderr)
+        print(f"curve: {table} and .png", file=sys.stderr)
     return summary
 
 
 def _point(result: EvaluationResult, threshold: float | None) -> CurvePoint:
-    found = result.metrics
+    metrics = result.metrics
     return CurvePoint(
         truncation=threshold,
-        fid=found["fid"],
-        inception_score=found["is"],
-        fid_std=found.get("fid_over_seeds_std"),
-        inception_score_std=found.get("is_over_seeds_std"),
+        fid=metrics["fid"],
+        inception_score=metrics["is"],
+        fid_std=metrics.get("fid_over_seeds_std"),
+        inception_score_std=metrics.get("is_over_seeds_std"),
     )
 
 
 def _validation_score(run: RunDirectory, options: EvaluationOptions, reference: Reference) -> float | None:
-    """IS of the data's own validation images; None, said aloud, where it has none."""
+    """IS of the data's own validation images; None, with a note, if there are none."""
     try:
         return measure_split(
             run, dataclasses.replace(options, metrics=("is",)), reference, "validation", again=False

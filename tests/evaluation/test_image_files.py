@@ -123,7 +123,7 @@ def test_one_file_may_hold_moments_and_images(tmp_path, save_stand_in):
 
     def measured(reference, *metrics):
         chosen = EvaluationOptions(extractor=str(tmp_path / "net"), metrics=metrics, allow_few_samples=True)
-        real = file_reference(str(tmp_path / reference), chosen, side=8).real
+        real = file_reference(str(tmp_path / reference), chosen, resolution=8).real
         images = file_images(str(tmp_path / "images.npz"), chosen)
         return compare(images, real, extractor=extractor, options=chosen, progress=False)
 

@@ -14,8 +14,10 @@ from sagan_tf.evaluation.moments import moments_of
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs import evaluation, resumption
+from sagan_tf.runs import evaluation, resumption, watch
 from sagan_tf.runs.run_directory import RunDirectory
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(80) % 2
@@ -192,7 +194,7 @@ def test_watching_measures_every_checkpoint_until_the_last_step(run_dir, files, 
         manifest = store.path(5) / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"step": 3', '"step": 5'))
 
-    monkeypatch.setattr(evaluate.time, "sleep", training_goes_on)
+    monkeypatch.setattr(watch.time, "sleep", training_goes_on)
     flags = (f"--run_dir={run_dir}", f"--extractor={files}/net", "--metrics=fid", "--watch")
     assert call(capsys, *flags)[0] == 0
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]

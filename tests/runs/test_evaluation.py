@@ -19,6 +19,8 @@ from sagan_tf.runs import resumption
 from sagan_tf.runs.evaluation import CheckpointChoice, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 TINY = [
     "train.spec = @families.sagan()",
     "families.sagan.resolution = 32",

@@ -1,0 +1,74 @@
+"""Measures a run while it trains, from another process: each checkpoint as it is written."""
+
+import dataclasses
+import sys
+import time
+
+from sagan_tf.evaluation.metrics import is_measured
+from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.evaluation.protocol import EvaluationResult
+from sagan_tf.foundation import jsonl
+from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator
+from sagan_tf.runs.reference import Reference
+from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.signs_of_life import SignsOfLife
+from sagan_tf.training.checkpoints import CheckpointError
+
+WATCH_SECONDS = 10
+
+
+def watch(
+    run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
+) -> EvaluationResult | None:
+    """Measures every checkpoint that isn't measured yet, now and as training writes more, until training has ended.
+
+    That is when the last step is measured, when training stopped because it collapsed, or when the run directory has
+    shown no sign of life for QUIET_SECONDS; the latter two are reported. Returns the newest result, None if there was
+    nothing to measure.
+    """
+    last, result, signs = _measured_up_to(run, options, reference, chosen), None, SignsOfLife(run.path)
+    while True:
+        ended = signs.end()  # before the checkpoints are listed, so that none of them is missed
+        for step in [step for step in run.checkpoints().steps() if step > last]:
+            last = step
+            try:
+                result = measure_generator(run, options, reference, dataclasses.replace(chosen, step=step))
+            except (RunError, CheckpointError, OSError):
+                if step in run.checkpoints().steps():
+                    raise
+                print(f"step {step} was removed before it was measured", file=sys.stderr)
+                continue
+            print(f"step {step}\n{result.summary()}", file=sys.stderr)
+        total = run.experiment().total_steps  # read again, since a run may be continued with more steps
+        if last >= total:
+            return result
+        if ended:
+            print(f"Watching ends at step {max(last, 0)} of {total}: {ended}.", file=sys.stderr)
+            return result
+        time.sleep(WATCH_SECONDS)
+
+
+def _measured_up_to(
+    run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
+) -> int:
+    """The last step that metrics.jsonl has a result of by the protocol of this call; -1 for none."""
+    averaged = run.experiment().average is not None if chosen.average is None else chosen.average
+    wanted = {
+        "truncation": options.truncation,
+        "extractor_hash": reference.extractor.hash,
+        "n_generated": options.n_samples,
+        "weights": "ema" if averaged else "raw",
+        "reference_fingerprint": reference.real.fingerprint,
+    }
+    path = run.path / "metrics.jsonl"
+    records = jsonl.read(path)
+    return max(
+        (
+            record["protocol"]["step"]
+            for record in records
+            if record["protocol"].get("step") is not None
+            and all(record["protocol"].get(name) == value for name, value in wanted.items())
+            and all(is_measured(name, record) for name in options.metrics or ())
+        ),
+        default=-1,
+    )
