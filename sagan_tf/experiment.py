@@ -117,8 +117,10 @@ class Experiment:
                     "train.evaluation = @EvaluationOptions()."
                 )
             check_best_by(self.best_by, self.evaluation.metrics or DEFAULTS)
-        if self.evaluation and self.evaluation.cut:
-            SeededLatents(z_dim=1, latent=self.latent, mode=self.evaluation.cut.mode)  # a prior that isn't normal
+        if self.evaluation and self.evaluation.sampler_truncation:
+            SeededLatents(
+                z_dim=1, latent=self.latent, mode=self.evaluation.truncation_mode
+            )  # a prior that isn't normal
 
     def notes(self) -> list[str]:
         """What is allowed and hardly meant, one sentence each."""

@@ -143,7 +143,7 @@ def test_logs_go_on_when_there_is_room_again(tmp_path, limited_file_size, capsys
 
 def test_numbers_that_cannot_be_kept_are_noted(refusing, capsys):
     run = RunDirectory(refusing)
-    evaluation.keep(run, EvaluationResult(metrics={"fid": 1.0}, protocol={"step": 3}))
+    evaluation.record_result(run, EvaluationResult(metrics={"fid": 1.0}, protocol={"step": 3}))
     notes = capsys.readouterr().err
     assert "Note: metrics.jsonl" in notes and "Note: TensorBoard's events of an evaluation" in notes
 

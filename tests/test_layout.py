@@ -57,8 +57,8 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
             yield node.module
-            if node.module == "sagan_tf":
-                yield from (f"sagan_tf.{alias.name}" for alias in node.names)
+            if node.module.partition(".")[0] == "sagan_tf":
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def room(module):
@@ -144,6 +144,25 @@ def test_levels_are_mapped_to_images_in_one_place():
         name(path) for path in FILES if re.search(r"[/*] (np\.float32\()?127\.5", path.read_text(encoding="utf-8"))
     }
     assert by_hand <= {"foundation/pixels.py", "data/transforms.py"}  # the latter names the formula in its docstring
+
+
+def test_evaluation_has_six_floors_and_no_circle():
+    """The longest chain of imports within evaluation/ has six modules; a circle has no longest chain."""
+    folder = PACKAGE / "evaluation"
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in folder.rglob("*.py")
+    }
+    below = {
+        module: {found for found in imports(path) if found in modules and found != module}
+        for module, path in modules.items()
+    }
+
+    def floor(module, above=()):
+        assert module not in above, f"a circle: {' -> '.join([*above, module])}"
+        return 1 + max((floor(other, (*above, module)) for other in below[module]), default=0)
+
+    assert max(map(floor, modules)) <= 6
 
 
 def test_every_room_is_under_the_law():

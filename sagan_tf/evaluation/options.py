@@ -68,7 +68,7 @@ class EvaluationOptions:
             check_choice("EvaluationOptions", "metrics", name, METRICS)
 
     @property
-    def cut(self) -> Truncation | None:
+    def sampler_truncation(self) -> Truncation | None:
         """The truncation as an argument of the sampler; None for the whole prior."""
         if self.truncation is None:
             return None

@@ -1,4 +1,7 @@
-"""A run's networks measured: its generator's samples by a reference, its discriminator's memory of the data."""
+"""Measures a run's networks: its generator's samples against a reference, its discriminator's memory of the data.
+
+`evaluate_run` is what training calls; `measure_generator` measures any checkpoint in any way.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -24,8 +27,11 @@ from sagan_tf.training.state import initial_seeds
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CheckpointChoice:
-    """Which generator of a run is measured, and on what: average or raw weights (None: the average if there is one),
-    a checkpoint's step (None: the newest), a strategy whose replicas share the work (None: one device).
+    """Which generator of a run is measured, and on which devices.
+
+    average: the moving average or the raw weights; None: the average if the run keeps one.
+    step: a checkpoint's; None: the newest.
+    strategy: its replicas share the work; None: one device.
     """
 
     average: bool | None = None
@@ -36,13 +42,17 @@ class CheckpointChoice:
 def run_samples(
     run: RunDirectory, options: EvaluationOptions, chosen: CheckpointChoice
 ) -> tuple[ImageSet, GeneratorFacts]:
-    """Samples of a run's checkpoint, drawn as the options say, and what is to be known about their generator.
+    """Samples of a run's checkpoint, drawn as the options say, and what is known of their generator.
 
-    Standing statistics are gathered when the first image is asked for. Raises RunError where there is no such
-    checkpoint, ValueError for a truncation of a prior that isn't normal.
+    Standing statistics are accumulated when the first image is asked for.
+
+    Raises:
+      RunError: if there is no such checkpoint.
+      ValueError: for a truncation of a prior that can't be truncated.
     """
-    cut = options.cut
-    SeededLatents(z_dim=1, latent=run.experiment().latent, mode=cut.mode if cut else None)
+    truncation = options.sampler_truncation
+    mode = truncation.mode if truncation else None
+    SeededLatents(z_dim=1, latent=run.experiment().latent, mode=mode)  # refuses a prior that can't be truncated
     scope = (chosen.strategy or tf.distribute.get_strategy()).scope
     with scope():
         model = TrainedModel(
@@ -52,11 +62,11 @@ def run_samples(
             statistics=options.statistics,
             standing_passes=options.standing_passes,
         )
-    statistics = model.statistics(cut)
+    statistics = model.statistics(truncation)
 
     def make_sampler():
         with scope():
-            return model.sampler(cut)
+            return model.sampler(truncation)
 
     facts = GeneratorFacts(
         step=model.step,
@@ -65,7 +75,7 @@ def run_samples(
         statistics=statistics,
         standing_passes=options.standing_passes if statistics == "standing" else None,
         truncation=options.truncation,
-        truncation_mode=cut.mode if cut else None,
+        truncation_mode=mode,
     )
     images = generated_images(
         make_sampler,
@@ -84,31 +94,33 @@ def measure_generator(
     reference: Reference,
     chosen: CheckpointChoice | None = None,
     *,
-    again: bool = True,
-    beside: Mapping[str, float] | None = None,
+    reuse: bool = False,
+    extra: Mapping[str, float] | None = None,
 ) -> EvaluationResult:
-    """Samples of a run's checkpoint by a reference, kept with the run; interrupted, the same call goes on where it was.
+    """Measures samples of a run's checkpoint against a reference, and records the result with the run.
 
-    again: False takes the kept result of the very same protocol, if there is one with the options' metrics. beside:
-    numbers that are kept with the result's own.
+    If it is interrupted, the same call resumes where it was.
+
+    reuse: returns the recorded result of exactly this protocol instead, if there is one with the options' metrics.
+    extra: numbers that are recorded beside the result's own.
     """
     chosen = chosen or CheckpointChoice()
     images, facts = run_samples(run, options, chosen)
     images = dataclasses.replace(images, agreement=reference.real.agreement)
-    return _measured(run, images, reference, options, facts, again=again, strategy=chosen.strategy, beside=beside)
+    return _measured(run, images, reference, options, facts, reuse=reuse, strategy=chosen.strategy, extra=extra)
 
 
 def measure_split(
-    run: RunDirectory, options: EvaluationOptions, reference: Reference, split: str, *, again: bool = True
+    run: RunDirectory, options: EvaluationOptions, reference: Reference, split: str, *, reuse: bool = False
 ) -> EvaluationResult:
-    """A split of a run's own data, "train" or "validation", in place of samples: the papers' scores of real images."""
-    return _measured(run, split_images(run, options, split), reference, options, GeneratorFacts(), again=again)
+    """Measures a split of a run's own data, "train" or "validation": the papers' scores of real images."""
+    return _measured(run, split_images(run, options, split), reference, options, GeneratorFacts(), reuse=reuse)
 
 
-def keep(run: RunDirectory, result: EvaluationResult) -> None:
+def record_result(run: RunDirectory, result: EvaluationResult) -> None:
     """Appends the result to RUN/metrics.jsonl, and its numbers at its step to the run's TensorBoard events.
 
-    A disk that refuses is noted: the numbers are the work of hours, and the caller prints them.
+    If the disk refuses, a note says so: the numbers may be the work of hours, and the caller still prints them.
     """
     with files.dispensable("metrics.jsonl, which keeps the numbers,"):
         result.append_to(run.path / "metrics.jsonl")
@@ -124,39 +136,42 @@ def _measured(
     options: EvaluationOptions,
     facts: GeneratorFacts,
     *,
-    again: bool,
+    reuse: bool,
     strategy: tf.distribute.Strategy | None = None,
-    beside: Mapping[str, float] | None = None,
+    extra: Mapping[str, float] | None = None,
 ) -> EvaluationResult:
-    if not again and (kept := _kept(run, images, reference, options, facts)):
-        return kept
+    if reuse and (recorded := _recorded(run, images, reference, options, facts)):
+        return recorded
     result = compare(
         images, reference.real, extractor=reference.extractor, options=options, facts=facts, strategy=strategy
     )
-    result = dataclasses.replace(result, metrics={**result.metrics, **(beside or {})})
-    keep(run, result)
+    result = dataclasses.replace(result, metrics={**result.metrics, **(extra or {})})
+    record_result(run, result)
     return result
 
 
-def _kept(
+def _recorded(
     run: RunDirectory, images: ImageSet, reference: Reference, options: EvaluationOptions, facts: GeneratorFacts
 ) -> EvaluationResult | None:
-    """The run's last result of exactly this protocol with all of the metrics asked for."""
+    """The run's last result of exactly this protocol that has all metrics of the options; None without such."""
     path = run.path / "metrics.jsonl"
     protocol = describe_protocol(images, reference.real, reference.extractor, seed=options.seed, facts=facts)
     for record in reversed(jsonl.read(path) if options.metrics else []):
-        found = {name: value for name, value in record.items() if name != "protocol"}
-        if record["protocol"] == protocol and all(is_measured(name, found) for name in options.metrics):
-            return EvaluationResult(metrics=found, protocol=protocol)
+        metrics = {name: value for name, value in record.items() if name != "protocol"}
+        if record["protocol"] == protocol and all(is_measured(name, metrics) for name in options.metrics):
+            return EvaluationResult(metrics=metrics, protocol=protocol)
     return None
 
 
 def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step: int | None = None) -> EvaluationResult:
-    """The shares of a run's training and validation images that its discriminator calls real, kept with the run.
+    """The shares of a run's training and validation images that its discriminator calls real, recorded with the run.
 
-    Raises RunError where the run has no checkpoint (of that step).
+    step: a checkpoint's; None: the newest.
+
+    Raises:
+      RunError: if there is no such checkpoint.
     """
-    discriminator, found = restored_discriminator(run, step=step)
+    discriminator, restored_step = restored_discriminator(run, step=step)
 
     @tf.function(reduce_retracing=True)
     def logits(images, labels):
@@ -169,17 +184,17 @@ def measure_memorization(run: RunDirectory, options: EvaluationOptions, *, step:
     }
     protocol = {
         "extractor": "discriminator",
-        "extractor_hash": run.weights_hash(found),
+        "extractor_hash": run.weights_hash(restored_step),
         "extractor_note": "",
         "images": sets["validation"].name,
         "n_generated": sets["validation"].count,
         "reference": sets["train"].name,
         "n_real": sets["train"].count,
         "seed": None,
-        "step": found,
+        "step": restored_step,
     }
     result = EvaluationResult(metrics=shares, protocol=protocol)
-    keep(run, result)
+    record_result(run, result)
     return result
 
 
@@ -191,30 +206,33 @@ def evaluate_run(
     step: int | None = None,
     strategy: tf.distribute.Strategy | None = None,
 ) -> EvaluationResult:
-    """Measures a run's generator against the run's own data, and keeps the result with the run.
+    """Measures a run's generator against the run's own data, and records the result with the run.
 
-    examples: the data, if it is open already. step: a checkpoint's; None: the newest. strategy: whose replicas share
-    the work; None: one device. FID comes with that of the run's untrained generator, which is measured once.
+    FID comes with that of the run's untrained generator, which is measured once.
+
+    examples: the data, if they are open already.
+    step: a checkpoint's; None: the newest.
+    strategy: its replicas share the work; None: one device.
     """
     reference = run_reference(run, options, examples=examples)
     chosen = CheckpointChoice(step=step, strategy=strategy)
-    beside = {}
+    extra = {}
     if options.metrics is None or "fid" in options.metrics:
-        beside["fid_untrained"] = _fid_untrained(run, options, reference, strategy)
-    return measure_generator(run, options, reference, chosen, beside=beside)
+        extra["fid_untrained"] = _fid_untrained(run, options, reference, strategy)
+    return measure_generator(run, options, reference, chosen, extra=extra)
 
 
 def _fid_untrained(
     run: RunDirectory, options: EvaluationOptions, reference: Reference, strategy: tf.distribute.Strategy | None
 ) -> float:
-    """FID of the generator as the run's seed starts it: from an earlier result of the same reference, or measured."""
-    alike = {
+    """FID of the generator as the run's seed initializes it: recorded with an earlier result, or measured."""
+    same = {
         "extractor_hash": reference.extractor.hash,
         "reference_fingerprint": reference.real.fingerprint,
         "n_generated": options.n_samples,
     }
     for record in jsonl.read(run.path / "metrics.jsonl"):
-        if record.get("fid_untrained") is not None and alike.items() <= record["protocol"].items():
+        if record.get("fid_untrained") is not None and same.items() <= record["protocol"].items():
             return record["fid_untrained"]
     settings, spec = run.experiment(), run.spec()
     generator = Generator(spec, numerics=settings.numerics, seed=initial_seeds(settings.seed)[0])
@@ -226,6 +244,5 @@ def _fid_untrained(
         seed=options.seed,
     )
     only_fid = dataclasses.replace(options, metrics=("fid",))
-    return compare(images, reference.real, extractor=reference.extractor, options=only_fid, strategy=strategy).metrics[
-        "fid"
-    ]
+    result = compare(images, reference.real, extractor=reference.extractor, options=only_fid, strategy=strategy)
+    return result.metrics["fid"]

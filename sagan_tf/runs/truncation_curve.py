@@ -11,7 +11,7 @@ from sagan_tf.evaluation.truncation_curve import CurvePoint, csv_text, reported_
 from sagan_tf.figures import canvas
 from sagan_tf.figures.truncation_curve import truncation_figure
 from sagan_tf.foundation import files
-from sagan_tf.runs.evaluation import CheckpointChoice, keep, measure_generator, measure_split
+from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator, measure_split, record_result
 from sagan_tf.runs.reference import Reference
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.seeds import SeededLatents
@@ -42,7 +42,7 @@ def measure_curve(
     for truncated in [dataclasses.replace(options, truncation=threshold) for threshold in descending]:
         result = over_seeds(
             [
-                measure_generator(run, dataclasses.replace(truncated, seed=seed), reference, chosen, again=False)
+                measure_generator(run, dataclasses.replace(truncated, seed=seed), reference, chosen, reuse=True)
                 for seed in seeds
             ]
         )
@@ -63,7 +63,7 @@ def measure_curve(
             "truncation_mode": options.truncation_mode,
         },
     )
-    keep(run, summary)
+    record_result(run, summary)
     table = run.path / "truncation" / f"step-{results[0].protocol['step']:08d}.csv"
     with files.dispensable("the truncation curve's table and figure"):
         files.write_text(table, csv_text(points).rstrip() + "\n")
@@ -90,7 +90,7 @@ def _validation_score(run: RunDirectory, options: EvaluationOptions, reference: 
     """IS of the data's own validation images; None, with a note, if there are none."""
     try:
         return measure_split(
-            run, dataclasses.replace(options, metrics=("is",)), reference, "validation", again=False
+            run, dataclasses.replace(options, metrics=("is",)), reference, "validation", reuse=True
         ).metrics["is"]
     except DataError as error:
         print(f"The point of the validation images' IS is left out: {error}", file=sys.stderr)
