@@ -1,14 +1,11 @@
-"""Extractors: SavedModels of Inception's signature, where Inception may lie, what is said where it isn't."""
+"""Extractors: SavedModels of Inception's signature."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation import inception as module
-from sagan_tf.evaluation.extractor_choice import choose_extractor
 from sagan_tf.evaluation.features import SavedModelExtractor, directory_hash, resize_tf1_bilinear
-from sagan_tf.evaluation.inception import InceptionMissingError, inception, local_inception
+from sagan_tf.evaluation.inception import InceptionMissingError, inception
 from tests.closeness import LAYER, assert_close
 
 IMAGES = tf.constant(np.random.default_rng(0).uniform(-1, 1, (3, 8, 8, 3)), tf.float32)
@@ -49,36 +46,6 @@ def test_the_hash_follows_the_weights(tmp_path, save_stand_in):
     assert directory_hash(str(tmp_path / "a")) != before
 
 
-def test_inception_is_found_in_tfhubs_cache_and_loaded_once(tmp_path, save_stand_in, monkeypatch):
-    assert local_inception() is None
-    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
-    folder = tmp_path / "c4be6b55dc0338e82546082d22184ebdc77d76cf"
-    save_stand_in(folder, side=299)
-    assert local_inception() == str(folder)
-    extractor = choose_extractor("auto", examples=None, resolution=8, transform=Transform())
-    assert extractor.name == "inception-2015-12-05" and extractor.resize == "tf1-bilinear 299"
-    assert inception() is extractor is inception(str(folder))
-    assert extractor(IMAGES)[0].shape == (3, 4)
-
-
-def test_offline_the_message_says_what_to_copy_where(tmp_path, monkeypatch):
-    def refuse(handle):
-        raise RuntimeError("no route to host")
-
-    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("tensorflow_hub.resolve", refuse)
-    with pytest.raises(InceptionMissingError, match="no route to host") as caught:
-        inception()
-    assert module.HANDLE in str(caught.value) and f"{tmp_path}/{module.FOLDER}" in str(caught.value)
-
-
-def test_a_stale_lock_is_named_instead_of_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
-    (tmp_path / f"{module.FOLDER}.lock").touch()
-    with pytest.raises(InceptionMissingError, match=r"\.lock"):
-        inception()
-
-
 def test_folders_that_cannot_extract_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"must hold saved_model\.pb; received directory='/nowhere'"):
         SavedModelExtractor("/nowhere")
@@ -89,8 +56,3 @@ def test_folders_that_cannot_extract_are_refused(tmp_path):
     tf.saved_model.save(silent, str(tmp_path), signatures=silent.run.get_concrete_function())
     with pytest.raises(ValueError, match=r"outputs=\['score'\]"):
         SavedModelExtractor(str(tmp_path))
-
-
-def test_the_data_sets_classifier_needs_examples():
-    with pytest.raises(ValueError, match="extractor=dataset must have labeled examples"):
-        choose_extractor("dataset", examples=None, resolution=8, transform=Transform())

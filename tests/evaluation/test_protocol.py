@@ -1,4 +1,4 @@
-"""Several seeds as one result."""
+"""Results: several seeds as one, and as JSON."""
 
 import pytest
 
@@ -23,3 +23,8 @@ def test_one_result_is_itself():
 def test_different_protocols_have_no_mean():
     with pytest.raises(ValueError, match="differences in extractor"):
         over_seeds([result(1.0, 0), result(2.0, 1, extractor="y")])
+
+
+def test_what_is_not_finite_is_null_in_json():
+    result = EvaluationResult(metrics={"kid_std": float("nan"), "fid": 1.0}, protocol={})
+    assert result.record() == {"kid_std": None, "fid": 1.0, "protocol": {}}

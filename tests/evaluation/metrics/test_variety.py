@@ -7,13 +7,7 @@ import pytest
 
 from sagan_tf.data.procedural.procedural import render
 from sagan_tf.evaluation.metrics.variety import variety
-from sagan_tf.evaluation.spread import (
-    StreamingSpread,
-    mean_squared_distances,
-    shapes,
-    spread_from_arrays,
-    spread_to_arrays,
-)
+from sagan_tf.evaluation.spread import StreamingSpread
 
 REAL = render(np.arange(500), resolution=32, seed=0)
 LABELS = np.arange(500) % 10
@@ -66,39 +60,6 @@ def test_one_shape_in_all_hues_and_contrasts_is_no_variety_of_shape():
     found = variety(spread_of(one_drawing), spread_of(REAL))
     assert found.shape < 0.01 and found.distinct < 0.01
     assert found.feature > 0.1, "features that see color see it"
-
-
-def test_the_mean_distance_is_the_correlation_of_gray_images():
-    gray = REAL[LABELS == 3].astype(np.float64).mean(axis=-1).reshape(50, -1)
-    correlation = np.corrcoef(gray)
-    expected = 2 * (1 - (correlation.sum() - 50) / (50 * 49))
-    assert mean_squared_distances(shapes(REAL), LABELS)[3] == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_sum_over_pairs_is_that_of_all_pairs():
-    rows, labels = np.random.default_rng(0).normal(size=(40, 7)), np.arange(40) % 3
-    of_class = rows[labels == 1]
-    pairs = [np.sum((a - b) ** 2) for i, a in enumerate(of_class) for b in of_class[:i]]
-    assert mean_squared_distances(rows, labels)[1] == pytest.approx(np.mean(pairs))
-
-
-def test_images_of_one_value_have_no_shape_and_large_images_the_same_one():
-    assert not shapes(np.full((2, 8, 8, 3), 0.3)).any()
-    large = REAL.repeat(4, axis=1).repeat(4, axis=2)
-    np.testing.assert_allclose(shapes(large), shapes(REAL), atol=1e-6)
-
-
-def test_batches_do_not_matter_and_arrays_bring_it_back():
-    images, features = REAL[:60] / 127.5 - 1, np.random.default_rng(0).normal(size=(60, 4))
-    whole, parts = StreamingSpread(), StreamingSpread()
-    whole.add(images, features, LABELS[:60])
-    for start, stop in ((0, 3), (3, 40), (40, 60)):
-        parts = StreamingSpread.from_state(parts.state())
-        parts.add(images[start:stop], features[start:stop], LABELS[start:stop])
-    for found in (parts.result(), spread_from_arrays(spread_to_arrays(parts.result()))):
-        arrays = spread_to_arrays(found)
-        for name, array in spread_to_arrays(whole.result()).items():
-            np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
 def test_a_class_that_a_side_lacks_does_not_count_and_none_is_refused():

@@ -1,0 +1,20 @@
+"""The options of an evaluation are checked at construction."""
+
+import pytest
+
+from sagan_tf.evaluation.options import EvaluationOptions
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"metrics": ("fdi",)}, "received metrics='fdi'. Did you mean 'fid'?"),
+        ({"metrics": "fid"}, "must be a tuple of names; received metrics='fid'. Write ('fid',)."),
+        ({"n_samples": 0}, "n_samples must be an integer of at least 1; received n_samples=0"),
+        ({"batch_size": "64"}, "received batch_size='64'"),
+    ],
+)
+def test_options_are_checked_at_construction(option, message):
+    with pytest.raises(ValueError) as caught:
+        EvaluationOptions(**option)
+    assert message in str(caught.value)
