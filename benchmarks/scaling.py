@@ -19,7 +19,7 @@ from sagan_tf import describe, experiment
 from sagan_tf.experiment import Experiment
 from sagan_tf.models.cost import step_flops
 from sagan_tf.models.spec import GANSpec
-from sagan_tf.models.summary import forms_of
+from sagan_tf.models.summary import algorithms_of
 from sagan_tf.runs import build
 from sagan_tf.training.strategy import create_strategy
 
@@ -30,8 +30,8 @@ REPLICAS_A_HOST = 8
 
 def row(settings: Experiment, spec: GANSpec, replicas: int, flags: argparse.Namespace) -> str:
     n_d, batch = settings.discriminator_steps, settings.batch_size
-    forms = forms_of(settings.numerics, spec.resolution)
-    flops = step_flops(spec, forms, batch_size=batch, discriminator_steps=n_d) / replicas
+    algorithms = algorithms_of(settings.numerics, spec.resolution)
+    flops = step_flops(spec, algorithms, batch_size=batch, discriminator_steps=n_d) / replicas
     traffic = step_traffic(spec, discriminator_steps=n_d)
     sent = traffic.ring_bytes(replicas)
     compute = flops / (flags.tflops * 1e12)

@@ -24,7 +24,7 @@ from sagan_tf.models.parameters import (
     shared_embedding_parameters,
 )
 from sagan_tf.models.spec import GANSpec
-from sagan_tf.models.summary import forms_of, table
+from sagan_tf.models.summary import algorithms_of, table
 from sagan_tf.runs.run_directory import RunDirectory
 
 
@@ -32,7 +32,7 @@ def step_memory(settings: Experiment, spec: GANSpec, replicas: int = 1) -> Memor
     """The estimated peak memory of one replica when the batch is divided among `replicas`."""
     return training_memory(
         spec,
-        forms_of(settings.numerics, spec.resolution),
+        algorithms_of(settings.numerics, spec.resolution),
         batch_size=settings.batch_size // (replicas * settings.accumulation),
         precision=settings.numerics.precision,
         averaged=settings.average is not None,
@@ -48,7 +48,7 @@ def step_costs(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:
         "replicas": replicas,
         "precision": settings.numerics.precision,
         "step_flops_plain": step_flops(spec, PLAIN, **size),
-        "step_flops": step_flops(spec, forms_of(settings.numerics, spec.resolution), **size),
+        "step_flops": step_flops(spec, algorithms_of(settings.numerics, spec.resolution), **size),
         "memory": {**vars(memory), "total": memory.total},
     }
 
@@ -68,10 +68,10 @@ def step_text(costs: dict) -> str:
 
 def as_json(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:
     """Everything that the text says, and each stage's parameters and FLOPs, as plain data."""
-    forms = forms_of(settings.numerics, spec.resolution)
+    algorithms = algorithms_of(settings.numerics, spec.resolution)
     stages = {
-        "generator": zip(generator_table(spec), generator_costs(spec, forms), strict=True),
-        "discriminator": zip(discriminator_table(spec), discriminator_costs(spec, forms), strict=True),
+        "generator": zip(generator_table(spec), generator_costs(spec, algorithms), strict=True),
+        "discriminator": zip(discriminator_table(spec), discriminator_costs(spec, algorithms), strict=True),
     }
     parameters = {"generator": generator_parameters(spec), "discriminator": discriminator_parameters(spec)}
     return {

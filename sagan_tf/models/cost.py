@@ -18,7 +18,7 @@ from sagan_tf.models.spec import GANSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forms:
+class Algorithms:
     """The algorithms that compute the networks; see layers/resampling.py and layers/self_attention.py."""
 
     fused_up: tuple[int, ...] = ()  # low-resolution sides at which upsampling and 3x3 are one 4x4 convolution
@@ -27,7 +27,7 @@ class Forms:
     blocked_from: int | None = None  # scores per image from which attention recomputes its map; None: never
 
 
-PLAIN = Forms(low_shortcuts=False)  # every operation as the papers draw the blocks
+PLAIN = Algorithms(low_shortcuts=False)  # every operation as the papers draw the blocks
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def resampled(inputs: int, outputs: int, high: int, fused: bool) -> int:
     return convolution(2 if fused else 3, inputs, outputs, high)
 
 
-def attention(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
+def attention(spec: GANSpec, channels: int, side: int, algorithms: Algorithms) -> Cost:
     """The 1x1 convolutions, the N x M scores, and the averages of the values; scores are kept in float32, if at all."""
     form = ATTENTION_FORMS[spec.attention_form]
     keys = form.keys(side * side)
@@ -68,7 +68,7 @@ def attention(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
     products = 2 * side * side * keys * (query + value)
     kept = side * side * (2 * channels + 2 * query + 2 * value)
     scores = side * side * keys
-    recomputed = forms.blocked_from is not None and scores >= forms.blocked_from
+    recomputed = algorithms.blocked_from is not None and scores >= algorithms.blocked_from
     return Cost(maps + products, kept, kept_float32=0 if recomputed else scores)
 
 
@@ -78,32 +78,32 @@ def matched_residual(channels: int, side: int) -> Cost:
     return Cost(flops, side * side * (2 * channels + hidden))
 
 
-def long_range(spec: GANSpec, channels: int, side: int, forms: Forms) -> Cost:
+def long_range(spec: GANSpec, channels: int, side: int, algorithms: Algorithms) -> Cost:
     residual = spec.long_range == "residual"
-    return matched_residual(channels, side) if residual else attention(spec, channels, side, forms)
+    return matched_residual(channels, side) if residual else attention(spec, channels, side, algorithms)
 
 
-def generator_block(inputs: int, outputs: int, high: int, forms: Forms) -> Cost:
+def generator_block(inputs: int, outputs: int, high: int, algorithms: Algorithms) -> Cost:
     """An up block to high x high. Its two norms keep their inputs, as float32 for the moments."""
     low = high // 2
-    first = resampled(inputs, outputs, high, low in forms.fused_up)
-    shortcut = convolution(1, inputs, outputs, low if forms.low_shortcuts else high)
+    first = resampled(inputs, outputs, high, low in algorithms.fused_up)
+    shortcut = convolution(1, inputs, outputs, low if algorithms.low_shortcuts else high)
     normalized = inputs * low * low + outputs * high * high
     flops = first + convolution(3, outputs, outputs, high) + shortcut
     return Cost(flops, 2 * normalized, normalized)
 
 
-def discriminator_block(inputs: int, hidden: int, outputs: int, high: int, pools: bool, forms: Forms) -> Cost:
+def discriminator_block(inputs: int, hidden: int, outputs: int, high: int, pools: bool, algorithms: Algorithms) -> Cost:
     """A block of D from high x high. It keeps the outputs of the ReLUs and the pooled input of the shortcut."""
     low = high // 2 if pools else high
-    second = resampled(hidden, outputs, high, pools and low in forms.fused_down)
-    side = low if forms.low_shortcuts else high
+    second = resampled(hidden, outputs, high, pools and low in algorithms.fused_down)
+    side = low if algorithms.low_shortcuts else high
     shortcut = convolution(1, inputs, outputs, side) if pools or inputs != outputs else 0
     kept = (inputs + hidden) * high * high + inputs * low * low
     return Cost(convolution(3, inputs, hidden, high) + second + shortcut, kept)
 
 
-def generator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
+def generator_costs(spec: GANSpec, algorithms: Algorithms) -> tuple[Cost, ...]:
     """The cost of each row of `generator_table(spec)`, for one image."""
     channels, rows = spec.generator_channels, []
     for stage in generator_table(spec):
@@ -114,27 +114,27 @@ def generator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
         elif stage.kind == "up block":
             condition = spec.condition_dim if spec.conditioning == "shared" else 0
             maps = Cost(2 * condition * 2 * (stage.in_channels + stage.out_channels))
-            rows.append(maps + generator_block(stage.in_channels, stage.out_channels, stage.size, forms))
+            rows.append(maps + generator_block(stage.in_channels, stage.out_channels, stage.size, algorithms))
         elif stage.kind == spec.long_range:
-            rows.append(long_range(spec, stage.out_channels, stage.size, forms))
+            rows.append(long_range(spec, stage.out_channels, stage.size, algorithms))
         else:
             kept = stage.in_channels * stage.size**2
             rows.append(Cost(convolution(3, stage.in_channels, 3, stage.size), 2 * kept, kept))
     return tuple(rows)
 
 
-def discriminator_costs(spec: GANSpec, forms: Forms) -> tuple[Cost, ...]:
+def discriminator_costs(spec: GANSpec, algorithms: Algorithms) -> tuple[Cost, ...]:
     """The cost of each row of `discriminator_table(spec)`, for one image."""
     rows, block, high = [], 0, spec.resolution
     for stage in discriminator_table(spec):
         if stage.kind == spec.long_range:
-            rows.append(long_range(spec, stage.out_channels, stage.size, forms))
+            rows.append(long_range(spec, stage.out_channels, stage.size, algorithms))
         elif stage.kind.endswith("head"):
             logits = 1 + {"projection": 1, "auxiliary": spec.n_classes, "plain": 0}[spec.head]
             rows.append(Cost(2 * stage.in_channels * logits, stage.in_channels * high * high))
         else:
             hidden, pools = spec.hidden_channels(block), block < spec.pools
-            rows.append(discriminator_block(stage.in_channels, hidden, stage.out_channels, high, pools, forms))
+            rows.append(discriminator_block(stage.in_channels, hidden, stage.out_channels, high, pools, algorithms))
             block, high = block + 1, stage.size
     return tuple(rows)
 
@@ -144,14 +144,14 @@ def total(costs: tuple[Cost, ...]) -> Cost:
     return sum(costs, Cost(0))
 
 
-def step_flops(spec: GANSpec, forms: Forms, *, batch_size: int, discriminator_steps: int = 1) -> int:
+def step_flops(spec: GANSpec, algorithms: Algorithms, *, batch_size: int, discriminator_steps: int = 1) -> int:
     """Operations of one training step: n_D updates of D and one of G.
 
     A gradient costs twice its forward pass, once for the weights and once for the inputs. An update of D runs G forward
     on B images, and D forward and backward on 2B. The update of G runs G forward and backward, and D forward and
     backward to its inputs alone, on B images. Neither what blocked attention recomputes nor the R1 penalty is counted.
     """
-    g, d = total(generator_costs(spec, forms)).flops, total(discriminator_costs(spec, forms)).flops
+    g, d = total(generator_costs(spec, algorithms)).flops, total(discriminator_costs(spec, algorithms)).flops
     return batch_size * (discriminator_steps * (g + 6 * d) + 3 * g + 2 * d)
 
 
@@ -178,7 +178,7 @@ class MemoryEstimate:
 
 
 def training_memory(
-    spec: GANSpec, forms: Forms, *, batch_size: int, precision: str = "float32", averaged: bool = False
+    spec: GANSpec, algorithms: Algorithms, *, batch_size: int, precision: str = "float32", averaged: bool = False
 ) -> MemoryEstimate:
     """Estimates the peak memory of a training step on one replica.
 
@@ -189,7 +189,7 @@ def training_memory(
       batch_size: images of one replica, or of one of its microbatches if gradients are accumulated.
       averaged: whether a moving average of G is kept.
     """
-    g, d = (total(costs(spec, forms)).kept_bytes(precision) for costs in (generator_costs, discriminator_costs))
+    g, d = (total(costs(spec, algorithms)).kept_bytes(precision) for costs in (generator_costs, discriminator_costs))
     weights = generator_parameters(spec) + discriminator_parameters(spec)
     copies = 3 * weights + (generator_parameters(spec) if averaged else 0)
     return MemoryEstimate(

@@ -3,7 +3,7 @@
 from sagan_tf.foundation.spelling import counted
 from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.layers.self_attention import BLOCKED_FROM
-from sagan_tf.models.cost import Cost, Forms, discriminator_costs, generator_costs
+from sagan_tf.models.cost import Algorithms, Cost, discriminator_costs, generator_costs
 from sagan_tf.models.parameters import (
     TableRow,
     discriminator_table,
@@ -14,12 +14,12 @@ from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 
 
-def forms_of(numerics: Numerics, resolution: int) -> Forms:
+def algorithms_of(numerics: Numerics, resolution: int) -> Algorithms:
     """The algorithms that networks of a resolution use on this machine under these options."""
     sides = tuple(2**i for i in range(resolution.bit_length()))
     fused = {"auto": FUSED_SIDES, "fused": sides, "plain": ()}[numerics.resampling]
     blocked = {"auto": BLOCKED_FROM, "blocked": 0, "plain": None}
-    return Forms(fused_up=fused, fused_down=fused, blocked_from=blocked[numerics.attention])
+    return Algorithms(fused_up=fused, fused_down=fused, blocked_from=blocked[numerics.attention])
 
 
 def table(spec: GANSpec, numerics: Numerics | None = None) -> str:
@@ -28,10 +28,10 @@ def table(spec: GANSpec, numerics: Numerics | None = None) -> str:
     Raises:
       ValueError: if the number of classes is not known yet.
     """
-    forms = forms_of(numerics or Numerics(), spec.resolution)
+    algorithms = algorithms_of(numerics or Numerics(), spec.resolution)
     networks = (
-        ("Generator", generator_table(spec), generator_costs(spec, forms)),
-        ("Discriminator", discriminator_table(spec), discriminator_costs(spec, forms)),
+        ("Generator", generator_table(spec), generator_costs(spec, algorithms)),
+        ("Discriminator", discriminator_table(spec), discriminator_costs(spec, algorithms)),
     )
     width = max(24, *(len(row.kind) for _, rows, _ in networks for row in rows))  # of the column that names the stages
     lines = [f"{spec.resolution}x{spec.resolution}, {counted(spec.n_classes, 'class')}, z {spec.z_dim}"]

@@ -1,4 +1,4 @@
-"""The all-reduces that the description foretells are those of the traced step on two replicas."""
+"""The all-reduces that are predicted from a description are those of the traced step on two replicas."""
 
 import dataclasses
 import importlib

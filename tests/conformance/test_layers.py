@@ -49,7 +49,7 @@ def norm(channels):
     return ConditionalBatchNorm(gain=table(channels), bias=table(channels))
 
 
-# layer: (how it is made, what it is called with)
+# class: (factory, inputs of a call)
 LAYERS = {
     Conv2D: (lambda: Conv2D(8), (X,)),
     Dense: (lambda: Dense(8), (H,)),

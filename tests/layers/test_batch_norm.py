@@ -1,4 +1,4 @@
-"""Batch norms against numpy, their moving statistics, and one batch against two replicas."""
+"""Batch norms against NumPy, their moving statistics, and one batch against two replicas."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Attention in blocks has plain attention's numbers: out, gradients, gradients of gradients, on every way to run it."""
+"""Blocked attention equals plain attention: values, first and second gradients, in every way to run it."""
 
 import pytest
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Convolutions as products of matrices are the library's: first and second order, on every way to run."""
+"""Convolutions as matrix products equal TensorFlow's: values, first and second gradients, in every way to run them."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from sagan_tf.layers import im2col
 from sagan_tf.layers.convolution import SMALL_SIDE, convolution, transposed_convolution, transposed_layout
 from tests.closeness import FLOAT64, assert_close, assert_each_close, half_precision
 
-# name: what is tried (x, kernel) -> out, the library's, and the kernel's size
+# name: (the function under test, TensorFlow's own, the kernel's size); both take (x, kernel)
 FORMS = {
     "plain": (convolution, lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"), 3),
     "strided": (lambda x, k: convolution(x, k, stride=2), lambda x, k: tf.nn.conv2d(x, k, 2, "SAME"), 4),

@@ -1,4 +1,4 @@
-"""The public layers in models of anybody's: every layer, every kind of model and precision, every way to keep them."""
+"""The public layers in any Keras model: every layer, kind of model, precision, and way of saving."""
 
 import json
 import os
@@ -27,7 +27,7 @@ K = tf.keras
 MAP, VECTOR, LABEL = (8, 8, 16), (16,), ()
 N_CLASSES = 5
 
-# name: (how the layer is made, the shapes of what it is called with)
+# name: (factory of the layer, shapes of its inputs)
 CASES = {
     "Conv2D": (lambda: Conv2D(8, kernel_initializer="orthogonal"), [MAP]),
     "Dense": (lambda: Dense(8, use_bias=False), [VECTOR]),
@@ -69,7 +69,7 @@ POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
 
 
 def one_or_many(inputs):
-    """As Keras' models take them: a tensor, or a list of several."""
+    """The inputs as Keras models take them: one tensor, or a list of several."""
     return inputs if len(inputs) > 1 else inputs[0]
 
 
@@ -119,7 +119,7 @@ def answer(model, name):
 
 
 def moved_from_the_start(model, name):
-    """The model with other weights than a fresh one has, gamma among them."""
+    """The model with weights that differ from the initial ones, gamma's included."""
     model(one_or_many(inputs_of(name)), training=True)
     rng = np.random.default_rng(1)
     model.set_weights([w + 0.3 * rng.random(w.shape).astype(w.dtype) for w in model.get_weights()])
@@ -171,7 +171,7 @@ def test_fit_moves_the_weights_and_predict_does_not(name):
 
 @pytest.fixture(scope="module")
 def read_elsewhere(tmp_path_factory):
-    """All models saved as .keras files, and what another process that reads them answers."""
+    """The outputs of all models, and those of their .keras files loaded in another process."""
     folder = tmp_path_factory.mktemp("models")
     expected = {}
     for i, name in enumerate(CASES):

@@ -1,4 +1,4 @@
-"""SpectralNorm over Keras' own layers: each is right, against an explicit singular value, or refused by name."""
+"""SpectralNorm on Keras' own layers: each agrees with an explicit singular value, or is refused by name."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.layers.iterations import call_in_training
 K = tf.keras.layers
 
 LINE, MAP, VOLUME = (7, 4), (6, 5, 4), (3, 4, 5, 2)
-# Each layer, and the shape of what it is called with; None for indices.
+# name: (factory of the layer, shape of its input; None for indices)
 SUPPORTED = {
     "Dense": (lambda: K.Dense(6, activation="tanh"), (4,)),
     "Dense over a sequence": (lambda: K.Dense(6, use_bias=False), LINE),

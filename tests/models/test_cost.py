@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.models import cost, families
-from sagan_tf.models.cost import PLAIN, Cost, Forms
+from sagan_tf.models.cost import PLAIN, Algorithms, Cost
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.parameters import discriminator_parameters, generator_parameters
 
-AUTO = Forms(fused_up=FUSED_SIDES, fused_down=FUSED_SIDES)
+AUTO = Algorithms(fused_up=FUSED_SIDES, fused_down=FUSED_SIDES)
 
 
 def test_layers_by_hand():
@@ -24,13 +24,13 @@ def test_layers_by_hand():
     maps = 2 * 16 * (8 * 1 + 8 * 1 + 8 * 4 + 4 * 8)
     flops, kept = maps + 2 * 16 * 4 * (1 + 4), 16 * (16 + 2 + 8)
     assert cost.attention(spec, 8, 4, PLAIN) == Cost(flops, kept, kept_float32=16 * 4)
-    assert cost.attention(spec, 8, 4, Forms(blocked_from=64)) == Cost(flops, kept)
+    assert cost.attention(spec, 8, 4, Algorithms(blocked_from=64)) == Cost(flops, kept)
 
 
 def test_an_up_block_by_hand():
     plain = cost.generator_block(2, 3, 8, PLAIN).flops
     assert plain == 2 * 64 * (9 * 2 * 3 + 9 * 3 * 3 + 2 * 3)
-    ours = cost.generator_block(2, 3, 8, Forms(fused_up=(4,)))
+    ours = cost.generator_block(2, 3, 8, Algorithms(fused_up=(4,)))
     normalized = 2 * 16 + 3 * 64
     assert ours.kept_bytes("float32") == 4 * 2 * normalized
     assert ours.kept_bytes("bfloat16") == 2 * 2 * normalized + 4 * normalized
@@ -38,12 +38,12 @@ def test_an_up_block_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("forms", "gflop"), [(PLAIN, 616.9), (Forms(fused_up=(16, 32, 64), fused_down=(16, 32, 64)), 467.0)]
+    ("algorithms", "gflop"), [(PLAIN, 616.9), (Algorithms(fused_up=(16, 32, 64), fused_down=(16, 32, 64)), 467.0)]
 )
-def test_the_known_work_of_sagan_128(forms, gflop):
+def test_the_known_work_of_sagan_128(algorithms, gflop):
     spec = families.sagan().with_classes(1000)
-    assert cost.step_flops(spec, forms, batch_size=4) / 1e9 == pytest.approx(gflop, abs=0.05)
-    assert cost.step_flops(spec, forms, batch_size=8) == 2 * cost.step_flops(spec, forms, batch_size=4)
+    assert cost.step_flops(spec, algorithms, batch_size=4) / 1e9 == pytest.approx(gflop, abs=0.05)
+    assert cost.step_flops(spec, algorithms, batch_size=8) == 2 * cost.step_flops(spec, algorithms, batch_size=4)
 
 
 def test_a_second_update_of_d_costs_one_generation_and_three_passes_of_two_batches():
@@ -99,12 +99,12 @@ SAGAN_32 = families.sagan(32, attention=(16,)).with_classes(10)
 
 def test_the_state_is_exact():
     g, d = generator_parameters(SAGAN_32), discriminator_parameters(SAGAN_32)
-    assert cost.training_memory(SAGAN_32, Forms(), batch_size=1).state == 4 * 3 * (g + d)
-    assert cost.training_memory(SAGAN_32, Forms(), batch_size=1, averaged=True).state == 4 * (3 * (g + d) + g)
+    assert cost.training_memory(SAGAN_32, Algorithms(), batch_size=1).state == 4 * 3 * (g + d)
+    assert cost.training_memory(SAGAN_32, Algorithms(), batch_size=1, averaged=True).state == 4 * (3 * (g + d) + g)
 
 
 def test_activations_grow_with_the_batch_alone():
-    one, four = (cost.training_memory(SAGAN_32, Forms(), batch_size=b) for b in (1, 4))
+    one, four = (cost.training_memory(SAGAN_32, Algorithms(), batch_size=b) for b in (1, 4))
     assert four.activations == pytest.approx(4 * one.activations, abs=4)
     assert dataclasses.replace(four, activations=0) == dataclasses.replace(one, activations=0)
     assert four.total == four.process + four.state + four.weights + four.activations
@@ -114,15 +114,18 @@ def test_activations_grow_with_the_batch_alone():
 def test_the_larger_of_the_two_updates_counts(width, discriminator_width, twice):
     spec = families.sagan(32, width=width, discriminator_width=discriminator_width, attention=()).with_classes(10)
     g, d = (
-        cost.total(f(spec, Forms())).kept_bytes("float32") for f in (cost.generator_costs, cost.discriminator_costs)
+        cost.total(f(spec, Algorithms())).kept_bytes("float32")
+        for f in (cost.generator_costs, cost.discriminator_costs)
     )
     kept = 2 * d if twice else g + d
     assert kept == max(2 * d, g + d)
-    found = cost.training_memory(spec, Forms(), batch_size=3).activations
+    found = cost.training_memory(spec, Algorithms(), batch_size=3).activations
     assert found == pytest.approx(cost.PER_ACTIVATION * 3 * kept, abs=1)
 
 
 def test_sixteen_bits_save_less_than_half():
-    full, half = (cost.training_memory(SAGAN_32, Forms(), batch_size=8, precision=p) for p in ("float32", "bfloat16"))
+    full, half = (
+        cost.training_memory(SAGAN_32, Algorithms(), batch_size=8, precision=p) for p in ("float32", "bfloat16")
+    )
     assert full.activations / 2 < half.activations < full.activations
     assert full.state == half.state and full.weights > half.weights

@@ -1,4 +1,4 @@
-"""How tables, biases and the first layer start, by the names of the released codes' choices."""
+"""Initial values of tables, biases and the first layer, under the names of the released codes' choices."""
 
 import dataclasses
 

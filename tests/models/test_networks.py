@@ -1,4 +1,4 @@
-"""The built networks against the arithmetic, their names, and how they behave."""
+"""The built networks: parameters against the arithmetic, names of variables, initial values and behavior."""
 
 import dataclasses
 

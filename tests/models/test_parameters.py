@@ -1,4 +1,4 @@
-"""The arithmetic = the built networks = what others published, tensor by tensor."""
+"""The parameter arithmetic equals the built networks and the published shapes, tensor by tensor."""
 
 import functools
 import json
@@ -51,8 +51,8 @@ def built_shapes(network, spec):
     return {n: tuple(v.shape) for n, v in variables.items() if v.trainable}
 
 
-def there(spec, shapes):
-    """Our shapes under BigGAN-PyTorch's names and layouts."""
+def in_pytorch(spec, shapes):
+    """This package's shapes under the names and layouts of BigGAN-PyTorch."""
     found = biggan_pytorch.matches(spec, shapes)
     return {found[n].name: list(found[n].shape_there(shape)) for n, shape in shapes.items()}
 
@@ -62,7 +62,7 @@ def total(shapes):
 
 
 def quick(names, chosen):
-    """The chosen of the names, and the others when slow tests are asked for."""
+    """The chosen names; the others are slow tests."""
     return [name if name in chosen else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
@@ -80,9 +80,9 @@ def test_the_arithmetic_has_the_published_totals(name):
 @pytest.mark.parametrize("name", SPECS)
 def test_every_built_tensor_has_its_published_shape(name):
     spec = published_spec(name)
-    assert there(spec, built_shapes(Generator, spec)) == PUBLISHED[name]["G"]
+    assert in_pytorch(spec, built_shapes(Generator, spec)) == PUBLISHED[name]["G"]
     blind = sagan_like_discriminator(spec)
-    assert there(blind, built_shapes(Discriminator, blind)) == PUBLISHED[name]["D"]
+    assert in_pytorch(blind, built_shapes(Discriminator, blind)) == PUBLISHED[name]["D"]
 
 
 def sagan_like_discriminator(spec):

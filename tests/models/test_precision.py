@@ -1,4 +1,4 @@
-"""A precision that this processor can't compute, or only slowly, is said at the start."""
+"""A precision that this processor can't compute, or only slowly, is reported at the start."""
 
 import os
 import subprocess
@@ -45,10 +45,10 @@ def test_what_is_not_computed_at_all_is_refused_by_the_networks(refused, name):
     Generator(sagan(32, width=4, attention=(), z_dim=8).with_classes(2))
     with pytest.raises(PrecisionError) as caught:
         Generator(sagan(32, width=4, attention=(), z_dim=8).with_classes(2), numerics=Numerics(precision=name))
-    said = str(caught.value)
-    assert said.startswith("Numerics.precision must be 'float32' on this processor")
-    assert f"does not compute convolutions in {name}; received precision='{name}' (could not create a" in said
-    assert "function_node" not in said and "TF_ENABLE_ONEDNN_OPTS=0" in said
+    message = str(caught.value)
+    assert message.startswith("Numerics.precision must be 'float32' on this processor")
+    assert f"does not compute convolutions in {name}; received precision='{name}' (could not create a" in message
+    assert "function_node" not in message and "TF_ENABLE_ONEDNN_OPTS=0" in message
 
 
 def test_what_has_no_gradients_draws_images_and_is_refused_by_training(refused):

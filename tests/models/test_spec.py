@@ -1,6 +1,8 @@
 """The arithmetic of a description against published totals, and what a description refuses."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -73,3 +75,11 @@ def test_a_resolution_without_a_ladder_names_those_that_have_one():
         sagan(96)
     with pytest.raises(ValueError, match="n_classes must be known"):
         generator_parameters(sagan())
+
+
+def test_descriptions_are_made_and_counted_without_tensorflow():
+    program = (
+        "import sys; from sagan_tf.models import cost, families; spec = families.sagan().with_classes(10); "
+        "cost.training_memory(spec, cost.PLAIN, batch_size=4); assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -2,17 +2,17 @@
 
 from sagan_tf.layers.resampling import FUSED_SIDES
 from sagan_tf.models import families
-from sagan_tf.models.cost import Forms
+from sagan_tf.models.cost import Algorithms
 from sagan_tf.models.parts import Numerics
-from sagan_tf.models.summary import forms_of, table
+from sagan_tf.models.summary import algorithms_of, table
 
 
 def test_forms_follow_the_options():
-    auto = forms_of(Numerics(), 128)
+    auto = algorithms_of(Numerics(), 128)
     assert (auto.fused_up, auto.fused_down) == (FUSED_SIDES, FUSED_SIDES)
-    plain = forms_of(Numerics(resampling="plain", attention="plain"), 128)
-    assert plain == Forms()
-    fused = forms_of(Numerics(resampling="fused", attention="blocked"), 128)
+    plain = algorithms_of(Numerics(resampling="plain", attention="plain"), 128)
+    assert plain == Algorithms()
+    fused = algorithms_of(Numerics(resampling="fused", attention="blocked"), 128)
     assert {4, 8, 16, 32, 64} <= set(fused.fused_up) & set(fused.fused_down) and fused.blocked_from == 0
 
 
