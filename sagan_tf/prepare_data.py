@@ -1,4 +1,4 @@
-"""`python -m sagan_tf.prepare_data`: checks a data set, or decodes and resizes it once into sharded files."""
+"""`python -m sagan_tf.prepare_data`: checks a data set, or decodes and resizes it in advance into shards."""
 
 import argparse
 import dataclasses
@@ -18,12 +18,12 @@ from sagan_tf.foundation import files
 from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.foundation.refusals import Parser, answered
 
-_SHARD_BYTES = 2**27  # of decoded pixels; a third to a half of that once encoded
-_PER_SHARD = (64, 8192)
+_SHARD_BYTES = 2**27  # of decoded pixels per shard; a third to a half of that when encoded
+_PER_SHARD = (64, 8192)  # least and most examples per shard
 
 
 def check(source: Source, resolution: int) -> bool:
-    """Prints what the data set holds; whether all of it can be used."""
+    """Prints a summary of the data set; returns whether all of it can be used."""
     survey = source.survey(resolution)
     print(survey.report(resolution))
     return not survey.bad
@@ -53,13 +53,13 @@ def write(source: Source, flags: argparse.Namespace) -> ShardIndex:
 
 
 def _folder(flags: argparse.Namespace) -> pathlib.Path:
-    """Where the shards go: those of the validation split lie below the training shards."""
+    """The folder of the shards; those of the validation split lie below the training shards."""
     out = pathlib.Path(flags.out)
     return out / VALIDATION_FOLDER if flags.split == "validation" else out
 
 
 def _class_names(source: Source, flags: argparse.Namespace) -> Sequence[str]:
-    """The classes in the order of the shards that are there already: a preparation goes on as it was begun."""
+    """The classes, in the order of shards that already exist, so that a preparation continues as it began."""
     out = pathlib.Path(flags.out)
     own = source_from_flags(flags).class_names() if flags.split == "validation" else source.class_names()
     for folder in (out, out / VALIDATION_FOLDER):
@@ -71,7 +71,7 @@ def _class_names(source: Source, flags: argparse.Namespace) -> Sequence[str]:
 
 
 def summary(index: ShardIndex, flags: argparse.Namespace) -> str:
-    """What was written, and what to type next."""
+    """What was written, and the next command."""
     counts, plan = index.class_counts, index.plan
     size = sum(shard.n_bytes for shard in index.shards) / 2**20
     left_out = f", {plan.n_source - index.count} left out as too small" if index.count < plan.n_source else ""
@@ -80,7 +80,7 @@ def summary(index: ShardIndex, flags: argparse.Namespace) -> str:
         following = "Runs on these shards are measured on them by evaluate --reference=validation and --memorization."
     kind = "class" if len(counts) == 1 else "classes"
     return (
-        f"{_folder(flags)}: {index.count} images of {len(counts)} {kind} ({min(counts)} to {max(counts)} a class"
+        f"{_folder(flags)}: {index.count} images of {len(counts)} {kind} ({min(counts)} to {max(counts)} per class"
         f"{left_out}) at {plan.resolution}x{plan.resolution} in {len(index.shards)} shards, {size:.1f} MiB.\n"
         f"{following}"
     )
@@ -102,9 +102,11 @@ def parser() -> argparse.ArgumentParser:
         "into OUT/validation, where runs on OUT find them",
     )
     built.add_argument("--resolution", type=int, required=True, metavar="R", help="side of the prepared images")
-    built.add_argument("--out", metavar="DIR", help="where the shards go; run again to go on after an interruption")
-    built.add_argument("--check", action="store_true", help="only look: bad files, classes, sizes, duplicates")
-    built.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
+    built.add_argument(
+        "--out", metavar="DIR", help="folder of the shards; repeat the command to resume after an interruption"
+    )
+    built.add_argument("--check", action="store_true", help="only report bad files, classes, sizes and duplicates")
+    built.add_argument("--data_dir", metavar="DIR", help="folder of TFDS's data sets")
     built.add_argument("--method", choices=get_args(Method), default="biggan", help="crop and resampling")
     built.add_argument(
         "--min_short_edge",
@@ -150,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def source_from_flags(flags: argparse.Namespace) -> Source:
-    """The data set that the flags name, before a split of it is chosen."""
+    """The data set that the flags name, before its split is chosen."""
     source = source_from_flag(flags.source, flags.data_dir)
     if flags.max_pixels == MAX_PIXELS:
         return source
@@ -169,7 +171,7 @@ def _refuse_bad(flags: argparse.Namespace) -> None:
     if not 0 <= flags.jpeg_quality <= 100:
         raise DataError(f"The JPEG quality must lie in 1..100; received --jpeg_quality={flags.jpeg_quality}.")
     if not flags.check and not flags.out:
-        raise DataError("An output folder must be given; received no --out. Add --out=DIR, or --check to only look.")
+        raise DataError("An output folder must be given; received no --out. Add --out=DIR, or --check to check only.")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Data sets: sources behind one contract, transforms, and the pipeline that makes batches of them."""
+"""Data sets: sources behind one contract, transforms, and the pipeline that batches them."""

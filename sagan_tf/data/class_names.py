@@ -1,4 +1,4 @@
-"""Class names: their order, and how the labels of one data set become indices into the classes of another."""
+"""Class names: their order, and the mapping of one data set's labels to the classes of another."""
 
 import dataclasses
 import re
@@ -10,7 +10,7 @@ import tensorflow as tf
 from sagan_tf.data.source import DataError, Examples, LabelKind
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_LISTED = 12  # classes that a message names
+_LISTED = 12  # classes that an error message names
 
 
 def is_integer(name: str) -> bool:
@@ -35,7 +35,7 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def listed(names: Sequence[str], most: int = _LISTED) -> str:
-    """Names beside their indices: "0 cat, 1 dog, ..."; of more than `most` the first ones and the last."""
+    """Names with their indices, "0 cat, 1 dog, ..."; of more than `most`, the first ones and the last."""
     shown = [f"{index} {name}" for index, name in enumerate(names)]
     return ", ".join(shown if len(shown) <= most else [*shown[: most - 1], "...", shown[-1]])
 
@@ -49,18 +49,18 @@ def indices_in(
     kind: LabelKind = "named",
     reference_kind: LabelKind = "named",
 ) -> np.ndarray:
-    """Index into `reference` of each of `names` (K,) int32: matched by name, never by position.
+    """The index into `reference` of each of the K `names`, int32 (K,), matched by name and never by position.
 
-    Classes that are only numbered (labels of an .npz without names) are taken for indices into the reference.
+    Classes that only have numbers (the labels of an .npz without names) are taken as indices into the reference.
 
     Args:
       reference, names: the class names of the two data sets, in the order of their labels.
-      of, to: what the data sets with `names` and with `reference` are called in messages.
-      kind, reference_kind: what the labels of either data set are known by.
+      of, to: how error messages call the data sets with `names` and with `reference`.
+      kind, reference_kind: the kinds of labels of the two data sets.
 
     Raises:
-      DataError: with both lists, for a class that the reference lacks, for numbers that may be names as well as
-        indices, and where one of the data sets has no classes.
+      DataError: naming both lists, if the reference lacks a class, if numbers could be names as well as indices, or
+        if one of the data sets has no classes.
     """
     both = f"Classes of {of}: {listed(names)}. Classes of {to}: {listed(reference)}."
     if "none" in (kind, reference_kind):
@@ -83,7 +83,7 @@ def indices_in(
 def _numbered(
     reference: Sequence[str], names: Sequence[str], kind: LabelKind, reference_kind: LabelKind, both: str
 ) -> np.ndarray:
-    """Numbers as indices, unless the other side's names make them ambiguous or they are out of range."""
+    """Takes numbers as indices, unless the other data set's names make them ambiguous or they are out of range."""
     remedy = "Store the names beside the labels, as class_names in the .npz."
     if kind == "named" and not number_themselves(names):
         raise DataError(f"Class names can't be matched with bare numbers. {remedy} {both}")
@@ -98,14 +98,14 @@ def _numbered(
 
 
 def relabeled(examples: Examples, class_names: Sequence[str] | None) -> Examples:
-    """The same examples with labels that index `class_names`; None leaves them as they are.
+    """The same examples with labels that index `class_names`; None leaves the labels as they are.
 
     Raises:
-      DataError: with both lists, for a class of the examples that isn't among the names.
+      DataError: naming both lists, if a class of the examples isn't among the names.
     """
     if class_names is None or tuple(class_names) == examples.class_names:
         return examples
-    if len(class_names) == len(examples.class_names) == 1:  # no classes, under the name of a folder or of another
+    if len(class_names) == len(examples.class_names) == 1:  # no classes: the one name is that of a folder
         return dataclasses.replace(examples, class_names=tuple(class_names))
     indices = indices_in(class_names, examples.class_names, of=examples.name, to="the data set trained on")
     table = tf.constant(indices)
@@ -121,7 +121,7 @@ def relabeled(examples: Examples, class_names: Sequence[str] | None) -> Examples
         class_digests=tuple(digests.get(name, "") for name in class_names) if digests else (),
         stream=lambda **where: examples.stream(**where).map(renumber),
         ordered=lambda: examples.ordered().map(renumber),
-        agreement=None,  # which knows the classes by the old labels
+        agreement=None,  # it would be given the new labels
     )
 
 

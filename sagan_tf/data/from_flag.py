@@ -1,4 +1,4 @@
-"""The data set that a command line names, in place of the gin file's."""
+"""The data set that `--data` names on the command line."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""The order of examples: every epoch a permutation keyed by (seed, epoch), reachable at any point in O(1)."""
+"""The order of examples: each epoch is a permutation keyed by (seed, epoch), which can be entered anywhere in O(1)."""
 
 from collections.abc import Callable
 
@@ -8,21 +8,25 @@ _ENDLESS = tf.int64.max
 
 
 def permuted(position: tf.Tensor, *, n: int, seed: int) -> tf.Tensor:
-    """Index in [0, n) of the example at `position` (int64, ()) of the endless order.
+    """The index in [0, n) of the example at `position` (int64, ()) of the endless order.
 
-    Position p lies in epoch p // n; each epoch visits every index once, in a pseudo-random order of its own.
+    Position p lies in epoch p // n. Each epoch visits every index once, in its own pseudo-random order.
     """
     return permutation(position % n, n=n, seed=seed, epoch=position // n)
 
 
-def permutation(places: tf.Tensor, *, n: int | tf.Tensor, seed: int, epoch: tf.Tensor) -> tf.Tensor:
-    """What lies at these places (int64, any shape) of the permutation of 0 ... n - 1 that belongs to (seed, epoch)."""
+def permutation(positions: tf.Tensor, *, n: int | tf.Tensor, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """The elements at `positions` (int64, any shape) of the permutation of 0 ... n - 1 keyed by (seed, epoch)."""
     key = tf.stack([tf.constant(seed, tf.int64), epoch])
-    return tf.random.experimental.index_shuffle(places, key, tf.cast(n - 1, tf.int64))
+    return tf.random.experimental.index_shuffle(positions, key, tf.cast(n - 1, tf.int64))
 
 
 def positions(start: int, stride: int = 1) -> tf.data.Dataset:
-    """start, start + stride, start + 2 stride ... without end, as int64."""
+    """The endless data set start, start + stride, start + 2 stride, ... of int64.
+
+    Raises:
+      ValueError: for a negative start or a stride below 1.
+    """
     if start < 0 or stride < 1:
         raise ValueError(
             f"The stream's start and stride must be at least 0 and 1; received start={start}, stride={stride}."
@@ -31,12 +35,12 @@ def positions(start: int, stride: int = 1) -> tf.data.Dataset:
 
 
 def shuffled_indices(n: int, *, seed: int, start: int = 0, stride: int = 1) -> tf.data.Dataset:
-    """The endless order of a set of n examples that can be read at random: int64 indices."""
+    """The endless order of n examples with random access, as a data set of int64 indices."""
     return positions(start, stride).map(lambda position: permuted(position, n=n, seed=seed))
 
 
 def random_access(n: int, read: Callable, *, parallel: bool = True) -> tuple[Callable, Callable]:
-    """`stream` and `ordered` (see `Examples`) of n examples, where `read(index)` gives (image, label)."""
+    """`stream` and `ordered` (see `Examples`) of n examples, where `read(index)` returns (image, label)."""
 
     def read_all(indices: tf.data.Dataset) -> tf.data.Dataset:
         if not parallel:

@@ -1,4 +1,7 @@
-"""From an opened data set to batches on [-1, 1]: deterministic, restartable at any batch, never the bottleneck."""
+"""Batches in [-1, 1] from an opened data set: deterministic, and restartable at any batch.
+
+Shapes: B images per batch, R x R pixels.
+"""
 
 import dataclasses
 import functools
@@ -11,7 +14,7 @@ from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.foundation.progress import Progress
 
-_CROP, _FLIP, _DEQUANTIZE = 1, 2, 3  # streams of random numbers, one a use
+_CROP, _FLIP, _DEQUANTIZE = 1, 2, 3  # streams of random numbers, one per use
 
 
 def training_batches(
@@ -28,23 +31,24 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Endless shuffled batches (float32 (B, R, R, 3) in [-1, 1], int32 (B,)) of static shape.
 
-    Batch n is a pure function of (seed, n): starting at `start_batch=n` gives exactly the batches that an
-    uninterrupted run would have had from there on, without reading what came before.
+    Batch n is a pure function of (seed, n): a pipeline that starts at `start_batch=n` gives exactly the batches of an
+    uninterrupted run from there on, without reading the earlier ones.
 
     Args:
       examples: the opened data set.
       resolution: R, in pixels.
-      batch_size: rows B of this host's batches. Row r of host h's batch n is example (n * B + r) * hosts + h of the
-        common order, so that no two hosts read the same example.
+      batch_size: B on this host. Row r of host h's batch n is example (n * B + r) * hosts + h of the common order, so
+        that no two hosts read the same example.
       seed: of the order and of the transform's randomness.
-      start_batch: the number of batches that the run has had already.
+      start_batch: the number of batches that the run has already consumed.
       transform: crop, resize, flip and scale.
-      host, hosts: this process's index among those that read, and their number. Together their batches n are one
-        host's batch n with its rows dealt out, noise included, unless the examples come from record files.
-      cache_bytes: sets whose resized images take no more than this are decoded once and kept; 0 never caches.
+      host, hosts: the index of this process among those that read, and their number. Together, the batches n of all
+        hosts are the batch n of a single host, random numbers included, unless the examples come from record files.
+      cache_bytes: data sets whose resized images need no more than this are decoded once and kept in memory; 0 never
+        caches.
 
     Raises:
-      ValueError: batch_size, start_batch or host out of range.
+      ValueError: if batch_size, start_batch or host is out of range.
     """
     if batch_size < 1 or start_batch < 0 or not 0 <= host < hosts:
         raise ValueError(
@@ -75,9 +79,13 @@ def training_batches(
 def evaluation_batches(
     examples: Examples, *, resolution: int, batch_size: int, transform: Transform, cache_bytes: int = 2**30
 ) -> tf.data.Dataset:
-    """One ordered pass (float32 (b, R, R, 3) in [-1, 1], int32 (b,)), centrally cropped, never flipped, no noise.
+    """One ordered pass of batches (float32 (b, R, R, 3) in [-1, 1], int32 (b,)) with b <= batch_size.
 
-    Every example comes exactly once; the last batch holds what is left, so that b <= batch_size.
+    Images are cropped at the center, and neither flipped nor dequantized. Every example appears exactly once; the last
+    batch holds the remaining ones.
+
+    Raises:
+      ValueError: if batch_size is below 1.
     """
     if batch_size < 1:
         raise ValueError(f"A pipeline must have batch_size >= 1; received batch_size={batch_size}.")
@@ -88,9 +96,10 @@ def evaluation_batches(
 
 
 def in_memory(examples: Examples, resolution: int, transform: Transform, cache_bytes: int) -> Examples:
-    """The same examples, at R x R and read from memory; as they were where that would take over `cache_bytes`.
+    """The same examples, cropped and resized to R x R once and then read from memory.
 
-    Only what costs a decode is kept. The most recent two sets are kept for the next call with the same arguments.
+    Examples are returned unchanged if they would need more than `cache_bytes`, or if they need no decoding anyway. The
+    last two data sets are kept for further calls with the same arguments.
     """
     if not examples.costly or examples.n_examples * resolution**2 * 3 > cache_bytes:
         return examples
@@ -132,7 +141,7 @@ def _resized(rows: tf.data.Dataset, resolution: int, transform: Transform) -> tf
 
 
 def _uniform(shape, seed: int, position: tf.Tensor, use: int) -> tf.Tensor:
-    """float32 in [0, 1), a pure function of (seed, position, use)."""
+    """Uniform float32 in [0, 1), a pure function of (seed, position, use)."""
     key = tf.stack([tf.constant(seed * 8 + use, tf.int64), position])
     return tf.random.stateless_uniform(shape, key)
 
@@ -140,9 +149,9 @@ def _uniform(shape, seed: int, position: tf.Tensor, use: int) -> tf.Tensor:
 def _augmented(
     images: tf.Tensor, transform: Transform, seed: int, first: tf.Tensor, host: int, hosts: int
 ) -> tf.Tensor:
-    """Flips and scales a batch; `first` is the place of its first row in the order.
+    """Flips and scales a batch, whose first row is at position `first` of the order.
 
-    The random numbers are those of all hosts' batch, of which this host takes its rows.
+    Random numbers are drawn for the batch of all hosts together, and this host takes its own rows of them.
     """
 
     def uniform(shape, use: int) -> tf.Tensor:
@@ -156,7 +165,7 @@ def _augmented(
 
 
 def _checked(labels: tf.Tensor, examples: Examples) -> tf.Tensor:
-    """The labels, each of them a class: an accelerator would clamp or wrap a wrong one in silence."""
+    """Checks that every label is a class, since accelerators clamp or wrap wrong indices silently."""
     n_classes = len(examples.class_names)
     message = f"A label of {examples.name} must lie in 0..{n_classes - 1}. Check the data set's labels."
     with tf.control_dependencies(

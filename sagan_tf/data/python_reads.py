@@ -1,8 +1,8 @@
-"""Python functions inside a tf.data pipeline, which must be silent before the interpreter ends.
+"""Python functions in a tf.data pipeline, which must have stopped before the interpreter exits.
 
-TensorFlow calls them from threads of its own, ahead of the consumer. Where a pipeline is still alive when Python ends,
-such a thread waits for ever for the interpreter, and the interpreter for the thread: the process hangs instead of
-ending (seen with TensorFlow 2.21 in two of three tries). So at exit the calls are made to fail, and waited for.
+TensorFlow calls them from its own threads, ahead of the consumer. If a pipeline is still alive when Python exits, such
+a thread waits for the interpreter while the interpreter waits for the thread, and the process hangs (with TensorFlow
+2.21, in two of three tries). Therefore, at exit, further calls are made to fail, and running ones are waited for.
 """
 
 import atexit
@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from sagan_tf.data.source import DataError
 
-_failed: list[DataError] = []  # what reads raised that no consumer has been told yet; the newest last
+_failed: list[DataError] = []  # raised by reads and not yet reported to a consumer; the newest last
 _ending = threading.Event()
-_calls = 0  # that were begun; only ever compared with itself
+_calls = 0  # calls begun so far; only compared with earlier values of itself
 
 
 def python_read(function: Callable, index: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """`function(numpy value of index)` -> an array of `dtype`, as a node of a tf.data pipeline."""
+    """A node of a tf.data pipeline that calls `function` with the NumPy value of `index` and returns an array of `dtype`."""
 
     def call(value):
         global _calls
@@ -37,15 +37,15 @@ def python_read(function: Callable, index: tf.Tensor, dtype: tf.DType) -> tf.Ten
 
 
 def failed_read() -> DataError | None:
-    """What went wrong in a read, once: TensorFlow tells its consumer of it in a page of text, as an OpError."""
+    """The error of the last failed read, returned once; TensorFlow reports it as an OpError with a page of text."""
     return _failed.pop() if _failed else None
 
 
-def told_plainly(rows: Iterable) -> Iterator:
-    """The rows of a pipeline.
+def with_plain_errors(rows: Iterable) -> Iterator:
+    """Yields the rows of a pipeline.
 
     Raises:
-      DataError: in place of TensorFlow's error, where a read failed.
+      DataError: instead of TensorFlow's error, if a read failed.
     """
     _failed.clear()
     try:
@@ -55,8 +55,8 @@ def told_plainly(rows: Iterable) -> Iterator:
 
 
 @atexit.register
-def _fall_silent(patience_s: float = 5.0, silence_s: float = 0.05):
-    """Returns when no pipeline has called for a while: their buffers are full or their reads have failed."""
+def _stop_calls(patience_s: float = 5.0, silence_s: float = 0.05):
+    """Returns when no pipeline has made a call for a while: their buffers are full, or their reads have failed."""
     _ending.set()
     deadline, seen = time.monotonic() + patience_s, None
     while _calls and _calls != seen and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Reading TFRecord files in a shuffled, deterministic order that can be entered anywhere."""
+"""Reads TFRecord files in a shuffled, deterministic order that can be entered anywhere."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from sagan_tf.data.order import permutation, positions
 
-BLOCK = 4096  # records that are shuffled together, and held in memory encoded
+BLOCK = 4096  # records that are shuffled together, and held in memory in encoded form
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecordFiles:
-    """TFRecord files, or parts of them: of each path the `counts` records that follow the first `skips`."""
+    """TFRecord files or parts of them: from each path, `counts` records after the first `skips` ones."""
 
     paths: tuple[str | bytes, ...]
     counts: tuple[int, ...]
@@ -36,12 +36,12 @@ class RecordFiles:
 
 
 def sequential_access(files: RecordFiles, parse: Callable, *, block: int = BLOCK) -> tuple[Callable, Callable]:
-    """`stream` and `ordered` (see `Examples`) of record files, where `parse(record)` gives (image, label).
+    """`stream` and `ordered` (see `Examples`) of record files, where `parse(record)` returns (image, label).
 
-    The order of an epoch: the files are permuted, and taken together in groups that hold about `block` records; the
-    records of a group are permuted. Both permutations are keyed by (seed, epoch, group). To start anywhere, only the
-    group that holds the place is read. The next group is read while one is consumed. With several hosts each reads
-    files of its own where there are enough of them, so that the order depends on the number of hosts.
+    In each epoch the files are permuted and divided into groups of about `block` records, and the records of each group
+    are permuted. Both permutations are keyed by (seed, epoch, group). To start anywhere, only the group that holds the
+    position is read. The next group is prefetched while one is consumed. If there are enough files, each host reads its
+    own, so that the order depends on the number of hosts.
     """
 
     def stream(*, seed: int, start: int = 0, stride: int = 1) -> tf.data.Dataset:
@@ -60,16 +60,16 @@ def sequential_access(files: RecordFiles, parse: Callable, *, block: int = BLOCK
 
 
 def _shuffled(files: RecordFiles, *, seed: int, start: int, block: int) -> tf.data.Dataset:
-    """Endless records from place `start` of the order."""
+    """Endless records from position `start` of the order."""
     n_files = len(files.paths)
     group_size = min(n_files, max(1, round(block * n_files / files.n_records)))
     n_groups = -(-n_files // group_size)
 
     def members(number: tf.Tensor) -> tf.Tensor:
-        """Files of the group with this number, counted through the epochs."""
+        """The files of a group; groups are numbered consecutively through all epochs."""
         first = number % n_groups * group_size
-        places = tf.range(first, tf.minimum(first + group_size, n_files))
-        return permutation(places, n=n_files, seed=2 * seed, epoch=number // n_groups)
+        indices = tf.range(first, tf.minimum(first + group_size, n_files))
+        return permutation(indices, n=n_files, seed=2 * seed, epoch=number // n_groups)
 
     first_group, inside = _locate(files, members, start, n_groups)
 
@@ -83,7 +83,7 @@ def _shuffled(files: RecordFiles, *, seed: int, start: int, block: int) -> tf.da
 
 
 def _locate(files: RecordFiles, members: Callable, start: int, n_groups: int) -> tuple[int, int]:
-    """Number of the group that holds place `start` of the endless order, and the place inside it."""
+    """The number of the group that holds position `start` of the endless order, and the position inside it."""
     epoch, inside = divmod(start, files.n_records)
     counts = np.asarray(files.counts)
     number = epoch * n_groups
@@ -94,16 +94,17 @@ def _locate(files: RecordFiles, members: Callable, start: int, n_groups: int) ->
 
 
 def _read(files: RecordFiles, indices: tf.Tensor) -> tf.Tensor:
-    """All records of these files (K,) -> strings (N,), or an error that names a file that gives fewer than it should.
+    """All N records, strings (N,), of the files with the K `indices`.
 
-    TensorFlow's reader ends in silence where a file was cut between two records or inside a header.
+    Fails with the name of a file that holds fewer records than expected, since TensorFlow's reader ends silently if a
+    file was truncated between two records or inside a header.
     """
     paths, counts, skips = (tf.constant(column) for column in (files.paths, files.counts, files.skips))
 
     def read_one(index: tf.Tensor) -> tf.data.Dataset:
         count = tf.cast(counts[index], tf.int64)
         part = tf.data.TFRecordDataset(paths[index]).skip(tf.cast(skips[index], tf.int64)).take(count)
-        nothing = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))  # what an empty file would give
+        nothing = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))  # the result of an empty file
         return part.batch(count).concatenate(nothing).take(1).map(lambda rows: _complete(rows, count, paths[index]))
 
     files_of_group = tf.data.Dataset.from_tensor_slices(indices)

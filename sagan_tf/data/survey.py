@@ -1,4 +1,4 @@
-"""What a data set holds, on one screen: bad files, images a class, sizes, duplicates."""
+"""A summary of a data set on one screen: bad files, images per class, sizes and duplicates."""
 
 import collections
 import dataclasses
@@ -6,27 +6,27 @@ import hashlib
 
 import numpy as np
 
-from sagan_tf.data.python_reads import told_plainly
+from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import Examples
 from sagan_tf.foundation.progress import Progress
 
-_BAD, _CLASSES, _TWINS = 20, 12, 5  # lines of each kind that fit on a screen
+_MAX_BAD, _MAX_CLASSES, _MAX_DUPLICATES = 20, 12, 5  # lines of each kind that fit on a screen
 _BAR = 30
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Survey:
-    """Facts about every image of a data set.
+    """The facts about each of the N images of a data set.
 
     Attributes:
       name: of the data set.
       class_names: of the labels.
-      names: of each image, a path or a number.
+      names: of the images, paths or numbers.
       labels: (N,).
-      sizes: (N, 2) height and width, 0 where an image cannot be read.
-      digests: of each image's content; equal where the contents are.
-      bad: name -> what is wrong.
-      notes: about the data set.
+      sizes: (N, 2) height and width in pixels, 0 for an image that can't be read.
+      digests: of the images' contents; equal contents have equal digests.
+      bad: name of each bad image -> what is wrong with it.
+      notes: remarks about the data set.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Survey:
         return [group for group in groups.values() if len(group) > 1]
 
     def report(self, resolution: int) -> str:
-        """One screen."""
+        """The summary as text; `resolution` is that of the networks."""
         good = self.sizes[:, 0] > 0
         kind = "class" if len(self.class_names) == 1 else "classes"
         parts = [
@@ -62,20 +62,22 @@ class Survey:
     def _bad_lines(self) -> list[str]:
         if not self.bad:
             return ["bad files: none"]
-        lines = [f"  {name}: {reason}" for name, reason in list(self.bad.items())[:_BAD]]
-        more = [f"  and {len(self.bad) - _BAD} more"] if len(self.bad) > _BAD else []
+        lines = [f"  {name}: {reason}" for name, reason in list(self.bad.items())[:_MAX_BAD]]
+        more = [f"  and {len(self.bad) - _MAX_BAD} more"] if len(self.bad) > _MAX_BAD else []
         return [f"bad files: {len(self.bad)}, which training and preparation refuse", *lines, *more]
 
     def _class_lines(self, labels: np.ndarray) -> list[str]:
         counts = np.bincount(labels, minlength=len(self.class_names))
-        order = range(len(counts)) if len(counts) <= _CLASSES else np.argsort(-counts, kind="stable")
-        shown = list(order) if len(counts) <= _CLASSES else [*order[: _CLASSES // 2], *order[-_CLASSES // 2 :]]
+        order = range(len(counts)) if len(counts) <= _MAX_CLASSES else np.argsort(-counts, kind="stable")
+        shown = (
+            list(order) if len(counts) <= _MAX_CLASSES else [*order[: _MAX_CLASSES // 2], *order[-_MAX_CLASSES // 2 :]]
+        )
         width = max(len(self.class_names[i]) for i in shown)
         bars = ["#" * round(_BAR * count / max(1, counts.max())) for count in counts]
         lines = [f"  {self.class_names[i]:<{width}} {counts[i]:>8} {bars[i]}" for i in shown]
         if len(counts) > len(shown):
-            lines.insert(_CLASSES // 2, f"  ... {len(counts) - len(shown)} classes between these ...")
-        return [f"images a class: {counts.min()} to {counts.max()}", *lines]
+            lines.insert(_MAX_CLASSES // 2, f"  ... {len(counts) - len(shown)} classes between these ...")
+        return [f"images per class: {counts.min()} to {counts.max()}", *lines]
 
     def _size_lines(self, sizes: np.ndarray, resolution: int) -> list[str]:
         short = sizes.min(axis=1)
@@ -93,7 +95,7 @@ class Survey:
             return ["duplicates: none"]
         extra = sum(len(group) - 1 for group in groups)
         mixed = [group for group in groups if len({int(self.labels[i]) for i in group}) > 1]
-        shown = [*mixed, *(group for group in groups if group not in mixed)][:_TWINS]
+        shown = [*mixed, *(group for group in groups if group not in mixed)][:_MAX_DUPLICATES]
         lines = [
             "  " + " = ".join(self.names[i] for i in group[:4]) + (" ..." if len(group) > 4 else "") for group in shown
         ]
@@ -101,10 +103,10 @@ class Survey:
 
 
 def survey_examples(examples: Examples) -> Survey:
-    """Looks at every image of an opened data set; duplicates by their pixels."""
+    """Reads every image of an opened data set; duplicates are images with equal pixels."""
     labels, sizes, digests, bad = [], [], [], {}
-    rows = told_plainly(examples.ordered().prefetch(64).as_numpy_iterator())
-    rows = Progress(rows, total=examples.n_examples, unit="image", title="looking at images")
+    rows = with_plain_errors(examples.ordered().prefetch(64).as_numpy_iterator())
+    rows = Progress(rows, total=examples.n_examples, unit="image", title="reading images")
     for image, label in rows:
         if not 0 <= label < len(examples.class_names):
             bad[f"#{len(labels)}"] = f"its label is {label}, which is no class"

@@ -1,4 +1,4 @@
-"""Labelled TensorFlow Datasets by name. The only importer of tensorflow_datasets."""
+"""Labeled data sets of TensorFlow Datasets, by name. The only importer of tensorflow_datasets."""
 
 import dataclasses
 import difflib
@@ -30,14 +30,14 @@ _BY_ITSELF = """What to download: nothing by hand. With the network, this fetche
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TfdsSource:
-    """A data set of TensorFlow Datasets with an `image` and a class `label`, already prepared on this machine.
+    """A data set of TensorFlow Datasets with an image and a class label, already prepared on this machine.
 
-    Nothing is ever downloaded from here, and nothing is looked up on the network.
+    It never downloads anything and never uses the network.
 
     Attributes:
       name: "imagenet2012", "imagenet_resized/64x64", "cifar10:3.0.2", ...
-      split: any of TFDS's: "train", "validation", "train[:90%]", ...
-      data_dir: where data sets lie; by default $TFDS_DATA_DIR, or ~/tensorflow_datasets.
+      split: in TFDS's notation: "train", "validation", "train[:90%]", ...
+      data_dir: the folder of the data sets; by default $TFDS_DATA_DIR, or ~/tensorflow_datasets.
     """
 
     name: str
@@ -52,7 +52,11 @@ class TfdsSource:
         return tuple(builder.info.features[self._keys(builder)[1]].names)
 
     def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
-        """Finds the prepared files and checks that all are there. Raises DataError."""
+        """Finds the prepared files and checks that all are there.
+
+        Raises:
+          DataError: if the data set isn't prepared or a file is missing.
+        """
         builder = self._builder()
         image_key, label_key = self._keys(builder)
         if not builder.info.splits:
@@ -80,7 +84,11 @@ class TfdsSource:
         return relabeled(examples, class_names)
 
     def validation(self) -> "TfdsSource":
-        """The split "validation". Raises DataError where the data set has none."""
+        """The split "validation".
+
+        Raises:
+          DataError: if the data set has none.
+        """
         splits = self._builder().info.splits
         if splits and "validation" not in splits:
             raise DataError(
@@ -100,7 +108,7 @@ class TfdsSource:
                 "TensorFlow Datasets must be installed to read tfds data; received none. Run: "
                 "pip install tensorflow-datasets"
             ) from error
-        if not hasattr(tensorflow_datasets, "builder"):  # it swallows what goes wrong in its own imports
+        if not hasattr(tensorflow_datasets, "builder"):  # it swallows the errors of its own imports
             raise DataError(
                 "TensorFlow Datasets must be importable as a whole to read tfds data; received one without "
                 "`builder`. Usually tensorflow-metadata is too new for the installed protobuf; run: "
@@ -128,7 +136,11 @@ class TfdsSource:
             ) from error
 
     def _keys(self, builder) -> tuple[str, str]:
-        """Names of the image and of the label among the features. Raises DataError where there are none such."""
+        """The names of the image and of the label among the features.
+
+        Raises:
+          DataError: if the data set has no 8-bit image or no class label.
+        """
         tfds = self._library()
         features = dict(builder.info.features)
         image_key, label_key, *_ = (*(builder.info.supervised_keys or ()), "image", "label")
@@ -146,7 +158,7 @@ class TfdsSource:
         return image_key, label_key
 
     def _files(self, builder) -> RecordFiles:
-        """The split's record files, all there."""
+        """The record files of the split, having checked that all are there."""
         if builder.info.file_format is not None and builder.info.file_format.value != "tfrecord":
             raise DataError(
                 f"A TFDS data set must be stored as tfrecord; received {builder.info.full_name} stored as "

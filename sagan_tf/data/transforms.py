@@ -1,4 +1,4 @@
-"""From an image of any size to the network's input: crop, resize, flip, scale, as the papers and their code did."""
+"""From an image of any size to the networks' input: crop, resize, flip and scale, as the papers and their code do."""
 
 import dataclasses
 from typing import Literal, get_args
@@ -18,7 +18,7 @@ _ROUND_TRIP = levels(normalized(np.arange(256))).astype(np.uint8)
 class Transform:
     """How images become the networks' input.
 
-    The sources agree on a square crop whose side is the short edge, and on little else:
+    All sources crop a square whose side is the short edge. They differ in the rest:
 
       method    crop offset along the long edge   resampling to R x R               rounding to 8 bits
       biggan    floor((long - short) / 2)         area (Brock et al. 2019, 4)       nearest
@@ -26,17 +26,17 @@ class Transform:
       sngan     center 256 x 256 of the image     antialiased bilinear, twice       nearest
                 resized to a short side of 256
 
-    "sagan" is the released code's converter: imresize to bytes, to [-1, 1] in double precision and back, and truncated
-    there, which lowers some bytes by one. "sngan" leaves out the converter's JPEG step (quality 95) between its two
-    resizes, and the filter of small images, which is the source's (`ImageFolder.min_short_edge`). BigGAN's released
-    PyTorch code resamples bilinearly and nobody's code by area; BigGAN's text is followed, as the default. Every method
-    is antialiased. An image that has the target size already passes untouched, so that a set that was prepared once is
-    not resampled again.
+    "sagan" follows the converter of the released code: it resizes to bytes, maps them to [-1, 1] in double precision
+    and back, and truncates, which lowers some bytes by one. "sngan" leaves out two steps of its converter: the JPEG
+    compression (quality 95) between the two resizes, and the filter of small images, which is an option of the source
+    (`ImageFolder.min_short_edge`). "biggan", the default, follows the paper's text; BigGAN's released PyTorch code
+    resamples bilinearly. Every method is antialiased. An image that already has the target size is not changed, so that
+    prepared data are not resampled again.
 
     Attributes:
       method: one of the above.
-      crop: "center", or "random": the square lies anywhere along the long edge, drawn anew for each visit.
-      flip: mirror half of the images, drawn anew for each visit. No paper says it flips; off.
+      crop: "center", or "random" for a random position along the long edge at each visit.
+      flip: mirror images with probability 1/2 at each visit. No paper mentions flips, so the default is off.
       dequantize: map byte x to (x + u) / 128 - 1 with u uniform in [0, 1) (SNGAN), instead of x / 127.5 - 1.
     """
 
@@ -58,7 +58,7 @@ class Transform:
             )
 
     def resized(self, image: tf.Tensor, resolution: int, noise: tf.Tensor | None = None) -> tf.Tensor:
-        """Crop and resize: uint8 (h, w, 3) -> uint8 (R, R, 3). `noise` in [0, 1) places a random crop."""
+        """Crops and resizes an image: uint8 (h, w, 3) -> uint8 (R, R, 3). `noise` in [0, 1) positions a random crop."""
         if image.shape == (resolution, resolution, 3):
             return image
         height, width = tf.unstack(tf.shape(image)[:2])
@@ -69,19 +69,19 @@ class Transform:
     def _crop_and_resize(self, image: tf.Tensor, resolution: int, noise: tf.Tensor | None) -> tf.Tensor:
         if self.method == "sngan":
             image = _to_bytes(_center(_short_side(image, 256), 256))
-        place = noise if self.crop == "random" else None
-        image = _square(image, "round" if self.method == "sagan" else "floor", place)
+        position = noise if self.crop == "random" else None
+        image = _square(image, "round" if self.method == "sagan" else "floor", position)
         if self.method == "biggan":
             return _to_bytes(tf.image.resize(image, (resolution, resolution), method="area"))
         image = _to_bytes(tf.image.resize(image, (resolution, resolution), method="bilinear", antialias=True))
         return tf.gather(_ROUND_TRIP, tf.cast(image, tf.int32)) if self.method == "sagan" else image
 
     def without_randomness(self) -> "Transform":
-        """The same pictures for evaluation: centered, not mirrored, no noise."""
+        """The same transform for evaluation: centered crops, no flips."""
         return dataclasses.replace(self, crop="center", flip=False)
 
     def scaled(self, images: tf.Tensor, noise: tf.Tensor | None = None) -> tf.Tensor:
-        """uint8 (...) -> float32 (...) in [-1, 1]. `noise` in [0, 1), of the same shape, dequantizes."""
+        """Scales images: uint8 (...) -> float32 (...) in [-1, 1]. `noise` in [0, 1), of the same shape, dequantizes."""
         images = tf.cast(images, tf.float32)
         if not self.dequantize:
             return normalized(images)
@@ -92,20 +92,20 @@ def _to_bytes(image: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.round(tf.clip_by_value(tf.cast(image, tf.float32), 0.0, 255.0)), tf.uint8)
 
 
-def _square(image: tf.Tensor, rounding: str, place: tf.Tensor | None) -> tf.Tensor:
-    """The square along the long edge: in the middle, or at `place` in [0, 1)."""
+def _square(image: tf.Tensor, rounding: str, position: tf.Tensor | None) -> tf.Tensor:
+    """The largest square: in the middle, or at `position` in [0, 1) along the long edge."""
     shape = tf.shape(image)
     side = tf.minimum(shape[0], shape[1])
-    spare = shape[:2] - side  # one of the two is 0
-    if place is not None:
-        start = tf.cast(tf.floor(place * tf.cast(spare + 1, tf.float32)), tf.int32)
+    spare = shape[:2] - side  # one of them is 0
+    if position is not None:
+        start = tf.cast(tf.floor(position * tf.cast(spare + 1, tf.float32)), tf.int32)
     else:
         start = tf.cast(tf.round(spare / 2), tf.int32) if rounding == "round" else spare // 2
     return image[start[0] : start[0] + side, start[1] : start[1] + side]
 
 
 def _short_side(image: tf.Tensor, side: int) -> tf.Tensor:
-    """Antialiased bilinear resize to a short side of `side`, proportions kept."""
+    """Antialiased bilinear resize to a short side of `side`, keeping proportions."""
     shape = tf.shape(image)
     short = tf.minimum(shape[0], shape[1])
     size = tf.cast(tf.round(tf.cast(shape[:2], tf.float64) * side / tf.cast(short, tf.float64)), tf.int32)

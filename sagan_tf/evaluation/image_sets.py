@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from sagan_tf.data.pipeline import evaluation_batches
-from sagan_tf.data.python_reads import told_plainly
+from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import Examples, LabelKind
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash
@@ -156,7 +156,7 @@ def example_images(examples: Examples, *, resolution: int, transform: Transform,
     def batches(start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         n_skipped, offset = divmod(start, batch_size)
         stream = evaluation_batches(examples, resolution=resolution, batch_size=batch_size, transform=transform)
-        for images, labels in told_plainly(stream.skip(n_skipped).as_numpy_iterator()):
+        for images, labels in with_plain_errors(stream.skip(n_skipped).as_numpy_iterator()):
             yield images[offset:], labels[offset:]
             offset = 0
 

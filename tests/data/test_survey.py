@@ -28,7 +28,7 @@ def test_a_folder_on_one_screen(folder):
         "8 good images, 2 classes",
         "bad files: 1,",
         "  cat/x.jpg: not a PNG",
-        "images a class: 3 to 5",
+        "images per class: 3 to 5",
         "  cat        5 ##############################",
         "  été        3 ##################",
         "sizes: 2 different; short edge 10 to 30 pixels, median 10; 6 images are smaller than 16",

@@ -1,4 +1,4 @@
-"""Labels beside the images: the dataset.json that StyleGAN's dataset_tool.py writes."""
+"""Labels from a dataset.json, as StyleGAN's dataset_tool.py writes it beside the images."""
 
 import json
 import pathlib
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from sagan_tf.data.source import DataError
 
 FILE_NAME = "dataset.json"
-_NAMED = 5
+_MAX_NAMED = 5
 
 
 def labels_of(path: pathlib.Path, images: Sequence[str]) -> dict[str, str] | None:
-    """The class name of each image, its label in digits, by the image's path relative to the file's folder.
+    """The class name of each image, which is its label in digits, by the image's path relative to the file's folder.
 
     The file is `{"labels": [["00000/img00000000.png", 6], ...]}`; `"labels": null` means that there are no classes.
 
     Args:
-      path: of the file.
-      images: the image files that are there, relative to the folder of the file.
+      path: of the JSON file.
+      images: the existing image files, relative to the folder of the JSON file.
 
     Returns:
-      None where the file says that there are no classes, or isn't of this kind.
+      None if the file says that there are no classes, or is another kind of JSON file.
 
     Raises:
-      DataError: for labels that aren't integers, and for images and labels that don't agree.
+      DataError: if the file can't be read, if labels aren't integers, or if images and labels don't match.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def labels_of(path: pathlib.Path, images: Sequence[str]) -> dict[str, str] | Non
         if names:
             raise DataError(
                 f"Every image must have a label in {FILE_NAME}, and every label an image; received {len(names)} "
-                f"without {what} in {path}: {', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}. "
+                f"without {what} in {path}: {', '.join(names[:_MAX_NAMED])}{', ...' if len(names) > _MAX_NAMED else ''}. "
                 f"Repair the file, or remove it and sort the images into class folders."
             )
     return {name: str(label) for name, label in labels.items()}

@@ -1,4 +1,4 @@
-"""Image files of any color mode to 8-bit RGB."""
+"""Decodes image files of any color mode to 8-bit RGB."""
 
 import pathlib
 import re
@@ -8,24 +8,26 @@ from PIL import ExifTags, Image, ImageOps
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-MAX_PIXELS = 2**26  # 67 million: larger than cameras' 61, and 192 MiB once decoded
+MAX_PIXELS = 2**26  # 67 million: more than the 61 of cameras, and 192 MiB when decoded
 
 
 class UnreadableImageError(ValueError):
-    """The file is no image, is cut short, or is too large. The message says which, without the path."""
+    """The file is not an image, is truncated, or is too large. The message says which, without the path."""
 
 
 def decode(path: pathlib.Path, *, max_pixels: int | None = None) -> np.ndarray:
     """Decodes a whole image file -> uint8 (h, w, 3).
 
-    Grey is repeated over the channels; 16-bit grey is divided by 257 and rounded; palettes are looked up; CMYK is
-    converted; transparent pixels are laid over white; the EXIF orientation is applied. The file's content decides
-    what it is, not its name. Of an animation the first picture counts. A JPEG file carries no checksum: bits that
-    flipped inside its pixels pass unnoticed, as in every decoder; PNG files do carry one.
+    Gray is repeated over the channels, 16-bit gray is divided by 257 and rounded, palettes and CMYK are converted,
+    transparent pixels are blended with white, and the EXIF orientation is applied. The format is recognized by the
+    file's content, not by its name. Of an animation the first frame is used. JPEG files have no checksum, so that
+    flipped bits among their pixels are not noticed; PNG files have one.
 
-    Raises UnreadableImageError: no image of the known formats, truncated, damaged, unreadable, or over `max_pixels`
-    (found in the header, before anything is decoded). A `max_pixels` above Pillow's own limit raises that for the
-    whole process.
+    A `max_pixels` above Pillow's own limit raises that limit for the whole process.
+
+    Raises:
+      UnreadableImageError: if the file is not an image of a known format, is truncated, damaged or unreadable, or has
+        more than `max_pixels` pixels according to its header, before anything is decoded.
     """
     if max_pixels is not None and Image.MAX_IMAGE_PIXELS is not None:
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels)
@@ -34,8 +36,8 @@ def decode(path: pathlib.Path, *, max_pixels: int | None = None) -> np.ndarray:
             if max_pixels is not None and image.width * image.height > max_pixels:
                 raise UnreadableImageError(f"{image.width} x {image.height} pixels, more than max_pixels={max_pixels}")
             image.load()
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-            return np.asarray(_rgb(ImageOps.exif_transpose(image) if turned else image))
+            rotated = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            return np.asarray(_rgb(ImageOps.exif_transpose(image) if rotated else image))
     except UnreadableImageError:
         raise
     except Image.DecompressionBombError as error:

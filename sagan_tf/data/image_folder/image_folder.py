@@ -1,4 +1,4 @@
-"""A folder of images in class folders, checked file by file before anything else is done."""
+"""A folder of images in class folders, each file of which is checked before it is used."""
 
 import dataclasses
 import hashlib
@@ -20,20 +20,19 @@ from sagan_tf.data.survey import Survey
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageFolder:
-    """`path/CLASS/*.{png,jpg,jpeg,webp,bmp}`, or one level deeper below split folders, or flat.
+    """Images in `path/CLASS/*.{png,jpg,jpeg,webp,bmp}`, one level deeper below split folders, or all in `path`.
 
     The classes are the names of the class folders: sorted by value where all of them are integers, else by code point.
     A flat folder of images is one class, for an unconditional model, unless StyleGAN's dataset.json lies beside the
-    images, which then says their labels. Grey, palette, CMYK and 16-bit files become 8-bit RGB, transparent pixels
-    show white, and the orientation that a camera noted is applied (see `decoding.decode`).
+    images and gives their labels. All color modes are converted to 8-bit RGB (see `decoding.decode`).
 
     Attributes:
       path: the folder.
-      split: which split folder to read where there are such ("train", "val", ...); by default "train" or "training".
+      split: which split folder to read if there are any ("train", "val", ...); by default "train" or "training".
       min_short_edge: leave out images whose short edge has fewer pixels (BigGAN at 512: 400; SNGAN: 256).
-      max_pixels: refuse files of more pixels than this, by their header, before they fill the memory.
-      any_layout: take images that don't lie in class folders of one level for images without classes, rather than
-        refuse them: for measuring, where classes need not matter.
+      max_pixels: refuse files with more pixels according to their header, before they fill the memory.
+      any_layout: accept images outside of one level of class folders as images without classes instead of refusing
+        them; for evaluation, which may not need classes.
     """
 
     path: str
@@ -49,13 +48,17 @@ class ImageFolder:
         return self._found().class_names
 
     def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
-        """Decodes every file once to check it (the result is remembered). Raises DataError, naming each bad file."""
+        """Decodes every file once to check it; results are cached.
+
+        Raises:
+          DataError: naming each bad file, or for an unusable layout.
+        """
         found = self._found(class_names)
         report = check_files(found.root, found.paths, max_pixels=self.max_pixels)
         report.raise_if_bad(found.root)
-        wide_enough = report.short_edges >= self.min_short_edge
-        paths = [path for path, keep in zip(found.paths, wide_enough, strict=True) if keep]
-        labels = np.asarray(found.labels, np.int32)[wide_enough]
+        large_enough = report.short_edges >= self.min_short_edge
+        paths = [path for path, large in zip(found.paths, large_enough, strict=True) if large]
+        labels = np.asarray(found.labels, np.int32)[large_enough]
         self._refuse_emptied_classes(found, labels)
         notes = list(found.notes)
         if left_out := len(found.paths) - len(paths):
@@ -76,7 +79,11 @@ class ImageFolder:
         )
 
     def validation(self) -> "ImageFolder":
-        """The images of the split folder val, valid or validation. Raises DataError where there is none."""
+        """The images of the split folder val, valid or validation.
+
+        Raises:
+          DataError: if there is none.
+        """
         found = [split for split in VALIDATION_SPLITS if (pathlib.Path(self.path) / split).is_dir()]
         if not found:
             raise DataError(
@@ -86,7 +93,11 @@ class ImageFolder:
         return dataclasses.replace(self, split=found[0])
 
     def survey(self, resolution: int) -> Survey:
-        """Looks at every file; duplicates by the files' bytes. Raises DataError for an unusable layout."""
+        """Checks every file; duplicates are files with equal bytes.
+
+        Raises:
+          DataError: for an unusable layout.
+        """
         found = self._found()
         report = check_files(found.root, found.paths, max_pixels=self.max_pixels)
         return Survey(
@@ -113,7 +124,7 @@ class ImageFolder:
 
 
 def _labels_key(found: FoundImages) -> str:
-    """Identity of labels that a file says; "" where the folders of the paths are the classes."""
+    """Identity of the labels that a file gives; "" if the folders are the classes."""
     if found.labels_from is None:
         return ""
     rows = sorted((path, found.class_names[label]) for path, label in zip(found.paths, found.labels, strict=True))
@@ -121,7 +132,7 @@ def _labels_key(found: FoundImages) -> str:
 
 
 def _reader(root: pathlib.Path, paths: list[str], labels: np.ndarray, max_pixels: int):
-    """read(index) -> (uint8 (h, w, 3), int32 label) by Pillow, which knows all color modes, outside Python's lock."""
+    """read(index) -> (uint8 (h, w, 3), int32 label), decoded by Pillow, which releases Python's lock."""
     names, classes = tf.constant([os.fsencode(path) for path in paths]), tf.constant(labels)
 
     def load(name: bytes) -> np.ndarray:

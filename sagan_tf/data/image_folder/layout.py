@@ -1,4 +1,4 @@
-"""Where the images of a folder lie: class folders, split folders above them, or none of both."""
+"""Finds the images of a folder: in class folders, in split folders above them, or directly."""
 
 import dataclasses
 import pathlib
@@ -19,10 +19,10 @@ _LAYOUT = """Expected:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FoundImages:
-    """Image files below `root`: paths relative to it with a label each, class by class, sorted.
+    """Image files below `root` with their labels, sorted by class and path.
 
-    Paths are as the file system has them; class names and notes can be printed. `label_kind` is as in `Examples`.
-    `labels_from` names the file that the labels were read from, None where folders are the classes.
+    Paths are relative to `root` and spelled as in the file system; class names and notes are printable. `label_kind` is
+    as in `Examples`. `labels_from` names the file that the labels were read from; None if folders are the classes.
     """
 
     root: pathlib.Path
@@ -44,14 +44,14 @@ def find_images(
     """Finds the images and their classes.
 
     Args:
-      folder: that holds them.
-      split: which split folder to read; by default "train" or "training" where there are split folders.
-      class_names: what the labels are to index; by default the names that are found, in their order.
-      any_layout: take images that don't lie in class folders of one level for images without classes, rather than
-        refuse them.
+      folder: of the images.
+      split: which split folder to read; by default "train" or "training" if there are split folders.
+      class_names: the names that labels shall index; by default those that are found, in their order.
+      any_layout: accept images outside of one level of class folders as images without classes instead of refusing
+        them.
 
     Raises:
-      DataError: where the folder's layout leaves a doubt, and for a class that `class_names` lacks.
+      DataError: if the layout is ambiguous, or `class_names` lacks a class.
     """
     root = folder.expanduser().absolute()
     if not root.is_dir():
@@ -81,7 +81,7 @@ def find_images(
     if set(tree.images) == {()}:
         return _unlabeled(root, tree.paths(), class_names, [*notes, *_flat_notes(root, tree)])
     if not any_layout:
-        _refuse_doubtful(root, tree, fewest=2 if class_names is None else 1)
+        _refuse_ambiguous(root, tree, min_classes=2 if class_names is None else 1)
     elif any(len(parts) != 1 for parts in tree.images):
         note = f"{root} has images outside class folders of one level: all are taken for images without classes."
         return _unlabeled(root, tree.paths(), class_names, [*notes, note])
@@ -97,7 +97,7 @@ def _labeled(
     *,
     labels_from: str | None = None,
 ) -> FoundImages:
-    """Class by class, in the order of `class_names` if given: a run that began with another order goes on with it."""
+    """Labels the files, in the order of `class_names` if given, so that a resumed run keeps its order of classes."""
     found = in_order(named.values())
     wanted = found if class_names is None else tuple(class_names)
     index = dict(zip(found, indices_in(wanted, found, of=str(root), to="the data set trained on"), strict=True))
@@ -152,8 +152,8 @@ def _chosen_split(root: pathlib.Path, tops: list[str], split: str | None) -> str
     return top
 
 
-def _refuse_doubtful(root: pathlib.Path, tree: Tree, fewest: int):
-    """Class folders must all lie at one level, each with an image, and there must be `fewest`."""
+def _refuse_ambiguous(root: pathlib.Path, tree: Tree, min_classes: int):
+    """All class folders must lie at one level and hold an image, and there must be at least `min_classes`."""
     tops = tree.tops()
     if () in tree.images:
         raise DataError(
@@ -173,7 +173,7 @@ def _refuse_doubtful(root: pathlib.Path, tree: Tree, fewest: int):
             f"Every class folder must hold an image; received {root} with none in {_some(empty)}. Remove "
             f"these folders or fill them."
         )
-    if len(tops) < fewest:
+    if len(tops) < min_classes:
         raise DataError(
             f"A data set with class folders must have two classes; received {root} with the one class "
             f"{tops[0]}. For an unconditional model give that folder itself: {root / tops[0]}"

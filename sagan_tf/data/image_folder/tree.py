@@ -1,4 +1,4 @@
-"""Walks a folder: where image files lie below it, which folders are empty, and what else is there."""
+"""Walks a folder tree: its image files, empty folders, and other files."""
 
 import collections
 import dataclasses
@@ -18,11 +18,11 @@ class Tree:
     """What a folder holds.
 
     Attributes:
-      images: names of the image files of each folder, keyed by the folder's parts below the root.
-      bare: names of the files without an extension, keyed likewise.
-      tables: names of files such as labels.csv or dataset.json, keyed likewise.
-      empty: folders without a file or folder, by their parts.
-      ignored: how many files of each kind are no images.
+      images: the names of the image files of each folder, by the parts of the folder's path below the root.
+      bare: the names of the files without an extension, in the same way.
+      tables: the names of files such as labels.csv or dataset.json, in the same way.
+      empty: the parts of the paths of folders that hold neither files nor folders.
+      ignored: the number of other files by their extension.
     """
 
     images: dict[tuple[str, ...], list[str]] = dataclasses.field(default_factory=dict)
@@ -45,29 +45,29 @@ class Tree:
         )
 
     def tops(self) -> list[str]:
-        """Names of the folders right below the root that hold images at any depth."""
+        """The names of the folders directly below the root that hold images at any depth."""
         return sorted({parts[0] for parts in self.images if parts})
 
     def paths(self) -> list[str]:
-        """Every image file relative to the root, sorted."""
+        """The paths of all image files relative to the root, sorted."""
         return sorted("/".join((*parts, name)) for parts, names in self.images.items() for name in names)
 
 
 def walk(root: pathlib.Path) -> Tree:
-    """Walks `root`, following links to folders but never in a circle.
+    """Walks `root`, following links to folders but not in a circle.
 
-    Image files are told by their extensions. Where none has one, files without any extension are told by their first
-    bytes.
+    Image files are recognized by their extensions. If no file has one, files without any extension are recognized by
+    their first bytes.
 
     Raises:
-      DataError: for a folder that can't be read.
+      DataError: if a folder can't be read.
     """
     tree = Tree()
     _walk(root, (), (), tree)
     if tree.images or not tree.bare:
         return tree
     for parts, names in tree.bare.items():
-        if images := [name for name in names if _looks_like_an_image(root.joinpath(*parts, name))]:
+        if images := [name for name in names if _is_image(root.joinpath(*parts, name))]:
             tree.images[parts] = images
             tree.ignored[_BARE] -= len(images)
     tree.ignored = +tree.ignored
@@ -105,8 +105,8 @@ def _walk(folder: pathlib.Path, parts: tuple[str, ...], above: tuple[str, ...], 
         _walk(pathlib.Path(entry.path), (*parts, entry.name), (*above, real), tree)
 
 
-def _looks_like_an_image(path: pathlib.Path) -> bool:
-    """By the signatures of PNG, JPEG, BMP and WebP."""
+def _is_image(path: pathlib.Path) -> bool:
+    """Whether a file begins with the signature of PNG, JPEG, BMP or WebP."""
     try:
         with path.open("rb") as file:
             head = file.read(12)

@@ -1,12 +1,12 @@
-"""How well the far-apart parts of a structure agree, measured on any image of the procedural set's classes."""
+"""Agreement of the distant parts of a structure, measured on images of the procedural data set's classes."""
 
 import numpy as np
 
 from sagan_tf.data.procedural.structures import STRUCTURES
 from sagan_tf.data.procedural.textures import TEXTURES
 
-_CELLS = 16  # images are averaged to this many cells a side: blur is no disagreement
-_BLANK = 0.02  # mean deviation from the background (of 2) below which nothing was drawn
+_CELLS = 16  # images are averaged to so many cells per side, so that blur doesn't count as disagreement
+_BLANK = 0.02  # mean deviation from the background, of 2 at most, below which an image counts as blank
 
 
 def _mirrored(images: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ SYMMETRIES = {"eyes": _mirrored, "wings": _mirrored, "rings": _flipped, "corners
 
 
 def _cells(images: np.ndarray) -> np.ndarray:
-    """Area-averages (N, R, R, 3) to at most 16 cells a side."""
+    """Averages images (N, R, R, 3) by area to at most 16 cells per side."""
     size = images.shape[1]
     cells = min(_CELLS, size)
     if size % cells:
@@ -35,15 +35,20 @@ def _cells(images: np.ndarray) -> np.ndarray:
 
 
 def agreement(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Agreement of the two distant parts of each image -> float64 (N,) in [0, 1], NaN where a class has no such parts.
+    """Agreement of the two distant parts of each image.
 
-    With S the class's symmetry (mirror image, top to bottom, half turn), b the image's background (the median color)
-    and sums over all cells and channels of the image I averaged to 16 x 16 cells:
+    With S the symmetry of the class (left to right, top to bottom, half turn), b the background of the image (its
+    median color), and sums over all cells and channels of the image I averaged to 16 x 16 cells:
 
       agreement = 1 - sum |I - S I| / (sum |I - b| + sum |S I - b|)
 
-    1 where each part is the image of the other in place, shape and color; 0 where they share nothing, where one of
-    them is missing, or where nothing is drawn. Images (N, R, R, 3) in [-1, 1], labels (N,) of the procedural set.
+    It is 1 if each part is the image of the other in position, shape and color, and 0 if they share nothing, if one of
+    them is missing, or if nothing is drawn.
+
+    Shapes: images (N, R, R, 3) in [-1, 1], labels (N,) -> float64 (N,) in [0, 1], NaN for classes without such parts.
+
+    Raises:
+      ValueError: for other shapes.
     """
     images, labels = np.asarray(images, np.float64), np.asarray(labels)
     if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] != 3 or len(images) != len(labels):

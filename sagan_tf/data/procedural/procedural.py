@@ -1,4 +1,4 @@
-"""The embedded data set: five textures and five structures, drawn at any resolution from (seed, index) alone."""
+"""The procedural data set: five textures and five structures, drawn at any resolution from (seed, index) alone."""
 
 import dataclasses
 import functools
@@ -20,10 +20,10 @@ from sagan_tf.data.survey import Survey, survey_examples
 from sagan_tf.foundation.choices import check_choice
 
 PAINTERS = {**TEXTURES, **STRUCTURES}
-VERSION = 1  # of the drawings: a change of any pixel changes the data set's fingerprint
+VERSION = 1  # of the drawings, to be raised with any change of a pixel; part of the fingerprint
 Split = Literal["train", "validation"]
-_IN_MEMORY = 512 * 2**20  # bytes up to which all images are drawn at once when the set is opened
-_CHUNK_PIXELS = 2**20  # pixels drawn at a time, to bound the painters' temporaries
+_IN_MEMORY = 512 * 2**20  # bytes up to which all images are drawn when the data set is opened
+_CHUNK_PIXELS = 2**20  # pixels drawn at a time, to bound the memory of intermediate arrays
 
 
 def render(indices: np.ndarray, *, resolution: int, seed: int) -> np.ndarray:
@@ -41,14 +41,14 @@ def render(indices: np.ndarray, *, resolution: int, seed: int) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProceduralSource:
-    """Ten classes that need no download: half decided by local statistics, half by the agreement of distant parts.
+    """Ten classes without a download: five defined by local statistics, five by the agreement of distant parts.
 
-    The paper's own distinction (Zhang et al. 2019, section 1): convolutions do well on textures, attention is for
-    geometry that must hold across the image. The two splits share no image.
+    This is the distinction of Zhang et al. (2019, section 1): convolutions do well on textures, attention is for
+    geometry across the whole image. The two splits share no image.
 
     Attributes:
-      n_examples: images in an epoch; classes alternate, so that they differ by one image at most.
-      seed: another seed, another data set of the same classes.
+      n_examples: images per epoch; classes alternate, so that their numbers of images differ by at most one.
+      seed: each seed gives another data set with the same classes.
       split: "train" or "validation".
     """
 
@@ -69,7 +69,11 @@ class ProceduralSource:
         return tuple(PAINTERS)
 
     def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
-        """Draws the set at once where it is small, else image by image as it is read. Raises DataError."""
+        """Draws all images at once if the data set is small, else each image when it is read.
+
+        Raises:
+          DataError: for a resolution out of range, or a class that `class_names` lacks.
+        """
         if not 8 <= resolution <= 1024:
             raise DataError(f"The procedural set's resolution must lie in 8..1024; received resolution={resolution}.")
         draw = functools.partial(render, resolution=resolution, seed=2 * self.seed + (self.split == "validation"))

@@ -1,8 +1,8 @@
-"""Five procedural structures: classes made of two far-apart parts that must agree in hue, shape and place.
+"""Five procedural structures: classes of two distant parts that must agree in hue, shape and position.
 
-Each painter takes u (N, 8) in [0, 1) and a resolution, and gives RGB (N, R, R, 3) in [0, 1]. The strip between the
-parts shows the background alone, so that no small window joins them: what one part looks like can be known only
-from the other, which is what self-attention is for (Zhang et al. 2019, section 1).
+Each painter takes u (N, 8) in [0, 1) and a resolution R, and returns RGB (N, R, R, 3) in [0, 1]. Only background lies
+between the parts, so that no small window sees both: each part can be predicted from the other one only, which is what
+self-attention is for (Zhang et al. 2019, section 1).
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from sagan_tf.data.procedural.drawing import between, blend, color, coverage, gr
 
 
 def _paint(u: np.ndarray, layers: list[tuple[float, np.ndarray]]) -> np.ndarray:
-    """Masks painted over a pale background, each in the image's one hue at its own lightness."""
+    """Paints masks over a pale background, all in the image's hue, each with its own lightness."""
     picture = color(u[:, 1], 0.88, 0.07)
     for lightness, mask in layers:
         picture = blend(picture, color(u[:, 0], lightness, min(0.42, lightness, 1 - lightness)), mask)
@@ -38,7 +38,7 @@ def wings(u: np.ndarray, resolution: int) -> np.ndarray:
 
 
 def rings(u: np.ndarray, resolution: int) -> np.ndarray:
-    """Two rings, above and below, of one color, radius and width, at one place across."""
+    """Two rings, above and below, of one color, radius and width, at one horizontal position."""
     x, y, pixel = grid(resolution)
     from_center = np.hypot(x - between(u[:, 3], -0.45, 0.45), np.abs(y) - 0.56)
     radius, width = between(u[:, 2], 0.25, 0.33), between(u[:, 5], 0.08, 0.1)

@@ -1,6 +1,6 @@
-"""Five procedural textures: classes that any small window decides, however the windows are put together.
+"""Five procedural textures: classes that any small window of an image determines.
 
-Each painter takes u (N, 8) in [0, 1) and a resolution, and gives RGB (N, R, R, 3) in [0, 1].
+Each painter takes u (N, 8) in [0, 1) and a resolution R, and returns RGB (N, R, R, 3) in [0, 1].
 """
 
 import numpy as np
@@ -9,12 +9,12 @@ from sagan_tf.data.procedural.drawing import between, blend, color, coverage, gr
 
 
 def _two_colors(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A deep and a light color whose hues lie a fifth of the wheel apart."""
+    """A deep and a light color whose hues lie up to a fifth of the color wheel apart."""
     return color(u[:, 0], 0.38, 0.3), color(u[:, 0] + 0.2 * u[:, 1], 0.8, 0.18)
 
 
 def _turned_grid(u: np.ndarray, resolution: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """The grid turned by any angle and shifted by up to half a unit."""
+    """The grid, rotated by any angle and shifted by up to half a unit."""
     x, y, pixel = grid(resolution)
     x, y = rotated(x, y, between(u[:, 2], 0, np.pi))
     return x + between(u[:, 3], -0.5, 0.5), y + between(u[:, 4], -0.5, 0.5), pixel
@@ -61,7 +61,7 @@ def bricks(u: np.ndarray, resolution: int) -> np.ndarray:
 
 
 def marble(u: np.ndarray, resolution: int) -> np.ndarray:
-    """Soft veins: bands bent by two waves of other directions."""
+    """Soft veins: bands that two waves of other directions bend."""
     x, y, _ = _turned_grid(u, resolution)
     bend = np.sin(4.3 * x + between(u[:, 6], 0, 2 * np.pi)) + np.sin(5.1 * y + between(u[:, 7], 0, 2 * np.pi))
     wave = np.sin(between(u[:, 5], 3.2, 4.4) * (x + y) + 1.9 * bend)

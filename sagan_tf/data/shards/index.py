@@ -20,17 +20,17 @@ Encoding = Literal["png", "jpeg"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardPlan:
-    """What a folder of shards is to hold. Equal plans give equal shards.
+    """The settings that determine the shards of a folder: equal plans give equal shards.
 
     Attributes:
-      source, fingerprint: name and content identity of the data that are read.
+      source, fingerprint: name and content identity of the source.
       class_names: of the source.
-      n_source: examples that are read; those too small are left out.
+      n_source: the number of examples that are read, including those left out as too small.
       resolution, method: of the transform (see `Transform`).
       min_short_edge: images with a shorter edge are left out.
       encoding: "png", lossless, or "jpeg".
       quality: of the JPEG encoding, 1..100; 0 with "png".
-      per_shard: examples that are read for one shard.
+      per_shard: the number of examples that are read per shard.
       split: "train", or "validation", which may lack some of the classes.
     """
 
@@ -51,7 +51,7 @@ class ShardPlan:
         return -(-self.n_source // self.per_shard)
 
     def n_in_shard(self, number: int) -> int:
-        """Examples that are read for this shard."""
+        """The number of examples that are read for a shard."""
         return min(self.per_shard, self.n_source - number * self.per_shard)
 
     def shard_name(self, number: int) -> str:
@@ -60,7 +60,7 @@ class ShardPlan:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shard:
-    """One finished file: its size in bytes, its checksum, and how many examples of each class it holds."""
+    """One finished file: its size in bytes, its checksum, and its number of examples per class."""
 
     name: str
     n_bytes: int
@@ -74,7 +74,7 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardIndex:
-    """A plan and the shards that are finished."""
+    """A plan and its finished shards."""
 
     plan: ShardPlan
     shards: tuple[Shard, ...] = ()
@@ -99,12 +99,12 @@ class ShardIndex:
         return ShardIndex(plan=self.plan, shards=tuple(shard for shard in self.shards if shard.name not in names))
 
     def content_key(self) -> str:
-        """Identity of the content, from the checksums."""
+        """Identity of the content, 16 hexadecimal digits, from class names and checksums."""
         parts = [*self.plan.class_names, *(shard.sha256 for shard in self.shards)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def write(self, folder: pathlib.Path):
-        """Writes whole or not at all."""
+        """Writes the index to its folder atomically."""
         content = {
             "version": VERSION,
             "examples": self.count,
@@ -115,7 +115,11 @@ class ShardIndex:
 
 
 def read_index(folder: pathlib.Path) -> ShardIndex:
-    """Reads the index of a folder of shards. Raises DataError where it is missing, damaged or of another version."""
+    """Reads the index of a folder of shards.
+
+    Raises:
+      DataError: if it is missing, damaged, or of another version.
+    """
     path = folder / INDEX_NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

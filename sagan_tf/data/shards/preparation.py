@@ -1,4 +1,4 @@
-"""Writing a data set as shards: each written whole or not at all, so that a preparation can stop and go on anywhere."""
+"""Writes a data set as shards, each atomically, so that a preparation can be interrupted and resumed anywhere."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.data.python_reads import told_plainly
+from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.shards.index import (
     INDEX_NAME,
     VALIDATION_FOLDER,
@@ -24,17 +24,18 @@ from sagan_tf.data.transforms import Transform
 from sagan_tf.foundation import files
 from sagan_tf.foundation.progress import Progress
 
-_ORDER_SEED = 0  # the shards hold the first epoch of the source's stream with this seed
-_FRAMING = 16  # bytes that TFRecord adds to each record: a length and two checksums
+_ORDER_SEED = 0  # shards hold the first epoch of the source's stream with this seed
+_FRAMING = 16  # bytes that TFRecord adds per record: a length and two checksums
 
 
 def prepare(examples: Examples, plan: ShardPlan, folder: pathlib.Path) -> ShardIndex:
-    """Writes the plan's shards that are not there yet, and the index after each of them; returns it complete.
+    """Writes the missing shards of a plan, and the index after each of them; returns the complete index.
 
-    Run again after a kill, a full disk or damage, it keeps every shard whose checksum holds and writes the others;
-    after success it writes nothing. The examples lie shuffled in the shards.
+    When it is repeated after an interruption, a full disk or damage, it keeps every shard whose checksum is right and
+    writes the others; after success it writes nothing. The examples are shuffled.
 
-    Raises DataError: the folder holds something else, the disk is full, or a class is left without an image.
+    Raises:
+      DataError: if the folder holds something else, the disk is full, or a class is left without an image.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files.sweep(folder)
@@ -55,7 +56,7 @@ def prepare(examples: Examples, plan: ShardPlan, folder: pathlib.Path) -> ShardI
 
 
 def _begun(plan: ShardPlan, folder: pathlib.Path) -> ShardIndex:
-    """The index of what a former call with the same plan has finished and is intact."""
+    """The index of the intact shards that an earlier call with the same plan has finished."""
     if not (folder / INDEX_NAME).exists():
         if any(path.name != VALIDATION_FOLDER for path in folder.iterdir()):
             raise DataError(
@@ -85,18 +86,18 @@ def _short(value) -> str:
 
 
 def _shards_of(examples: Examples, plan: ShardPlan, todo: list[int]) -> Iterator[tuple[int, Iterator]]:
-    """(number, its encoded rows) of each shard to write; the source is read through while the numbers follow."""
+    """(number, encoded rows) of each shard to write; consecutive shards are read in one pass over the source."""
     rows, expected = None, None
     for number in todo:
         if number != expected:
             stream = examples.stream(seed=_ORDER_SEED, start=number * plan.per_shard)
-            rows = told_plainly(_encoded(stream, plan).as_numpy_iterator())
+            rows = with_plain_errors(_encoded(stream, plan).as_numpy_iterator())
         yield number, (next(rows) for _ in range(plan.n_in_shard(number)))
         expected = number + 1
 
 
 def _encoded(stream: tf.data.Dataset, plan: ShardPlan) -> tf.data.Dataset:
-    """(image file content, label, whether its short edge is long enough) of each example."""
+    """(content of the image file, label, whether its short edge is long enough) of each example."""
     transform = Transform(method=plan.method)
 
     def encode(image, label):
@@ -110,7 +111,7 @@ def _encoded(stream: tf.data.Dataset, plan: ShardPlan) -> tf.data.Dataset:
 
 
 def _records(rows: Iterator, n_classes: int, progress: Progress) -> tuple[list[bytes], np.ndarray]:
-    """Serialized examples of those rows that are large enough, and how many of each class."""
+    """The serialized examples of the rows that are large enough, and their number per class."""
     records, counts = [], np.zeros(n_classes, np.int64)
     for image, label, keep in rows:
         progress.update()
@@ -126,7 +127,7 @@ def _records(rows: Iterator, n_classes: int, progress: Progress) -> tuple[list[b
 
 
 def _write_shard(path: pathlib.Path, records: list[bytes], counts: np.ndarray) -> Shard:
-    """Writes one file, which gets its name once it is whole and on the disk."""
+    """Writes one file atomically and durably."""
     n_bytes = sum(len(record) + _FRAMING for record in records)
     with files.replacing(path, durable=True) as part:
         with tf.io.TFRecordWriter(os.fsencode(part)) as writer:

@@ -1,4 +1,4 @@
-"""Data sets that were decoded, cropped and resized once: TFRecord files with an index (see prepare_data)."""
+"""Data that were decoded, cropped and resized in advance: TFRecord files with an index (see prepare_data)."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ from sagan_tf.data.source import DataError, Examples, check_types, printable
 from sagan_tf.data.survey import Survey, survey_examples
 
 _FEATURES = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}
-_NAMED = 10
+_MAX_NAMED = 10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,11 @@ class PreparedShards:
         return self._index().plan.class_names
 
     def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
-        """Checks every shard by its checksum (remembered between starts). Raises DataError, naming each bad one."""
+        """Verifies the checksum of every shard; results are cached.
+
+        Raises:
+          DataError: naming each bad shard, or if the resolution is another.
+        """
         folder, index = pathlib.Path(self.path), self._index()
         plan = index.plan
         if plan.resolution != resolution:
@@ -45,7 +49,7 @@ class PreparedShards:
                 f"sagan_tf.prepare_data --source=... --resolution={resolution} --out=ANOTHER_FOLDER"
             )
         if damaged := damaged_shards(folder, index):
-            lines = [f"  {name}: {reason}" for name, reason in list(damaged.items())[:_NAMED]]
+            lines = [f"  {name}: {reason}" for name, reason in list(damaged.items())[:_MAX_NAMED]]
             raise DataError(
                 f"Every shard must be as it was written; received {len(damaged)} of {len(index.shards)} "
                 f"that are not, in {folder}:\n" + "\n".join(lines) + "\nRun the prepare_data command that "
@@ -72,7 +76,11 @@ class PreparedShards:
         return relabeled(examples, class_names)
 
     def validation(self) -> "PreparedShards":
-        """The shards in the folder `validation` below. Raises DataError where there are none."""
+        """The shards in the subfolder `validation`.
+
+        Raises:
+          DataError: if there are none.
+        """
         folder = pathlib.Path(self.path) / VALIDATION_FOLDER
         if not (folder / INDEX_NAME).exists():
             plan = self._index().plan
@@ -87,7 +95,7 @@ class PreparedShards:
         return survey_examples(self.open(resolution))
 
     def resolution(self) -> int:
-        """Side of the prepared images, in pixels."""
+        """The side of the prepared images in pixels."""
         return self._index().plan.resolution
 
     def _index(self) -> ShardIndex:
@@ -102,7 +110,7 @@ class PreparedShards:
 
 
 def _parser(encoding: str, resolution: int):
-    """parse(record) -> (uint8 (R, R, 3), int32 label)."""
+    """The function record -> (uint8 (R, R, 3), int32 label)."""
 
     def parse(record):
         example = tf.io.parse_single_example(record, _FEATURES)

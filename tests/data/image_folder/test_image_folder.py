@@ -9,7 +9,7 @@ from PIL import Image
 from sagan_tf.data.image_folder import file_check
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.pipeline import evaluation_batches, training_batches
-from sagan_tf.data.python_reads import failed_read, told_plainly
+from sagan_tf.data.python_reads import failed_read, with_plain_errors
 from sagan_tf.data.source import DataError
 from sagan_tf.data.transforms import Transform
 
@@ -93,7 +93,7 @@ def test_a_file_that_vanishes_is_named_in_one_sentence(folder):
     examples = ImageFolder(path=str(folder)).open(8)
     (folder / "cat" / "3.png").unlink()
     with pytest.raises(DataError, match=r"stay readable .*; received .*/cat/3\.png: missing"):
-        list(told_plainly(examples.ordered().as_numpy_iterator()))
+        list(with_plain_errors(examples.ordered().as_numpy_iterator()))
     assert failed_read() is None
 
 
