@@ -20,7 +20,7 @@ _calls = 0  # calls begun so far; only compared with earlier values of itself
 
 
 def python_read(function: Callable, index: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """A node of a tf.data pipeline that calls `function` with the NumPy value of `index` and returns an array of `dtype`."""
+    """A node of a tf.data pipeline: `function` of the NumPy value of `index`, an array of `dtype`."""
 
     def call(value):
         global _calls

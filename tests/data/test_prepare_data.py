@@ -28,7 +28,7 @@ def run(*arguments):
 def test_prepares_a_folder_that_trains(folder, tmp_path, capsys):
     assert run(f"--source={folder}", "--resolution=16", f"--out={tmp_path / 'out'}") == 0
     said = capsys.readouterr().out
-    assert "6 images of 2 classes (3 to 3 a class) at 16x16 in 1 shards" in said
+    assert "6 images of 2 classes (3 to 3 per class) at 16x16 in 1 shards" in said
     assert f"--data={tmp_path / 'out'}" in said
     source = source_from_flag(str(tmp_path / "out"))
     assert source == PreparedShards(path=str(tmp_path / "out"))

@@ -49,7 +49,7 @@ def labels_of(path: pathlib.Path, images: Sequence[str]) -> dict[str, str] | Non
         if names:
             raise DataError(
                 f"Every image must have a label in {FILE_NAME}, and every label an image; received {len(names)} "
-                f"without {what} in {path}: {', '.join(names[:_MAX_NAMED])}{', ...' if len(names) > _MAX_NAMED else ''}. "
-                f"Repair the file, or remove it and sort the images into class folders."
+                f"without {what} in {path}: {', '.join(names[:_MAX_NAMED])}{', ...' if len(names) > _MAX_NAMED else ''}"
+                f". Repair the file, or remove it and sort the images into class folders."
             )
     return {name: str(label) for name, label in labels.items()}
