@@ -1,8 +1,8 @@
-"""What D and G minimize together: the adversarial loss, the class term of an auxiliary head, and the penalties."""
+"""The objective of D and G: the adversarial loss, the class term of an auxiliary head, and the penalties."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import tensorflow as tf
 
@@ -12,19 +12,28 @@ from sagan_tf.objectives.penalties import OrthogonalForm, orthogonal
 from sagan_tf.objectives.sigma_control import SigmaControl
 
 
+class Output(Protocol):
+    """D's output on a batch: `models.heads.DiscriminatorOutput`."""
+
+    logits: tf.Tensor
+    class_logits: tf.Tensor | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """The adversarial loss by name, the weight of AC-GAN's class term, and BigGAN's penalties, all off by default.
+    """The adversarial loss, the weight of AC-GAN's class term, and the penalties, all of which are off by default.
 
     loss: "hinge" (SAGAN, BigGAN), "non_saturating", "saturating", "wasserstein" or "least_squares".
-    class_weight: weight of the cross entropy when D has an auxiliary head.
-    classify_fakes: whether D learns the classes of fakes too (Odena et al. 2017) or of real images only (StudioGAN).
-    orthogonal, orthogonal_form: strength and form of G's orthogonal regularization; BigGAN 1e-4, "off_diagonal".
-    r1: strength gamma of D's gradient penalty, (gamma / 2) E |grad D|^2; BigGAN's section 4.2 has 1e-3 to 10.
-    likeness: weight of a term of G's loss, by how much its images of one class are more alike in shape than real ones
-      (objectives/likeness.py). Of no paper; for short trainings, in which G would settle on one drawing per class.
-    dropout: share of D's pooled features that training drops before the head, in D's and in G's update.
-    sigma: what holds the top singular values of G's kernels (BigGAN, section 4.1), if anything.
+    class_weight: the weight of the cross entropy when D has an auxiliary head.
+    classify_fakes: whether D also learns the classes of fakes (Odena et al. 2017) or those of real images only
+      (StudioGAN).
+    orthogonal, orthogonal_form: strength and form of G's orthogonal regularization; BigGAN uses 1e-4, "off_diagonal".
+    r1: the strength gamma of D's gradient penalty, (gamma / 2) E |grad D|^2; BigGAN's section 4.2 tries 1e-3 to 10.
+    likeness: the weight of a term of G's loss that penalizes images of one class for being more alike in shape than
+      real ones are (objectives/likeness.py). It is from no paper; it helps short trainings, in which G would otherwise
+      settle on one drawing per class.
+    dropout: the share of D's pooled features that is dropped before the head, in D's and in G's update.
+    sigma: how the top singular values of G's kernels are held (BigGAN, section 4.1); None leaves them free.
 
     Raises:
       ValueError: for an unknown loss or form, a negative weight, or a dropout outside [0, 1).
@@ -49,8 +58,11 @@ class Objective:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1); received dropout={self.dropout!r}.")
 
-    def discriminator(self, real, fake, y_real: tf.Tensor, y_fake: tf.Tensor) -> tf.Tensor:
-        """D's loss from its verdicts on real and fake images: (B,) logits each -> scalar."""
+    def discriminator(self, real: Output, fake: Output, y_real: tf.Tensor, y_fake: tf.Tensor) -> tf.Tensor:
+        """D's loss from its output on real and on fake images.
+
+        Shapes: logits (B,), class logits (B,n_classes) or None, labels (B,) -> scalar.
+        """
         loss = LOSSES[self.loss].discriminator(real.logits, fake.logits)
         if real.class_logits is not None:
             loss += self.class_weight * class_loss(real.class_logits, y_real)
@@ -58,15 +70,18 @@ class Objective:
                 loss += self.class_weight * class_loss(fake.class_logits, y_fake)
         return loss
 
-    def generator(self, fake, y_fake: tf.Tensor) -> tf.Tensor:
-        """G's loss from D's output on its images: (B,) logits -> scalar."""
+    def generator(self, fake: Output, y_fake: tf.Tensor) -> tf.Tensor:
+        """G's loss from D's output on G's images.
+
+        Shapes: logits (B,), class logits (B,n_classes) or None, labels (B,) -> scalar.
+        """
         loss = LOSSES[self.loss].generator(fake.logits)
         if fake.class_logits is not None:
             loss += self.class_weight * class_loss(fake.class_logits, y_fake)
         return loss
 
     def on_kernels(self, kernels: Iterable[tf.Variable]) -> tf.Tensor:
-        """The part of G's loss that looks at its kernels alone, a scalar; 0 where nothing is asked for."""
+        """The part of G's loss that depends on its kernels alone, a scalar; 0 if all of these penalties are off."""
         values = [tf.convert_to_tensor(kernel) for kernel in kernels]
         loss = tf.zeros([])
         if self.orthogonal:
@@ -74,6 +89,10 @@ class Objective:
         if self.sigma is not None and self.sigma.mode == "regularized":
             loss += self.sigma.penalty(values)
         return loss
+
+    def clamped(self, kernels: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """G's kernels by name as `sigma` clamps them, in their own shapes."""
+        return {name: self.sigma.clamped(kernel) for name, kernel in kernels.items()}
 
     @property
     def clamps(self) -> bool:

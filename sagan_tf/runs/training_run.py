@@ -13,7 +13,7 @@ from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.non_finite import NonFiniteError
-from sagan_tf.training.recovery import Rollbacks, go_back, resume
+from sagan_tf.training.recovery import Rollbacks, resume, roll_back
 from sagan_tf.training.state import GAN
 from sagan_tf.training.workers import Workers
 
@@ -65,7 +65,7 @@ def train_run(
                 safeguards=settings.safeguards,
             )
         except NonFiniteError as error:
-            go_back(error, gan, store, workers, rollbacks, allowed=settings.safeguards.rollbacks)
+            roll_back(error, gan, store, workers, rollbacks, allowed=settings.safeguards.rollbacks)
             parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
 
 

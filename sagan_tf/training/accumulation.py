@@ -1,51 +1,55 @@
-"""Gradient accumulation: a batch that is too large for the memory, as several microbatches in time."""
+"""Gradient accumulation: a batch that doesn't fit in memory is processed as several microbatches, one by one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from sagan_tf.training.state import Values, put, take
+from sagan_tf.training.state import Values, read_values, write_values
 from sagan_tf.training.strategy import StrategyError
 
-Run = Callable[..., Any]
 
+def accumulate(
+    run: Callable[..., Any], batch: Sequence[tf.Tensor | None], count: int, non_trainable: Mapping[str, tf.Variable]
+) -> Any:
+    """Sums run(first, *rows) over `count` microbatches.
 
-def accumulate(run: Run, batch: Sequence[tf.Tensor | None], count: int, moved: Mapping[str, tf.Variable]) -> Any:
-    """The sum over `count` microbatches of run(first, *rows), nested floats.
+    run: takes whether this is the first microbatch (a Python bool, for what must be counted once) and the microbatch,
+      tensors (b/count,...); returns nested floats.
+    batch: tensors (b,...), split into `count` equal parts; None is passed on.
+    non_trainable: the variables that a forward pass updates. Every pass starts from the values before the first; at the
+      end they take the mean of the passes' results. For spectral norm's u that is exactly one power iteration, as with
+      the whole batch; for batch norm, one step of the moving averages towards the mean of the microbatches' means and
+      the mean of their variances.
 
-    batch: tensors of equally many rows (or None, handed on), cut into `count` equal parts; first: whether it is the
-    first microbatch (a Python bool), for what is to be counted once.
-    moved: variables that a pass moves. Every pass starts from the values that they had before; they end at the mean of
-    what the passes made of them. That is, for spectral norm's u, exactly one iteration, as with the whole batch; for
-    batch norm, one step of the moving averages towards the mean of the microbatches' means and of their variances.
-
-    What differs from the whole batch: batch norm normalizes each microbatch by its own moments (over all replicas, if
-    `cross_replica`), and the mean of the variances lacks the variance between the microbatches' means (BigGAN-PyTorch
-    does the same, but moves its statistics and G's u once a microbatch). Without batch norm the sum is exact.
+    The result differs from the whole batch's in two ways: batch norm normalizes each microbatch by its own moments
+    (over all replicas, if `cross_replica`), and the mean of the variances lacks the variance between the microbatches'
+    means. (BigGAN-PyTorch does the same, but updates its statistics and G's u once per microbatch.) Without batch norm
+    the sum is exact.
 
     The microbatches are unrolled, so that the graph grows with `count`: replicas can't reduce inside a loop, and in a
-    loop within the steps' loop TensorFlow's graph optimizer failed at SAGAN-128's size (AlreadyExistsError: tmp_var).
+    loop within the loop over steps TensorFlow's graph optimizer failed at SAGAN-128's size (AlreadyExistsError:
+    tmp_var).
     """
     if count == 1:
         return run(True, *batch)
-    before = take(moved)
+    before = read_values(non_trainable)
 
-    def one(number: int, first: bool) -> tuple[Any, Values]:
-        put(moved, before)
-        return run(first, *(_rows(part, number, count) for part in batch)), take(moved)
+    def run_microbatch(number: int, first: bool) -> tuple[Any, Values]:
+        write_values(non_trainable, before)
+        return run(first, *(_rows(part, number, count) for part in batch)), read_values(non_trainable)
 
-    total = one(0, True)
+    total = run_microbatch(0, True)
     for number in range(1, count):
-        with tf.control_dependencies(tf.nest.flatten(total)):  # or all would run, and be held, at once
-            total = tf.nest.map_structure(tf.add, total, one(number, False))
-    result, ends = total
-    put(moved, {name: value / count for name, value in ends.items()})
+        with tf.control_dependencies(tf.nest.flatten(total)):  # otherwise all run at once, and are in memory at once
+            total = tf.nest.map_structure(tf.add, total, run_microbatch(number, False))
+    result, sums = total
+    write_values(non_trainable, {name: value / count for name, value in sums.items()})
     return result
 
 
 def _rows(part: tf.Tensor | None, number: int, count: int) -> tf.Tensor | None:
-    """The microbatch's rows: (B,...) -> (B/count,...)."""
+    """The rows of one microbatch: (b,...) -> (b/count,...)."""
     if part is None:
         return None
     size = part.shape[0] // count
@@ -54,7 +58,11 @@ def _rows(part: tf.Tensor | None, number: int, count: int) -> tf.Tensor | None:
 
 
 def check_accumulation(accumulation: int, batch_size: int, replicas: int) -> None:
-    """Raises StrategyError unless each replica's share of the batch is divisible by the number of microbatches."""
+    """Checks that the microbatches are of equal size.
+
+    Raises:
+      StrategyError: if a replica's share of the batch is not divisible by the number of microbatches.
+    """
     if batch_size % (replicas * accumulation):
         raise StrategyError(
             f"batch_size must be divisible by replicas times train.accumulation; received batch_size={batch_size} for "

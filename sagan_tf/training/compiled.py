@@ -1,4 +1,4 @@
-"""Several training steps in one compiled call: what the device runs between two looks of the host."""
+"""Several training steps in one compiled call, between which the host looks on; and whether XLA compiles them."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -8,7 +8,6 @@ import tensorflow as tf
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training import logs
 from sagan_tf.training.latent_sampler import LatentSampler
-from sagan_tf.training.non_finite import tensor_names
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import DEFAULT, StepOptions, gan_step
 from sagan_tf.training.strategy import StrategyError
@@ -27,17 +26,23 @@ def compile_steps(
     microbatches: int = 1,
     xla: Xla = "auto",
 ) -> Callable:
-    """n steps in one call: (iterator, n) -> the logs of training/logs.py over the n steps and all replicas.
+    """A function that runs several steps in one call: (iterator, n) -> logs.
 
-    n is a tensor: one compilation serves all n. `tensor_names` of the result names what `bad_tensor` counts.
-    With XLA a step is one program; the loop around it, which fetches the batches, is TensorFlow's, as on TPUs.
+    iterator: of `strategy`'s distributed batches; each step takes `discriminator_steps` of them.
+    n: scalar int32 tensor, the number of steps; one compilation serves every n.
+    logs: those of training/logs.py, float32 scalars, aggregated over the n steps and all replicas.
+
+    The function's attribute `tensor_names` holds the names of what the log `bad_tensor` counts.
+    XLA compiles one step into one program; the loop around it, which fetches the batches, stays TensorFlow's, as on
+    TPUs.
     """
     names = logs.names(gan, objective)
+    all_names = (*names, *logs.NON_FINITE)
 
     @tf.autograph.experimental.do_not_convert
     def replica_step(batches, step):
-        found = gan_step(gan, objective, draw, batches, step, step_options, microbatches)
-        return tf.stack([found[name] for name in (*names, *logs.GUARD)])
+        values = gan_step(gan, objective, draw, batches, step, step_options, microbatches)
+        return tf.stack([values[name] for name in all_names])
 
     program = tf.function(replica_step, autograph=False, jit_compile=True) if compiles(xla, strategy) else replica_step
 
@@ -45,28 +50,31 @@ def compile_steps(
     def steps(iterator, n):
         def one_step() -> logs.Logs:
             batches = [iterator.get_next() for _ in range(discriminator_steps)]
-            found = strategy.run(lambda *args: program(*args), args=(batches, gan.step.read_value()))
+            values = strategy.run(lambda *args: program(*args), args=(batches, gan.step.read_value()))
             gan.step.assign_add(1)
-            found = tf.unstack(strategy.reduce("MEAN", found, axis=None))
-            return dict(zip((*names, *logs.GUARD), found, strict=True))
+            return dict(zip(all_names, tf.unstack(strategy.reduce("MEAN", values, axis=None)), strict=True))
 
         return logs.over_steps(one_step, n, names)
 
-    steps.tensor_names = tensor_names(gan.d_trainable, gan.g_trainable)
+    steps.tensor_names = logs.tensor_names(gan.d_trainable, gan.g_trainable)
     return steps
 
 
 def check_xla(xla: Xla) -> None:
-    """Raises ValueError unless xla is True, False or "auto"."""
+    """Checks the option's value.
+
+    Raises:
+      ValueError: unless it is True, False or "auto".
+    """
     if not (isinstance(xla, bool) or xla == "auto"):
         raise ValueError(f"train.xla must be True, False or 'auto'; received train.xla={xla!r}.")
 
 
 def compiles(xla: Xla, strategy: tf.distribute.Strategy) -> bool:
-    """Whether a step is to be given to XLA here; TPUs compile whatever they are given by themselves.
+    """Whether the steps must be given to XLA explicitly. TPUs compile everything by themselves.
 
-    auto: on one GPU. On the CPU it was not faster; several replicas reduce between their devices in the middle of a
-    step, which TensorFlow can't compile but for TPUs.
+    "auto" means XLA on one GPU. On the CPU it was not faster, and several replicas reduce between their devices in the
+    middle of a step, which TensorFlow can compile on TPUs only.
 
     Raises:
       StrategyError: for True with several replicas, or False on TPUs.

@@ -9,9 +9,11 @@ import tensorflow as tf
 class MovingAverage:
     """shadow <- decay * shadow + (1 - decay) * weights; before `start` the shadow is a copy of the weights.
 
-    decay: BigGAN 0.9999; SAGAN has no average. start: G's updates before averaging (BigGAN-PyTorch 20,000).
-    Everything of G is averaged, moving statistics and u included (BigGAN-PyTorch, StudioGAN; compare_gan averages
-    trainable weights only).
+    decay: BigGAN uses 0.9999; SAGAN has no average.
+    start: how many updates of G precede the averaging (BigGAN-PyTorch: 20,000).
+
+    All variables of G are averaged, moving statistics and u included, as in BigGAN-PyTorch and StudioGAN; compare_gan
+    averages the trainable weights only.
 
     Raises:
       ValueError: for a decay outside [0, 1) or a negative start.
@@ -33,7 +35,11 @@ class MovingAverage:
         step: tf.Tensor,
         ok: tf.Tensor | bool = True,
     ) -> None:
-        """Moves every shadow after G's update number `step` (from 0), unless that was skipped (`ok` is false)."""
+        """Updates the shadow after G's update number `step` (scalar integer, from 0).
+
+        shadow, weights: the averages and G's variables, by the same names and in the same shapes.
+        ok: scalar bool, false if G's update was skipped; the shadow then stays as it is.
+        """
         decay = tf.where(ok, tf.where(step < self.start, 0.0, self.decay), 1.0)
         for name, variable in shadow.items():
             new = tf.convert_to_tensor(weights[name])

@@ -1,27 +1,30 @@
-"""The randomness of one training step: z and y of the fakes, and what dropout keeps."""
+"""The random numbers of a training step: latents and labels of the generated images, and dropout's masks."""
 
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from sagan_tf import latents
+from sagan_tf.latents import Purpose
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 
-_PURPOSE_Z, _PURPOSE_Y, _PURPOSE_KEEP = 0, 1, 3
-_NOISE_STRIDE = 1 << 32  # seeds of one noise lie this far from those of the next
+_NOISE_STRIDE = 1 << 32  # the distance between the seeds of one noise and those of the next
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatentSampler:
     """Random numbers as a function of (seed, step, number of the draw within the step).
 
-    The batch of all replicas is drawn everywhere and each replica takes its slice, so that the numbers don't depend
-    on how many replicas there are. total_steps: over how many steps an annealed prior narrows. noise: other numbers for
-    the same steps, to go on after a roll-back; 0 is the run's own.
+    Every replica draws the whole batch and takes its slice, so that the numbers don't depend on the replica count.
+
+    batch_size: of all replicas together.
+    draws_per_step: how many batches of fakes one step draws, n_D + 1.
+    total_steps: the number of steps over which an annealed prior narrows.
+    noise: selects other numbers for the same steps, for training on after a roll-back; 0 is the run's own.
 
     Raises:
-      ValueError: for a negative noise, or a seed that would run into it.
+      ValueError: for a negative noise, or a seed so large that the numbers of two noises could coincide.
     """
 
     latent: str
@@ -41,26 +44,26 @@ class LatentSampler:
             )
 
     def __call__(self, step: tf.Tensor, number: int) -> Batch:
-        """z (b,z_dim) float32 and y (b,) int32 of this replica, b = batch_size / replicas."""
-        z = latents.prior(self.latent)([self.batch_size, self.z_dim], self._key(_PURPOSE_Z, step, number))
+        """Latents z (b,Z) float32 and labels y (b,) int32 of this replica, b = batch_size / replicas."""
+        z = latents.prior(self.latent)([self.batch_size, self.z_dim], self._key(Purpose.TRAINING_Z, step, number))
         z *= latents.scale(self.latent, tf.cast(step, tf.float32) / self.total_steps)
-        y = latents.labels([self.batch_size], self._key(_PURPOSE_Y, step, number), self.n_classes)
-        return self._share(z), self._share(y)
+        y = latents.labels([self.batch_size], self._key(Purpose.TRAINING_LABELS, step, number), self.n_classes)
+        return self._replica_rows(z), self._replica_rows(y)
 
     def dropout_mask(self, step: tf.Tensor, number: int, width: int, rate: float) -> tf.Tensor | None:
-        """Dropout's factors (b,width), 0 with probability `rate` and else 1 / (1 - rate); None for a rate of 0."""
+        """Dropout's factors (b,width): 0 with probability `rate`, else 1 / (1 - rate). None for a rate of 0."""
         if not rate:
             return None
-        noise = latents.uniform([self.batch_size, width], self._key(_PURPOSE_KEEP, step, number))
-        return self._share(tf.cast(noise >= rate, tf.float32) / (1.0 - rate))
+        noise = latents.uniform([self.batch_size, width], self._key(Purpose.DROPOUT, step, number))
+        return self._replica_rows(tf.cast(noise >= rate, tf.float32) / (1.0 - rate))
 
-    def _key(self, purpose: int, step: tf.Tensor, number: int) -> tf.Tensor:
+    def _key(self, purpose: Purpose, step: tf.Tensor, number: int) -> tf.Tensor:
         return latents.key(self.seed + _NOISE_STRIDE * self.noise, purpose, step * self.draws_per_step + number)
 
-    def _share(self, whole: tf.Tensor) -> tf.Tensor:
-        """This replica's rows of the batch of all replicas."""
+    def _replica_rows(self, whole: tf.Tensor) -> tf.Tensor:
+        """This replica's rows of the whole batch: (batch_size,...) -> (b,...)."""
         context = tf.distribute.get_replica_context()
-        share = self.batch_size // context.num_replicas_in_sync
-        start = context.replica_id_in_sync_group * share
+        rows = self.batch_size // context.num_replicas_in_sync
+        start = context.replica_id_in_sync_group * rows
         rest = [0] * (whole.shape.rank - 1)
-        return tf.slice(whole, [start, *rest], [share, *whole.shape[1:]])
+        return tf.slice(whole, [start, *rest], [rows, *whole.shape[1:]])

@@ -1,4 +1,4 @@
-"""The loop: calls of several compiled steps, and between them progress, logs, samples, checkpoints and signals."""
+"""The training loop: calls of several compiled steps; between them progress, logs, samples, checkpoints and signals."""
 
 import contextlib
 import math
@@ -23,9 +23,10 @@ SAVING = "Interrupted at step {}: saving once the steps under way are done; inte
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """What happens every `every` steps, and at the end: run(step, logs). 0 means never.
+    """Something that happens every `every` steps and at the end of training; 0 means never.
 
-    reads_checkpoint: the state of that very step is saved before.
+    run: takes the step and the logs of the call that ended there.
+    reads_checkpoint: whether a checkpoint of that step is written before.
     """
 
     every: int
@@ -33,7 +34,7 @@ class Action:
     reads_checkpoint: bool = False
 
     def until(self, step: int) -> float:
-        """Steps from here to the action's next turn."""
+        """How many steps after `step` the action is next due."""
         return self.every - step % self.every if self.every else math.inf
 
     def is_due(self, step: int, stop_at: int) -> bool:
@@ -42,7 +43,14 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How far and in which strides: up to `stop_at` of `total_steps`, at most `steps_per_call` steps in one call."""
+    """How far to train, and how many steps lie between checkpoints and between the host's checks.
+
+    stop_at: the step to train to, at most total_steps.
+    total_steps: the length of the whole run.
+    steps_per_call: the largest number of steps in one call.
+    checkpoint_every: the number of steps between checkpoints.
+    batch_size: images per step, for the display of the speed.
+    """
 
     stop_at: int
     total_steps: int
@@ -62,18 +70,22 @@ def train(
     actions: Sequence[Action] = (),
     safeguards: Safeguards | None = None,
 ) -> bool:
-    """Trains from gan.step to `pace.stop_at`, then saves. True if it came to that, False if a signal stopped it before.
+    """Trains from gan.step to `pace.stop_at` and saves a checkpoint there.
 
-    steps: from `compile_steps`. A call is cut so that it ends where a checkpoint or an action is due. Every worker of
-    the strategy calls this; the chief says how long each call is, writes, and has the actions. A signal to any of them
-    stops all at the same step.
+    Returns True if training reached `pace.stop_at`, False if a signal stopped it before.
+
+    steps: from `compile_steps`. Every call ends at the latest where a checkpoint or an action is due.
+    batches: the distributed batches from gan.step on.
+
+    Every worker of the strategy calls this. The chief decides how long each call is, writes the checkpoints and runs
+    the actions. A signal to any worker stops all of them at the same step.
 
     Raises:
-      NonFiniteError: if losses or gradients are not finite and `safeguards` doesn't pass over it; nothing is saved.
-      InvalidStateError: if a state that should be saved is not finite, or not the same on all replicas.
+      NonFiniteError: if losses or gradients are not finite in more steps than `safeguards` allow; nothing is saved.
+      InvalidStateError: if a state to be saved is not finite, or not the same on all replicas.
     """
     safeguards = safeguards or Safeguards()
-    workers, finiteness = Workers(strategy), NonFiniteCheck(safeguards.skips, steps.tensor_names)
+    workers, non_finite = Workers(strategy), NonFiniteCheck(safeguards.skips, steps.tensor_names)
     watchdog = Watchdog(60 * safeguards.hang_minutes)
     save = saver(gan, store, strategy, workers, watchdog)
     iterator, step, saved = iter(batches), int(gan.step.numpy()), -1
@@ -93,9 +105,9 @@ def train(
             step += n
             watched, compiling = watchdog.watched(f"the call of the steps after {step}"), contextlib.nullcontext()
             if int(gan.step.numpy()) != step:
-                raise RuntimeError(f"the state must be at step {step}; it says {int(gan.step.numpy())}.")
-            finiteness.check(logs, n, step)
-            _show(bar, n, logs, pace.batch_size, finiteness.skipped)
+                raise RuntimeError(f"the state must be at step {step}; received step={int(gan.step.numpy())}.")
+            non_finite.check(logs, n, step)
+            _show(bar, n, logs, pace.batch_size, non_finite.skipped)
             if saves:
                 saved = save(step)
             _act(actions, step, pace.stop_at, logs, interruption)
@@ -107,12 +119,12 @@ def train(
 def saver(
     gan: GAN, store: CheckpointStore, strategy: tf.distribute.Strategy, workers: Workers, watchdog: Watchdog
 ) -> Callable[[int], int]:
-    """Saves a sound state and returns its step: all workers check it, the chief writes it."""
-    soundness = StateCheck(gan.variables(), strategy)
+    """A function that saves the state of a step and returns that step: all workers check it, the chief writes it."""
+    state_check = StateCheck(gan.variables(), strategy)
 
     def save(step: int) -> int:
         with watchdog.watched(f"the checkpoint of step {step}"):
-            soundness.check(step)
+            state_check.check(step)
             if workers.is_chief:
                 store.save(gan.variables(), step)
         return step
@@ -121,15 +133,17 @@ def saver(
 
 
 def _next_call(step: int, pace: Pace, actions: Sequence[Action]) -> tuple[int, int]:
-    """How many steps come next, and 1 if a checkpoint follows them, else 0."""
+    """The number of steps in the next call, and whether a checkpoint follows it (1 or 0)."""
     save = Action(every=pace.checkpoint_every, run=lambda *_: None, reads_checkpoint=True)
     n = min(pace.steps_per_call, pace.stop_at - step, *(action.until(step) for action in (save, *actions)))
     due = [action for action in (save, *actions) if action.is_due(step + n, pace.stop_at)]
     return n, int(any(action.reads_checkpoint for action in due))
 
 
-def _act(actions: Sequence[Action], step: int, stop_at: int, logs: dict[str, float], interruption) -> None:
-    """Runs what is due. One that ends early by KeyboardInterrupt has had a signal, which is ours as well."""
+def _act(
+    actions: Sequence[Action], step: int, stop_at: int, logs: dict[str, float], interruption: Interruption
+) -> None:
+    """Runs the actions that are due. A KeyboardInterrupt in one of them counts as a signal to the whole run."""
     for action in actions:
         if action.is_due(step, stop_at):
             try:
@@ -139,8 +153,7 @@ def _act(actions: Sequence[Action], step: int, stop_at: int, logs: dict[str, flo
 
 
 def _progress(step: int, pace: Pace, quiet: bool) -> Progress:
-    whole = pace.stop_at == pace.total_steps
-    title = "train" if whole else f"train to {pace.stop_at} of {pace.total_steps}"
+    title = "train" if pace.stop_at == pace.total_steps else f"train to {pace.stop_at} of {pace.total_steps}"
     return Progress(total=max(pace.stop_at, step), initial=step, title=title, unit="step", delay=0, quiet=quiet)
 
 

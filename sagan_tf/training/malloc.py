@@ -1,4 +1,4 @@
-"""The host's memory between steps: kept, since every step asks for the same buffers again."""
+"""The host's memory between steps: retained, because every step allocates the same buffers again."""
 
 import ctypes
 import os
@@ -8,12 +8,12 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc to keep freed memory for the next step instead of giving it back to the system. True if it heard.
+    """Makes glibc's malloc retain freed memory for the next step. Returns whether the settings took effect.
 
-    On the CPU much of what a step uses is malloc's; large pieces are mapped anew each time by default, and every page
-    of them is faulted in and zeroed again. Kept, SAGAN-128's step takes 8% (float32) to 13% (bfloat16) less time for
-    about the same memory (benchmarks/README.md). Numbers don't change. Elsewhere than on glibc nothing happens; where
-    MALLOC_... is in the environment, the user has said what malloc should do.
+    On the CPU much of a step's memory comes from malloc. By default large blocks are mapped anew each time, and every
+    page of them is faulted in and zeroed again. With retained memory a step of SAGAN-128 takes 8% (float32) to 13%
+    (bfloat16) less time, for about the same memory (benchmarks/README.md); the numbers don't change. Without glibc this
+    does nothing; the same holds if the environment has variables MALLOC_..., by which the user configures malloc.
     """
     if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
         return False

@@ -1,7 +1,7 @@
 """Non-finite numbers: the check of every update on the device, and the host's count of the updates left out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -40,18 +40,11 @@ def examine(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> GradientCheck:
     return GradientCheck(ok, bad, tf.sqrt(tf.reduce_sum(squares)))
 
 
-def tensor_names(d_trainable: Mapping[str, tf.Variable], g_trainable: Mapping[str, tf.Variable]) -> tuple[str, ...]:
-    """The names of what `bad_tensor` of the logs counts: D's loss and gradients, then G's."""
-    d = [f"gradient of discriminator.{name}" for name in d_trainable]
-    g = [f"gradient of generator.{name}" for name in g_trainable]
-    return ("d_loss", *d, "g_loss", *g)
-
-
 class NonFiniteCheck:
     """Counts the consecutive steps whose update was left out because a loss or a gradient was not finite.
 
     allowed: how many consecutive steps may leave out an update.
-    tensor_names: the names of what `bad_tensor` of the logs counts.
+    tensor_names: the names of what `bad_tensor` in the logs counts (training/logs.py).
     """
 
     def __init__(self, allowed: int, tensor_names: Sequence[str]):

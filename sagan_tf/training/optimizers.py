@@ -1,4 +1,4 @@
-"""Adam with two time scales (TTUR: Heusel et al. 2017), over TensorFlow's fused kernel."""
+"""Adam with two time scales (TTUR: Heusel et al. 2017) on TensorFlow's fused kernel, and float16's loss scale."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,11 @@ INITIAL_SCALE, SCALE_GROWTH_EVERY = 2.0**15, 2000
 
 
 class LossScale:
-    """A power of two by which the loss is multiplied before its gradient is taken, and the gradient divided after.
+    """Dynamic loss scale for float16, in which many gradients would underflow to 0 (Micikevicius et al. 2018).
 
-    It doubles after `growth_every` good updates in a row and halves, down to 1, after one whose gradients are not
-    finite and which was therefore skipped. All of it is state, and the same on all replicas.
+    It is a power of two. The loss is multiplied by it before the gradient is taken, and the gradient divided by it
+    after. It doubles after `growth_every` consecutive good updates; after an update that was skipped because its
+    gradients were not finite, it halves, down to 1. It is part of the training state, and the same on all replicas.
     """
 
     def __init__(self, *, initial: float = INITIAL_SCALE, growth_every: int = SCALE_GROWTH_EVERY):
@@ -21,11 +22,14 @@ class LossScale:
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False, name="skipped_updates")
 
     def variables(self) -> dict[str, tf.Variable]:
-        """The scale; good updates since it last changed; updates skipped in all, which Adam must not count."""
+        """The state by name: the scale, the good updates since it last changed, and how many updates were skipped.
+
+        Adam doesn't count the skipped ones.
+        """
         return {"scale": self.scale, "good": self.good, "skipped": self.skipped}
 
     def update(self, ok: tf.Tensor) -> None:
-        """After each update: ok says whether it was good."""
+        """Adapts the scale after an update. ok: scalar bool, whether its loss and gradients were finite."""
         scale, good, skipped = (tf.convert_to_tensor(v) for v in self.variables().values())
         good = tf.where(ok, good + 1, 0)
         grows = good >= self.growth_every
@@ -36,17 +40,18 @@ class LossScale:
 
 @dataclass(frozen=True, kw_only=True)
 class TwoTimescaleAdam:
-    """The constants of G's and D's Adam.
+    """The settings of G's and D's Adam.
 
-    g_learning_rate, d_learning_rate: SAGAN 1e-4 and 4e-4; BigGAN 5e-5 and 2e-4.
-    beta_1, beta_2: SAGAN's text has 0 and 0.9; its released code never sets beta_2, which leaves 0.999. BigGAN 0 and
-      0.999.
-    epsilon: added to the root of the uncorrected second moment, as TensorFlow 1 did ("epsilon hat").
-    decay_from, decay_to: steps between which both rates go linearly to 0 (SNGAN: 400,000 and 450,000); None never.
+    g_learning_rate, d_learning_rate: SAGAN uses 1e-4 and 4e-4; BigGAN 5e-5 and 2e-4.
+    beta_1, beta_2: SAGAN's paper has 0 and 0.9, but its released code never sets beta_2, which leaves 0.999. BigGAN
+      uses 0 and 0.999.
+    epsilon: is added to the root of the uncorrected second moment, as in TensorFlow 1 ("epsilon hat").
+    decay_from, decay_to: the steps between which both learning rates fall linearly to 0 (SNGAN: 400,000 and 450,000);
+      None keeps them constant.
 
     Raises:
-      ValueError: for a rate or epsilon that is not positive, a beta outside [0, 1), or a decay that ends before it
-        starts.
+      ValueError: for a learning rate or epsilon that is not positive, a beta outside [0, 1), or a decay that ends
+        before it starts.
     """
 
     g_learning_rate: float = 1e-4
@@ -70,7 +75,7 @@ class TwoTimescaleAdam:
             )
 
     def decay(self, step: tf.Tensor) -> tf.Tensor:
-        """What the learning rates are multiplied by in a step (from 0): 1, then linearly down to 0."""
+        """The factor of both learning rates in a step (scalar integer, from 0): 1, then linearly down to 0."""
         if self.decay_from is None:
             return tf.ones([])
         return tf.clip_by_value(tf.cast(self.decay_to - step, tf.float32) / (self.decay_to - self.decay_from), 0.0, 1.0)
@@ -90,10 +95,13 @@ def _check_number(name: str, value: float, *, above: float | None = None, below:
 
 
 class Adam(tf.Module):
-    """Adam (Kingma & Ba 2015, Algorithm 1) whose slots are kept by their variables' names.
+    """Adam (Kingma & Ba 2015, Algorithm 1); its slots m and v go by the names of their variables.
 
-    lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t); m, v moving averages of g, g^2; w <- w - lr_t m / (sqrt(v) + eps).
-    loss_scale: what float16 training multiplies the loss by; its state is the optimizer's.
+    lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t), w <- w - lr_t m / (sqrt(v) + epsilon), where m and v are moving
+    averages of the gradient and of its square.
+
+    variables: the weights to be optimized, by name.
+    loss_scale: float16's; its state is checkpointed with the slots.
     """
 
     def __init__(
@@ -117,12 +125,17 @@ class Adam(tf.Module):
         return tf.Variable(tf.zeros(variable.shape, variable.dtype), trainable=False, name=name.replace(".", "_"))
 
     def slots(self) -> dict[str, tf.Variable]:
-        """The state to be checkpointed, as "m.NAME", "v.NAME" and "loss_scale.NAME"."""
+        """The state to be checkpointed, under the names "m.NAME", "v.NAME" and "loss_scale.NAME"."""
         groups = {"m": self.m, "v": self.v, "loss_scale": self.loss_scale.variables() if self.loss_scale else {}}
         return {f"{group}.{name}": v for group, variables in groups.items() for name, v in variables.items()}
 
     def apply(self, gradients: dict[str, tf.Tensor], t: tf.Tensor, decay: tf.Tensor | float = 1.0) -> None:
-        """One update, the t-th (from 1), by gradients that are the same on all replicas, at lr times `decay`."""
+        """Makes one update of the weights.
+
+        gradients: by the names of the variables and in their shapes; they must be the same on all replicas.
+        t: scalar integer from 1, the number of the update.
+        decay: scalar that multiplies the learning rate.
+        """
         o, t = self.options, tf.cast(t, tf.float32)
         for name, gradient in gradients.items():
             tf.raw_ops.ResourceApplyAdam(

@@ -1,4 +1,4 @@
-"""Recovery: from the newest good checkpoint at the start, and again after a failure that the run may go back from."""
+"""Recovery: resuming from the newest good checkpoint, and rolling back to it after a failure."""
 
 import json
 from dataclasses import dataclass
@@ -13,17 +13,19 @@ from sagan_tf.training.workers import Workers
 
 @dataclass(frozen=True, kw_only=True)
 class Safeguards:
-    """The step itself leaves out an update with non-finite numbers; this is what follows.
+    """What a run does after numbers that are not finite, and when a device doesn't answer.
 
-    skips: how many steps in a row may leave one out before that counts as a failure. In float16, where the search for
-      the loss scale leaves some out, 25 are allowed in any case.
-    rollbacks: how many failures a run may have: each time it goes back to the last good checkpoint and on with other
-      latents and fake labels. 0 stops at the first.
-    hang_minutes: a call of steps (after the first, which compiles) or a checkpoint that takes longer ends the process;
-      0 never.
+    A step leaves out every update with non-finite numbers by itself; these options say what follows.
+
+    skips: how many consecutive steps may leave out an update before that counts as a failure. In float16, where finding
+      the loss scale takes some skips, at least 25 are allowed.
+    rollbacks: how many failures a run may have. After each it returns to the last good checkpoint and goes on with
+      other latents and labels of fakes. 0 stops at the first failure.
+    hang_minutes: how long a call of several steps (after the first, which compiles) or the writing of a checkpoint may
+      take; after that the process ends. 0 sets no limit.
 
     Raises:
-      ValueError: for a negative number, or a count that is no integer.
+      ValueError: for a negative number, or a count that is not an integer.
     """
 
     skips: int = 0
@@ -38,7 +40,10 @@ class Safeguards:
 
 
 class Rollbacks:
-    """How often a run has gone back, in `rollbacks.json` among its checkpoints: the noise to go on with."""
+    """The record of a run's roll-backs, `rollbacks.json` among its checkpoints. Their count is the run's current noise.
+
+    folder: the run's folder of checkpoints.
+    """
 
     def __init__(self, folder: Path):
         self._path = Path(folder) / "rollbacks.json"
@@ -48,7 +53,7 @@ class Rollbacks:
         return len(self._entries())
 
     def note(self, step: int, reason: str) -> None:
-        """One more, to the checkpoint of `step`; on disk before training goes on, so that a resume does the same."""
+        """Records a roll-back to the checkpoint of `step`, durably, so that a resumed run uses the same noise."""
         entries = [*self._entries(), {"to": step, "reason": reason}]
         files.write_text(self._path, json.dumps(entries, indent=1), durable=True)
 
@@ -57,36 +62,41 @@ class Rollbacks:
 
 
 def resume(gan: GAN, store: CheckpointStore, workers: Workers) -> int:
-    """Reads the newest good checkpoint, if there is any, and returns the step to go on from.
+    """Restores the newest good checkpoint and returns its step; 0 if there is no checkpoint yet.
 
-    The chief chooses it, and sets damaged ones aside; the other workers read the same one.
+    The chief chooses the checkpoint and sets damaged ones aside; the other workers read the same one.
 
     Raises:
-      CheckpointError: if none of those that are there can be read.
+      CheckpointError: if there are checkpoints but none can be read.
     """
-    found = store.restore(gan.variables(), quarantine=True) if workers.is_chief else None
-    (step,) = workers.from_chief(-1 if found is None else found)
+    restored = store.restore(gan.variables(), quarantine=True) if workers.is_chief else None
+    (step,) = workers.from_chief(-1 if restored is None else restored)
     if step < 0:
         return 0
     if not workers.is_chief:
         store.restore(gan.variables(), step)
     if int(gan.step.numpy()) != step:
-        raise CheckpointError(f"checkpoint {store.path(step)} says step {int(gan.step.numpy())}; it can't be trusted.")
+        raise CheckpointError(
+            f"checkpoint {store.path(step)} must hold the state of step {step}; received step={int(gan.step.numpy())}. "
+            "Remove its folder to go on from the checkpoint before it."
+        )
     store.say(f"Going on from step {step} ({store.path(step)})")
     return step
 
 
-def go_back(
+def roll_back(
     error: NonFiniteError, gan: GAN, store: CheckpointStore, workers: Workers, rollbacks: Rollbacks, *, allowed: int
 ) -> None:
-    """Reads the last good checkpoint again and notes that, so that training goes on with other noise.
+    """Rolls back: restores the last good checkpoint and records that, so that training goes on with other noise.
+
+    error: the failure. allowed: how many roll-backs the run may have.
 
     Raises:
-      NonFiniteError: the same with what to do, if the run may not go back (again), or has no checkpoint.
+      NonFiniteError: the failure with advice, if the run may not roll back (again) or has no checkpoint.
     """
     kept = store.steps()[-1:]
-    used, can = workers.from_chief(rollbacks.count, len(kept))
-    if used >= allowed or not can:
+    used, has_checkpoint = workers.from_chief(rollbacks.count, len(kept))
+    if used >= allowed or not has_checkpoint:
         again = "Lower the learning rates (TwoTimescaleAdam.g_learning_rate and .d_learning_rate)"
         if kept:
             last = f"The last good checkpoint is {store.path(kept[0])}. {again}"

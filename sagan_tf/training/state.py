@@ -1,4 +1,4 @@
-"""GAN: the one owner of everything that must survive a crash."""
+"""The state of training: everything that must survive a crash has one owner, `GAN`."""
 
 from collections.abc import Mapping
 
@@ -21,11 +21,12 @@ def initial_seeds(seed: int) -> tuple[int, int]:
 
 
 class GAN:
-    """Both networks, both optimizers, the average of G and the step, made inside the strategy's scope.
+    """Both networks, both optimizers, the average of G, and the step; built inside the strategy's scope.
 
-    `step` counts generator updates. The optimizers' own counts follow from it, so that there is nothing else to
-    keep: the data's position and all randomness are functions of (seed, step). In float16 each optimizer has a loss
-    scale beside its slots. `g_moved` and `d_moved` are what passes move and no optimizer does: u, moving statistics.
+    `step` counts G's updates. Nothing else needs to be kept: the optimizers' counts follow from it, and the position in
+    the data and all randomness are functions of (seed, step). In float16 each optimizer has a loss scale beside its
+    slots. `g_non_trainable` and `d_non_trainable` are what forward passes update and optimizers don't: spectral norm's
+    u and the moving statistics.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class GAN:
         self.d_variables = named_variables(self.discriminator)
         self.g_trainable = {n: v for n, v in self.g_variables.items() if v.trainable}
         self.d_trainable = {n: v for n, v in self.d_variables.items() if v.trainable}
-        self.g_moved = {n: v for n, v in self.g_variables.items() if not v.trainable}
-        self.d_moved = {n: v for n, v in self.d_variables.items() if not v.trainable}
+        self.g_non_trainable = {n: v for n, v in self.g_variables.items() if not v.trainable}
+        self.d_non_trainable = {n: v for n, v in self.d_variables.items() if not v.trainable}
         scales = [LossScale() if numerics and numerics.precision == "float16" else None for _ in range(2)]
         self.g_optimizer = optimizer.generator(self.g_trainable, scales[0])
         self.d_optimizer = optimizer.discriminator(self.d_trainable, scales[1])
@@ -73,15 +74,16 @@ class GAN:
         return {"step": self.step, **named}
 
 
-def take(variables: Mapping[str, tf.Variable]) -> Values:
-    """The values of now; later writes don't reach them."""
+def read_values(variables: Mapping[str, tf.Variable]) -> Values:
+    """The variables' present values, within a replica's step; later writes don't change them."""
     return {name: tf.convert_to_tensor(variable) for name, variable in variables.items()}
 
 
-def put(variables: Mapping[str, tf.Variable], values: Values) -> None:
-    """Writes as the optimizer's fused op does: every replica its own copy, from values that are alike on all of them.
+def write_values(variables: Mapping[str, tf.Variable], values: Values) -> None:
+    """Writes the variables within a replica's step, to undo or to average what forward passes changed.
 
-    `assign` would ask the strategy to aggregate, which it can't inside `tf.cond` and loops.
+    Every replica writes its own copy, as the optimizer's fused op does, from values that are the same on all replicas.
+    `assign` would ask the strategy to aggregate, which it can't do inside `tf.cond` and loops.
     """
     for name, variable in variables.items():
         tf.raw_ops.AssignVariableOp(resource=variable.handle, value=values[name])

@@ -1,7 +1,12 @@
-"""One training step: n_D updates of the discriminator, one of the generator. The mathematics, and nothing else."""
+"""One training step: n_D updates of the discriminator and one of the generator.
 
-import functools
-from collections.abc import Callable, Sequence
+Shapes here and in objectives/: b is the number of rows of this replica's share of the batch (or of a microbatch), R the
+resolution, Z the width of the latent, C the number of D's pooled features. Images x are (b,R,R,3) in [-1,1], latents z
+(b,Z), labels y (b,) int32 and logits (b,).
+"""
+
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,8 +19,9 @@ from sagan_tf.objectives.likeness import excess_likeness
 from sagan_tf.objectives.losses import hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import r1
+from sagan_tf.training import logs
 from sagan_tf.training.latent_sampler import Batch, LatentSampler
-from sagan_tf.training.state import GAN, put, take
+from sagan_tf.training.state import GAN, read_values, write_values
 from sagan_tf.training.update import Logs, Update, minimize
 
 FakeLabels = Literal["uniform", "data"]
@@ -23,14 +29,16 @@ FakeLabels = Literal["uniform", "data"]
 
 @dataclass(frozen=True, kw_only=True)
 class StepOptions:
-    """The order and the details of one step.
+    """The details of one step in which the papers' codes differ.
 
-    generator_first: whether G is updated before D (the released SAGAN and SNGAN codes) or after (all others).
-    fake_labels: "uniform" (all released codes), or "data": those of the real batch, p_data of SAGAN's eq. 4.
-    store_u_in_generator_step: whether D's u moves in G's update too (BigGAN-PyTorch, SNGAN), not in D's alone (SAGAN).
+    generator_first: whether G is updated before D (the released SAGAN and SNGAN codes) or after it (all others).
+    fake_labels: the labels of G's images: "uniform" (all released codes), or "data", those of the real batch (p_data of
+      SAGAN's eq. 4).
+    store_u_in_generator_step: whether D's u is also updated in G's update (BigGAN-PyTorch, SNGAN), not only in D's
+      (SAGAN).
 
     Raises:
-      ValueError: for other labels.
+      ValueError: for an unknown value of `fake_labels`.
     """
 
     generator_first: bool = False
@@ -55,59 +63,64 @@ def gan_step(
 ) -> Logs:
     """One step of one replica on its share of the batch.
 
-    real_batches: n_D pairs of x_real (b,R,R,3) in [-1,1] and y_real (b,). step: scalar int64, from 0. microbatches: in
-    how many parts, one after the other, each update goes through its batch (gradient accumulation).
-    Returns the logs that training/logs.py names, float32 scalars, D's of its last update. An update whose loss or
-    gradients are not finite changes nothing, which `skipped` (0 or 1) and `bad_tensor` tell.
+    real_batches: n_D pairs of images (b,R,R,3) in [-1,1] and labels (b,).
+    step: scalar int64, from 0.
+    microbatches: how many parts each update splits its batch into (gradient accumulation).
+
+    Returns the logs that training/logs.py names, float32 scalars. An update whose loss or gradients are not finite
+    changes nothing; the logs `skipped` (0 or 1) and `bad_tensor` report it.
     """
     n_d, decay = len(real_batches), gan.g_optimizer.options.decay(step)
+    features = gan.spec.discriminator_channels[-1]
 
     def fakes(number: int) -> Batch:
         z, y = draw(step, number)
         return z, (y if step_options.fake_labels == "uniform" else real_batches[min(number, n_d - 1)][1])
 
-    def generator() -> Update:
-        dropout_mask = draw.dropout_mask(step, n_d, gan.spec.discriminator_channels[-1], objective.dropout)
-        store_u = step_options.store_u_in_generator_step
-        return update_generator(
-            gan,
-            objective,
-            fakes(n_d),
-            step + 1,
-            decay,
-            dropout_mask,
-            real=real_batches[-1] if objective.likeness else None,
-            store_u=store_u,
-            microbatches=microbatches,
-        )
+    def discriminator_updates(after: Update | None) -> list[Update]:
+        updates = []
+        for number, real in enumerate(real_batches):
+            with _after(after):
+                t, mask = step * n_d + number + 1, draw.dropout_mask(step, number, 2 * features, objective.dropout)
+                after = update_discriminator(
+                    gan, objective, real, fakes(number), t, decay, mask, microbatches=microbatches
+                )
+            updates.append(after)
+        return updates
 
-    def discriminator(number: int) -> Update:
-        dropout_mask = draw.dropout_mask(step, number, 2 * gan.spec.discriminator_channels[-1], objective.dropout)
-        t = step * n_d + number + 1
-        batches = real_batches[number], fakes(number)
-        return update_discriminator(gan, objective, *batches, t, decay, dropout_mask, microbatches=microbatches)
+    def generator_update(after: Update | None) -> Update:
+        with _after(after):
+            mask = draw.dropout_mask(step, n_d, features, objective.dropout)
+            return update_generator(
+                gan,
+                objective,
+                fakes(n_d),
+                step + 1,
+                decay,
+                mask,
+                real=real_batches[-1] if objective.likeness else None,
+                store_u=step_options.store_u_in_generator_step,
+                microbatches=microbatches,
+            )
 
-    updates = [functools.partial(discriminator, number) for number in range(n_d)]
-    place = 0 if step_options.generator_first else n_d
-    updates.insert(place, generator)
-    d = in_turn(updates)
-    g = d.pop(place)
+    if step_options.generator_first:
+        g = generator_update(after=None)
+        d = discriminator_updates(after=g)
+    else:
+        d = discriminator_updates(after=None)
+        g = generator_update(after=d[-1])
     if gan.average is not None:
-        gan.average.update(gan.shadow, gan.g_variables, step, g.health.ok)
-    return _logs(gan, d, g)
+        gan.average.update(gan.shadow, gan.g_variables, step, g.check.ok)
+    return logs.of_step(gan, d, g)
 
 
-def in_turn(updates: Sequence[Callable[[], Update]]) -> list[Update]:
-    """The updates, each begun when the gradients of the one before are there.
+def _after(update: Update | None) -> contextlib.AbstractContextManager:
+    """A scope whose operations wait for the gradients of the update before.
 
-    They would come out alike if each did at any time what its inputs allow; but then what depends on weights alone,
-    such as kernels as they are applied, would be computed early and held through the update before.
+    The order doesn't change the results. Without it, TensorFlow computes early what depends on weights alone, such as
+    normalized kernels, and keeps it in memory during the update before.
     """
-    done: list[Update] = []
-    for update in updates:
-        with tf.control_dependencies([done[-1].health.ok] if done else []):
-            done.append(update())
-    return done
+    return tf.control_dependencies([] if update is None else [update.check.ok])
 
 
 def update_discriminator(
@@ -121,9 +134,10 @@ def update_discriminator(
     *,
     microbatches: int = 1,
 ) -> Update:
-    """D's t-th update. Real and fake pass D together, so that u moves once.
+    """D's t-th update (from 1). Real and fake images pass D as one batch, so that u moves once.
 
-    dropout_mask: (b,2C), the factors of the real images' features beside those of the fakes'.
+    real: images (b,R,R,3) and labels (b,). fakes: latents (b,Z) and labels (b,).
+    dropout_mask: (b,2C), the factors for the features of the real images beside those for the fakes'.
     """
 
     def loss(x_real, y_real, z, y_fake, dropout_mask) -> tuple[tf.Tensor, Logs]:
@@ -136,14 +150,20 @@ def update_discriminator(
         value = objective.discriminator(real, fake, y_real, y_fake)
         if objective.r1:
             value += objective.r1 * r1(tape.gradient(real.logits, x_real))
-        logs = {"logits_real": tf.reduce_mean(real.logits), "logits_fake": tf.reduce_mean(fake.logits)}
+        means = {"logits_real": tf.reduce_mean(real.logits), "logits_fake": tf.reduce_mean(fake.logits)}
         if objective.loss == "hinge":
-            logs["saturated_real"], logs["saturated_fake"] = hinge_saturated(real.logits, fake.logits)
-        return value, logs
+            means["saturated_real"], means["saturated_fake"] = hinge_saturated(real.logits, fake.logits)
+        return value, means
 
-    moved = {f"generator.{n}": v for n, v in gan.g_moved.items()} | gan.d_moved
+    non_trainable = {f"generator.{n}": v for n, v in gan.g_non_trainable.items()} | gan.d_non_trainable
     return minimize(
-        loss, (*real, *fakes, dropout_mask), gan.d_optimizer, t, decay, moved=moved, microbatches=microbatches
+        loss,
+        (*real, *fakes, dropout_mask),
+        gan.d_optimizer,
+        t,
+        decay,
+        non_trainable=non_trainable,
+        microbatches=microbatches,
     )
 
 
@@ -159,9 +179,11 @@ def update_generator(
     store_u: bool = False,
     microbatches: int = 1,
 ) -> Update:
-    """G's t-th update. D is in inference mode: its u is not moved, unless `store_u`. dropout_mask: (b,C).
+    """G's t-th update (from 1). D runs in inference mode, which leaves its u alone, unless `store_u`.
 
-    real: what `Objective.likeness` compares G's images with.
+    fakes: latents (b,Z) and labels (b,).
+    dropout_mask: (b,C), the factors for D's features.
+    real: images (b,R,R,3) and labels (b,) that `Objective.likeness` compares G's images with.
     """
     kernels = filters(gan.generator)
 
@@ -173,37 +195,23 @@ def update_generator(
         return value, {}
 
     def clamp() -> None:
-        put(kernels, {n: objective.sigma.clamped(w) for n, w in take(kernels).items()})
+        write_values(kernels, objective.clamped(read_values(kernels)))
 
+    d_non_trainable = {f"discriminator.{n}": v for n, v in gan.d_non_trainable.items()} if store_u else {}
     return minimize(
         loss,
         (*fakes, dropout_mask, *(real or ())),
         gan.g_optimizer,
         t,
         decay,
-        moved=gan.g_moved | ({f"discriminator.{n}": v for n, v in gan.d_moved.items()} if store_u else {}),
+        non_trainable=gan.g_non_trainable | d_non_trainable,
         microbatches=microbatches,
         penalty=lambda: objective.on_kernels(kernels.values()),
-        then=clamp if objective.clamps else None,
+        after_update=clamp if objective.clamps else None,
     )
 
 
 def halves(output: DiscriminatorOutput) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
-    """D's output on concat(real, fake) as two."""
+    """Splits D's output on concat(real, fake) in two: logits (2b,) -> (b,) each, class logits (2b,n) -> (b,n) each."""
     real, fake = zip(*(tf.split(part, 2) if part is not None else (None, None) for part in output), strict=True)
     return DiscriminatorOutput(*real), DiscriminatorOutput(*fake)
-
-
-def _logs(gan: GAN, d: Sequence[Update], g: Update) -> Logs:
-    """The step's logs from its updates; what the guard says counts over all of them."""
-    healths = [update.health for update in d]
-    skipped = tf.logical_not(tf.reduce_all([h.ok for h in (*healths, g.health)]))
-    bad_d = tf.reduce_max([h.bad for h in healths])
-    bad_g = tf.where(g.health.bad < 0, -1, g.health.bad + 1 + len(gan.d_trainable))
-    logs = {"skipped": tf.cast(skipped, tf.float32), "bad_tensor": tf.cast(tf.maximum(bad_d, bad_g), tf.float32)}
-    for name, update, optimizer in (("d", d[-1], gan.d_optimizer), ("g", g, gan.g_optimizer)):
-        logs |= {f"{name}_loss": update.loss, f"{name}_gradient_norm": update.health.norm, **update.logs}
-        logs[f"{name}_learning_rate"] = update.learning_rate
-        if optimizer.loss_scale is not None:
-            logs[f"{name}_loss_scale"] = tf.convert_to_tensor(optimizer.loss_scale.scale)
-    return logs

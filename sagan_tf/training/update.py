@@ -1,4 +1,4 @@
-"""One update of one network: the gradient over the whole batch, and the optimizer if all of it is finite."""
+"""One update of one network: the gradient over the whole batch, applied by the optimizer if all of it is finite."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,18 +8,24 @@ import tensorflow as tf
 from sagan_tf.training.accumulation import accumulate
 from sagan_tf.training.non_finite import GradientCheck, examine
 from sagan_tf.training.optimizers import Adam
-from sagan_tf.training.state import put, take
+from sagan_tf.training.state import read_values, write_values
 
 Logs = dict[str, tf.Tensor]
 
 
 class Update(NamedTuple):
-    """loss: over the whole batch of all replicas. logs: this replica's. health: the same on all replicas."""
+    """What one update reports, in scalars.
+
+    loss: over the whole batch of all replicas, the penalty included.
+    learning_rate: the rate of this update, its decay included.
+    logs: means over this replica's share of the batch.
+    check: whether the loss and the gradients were finite, and the gradients' norm; the same on all replicas.
+    """
 
     loss: tf.Tensor
     learning_rate: tf.Tensor
     logs: Logs
-    health: GradientCheck
+    check: GradientCheck
 
 
 def minimize(
@@ -29,27 +35,35 @@ def minimize(
     t: tf.Tensor,
     decay: tf.Tensor | float,
     *,
-    moved: Mapping[str, tf.Variable],
+    non_trainable: Mapping[str, tf.Variable],
     microbatches: int = 1,
     penalty: Callable[[], tf.Tensor] | None = None,
-    then: Callable[[], None] | None = None,
+    after_update: Callable[[], None] | None = None,
 ) -> Update:
-    """The t-th update (from 1) of the optimizer's variables, by the mean over all replicas' batches, at lr * decay.
+    """Makes the t-th update of the optimizer's variables, from the mean of the loss over the batches of all replicas.
 
-    loss: (*batch) -> a mean over those rows, and what else to log of them. penalty: the loss's part that looks at no
-    batch. moved: what the passes move beside (u, moving statistics). then: what follows the optimizer.
+    loss: takes the tensors of `batch`, or the same rows of each, and returns their mean loss, a scalar, and the means
+      to be logged, scalars by name.
+    batch: this replica's share, tensors (b,...); None is passed on to `loss`.
+    t: scalar integer from 1, the number of the update.
+    decay: scalar in [0, 1] that multiplies the learning rate.
+    non_trainable: the variables that the forward passes update: spectral norm's u and the moving statistics.
+    microbatches: how many parts the batch is split into; see `accumulate`.
+    penalty: returns the part of the loss that depends on the weights alone, a scalar.
+    after_update: is called once the optimizer has changed the weights.
 
-    If the loss or a gradient is not finite on any replica, nothing changes: weights, slots and `moved` stay as they
-    were. Adam's t goes on, but in float16, where skipping is how the loss scale is found.
-    Each replica's loss is divided by the replica count before its gradient is taken, and the gradients are summed.
+    If the loss or a gradient is not finite on any replica, nothing changes: the weights, the optimizer's slots and
+    `non_trainable` stay as they were. Adam's t counts such an update, except in float16, where the loss scale is found
+    by skipping.
+    Each replica divides its loss by the number of replicas before it takes the gradient; the gradients are summed.
     """
     variables, scale = optimizer.variables_by_name, optimizer.loss_scale
     context = tf.distribute.get_replica_context()
     factor = 1.0 if scale is None else tf.convert_to_tensor(scale.scale)
     t = t if scale is None else t - tf.convert_to_tensor(scale.skipped)
-    before = take(moved)
+    before = read_values(non_trainable)
 
-    def run(first: bool, *rows):
+    def gradients_of(first: bool, *rows):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(list(variables.values()))
             value, logs = loss(*rows)
@@ -59,22 +73,22 @@ def minimize(
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(scaled, list(variables.values()))]
         return gradients, value, {name: mean / microbatches for name, mean in logs.items()}
 
-    gradients, value, logs = accumulate(run, batch, microbatches, moved)
+    gradients, value, logs = accumulate(gradients_of, batch, microbatches, non_trainable)
     *gradients, value = context.all_reduce("SUM", [*gradients, value])
-    health = examine(value, gradients)
+    check = examine(value, gradients)
 
     def apply() -> tf.Tensor:
         unscaled = gradients if scale is None else [g / factor for g in gradients]
         optimizer.apply(dict(zip(variables, unscaled, strict=True)), t, decay)
-        if then is not None:
-            then()
-        return health.ok
+        if after_update is not None:
+            after_update()
+        return check.ok
 
     def undo() -> tf.Tensor:
-        put(moved, before)
-        return health.ok
+        write_values(non_trainable, before)
+        return check.ok
 
-    tf.cond(health.ok, apply, undo)
+    tf.cond(check.ok, apply, undo)
     if scale is not None:
-        scale.update(health.ok)
-    return Update(value, optimizer.learning_rate * decay, logs, health._replace(norm=health.norm / factor))
+        scale.update(check.ok)
+    return Update(value, optimizer.learning_rate * decay, logs, check._replace(norm=check.norm / factor))
