@@ -1,5 +1,9 @@
-"""The latent z, the labels of fakes, and the randomness behind both, a function of keys and of nothing else."""
+"""The latent z, the labels of generated images, and their random numbers, which are pure functions of keys.
 
+A draw is a function of its shape, [..., Z] for latents, and its key, two int64 (see `key`), and of nothing else.
+"""
+
+import enum
 import math
 from collections.abc import Callable
 
@@ -8,32 +12,50 @@ import tensorflow as tf
 from sagan_tf.foundation.choices import check_choice
 
 Shape = list[int]
+
+
+@enum.unique
+class Purpose(enum.IntEnum):
+    """What a random number is for: the part of its key that keeps the draws of one seed and step independent.
+
+    Every purpose that a key of this module is made for stands here. The numbers must not change: they decide the
+    latents of every seed.
+    """
+
+    TRAINING_Z = 0
+    TRAINING_LABELS = 1
+    IMAGE_Z = 2  # sampling's, from each image's own seed
+    DROPOUT = 3
+    STATISTICS_Z = 4  # of standing statistics
+    STATISTICS_LABELS = 5
+
+
 Prior = Callable[[Shape, tf.Tensor], tf.Tensor]
 
 
 def uniform(shape: Shape, key: tf.Tensor) -> tf.Tensor:
-    """U(0, 1) exclusive, float32, from a key of two int64.
+    """U(0, 1) without its ends, float32.
 
-    Made from Philox's raw bits, because TensorFlow's float generators give other numbers under XLA.
+    Computed from Philox's raw bits, because TensorFlow's float generators give other numbers under XLA.
     """
     return unit_interval(tf.random.stateless_uniform(shape, key, None, None, tf.int32, alg="philox"))
 
 
 def unit_interval(bits: tf.Tensor) -> tf.Tensor:
-    """int32 bits to the middles of 2^23 equal steps of (0, 1), float32.
+    """Maps random bits, int32 of any shape, to the midpoints of 2^23 equal intervals of (0, 1), float32.
 
-    With 24 bits the last middle would round to 1, and one normal draw in 17 million would be infinite.
+    With 24 bits the last midpoint would round to 1, and one normal draw in 17 million would be infinite.
     """
     return (tf.cast(tf.bitwise.right_shift(tf.bitcast(bits, tf.uint32), 9), tf.float32) + 0.5) * 2.0**-23
 
 
 def normal(shape: Shape, key: tf.Tensor) -> tf.Tensor:
-    """N(0, 1), float32, by the inverse of its distribution function."""
+    """N(0, 1), float32, by the inverse of its cumulative distribution function."""
     return math.sqrt(2.0) * tf.math.erfinv(2.0 * uniform(shape, key) - 1.0)
 
 
 def truncated_normal(shape: Shape, key: tf.Tensor, threshold: tf.Tensor | float) -> tf.Tensor:
-    """N(0, 1) given that every entry's absolute value is at most `threshold`, by the inverse distribution function."""
+    """N(0, 1) conditioned on |z_i| <= `threshold` for every entry, by the inverse cumulative distribution function."""
     inside = tf.math.erf(tf.cast(threshold, tf.float32) / math.sqrt(2.0))
     return math.sqrt(2.0) * tf.math.erfinv((2.0 * uniform(shape, key) - 1.0) * inside)
 
@@ -44,7 +66,7 @@ def symmetric_uniform(shape: Shape, key: tf.Tensor) -> tf.Tensor:
 
 
 def bernoulli(shape: Shape, key: tf.Tensor) -> tf.Tensor:
-    """0 or 1, each half of the time."""
+    """0 or 1 with equal probability."""
     return tf.cast(uniform(shape, key) < 0.5, tf.float32)
 
 
@@ -54,12 +76,12 @@ def censored_normal(shape: Shape, key: tf.Tensor) -> tf.Tensor:
 
 
 def signs(shape: Shape, key: tf.Tensor) -> tf.Tensor:
-    """-1 or 1, each half of the time."""
+    """-1 or 1 with equal probability."""
     return 2.0 * bernoulli(shape, key) - 1.0
 
 
 def categorical(shape: Shape, key: tf.Tensor) -> tf.Tensor:
-    """-1, 0 or 1, each a third of the time."""
+    """-1, 0 or 1 with equal probability."""
     return tf.floor(3.0 * uniform(shape, key)) - 1.0
 
 
@@ -69,43 +91,43 @@ def normal_times_bernoulli(shape: Shape, key: tf.Tensor) -> tf.Tensor:
 
 
 def normal_beside_bernoulli(shape: Shape, key: tf.Tensor) -> tf.Tensor:
-    """The first half of the entries N(0, 1), the others 0 or 1."""
+    """N(0, 1) in the first half of the entries, 0 or 1 with equal probability in the others."""
     first = tf.range(shape[-1]) < shape[-1] // 2
     return tf.where(first, normal(shape, key), bernoulli(shape, key))
 
 
 def normal_of_varying_width(shape: Shape, key: tf.Tensor) -> tf.Tensor:
-    """N(0, s^2) with s ~ U[0.5, 1.5] for each sample. The bounds are ours: the text has lost its own."""
+    """N(0, s^2) with one s ~ U[0.5, 1.5] per sample. The bounds are ours: the paper's could not be recovered."""
     return normal(shape, key) * (0.5 + uniform([*shape[:-1], 1], _second(key)))
 
 
 def _second(key: tf.Tensor) -> tf.Tensor:
-    """A key for a draw that is independent of the one from `key`."""
+    """A key whose draws are independent of those from `key`."""
     return tf.bitwise.bitwise_xor(key, tf.constant([1 << 62, 0], tf.int64))
 
 
-# The ten of Brock et al. 2018, appendix E, in its order; what it found is beside them (numbers in part unconfirmed).
+# The ten priors of Brock et al. 2018, appendix E, in its order, with its findings (the numbers are partly unconfirmed).
 LATENTS: dict[str, Prior] = {
-    "normal": normal,  # the main results; SAGAN and SNGAN as well
-    "uniform": symmetric_uniform,  # similar
+    "normal": normal,  # the main results; also SAGAN and SNGAN
+    "uniform": symmetric_uniform,  # similar to normal
     "bernoulli": bernoulli,  # IS +8%, 60% fewer iterations
     "censored_normal": censored_normal,  # IS +15 to 20%, fewer iterations
-    "signs": signs,  # as normal
-    "categorical": categorical,  # as normal
-    "normal_times_bernoulli": normal_times_bernoulli,  # as normal
+    "signs": signs,  # same as normal
+    "categorical": categorical,  # same as normal
+    "normal_times_bernoulli": normal_times_bernoulli,  # same as normal
     "normal_beside_bernoulli": normal_beside_bernoulli,  # about +5%
-    "annealed_normal": normal,  # slightly better; `scale` is what widens it in training
+    "annealed_normal": normal,  # slightly better; `scale` widens it in training
     "normal_of_varying_width": normal_of_varying_width,  # no effect
 }
 
 
 def scale(name: str, progress: tf.Tensor | float) -> tf.Tensor | float:
-    """What training multiplies z by: for "annealed_normal" from 2 down to 1 as progress goes from 0 to 1, else 1."""
+    """The factor of z in training: falls from 2 to 1 for "annealed_normal" as progress rises from 0 to 1, else 1."""
     return 2.0 - tf.clip_by_value(tf.cast(progress, tf.float32), 0.0, 1.0) if name == "annealed_normal" else 1.0
 
 
 def prior(name: str) -> Prior:
-    """The draw of a prior by name.
+    """The prior of that name: a function of a shape and a key.
 
     Raises:
       ValueError: for an unknown name.
@@ -114,23 +136,23 @@ def prior(name: str) -> Prior:
     return LATENTS[name]
 
 
-NORMAL = ("normal", "annealed_normal")  # the priors that can be truncated; when training ends they are N(0, 1)
+NORMAL = ("normal", "annealed_normal")  # the priors that can be truncated: N(0, 1) at the end of training
 
 TRUNCATIONS: dict[str, Callable[[Shape, tf.Tensor, tf.Tensor | float], tf.Tensor]] = {
-    # BigGAN's text: entries beyond the threshold are drawn again until they are inside, which is this distribution.
+    # BigGAN's paper: entries beyond the threshold are drawn again until they are inside, which is this distribution.
     "resampled": truncated_normal,
-    # DeepMind's published modules: threshold * N(0, 1) cut at 2.
+    # DeepMind's published modules: threshold * N(0, 1) truncated at 2.
     "scaled_truncated": lambda shape, key, threshold: threshold * truncated_normal(shape, key, 2.0),
-    # BigGAN-PyTorch, where it is called a variance: N(0, threshold^2), cut nowhere.
+    # BigGAN-PyTorch, which calls the threshold a variance: N(0, threshold^2), not truncated.
     "scaled": lambda shape, key, threshold: threshold * normal(shape, key),
 }
 
 
-THRESHOLDS = (2.0, 1.5, 1.0, 0.5, 0.04)  # BigGAN's Fig. 2a; its published modules have 51
+THRESHOLDS = (2.0, 1.5, 1.0, 0.5, 0.04)  # those of BigGAN's Fig. 2a; its published modules take 51
 
 
 def truncated(name: str, shape: Shape, key: tf.Tensor, threshold: float) -> tf.Tensor:
-    """z of the normal prior by a truncation's name: "resampled" (the default), "scaled_truncated" or "scaled".
+    """Draws z of the normal prior with the truncation of that name: "resampled", "scaled_truncated" or "scaled".
 
     threshold: positive, such as one of THRESHOLDS.
 
@@ -144,10 +166,13 @@ def truncated(name: str, shape: Shape, key: tf.Tensor, threshold: float) -> tf.T
 
 
 def key(seed: int, purpose: int, step: tf.Tensor | int) -> tf.Tensor:
-    """The key of one draw: int64 [256 * seed + purpose, step]. Purposes keep the draws of one step apart (0..255)."""
+    """The key of one draw, (2,) int64: [256 * seed + purpose, step]. purpose: a `Purpose`, in 0..255."""
     return tf.stack([tf.constant(256 * seed + purpose, tf.int64), tf.cast(step, tf.int64)])
 
 
 def labels(shape: Shape, key: tf.Tensor, n_classes: int) -> tf.Tensor:
-    """Uniform labels in [0, n_classes), int32. All released codes draw fakes' labels so; SAGAN's eq. 4 says p_data."""
+    """Uniform labels in [0, n_classes), int32.
+
+    All released codes draw the labels of generated images uniformly; SAGAN's eq. 4 has p_data.
+    """
     return tf.minimum(tf.cast(uniform(shape, key) * n_classes, tf.int32), n_classes - 1)

@@ -26,6 +26,14 @@ def test_draws_are_functions_of_the_key_alone_and_equal_under_xla():
         assert np.abs(draw(key) - draw(other)).max() > 0.1
 
 
+def test_every_purpose_keeps_its_number():
+    """Another number would give other images for every seed."""
+    assert {purpose.name: purpose.value for purpose in latents.Purpose} == {
+        "TRAINING_Z": 0, "TRAINING_LABELS": 1, "IMAGE_Z": 2, "DROPOUT": 3, "STATISTICS_Z": 4, "STATISTICS_LABELS": 5,
+    }  # fmt: skip
+    np.testing.assert_array_equal(latents.key(3, latents.Purpose.DROPOUT, 5), [3 * 256 + 3, 5])
+
+
 def test_labels_are_uniform_and_in_range():
     y = latents.labels([20_000], latents.key(0, 1, 0), 7).numpy()
     assert y.min() == 0 and y.max() == 6 and np.bincount(y).min() > 20_000 / 7 * 0.9

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from sagan_tf import latents
 
-_PURPOSE = 2
 _IMAGES_PER_SEED = 1 << 32
 
 
@@ -51,7 +50,7 @@ class SeededLatents:
 
         def one(arguments):
             seed, threshold = arguments
-            key = tf.stack([tf.constant(_PURPOSE, tf.int64), seed])
+            key = latents.key(0, latents.Purpose.IMAGE_Z, seed)
             if self.mode is None:
                 return latents.prior(self.latent)([self.z_dim], key)
             return latents.TRUNCATIONS[self.mode]([self.z_dim], key, threshold)

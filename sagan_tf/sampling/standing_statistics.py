@@ -13,7 +13,6 @@ from sagan_tf.foundation.progress import Progress
 from sagan_tf.layers.variable_names import named_variables
 
 Statistics = Literal["moving", "batch", "standing"]
-_PURPOSE_Z, _PURPOSE_Y = 4, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,7 @@ class StandingStatistics:
             latents.truncated(self.truncation, [1], latents.key(0, 0, 0), self.threshold)
 
     def _z(self, shape: list[int], number: tf.Tensor | int, threshold: tf.Tensor | float | None = None) -> tf.Tensor:
-        key = latents.key(self.seed, _PURPOSE_Z, number)
+        key = latents.key(self.seed, latents.Purpose.STATISTICS_Z, number)
         if self.threshold is None:
             return latents.prior(self.latent)(shape, key)
         return latents.TRUNCATIONS[self.truncation](shape, key, self.threshold if threshold is None else threshold)
@@ -93,7 +92,8 @@ class StandingStatistics:
         def one_pass(number, threshold):
             for variable in statistics.values():
                 variable.assign(tf.zeros(variable.shape))
-            y = latents.labels([self.batch_size], latents.key(self.seed, _PURPOSE_Y, number), generator.spec.n_classes)
+            key = latents.key(self.seed, latents.Purpose.STATISTICS_LABELS, number)
+            y = latents.labels([self.batch_size], key, generator.spec.n_classes)
             generator(self._z([self.batch_size, generator.spec.z_dim], number, threshold), y, training=True)
 
         signature = [tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)]
