@@ -1,4 +1,4 @@
-"""Penalties beside the adversarial loss: orthogonal regularization of G and R1 on D."""
+"""Penalties added to the adversarial loss: orthogonal regularization of G, and R1 on D."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -9,20 +9,23 @@ OrthogonalForm = Literal["off_diagonal", "identity"]
 
 
 def orthogonal(kernels: Iterable[tf.Tensor], form: OrthogonalForm = "off_diagonal") -> tf.Tensor:
-    """Sum over kernels of the squared distance of the filters' Gram matrix W^T W, W = [rest, out], from orthogonality.
+    """How far the kernels' filters are from orthogonal: the sum over kernels of a squared Frobenius norm, a scalar.
 
-    "off_diagonal": |W^T W * (1 - I)|^2, elementwise product, squared Frobenius norm (Brock et al. 2018, eq. 3), which
-      leaves the filters' norms free. "identity": |W^T W - I|^2 (eq. 2).
-    BigGAN's strength is 1e-4 for eq. 3 (unconfirmed: the number is BigGAN-PyTorch's, whose gradient is half of this
-    one's, so that its strength s is 2s here).
+    W is a kernel as a matrix [rest, out]; W^T W is the Gram matrix of its filters.
+    "off_diagonal": |W^T W * (1 - I)|^2, an elementwise product (Brock et al. 2018, eq. 3), leaves the norms of the
+      filters free. "identity": |W^T W - I|^2 (eq. 2).
 
-    The Gram matrix of G's first layer would have 24,576 rows; only the smaller one of W^T W and W W^T is formed, their
-    Frobenius norms being equal.
+    BigGAN's strength is 1e-4 for eq. 3. (Unconfirmed: the number is BigGAN-PyTorch's, which adds half of this penalty's
+    gradient, so that its strength s is s / 2 here.)
+
+    The Gram matrix of the filters of G's first layer would have 24,576 rows. Only the smaller one of W^T W and W W^T is
+    computed; their Frobenius norms are equal.
     """
     return tf.add_n([_distance(tf.reshape(kernel, [-1, kernel.shape[-1]]), form) for kernel in kernels])
 
 
 def _distance(w: tf.Tensor, form: OrthogonalForm) -> tf.Tensor:
+    """The penalty of one kernel: (rest,out) -> scalar."""
     rest, out = w.shape
     gram = tf.matmul(w, w, transpose_a=out <= rest, transpose_b=out > rest)
     squared_norms = tf.reduce_sum(tf.square(w), 0)  # (out,)
@@ -34,6 +37,7 @@ def _distance(w: tf.Tensor, form: OrthogonalForm) -> tf.Tensor:
 def r1(gradient: tf.Tensor) -> tf.Tensor:
     """E |grad_x D(x, y)|^2 / 2 over real images (Mescheder et al. 2018; Brock et al. 2018, eq. 5, without gamma).
 
-    gradient: (B,H,W,3), each image's own, that is of the sum of the logits. Differentiable by D's weights.
+    gradient: (B,H,W,3), the gradient of each image's logit with respect to that image, as the gradient of the sum of
+      the logits gives it. The result, a scalar, is differentiable with respect to D's weights.
     """
     return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(gradient), [1, 2, 3]))

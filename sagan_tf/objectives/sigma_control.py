@@ -1,4 +1,4 @@
-"""BigGAN's two attempts to hold G's top singular values (Brock et al. 2018, section 4.1): a penalty, and a clamp."""
+"""How BigGAN holds the top singular values of G's kernels (Brock et al. 2018, section 4.1): a penalty, and a clamp."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,16 +15,18 @@ _ITERATIONS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class SigmaControl:
-    """Holds sigma_0 of each of G's kernels at s: `value`, or `ratio` times the second singular value.
+    """Holds the top singular value sigma_0 of each of G's kernels W at s: `value`, or `ratio` times the second one.
 
-    mode: "clamped" replaces W after each update of G by W - max(0, sigma_0 - s) v_0 u_0^T (eq. 4, as recalled: the
-      text has lost it); "regularized" adds strength * (sigma_0 - s)^2 to G's loss. The paper gives the penalty neither
-      a form nor a strength; ours is the square. No gradient flows through s, so that sigma_1 is not driven up.
+    mode: "clamped" replaces W after each update of G by W - max(0, sigma_0 - s) v_0 u_0^T (eq. 4, from memory: the
+      paper's equation could not be recovered). "regularized" adds strength * (sigma_0 - s)^2 to G's loss; the paper
+      gives neither the form nor the strength of its penalty, and the square is ours. No gradient flows through s, so
+      that sigma_1 is not driven up.
 
     The paper found that neither prevents collapse.
 
     Raises:
-      ValueError: for an unknown mode, a number that is not positive, or unless one of `value` and `ratio` is given.
+      ValueError: for an unknown mode, a number that is not positive, or unless exactly one of `value` and `ratio` is
+        given.
     """
 
     mode: SigmaMode = "clamped"
@@ -44,25 +46,25 @@ class SigmaControl:
                 raise ValueError(f"{name} must be positive; received {name}={getattr(self, name)!r}.")
 
     def penalty(self, kernels: Iterable[tf.Tensor]) -> tf.Tensor:
-        """strength * sum of (sigma_0 - s)^2."""
+        """strength * sum of (sigma_0 - s)^2 over the kernels, [..., out] each -> scalar."""
         return self.strength * tf.add_n([tf.square(self._excess(_matrix(kernel))[0]) for kernel in kernels])
 
     def clamped(self, kernel: tf.Tensor) -> tf.Tensor:
-        """W - max(0, sigma_0 - s) v_0 u_0^T in the kernel's own shape."""
+        """W - max(0, sigma_0 - s) v_0 u_0^T, in the kernel's own shape [..., out]."""
         excess, v, u = self._excess(_matrix(kernel))
         return kernel - tf.reshape(tf.nn.relu(excess) * v[:, None] * u[None, :], kernel.shape)
 
     def _excess(self, w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """sigma_0 - s, differentiable through sigma_0 = v_0^T W u_0, and the two vectors."""
+        """w (I,O) -> sigma_0 - s, a scalar that is differentiable through sigma_0 = v_0^T W u_0; v_0 (I,); u_0 (O,)."""
         sigmas, v, u = top_two(w)
         s = self.value if self.ratio is None else self.ratio * sigmas[1]
         return tf.tensordot(v, tf.linalg.matvec(w, u), 1) - s, v, u
 
 
 def top_two(w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The two largest singular values (2,) of w (I,O), and the first singular vectors v (I,) and u (O,).
+    """The two largest singular values (2,) of w (I,O), and the top singular vectors v (I,) and u (O,).
 
-    By subspace iteration on four vectors from a fixed start. No gradient flows through any of them.
+    Computed by subspace iteration on four vectors from a fixed start. No gradient flows through the results.
     """
     w = tf.stop_gradient(w)
     width = min(4, *w.shape)
