@@ -1,9 +1,10 @@
-"""Durable checkpoints: whole or not there, verified before they are believed, the newest good one wins.
+"""Durable checkpoints: written completely or not at all, verified when read, and the newest good one is used.
 
-A checkpoint is the folder `step-00001000` with TensorFlow's own checkpoint files and `manifest.json` (the step, the
-name, shape and type of every variable, size and SHA-256 of every file). It is written beside its place, flushed to
-disk, and renamed; a crash leaves at most a `.tmp-*` folder, which the next save removes. What must not be pruned, such
-as the best one, lies in a folder of its own, `best/step-00001000`, with `kept.json`, which says why.
+A checkpoint is a folder such as `step-00001000` with TensorFlow's own checkpoint files and `manifest.json`: the step,
+the name, shape and type of every variable, the size and SHA-256 of every file. It is written to a temporary folder,
+flushed to disk, and renamed; a crash leaves at most a `.tmp-*` folder, which the next save removes. A checkpoint that
+must not be pruned, such as the best one, lies in a folder of its own, `best/step-00001000`, with `kept.json`, which
+says why it is kept.
 """
 
 import json
@@ -26,12 +27,12 @@ _DAMAGE = (tf.errors.OpError, IndexError, ValueError, AssertionError, OSError, K
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint can't be written, or there are some and none can be used."""
+    """A checkpoint can't be written, or checkpoints exist but none can be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What is known of a checkpoint that is kept apart."""
+    """Which step's checkpoint is kept apart, and why: the name of a metric with its score, or a reason without one."""
 
     step: int
     why: str
@@ -39,9 +40,15 @@ class Kept:
 
 
 class CheckpointStore:
-    """The checkpoints below one folder, the last `keep` of them kept.
+    """The checkpoints in one folder.
 
-    variables: all state by stable names. `say` is given one line for everything unusual.
+    keep: how many of the newest are kept; older ones are removed.
+    say: receives a line about everything unusual.
+
+    The methods take `variables`, the state by stable names.
+
+    Raises:
+      ValueError: if keep is below 1.
     """
 
     def __init__(self, folder: Path, *, keep: int = 3, say: Callable[[str], None] = print):
@@ -52,42 +59,40 @@ class CheckpointStore:
         self.say = say
 
     def steps(self) -> list[int]:
-        """The steps of all checkpoints, ascending."""
+        """The steps that have a checkpoint, ascending, without those kept apart."""
         names = (p.name for p in self.folder.iterdir()) if self.folder.is_dir() else ()
         return sorted(int(match[1]) for match in map(_NAME.fullmatch, names) if match)
 
     def path(self, step: int) -> Path:
+        """The folder of a step's checkpoint, whether it exists or not."""
         return self.folder / f"step-{step:08d}"
 
     def save(self, variables: Mapping[str, tf.Variable], step: int) -> Path:
-        """Writes one checkpoint; an existing one of this step is left as it is.
+        """Writes the checkpoint of a step and returns its folder; an existing one of that step is left as it is.
 
         Raises:
-          CheckpointError: if the disk is full or can't be written; older checkpoints stay as they are.
+          CheckpointError: if the disk is full or can't be written to; older checkpoints stay as they are.
         """
         if self.path(step).exists():
             return self.path(step)
         temporary = self.folder / f".tmp-step-{step:08d}-{os.getpid()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
+            files.sweep(self.folder)
             self._write(temporary, variables, step)
             files.move(temporary, self.path(step))
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(temporary, ignore_errors=True)
-            why = files.reason(error) or error
+            reason = files.reason(error) or error
             needed = sum(v.dtype.size * v.shape.num_elements() for v in variables.values()) >> 20
             raise CheckpointError(
-                f"the checkpoint of step {step} could not be written to {self.folder} ({why}); "
+                f"the checkpoint of step {step} could not be written to {self.folder} ({reason}); "
                 f"it needs {needed} MB and {files.free_megabytes(self.folder)} MB are free. Older checkpoints are "
                 "untouched: make room and repeat the command."
             ) from error
         for old in self.steps()[: -self.keep]:
             shutil.rmtree(self.path(old), ignore_errors=True)
         return self.path(step)
-
-    def _sweep(self) -> None:
-        files.sweep(self.folder)
 
     @staticmethod
     def _write(folder: Path, variables: Mapping[str, tf.Variable], step: int) -> None:
@@ -104,9 +109,9 @@ class CheckpointStore:
             files.flush(p)
 
     def keep_apart(self, step: int, name: str, *, why: str, score: float | None = None) -> Path:
-        """Keeps the checkpoint of a step in the folder `name`, where it isn't pruned, in place of the one kept there.
+        """Keeps a step's checkpoint in the folder `name`, where it isn't pruned, and removes the one kept there before.
 
-        why, score: for `kept.json`; `kept` reads them.
+        why, score: are recorded in `kept.json`, which `kept` reads.
         """
         target = self.apart(name).path(step)
         if not target.exists():
@@ -120,30 +125,32 @@ class CheckpointStore:
         return target
 
     def apart(self, name: str) -> "CheckpointStore":
-        """What `keep_apart` keeps under this name, to be read as any other."""
+        """The store of the checkpoint that `keep_apart` keeps under this name."""
         return CheckpointStore(self.folder / name, say=self.say)
 
     def find(self, step: int) -> Path:
-        """Where the checkpoint of a step lies: among the last ones, or kept apart."""
-        places = (self.path(step), *sorted(self.folder.glob(f"*/{self.path(step).name}")))
-        return next((place for place in places if place.exists()), self.path(step))
+        """The folder of a step's checkpoint, among the newest ones or kept apart."""
+        candidates = (self.path(step), *sorted(self.folder.glob(f"*/{self.path(step).name}")))
+        return next((path for path in candidates if path.exists()), self.path(step))
 
     def kept(self, name: str) -> Kept | None:
-        """Why which step is kept apart; None if there is none."""
+        """Which step is kept apart under this name, and why; None if there is none."""
         path = self.folder / name / _KEPT
         return Kept(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def restore(
         self, variables: Mapping[str, tf.Variable], step: int | None = None, *, quarantine: bool = False
     ) -> int | None:
-        """Reads the newest good checkpoint (or the one of `step`, which may be kept apart) and returns its step.
+        """Reads the newest good checkpoint into the variables and returns its step; None if there is no checkpoint.
 
-        A damaged one is said aloud (and renamed to `*.bad` by the run's owner, with `quarantine`), and the one before
-        it is tried. None if there is none at all.
+        step: read the checkpoint of this step instead, which may be kept apart.
+        quarantine: whether damaged checkpoints are renamed to `*.bad`; for the process that owns the run.
+
+        A damaged checkpoint is reported, and the one before it is tried.
 
         Raises:
-          CheckpointError: if there are some and none can be read, if there is none of `step`, or if one doesn't fit the
-            variables.
+          CheckpointError: if there are checkpoints but none can be read, if there is none of `step`, or if the
+            checkpoint doesn't fit the variables.
         """
         if step is not None and not self.find(step).exists():
             raise CheckpointError(self._no_step(step))
@@ -165,13 +172,13 @@ class CheckpointStore:
         return None
 
     def _no_step(self, step: int) -> str:
-        """What to say of a step that has no checkpoint: those that have one, the ones that are kept apart too."""
+        """The message for a step without a checkpoint: it lists the steps that have one, those kept apart included."""
         apart = {int(match[1]) for p in self.folder.glob("*/step-*") if (match := _NAME.fullmatch(p.name))}
-        there = sorted(apart | set(self.steps()))
-        if not there:
+        steps = sorted(apart | set(self.steps()))
+        if not steps:
             return f"no checkpoint of step {step}; there is none yet in {self.folder}. Train the run first."
         return (
-            f"no checkpoint of step {step}; there {'are' if len(there) > 1 else 'is'} {', '.join(map(str, there))} in "
+            f"no checkpoint of step {step}; there {'are' if len(steps) > 1 else 'is'} {', '.join(map(str, steps))} in "
             f"{self.folder}. Name one of them, or leave --step out for the newest."
         )
 
@@ -197,11 +204,17 @@ class CheckpointStore:
 
 
 def _check_fit(folder: Path, saved: dict[str, tuple], variables: Mapping[str, tf.Variable]) -> None:
-    """What is asked for must be in the checkpoint with its shape; it may hold more (a sampler reads G only)."""
+    """Checks that the checkpoint has every variable in its shape. It may hold more: a sampler reads G only.
+
+    saved: the shapes in the checkpoint, by name.
+
+    Raises:
+      CheckpointError: for the first variable that is missing or has another shape.
+    """
     for name, variable in variables.items():
         if saved.get(name) != tuple(variable.shape):
-            has = f"has shape {saved[name]}" if name in saved else "is missing"
+            saved_as = f"has shape {saved[name]}" if name in saved else "is missing"
             raise CheckpointError(
-                f"checkpoint {folder} doesn't fit this configuration: {name} {has} there and is "
+                f"checkpoint {folder} doesn't fit this configuration: {name} {saved_as} there and is "
                 f"{tuple(variable.shape)} here. Use the configuration that the run was started with."
             )

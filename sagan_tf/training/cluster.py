@@ -1,4 +1,4 @@
-"""The processes that train together, as TF_CONFIG or Slurm describe them, and the wait until all are there."""
+"""The processes that train together, as TF_CONFIG or Slurm describe them, and their wait for one another at start."""
 
 import contextlib
 import json
@@ -9,20 +9,28 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-_SLURM_PORT = 20_000  # the first port of a Slurm job's workers; its number shifts it, so that two jobs share a node
+# The first port of the workers of a Slurm job. The job's number shifts it, so that two jobs can share a node.
+_SLURM_PORT = 20_000
 
 
 class ClusterError(ValueError):
-    """The environment describes no cluster that can train, or a wrong one."""
+    """The environment describes a cluster that can't train, or describes it wrongly."""
 
 
 class LostPeerError(RuntimeError):
-    """Another worker is missing or gone. All workers must start again: none can rejoin."""
+    """Another worker is missing or was lost. All workers must restart, because none can rejoin."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """addresses: "host:port" of every worker by index; the first is the chief. index: this one."""
+    """The workers of one run.
+
+    addresses: "host:port" of every worker, in the order of their indices; the first is the chief.
+    index: this process's.
+
+    Raises:
+      ClusterError: for an index without an address.
+    """
 
     addresses: tuple[str, ...]
     index: int
@@ -35,14 +43,15 @@ class Cluster:
             )
 
     def name(self, index: int) -> str:
+        """A worker as messages name it: "worker INDEX (HOST:PORT)"."""
         return f"worker {index} ({self.addresses[index]})"
 
 
 def cluster_from_environment(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """The cluster of TF_CONFIG, else of a Slurm job step with several tasks; None if there is neither.
+    """The cluster that TF_CONFIG describes, or else a Slurm job step with several tasks; None if there is neither.
 
     Raises:
-      ClusterError: if one of them is there and can't be understood.
+      ClusterError: if the description can't be understood, or is not of workers that can train together.
     """
     if environment.get("TF_CONFIG"):
         return _from_tf_config(environment["TF_CONFIG"])
@@ -52,7 +61,7 @@ def cluster_from_environment(environment: Mapping[str, str] = os.environ) -> Clu
 
 
 def _from_tf_config(text: str) -> Cluster | None:
-    """Chief and workers in one row. A cluster of other roles, or none, is refused."""
+    """TF_CONFIG's cluster: the chief and then the workers. None if it has no roles; other roles are refused."""
     try:
         config = json.loads(text)
         roles, task = config.get("cluster", {}), config.get("task", {})
@@ -72,29 +81,31 @@ def _from_tf_config(text: str) -> Cluster | None:
 
 
 def _from_slurm(environment: Mapping[str, str]) -> Cluster:
-    """Tasks in blocks, as srun deals them out by default: the first node's first."""
+    """Slurm's cluster, with the tasks assigned to the nodes in blocks, as srun does by default."""
     try:
         hosts = expand_hosts(environment["SLURM_STEP_NODELIST"])
         tasks = expand_counts(environment["SLURM_STEP_TASKS_PER_NODE"])
         index, job = int(environment["SLURM_PROCID"]), int(environment.get("SLURM_JOB_ID", 0))
     except (KeyError, ValueError) as error:
         raise ClusterError(
-            f"a Slurm job step must say its nodes and tasks; {error!r}. Start the workers with srun, or set TF_CONFIG."
+            f"a Slurm job step must name its nodes and tasks; received {error!r}. Start the workers with srun, or set "
+            "TF_CONFIG."
         ) from error
     first = _SLURM_PORT + job % 1000 * 16
-    rows = [(host, i) for host, n in zip(hosts, tasks, strict=True) for i in range(n)]
-    cluster = Cluster(addresses=tuple(f"{host}:{first + i}" for host, i in rows), index=index)
-    here = environment.get("SLURMD_NODENAME", rows[index][0])
-    if here != rows[index][0]:
+    slots = [(host, i) for host, n in zip(hosts, tasks, strict=True) for i in range(n)]
+    cluster = Cluster(addresses=tuple(f"{host}:{first + i}" for host, i in slots), index=index)
+    expected = slots[index][0]
+    node = environment.get("SLURMD_NODENAME", expected)
+    if node != expected:
         raise ClusterError(
-            f"Slurm's task {index} must run on {rows[index][0]}, the tasks being dealt out in blocks; it runs on "
-            f"{here}. Use srun --distribution=block."
+            f"Slurm's task {index} must run on {expected}, since tasks are assigned to nodes in blocks; it runs on "
+            f"{node}. Use srun --distribution=block."
         )
     return cluster
 
 
 def expand_hosts(text: str) -> list[str]:
-    """Slurm's short list of hosts: "a[01-03,7],b" is a01, a02, a03, a7, b."""
+    """Expands Slurm's list of hosts: "a[01-03,7],b" is a01, a02, a03, a7, b."""
     hosts = []
     for prefix, ranges, suffix in re.findall(r"([^\[,]+)(?:\[([^\]]*)\])?([^\[,]*)", text):
         for part in ranges.split(",") if ranges else [""]:
@@ -105,19 +116,21 @@ def expand_hosts(text: str) -> list[str]:
 
 
 def expand_counts(text: str) -> list[int]:
-    """Slurm's short list of counts: "2(x3),1" is 2, 2, 2, 1."""
+    """Expands Slurm's list of counts: "2(x3),1" is 2, 2, 2, 1."""
     matches = re.findall(r"(\d+)(?:\(x(\d+)\))?", text)
     return [int(count) for count, times in matches for _ in range(int(times or 1))]
 
 
 def gather(cluster: Cluster, seconds: float, say: Callable[[str], None] = print) -> None:
-    """Returns when every worker is there. (TensorFlow's own wait for its peers has no end and says nothing.)
+    """Waits until every worker is there. (TensorFlow waits for peers without a limit and without a message.)
 
-    The workers report at the chief's address, where TensorFlow's server opens after that.
+    The workers report to the chief's address, where TensorFlow's server is opened afterwards.
+
+    seconds: the time limit. say: receives a line of progress.
 
     Raises:
       ClusterError: if the chief's port can't be opened.
-      LostPeerError: with the names of those that are missing after so many seconds.
+      LostPeerError: if workers are missing after the time limit; the message names them.
     """
     say(f"{cluster.name(cluster.index)}: waiting for {len(cluster.addresses) - 1} other worker(s)")
     deadline = time.monotonic() + seconds
@@ -133,7 +146,9 @@ def _receive(cluster: Cluster, deadline: float, seconds: float) -> None:
     try:
         listener = socket.create_server(("", port), backlog=len(cluster.addresses))
     except OSError as error:
-        raise ClusterError(f"the chief must open port {port}; {error}. End what uses it, or name another.") from error
+        raise ClusterError(
+            f"the chief must open port {port}; {error}. End the process that uses it, or choose another port."
+        ) from error
     with listener, contextlib.ExitStack() as calls:
         reported = {}
         while missing:
@@ -143,17 +158,17 @@ def _receive(cluster: Cluster, deadline: float, seconds: float) -> None:
             except TimeoutError:
                 names = ", ".join(cluster.name(i) for i in sorted(missing))
                 raise LostPeerError(
-                    f"{names} did not report within {seconds:g} s. See its log, and start all workers again."
+                    f"{names} did not report within {seconds:g} s. See the worker's log, and restart all workers."
                 ) from None
-            index = _introduction(call)
-            reported[index] = call  # a worker that came again replaces its former call
+            index = _receive_index(call)
+            reported[index] = call  # a worker that calls again replaces its former connection
             missing.discard(index)
         for call in reported.values():
-            _tell(call, b"go")
+            _send(call, b"go")
 
 
-def _introduction(call: socket.socket) -> int | None:
-    """The index of the worker that calls; None if it is somebody else."""
+def _receive_index(call: socket.socket) -> int | None:
+    """The index of the worker that opened the connection; None if it was another program."""
     call.settimeout(5)
     try:
         return int(call.recv(16))
@@ -161,11 +176,11 @@ def _introduction(call: socket.socket) -> int | None:
         return None
 
 
-def _tell(call: socket.socket, word: bytes) -> None:
+def _send(call: socket.socket, message: bytes) -> None:
     try:
-        call.sendall(word)
+        call.sendall(message)
     except OSError:
-        return  # it is gone again, which the strategy's start will find
+        return  # the worker is gone again; the start of the strategy will find that
 
 
 def _report(cluster: Cluster, deadline: float, seconds: float) -> None:
@@ -179,6 +194,6 @@ def _report(cluster: Cluster, deadline: float, seconds: float) -> None:
         except OSError:
             time.sleep(min(0.2, max(left, 0)))
     raise LostPeerError(
-        f"{cluster.name(0)}, the chief, did not gather the workers within {seconds:g} s. See its log, and start all "
-        "workers again."
+        f"{cluster.name(0)}, the chief, did not gather the workers within {seconds:g} s. See its log, and restart all "
+        "workers."
     )

@@ -1,4 +1,4 @@
-"""Whether a state may be saved: every number finite, and every replica's copy the same to the bit."""
+"""The check of a state before it is saved: every number finite, and the replicas' copies bit-identical."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ _REASONS = ("holds a number that is not finite", "differs between the replicas")
 
 
 class InvalidStateError(RuntimeError):
-    """A state that must not be saved. The message names the variable."""
+    """A state that must not be saved. The message names the variable that is wrong."""
 
 
 def first_non_finite(variables: Mapping[str, tf.Variable]) -> str | None:
-    """The name of the first variable with a NaN or an infinity, by this host's copies."""
+    """The name of the first variable with a NaN or an infinity in this host's copy; None if all are finite."""
     floating = {name: v for name, v in variables.items() if v.dtype.is_floating}
     for name, variable in floating.items():
         if not tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(variable))):
@@ -22,7 +22,10 @@ def first_non_finite(variables: Mapping[str, tf.Variable]) -> str | None:
 
 
 class StateCheck:
-    """The check of one state on the devices that hold it; a collective: every worker calls it at the same step."""
+    """The check of a state on the devices that hold it. It is collective: every worker calls it at the same step.
+
+    variables: the state by stable names; all of them are checked.
+    """
 
     def __init__(self, variables: Mapping[str, tf.Variable], strategy: tf.distribute.Strategy):
         self._variables = dict(variables)
@@ -30,9 +33,12 @@ class StateCheck:
         self._report = tf.function(lambda: strategy.run(self._replica_report))
 
     def check(self, step: int) -> None:
-        """
+        """Checks the state.
+
+        step: the step of the state, for the message.
+
         Raises:
-          InvalidStateError: with the first variable that holds a non-finite number, or that replicas disagree on.
+          InvalidStateError: if a variable holds a number that is not finite, or differs between the replicas.
         """
         report = self._strategy.experimental_local_results(self._report())[0].numpy()
         names = list(self._variables)
@@ -44,9 +50,10 @@ class StateCheck:
                 )
 
     def _replica_report(self) -> tf.Tensor:
-        """(2,N): on how many replicas variable n is not finite, and on how many it differs from the replicas' mean.
+        """Per variable n, the number of replicas on which it is not finite, and of those on which it differs: (2,N).
 
-        The sums of the copies' bit patterns are equal on all replicas only if no replica differs from their mean.
+        A replica's copy differs if the sum of its bit patterns is not the mean of all replicas' sums. If any two
+        copies' sums are not equal, at least one replica finds that.
         """
         context = tf.distribute.get_replica_context()
         values = [tf.convert_to_tensor(v) for v in self._variables.values()]
@@ -57,6 +64,7 @@ class StateCheck:
 
 
 def _sum_of_bits(value: tf.Tensor) -> tf.Tensor:
+    """The sum of the elements' bit patterns read as integers, a scalar int64."""
     return tf.reduce_sum(tf.cast(tf.bitcast(value, _INTEGER[value.dtype.size]), tf.int64))
 
 

@@ -1,4 +1,4 @@
-"""Devices by name: which tf.distribute strategy trains, and a proof at start that its replicas add up."""
+"""The tf.distribute strategy by name, and a self-test of its all-reduce at start."""
 
 import faulthandler
 import os
@@ -14,7 +14,7 @@ StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]
 
 
 class StrategyError(ValueError):
-    """The devices asked for are not there, or don't fit the batch."""
+    """The requested devices are not available, or don't fit the batch or the options."""
 
 
 def create_strategy(
@@ -24,16 +24,20 @@ def create_strategy(
     tpu: str | None = None,
     wait_seconds: float = 300,
 ) -> tf.distribute.Strategy:
-    """The strategy by name; it says what it chose and why, and names each replica's device.
+    """Creates the strategy of that name, and prints which it is, why, and the device of each replica.
 
-    auto: multi_worker where TF_CONFIG or Slurm describes several workers, else the TPU, else all GPUs, else the CPU.
-    cpu, gpu: one device. mirrored: every GPU, or every logical CPU device where there is no GPU. multi_worker: every
-    GPU of the processes that TF_CONFIG or Slurm describes, which must be there within `wait_seconds`. tpu: this VM's,
-    or the one named by `tpu` or by TPU_NAME.
+    name:
+      "auto": "multi_worker" if TF_CONFIG or Slurm describes several workers, else the TPU, all GPUs, or the CPU.
+      "cpu", "gpu": one device.
+      "mirrored": all GPUs, or all logical CPU devices if there is no GPU.
+      "multi_worker": all GPUs of the processes that TF_CONFIG or Slurm describes.
+      "tpu": the TPU named by `tpu` or by TPU_NAME, or else this VM's.
+    say: receives each line.
+    wait_seconds: how long to wait for the other workers.
 
     Raises:
-      StrategyError: for an unknown name, or devices that are not there.
-      ClusterError, LostPeerError: if the environment's cluster is wrong or not complete.
+      StrategyError: for an unknown name, or devices that are not available.
+      ClusterError, LostPeerError: if the cluster in the environment is wrong or not complete.
     """
     check_choice("", "strategy", name, get_args(StrategyName), error=StrategyError)
     chosen, why = (name, "as asked for") if name != "auto" else _choose()
@@ -41,17 +45,19 @@ def create_strategy(
     try:
         check_all_reduce(strategy)
     except tf.errors.UnavailableError as error:
-        raise LostPeerError(f"a worker went before training began: start all again ({error.message})") from error
+        raise LostPeerError(
+            f"a worker was lost before training began ({error.message}). Restart all workers."
+        ) from error
     say(f"Strategy {chosen} ({why}): training on {strategy.num_replicas_in_sync} replica(s)")
-    here = strategy.extended.worker_devices
-    first = strategy.cluster_resolver.task_id * len(here) if chosen == "multi_worker" else 0
-    for number, device in enumerate(here, start=first):
-        say(f"  replica {number}: {device}{_kind(device)}")
+    devices = strategy.extended.worker_devices
+    first = strategy.cluster_resolver.task_id * len(devices) if chosen == "multi_worker" else 0
+    for number, device in enumerate(devices, start=first):
+        say(f"  replica {number}: {device}{_model_name(device)}")
     return strategy
 
 
 def _choose() -> tuple[StrategyName, str]:
-    """What `auto` is here, and why. Looks at physical devices only: the choice must not start TensorFlow's runtime."""
+    """The strategy that "auto" means here, and why. It must not start TensorFlow's runtime: physical devices only."""
     cluster, gpus = cluster_from_environment(), tf.config.list_physical_devices("GPU")
     if cluster and len(cluster.addresses) > 1:
         return "multi_worker", f"the environment describes {len(cluster.addresses)} workers"
@@ -84,11 +90,11 @@ def _multi_worker(*, wait_seconds: float, say: Callable[[str], None], **_) -> tf
     if cluster is None:
         raise StrategyError(
             "strategy='multi_worker' needs to know its workers; found neither TF_CONFIG nor a Slurm step of several "
-            "tasks. launch/multi_worker.sh and launch/slurm.sbatch set them."
+            "tasks. Start it with launch/multi_worker.sh or launch/slurm.sbatch, which set them."
         )
     if len(cluster.addresses) > 1:
         gather(cluster, wait_seconds, say)
-    # A peer lost from here on can only be found from outside: TensorFlow waits for it without letting Python run.
+    # TensorFlow waits for a peer that is lost from here on without letting Python run, so that only a timer can end it.
     faulthandler.dump_traceback_later(wait_seconds, exit=True)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_resolver(cluster))
@@ -123,8 +129,8 @@ _MAKERS: dict[StrategyName, Callable[..., tf.distribute.Strategy]] = {
 }
 
 
-def _kind(device: str) -> str:
-    """ " (NVIDIA H200)" where TensorFlow knows what a GPU is, else nothing."""
+def _model_name(device: str) -> str:
+    """The model of a GPU as " (NVIDIA H200)"; empty for other devices."""
     spec = tf.DeviceSpec.from_string(device)
     gpus = tf.config.list_physical_devices("GPU") if spec.device_type == "GPU" else []
     if spec.device_type != "GPU" or spec.device_index >= len(gpus):
@@ -133,7 +139,9 @@ def _kind(device: str) -> str:
 
 
 def check_all_reduce(strategy: tf.distribute.Strategy) -> None:
-    """Sums one to R over the replicas: a wrong sum would train wrong weights in silence.
+    """Checks that an all-reduce of 1, ..., R over the R replicas gives their sum.
+
+    A wrong sum would silently train wrong weights.
 
     Raises:
       StrategyError: if the sum is wrong.
@@ -147,11 +155,18 @@ def check_all_reduce(strategy: tf.distribute.Strategy) -> None:
     replicas = strategy.num_replicas_in_sync
     sums = strategy.experimental_local_results(tf.function(lambda: strategy.run(replica_sum))())
     if any(int(s) != replicas * (replicas + 1) // 2 for s in sums):
-        raise StrategyError(f"the all-reduce self-test failed: {[float(s) for s in sums]} for {replicas} replicas.")
+        raise StrategyError(
+            f"the all-reduce of 1 to {replicas} over {replicas} replicas must be {replicas * (replicas + 1) // 2}; "
+            f"received {[float(s) for s in sums]}. Check the interconnect and its drivers, or train on one device."
+        )
 
 
 def check_batch_size(batch_size: int, replicas: int) -> None:
-    """Raises StrategyError unless the batch is divisible by the replicas."""
+    """Checks that every replica gets the same number of images.
+
+    Raises:
+      StrategyError: if the batch is not divisible by the number of replicas.
+    """
     if batch_size % replicas:
         raise StrategyError(
             f"batch_size must be divisible by the number of replicas; received batch_size={batch_size} for "

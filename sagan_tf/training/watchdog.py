@@ -1,4 +1,4 @@
-"""Ends a process that hangs: a stuck reader, a dead file system, a device that doesn't answer."""
+"""A watchdog that ends a process that hangs: on a stuck reader, a dead file system or a device that doesn't answer."""
 
 import contextlib
 import faulthandler
@@ -11,10 +11,12 @@ from sagan_tf.foundation.interruption import INTERRUPTED
 
 
 class Watchdog:
-    """What is `watched` must end within so many seconds (0: may take for ever).
+    """A time limit for blocks of code.
 
-    If it doesn't, the stacks of all threads are printed and the process leaves with 75: the same command goes on from
-    the last checkpoint.
+    seconds: how long a `watched` block may take; 0 sets no limit.
+
+    If a block takes longer, the watchdog prints the stacks of all threads and ends the process with exit code 75; the
+    same command then resumes from the last checkpoint.
     """
 
     def __init__(self, seconds: float):
@@ -22,10 +24,11 @@ class Watchdog:
 
     @contextlib.contextmanager
     def watched(self, what: str) -> Iterator[None]:
+        """Applies the limit to the block. what: the block's name for the message."""
         if not self.seconds:
             yield
             return
-        timer = threading.Timer(self.seconds, self._bite, [what])
+        timer = threading.Timer(self.seconds, self._end_process, [what])
         timer.daemon = True
         timer.start()
         try:
@@ -33,7 +36,7 @@ class Watchdog:
         finally:
             timer.cancel()
 
-    def _bite(self, what: str) -> None:
+    def _end_process(self, what: str) -> None:
         print(
             f"error: {what} must end within {self.seconds:g} s (Safeguards.hang_minutes) and did not; the stacks of "
             "all threads follow. Repeat the command to go on from the last checkpoint.",
