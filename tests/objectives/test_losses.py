@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.models.heads import DiscriminatorOutput
 from sagan_tf.objectives.losses import LOSSES, class_loss
-from sagan_tf.objectives.objective import Objective
 from tests.closeness import ROUNDING, assert_close
 
 REAL, FAKE = np.array([2.0, 0.5, -1.0]), np.array([-2.0, 0.25, 1.0])
@@ -34,22 +32,3 @@ def test_losses(name):
 
 def test_class_loss_of_uniform_logits_is_the_log_of_the_classes():
     assert_close(class_loss(tf.zeros([3, 7]), tf.constant([0, 3, 6])), np.log(7), relative=ROUNDING)
-
-
-@pytest.mark.parametrize("classify_fakes", [True, False])
-def test_the_class_term_is_added_with_its_weight(classify_fakes):
-    real = DiscriminatorOutput(tf.constant([2.0]), tf.constant([[0.0, np.log(3.0)]], tf.float32))
-    fake = DiscriminatorOutput(tf.constant([-2.0]), tf.constant([[np.log(3.0), 0.0]], tf.float32))
-    objective = Objective(class_weight=0.5, classify_fakes=classify_fakes)
-    y_real, y_fake = tf.constant([1]), tf.constant([1])
-    on_real, on_fake = 0.5 * np.log(4 / 3), 0.5 * np.log(4)
-    expected = on_real + (on_fake if classify_fakes else 0.0)
-    assert_close(objective.discriminator(real, fake, y_real, y_fake), expected, relative=ROUNDING, floor=1.0)
-    assert_close(objective.generator(fake, y_fake), 2.0 + on_fake, relative=ROUNDING)
-
-
-def test_unknown_losses_are_refused():
-    with pytest.raises(ValueError, match="loss must be one of hinge"):
-        Objective(loss="hing")
-    with pytest.raises(ValueError, match="class_weight"):
-        Objective(class_weight=-1.0)

@@ -10,11 +10,11 @@ from sagan_tf.models.families import sagan
 from sagan_tf.models.parts import Numerics
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.compiled import compile_steps
-from sagan_tf.training.ema import MovingAverage
+from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
-from sagan_tf.training.step import LatentSampler, gan_step
-from tests.closeness import LAYER, assert_close
+from sagan_tf.training.step import StepOptions, gan_step
+from tests.closeness import LAYER, NETWORK, assert_close
 
 SPEC = dataclasses.replace(
     sagan(32, width=4, attention=(), z_dim=8), attention_g=(), n_classes=3, cross_replica_norm=True
@@ -121,29 +121,6 @@ def test_adam_without_first_moment_steps_by_the_sign_at_first():
     np.testing.assert_allclose(np.abs(moved), 0.01, rtol=1e-3)
 
 
-def test_adam_equals_numpy_over_three_updates():
-    options = TwoTimescaleAdam(d_learning_rate=0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-3)
-    variable = tf.Variable([1.0, -2.0])
-    adam = options.discriminator({"w": variable})
-    w, m, v = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
-    for t, g in enumerate(np.array([[1.0, 2.0], [0.5, -1.0], [-3.0, 0.1]]), start=1):
-        adam.apply({"w": tf.constant(g, tf.float32)}, tf.constant(t))
-        m, v = 0.5 * m + 0.5 * g, 0.9 * v + 0.1 * g * g
-        w = w - 0.1 * np.sqrt(1 - 0.9**t) / (1 - 0.5**t) * m / (np.sqrt(v) + 1e-3)
-        assert_close(variable, w, relative=LAYER)
-    assert set(adam.slots()) == {"m.w", "v.w"}
-
-
-def test_the_average_copies_before_its_start_and_then_decays():
-    average = MovingAverage(decay=0.75, start=1)
-    weights, shadow = {"w": tf.Variable(8.0)}, {"w": tf.Variable(0.0)}
-    average.update(shadow, weights, tf.constant(0, tf.int64))
-    assert shadow["w"].numpy() == 8.0
-    weights["w"].assign(4.0)
-    average.update(shadow, weights, tf.constant(1, tf.int64))
-    assert shadow["w"].numpy() == 0.75 * 8 + 0.25 * 4
-
-
 def test_several_discriminator_steps_take_fresh_data_and_fresh_fakes():
     gan, logs = trained([1], discriminator_steps=2)
     assert int(gan.step) == 1 and np.isfinite(logs["d_loss"])
@@ -152,30 +129,6 @@ def test_several_discriminator_steps_take_fresh_data_and_fresh_fakes():
     for i in range(4):
         for j in range(i):
             assert np.abs(draws[i] - draws[j]).max() > 0.1
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"g_learning_rate": "1e-4"}, "g_learning_rate must be a number above 0; received g_learning_rate='1e-4'"),
-        ({"d_learning_rate": 0.0}, "d_learning_rate must be a number above 0"),
-        ({"beta_2": 1.0}, r"beta_2 must be a number in \[0, 1\)"),
-        ({"decay_from": 5}, "decay_from and decay_to must be given together"),
-        ({"decay_from": 5, "decay_to": 5}, "received decay_from=5, decay_to=5"),
-    ],
-)
-def test_wrong_types_and_ranges_are_refused_at_construction(change, message):
-    with pytest.raises(ValueError, match=message):
-        TwoTimescaleAdam(**change)
-
-
-def test_other_noise_draws_other_latents_for_the_same_steps_and_none_is_the_runs_own():
-    at = tf.constant(3, tf.int64)
-    own, same, other = (dataclasses.replace(draw(), noise=n) if n is not None else draw() for n in (None, 0, 1))
-    np.testing.assert_array_equal(own(at, 0)[0], same(at, 0)[0])
-    assert np.abs(own(at, 0)[0] - other(at, 0)[0]).max() > 0.1
-    with pytest.raises(ValueError, match="noise must not be negative"):
-        dataclasses.replace(draw(), noise=-1)
 
 
 def test_learning_rates_decay_linearly_to_zero():
@@ -190,3 +143,32 @@ def test_learning_rates_decay_linearly_to_zero():
     moved = values(gan)["discriminator.head.dense.layer.kernel"] - before["discriminator.head.dense.layer.kernel"]
     # m = g and v = 0.1 g^2 from zero, at t = 7: lr sqrt(1 - 0.9^7) / sqrt(0.1)
     np.testing.assert_allclose(np.abs(moved), 0.01 * np.sqrt((1 - 0.9**7) / 0.1), rtol=1e-3)
+
+
+def test_generator_first_sees_the_discriminator_before_its_update(tiny):
+    gan = tiny.make()
+    z, y = tiny.draw()(tf.constant(0, tf.int64), 1)
+    expected = -float(tf.reduce_mean(gan.discriminator(gan.generator(z, y, training=True), y).logits))
+    first = tiny.step(tiny.make(), step_options=StepOptions(generator_first=True))
+    after = tiny.step(tiny.make())
+    assert_close(first["g_loss"], expected, relative=NETWORK, floor=0.1)
+    assert abs(after["g_loss"] - expected) > 1e-5
+
+
+def test_fake_labels_of_the_data_are_the_real_batchs(tiny):
+    class RealLabels(LatentSampler):
+        def __call__(self, step, number):
+            return super().__call__(step, number)[0], tf.constant(tiny.images()[1][0])
+
+    real_labels = tiny.step(tiny.make(), draws=RealLabels(**vars(tiny.draw())))
+    assert tiny.step(tiny.make(), step_options=StepOptions(fake_labels="data")) == real_labels != tiny.step(tiny.make())
+    with pytest.raises(ValueError, match="fake_labels must be"):
+        StepOptions(fake_labels="real")
+
+
+def test_u_of_the_discriminator_moves_in_the_generators_step_if_asked(tiny):
+    once, twice = tiny.make(), tiny.make()
+    for gan, store_u in ((once, False), (twice, True)):
+        tiny.step(gan, step_options=StepOptions(store_u_in_generator_step=store_u))
+    u = [gan.d_variables["blocks.0.conv_2.u"].numpy() for gan in (once, twice)]
+    assert np.abs(u[0] - u[1]).max() > 1e-4

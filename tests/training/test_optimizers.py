@@ -1,9 +1,39 @@
-"""float16's loss scale: its path, what it is divided out of, and what a step beyond its range leaves alone."""
+"""Adam against numpy, and the loss scale of float16: its path, its division, and a step beyond its range."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from sagan_tf.training.optimizers import INITIAL_SCALE, LossScale, TwoTimescaleAdam
+from tests.closeness import LAYER, assert_close
+
+
+def test_adam_equals_numpy_over_three_updates():
+    options = TwoTimescaleAdam(d_learning_rate=0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-3)
+    variable = tf.Variable([1.0, -2.0])
+    adam = options.discriminator({"w": variable})
+    w, m, v = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
+    for t, g in enumerate(np.array([[1.0, 2.0], [0.5, -1.0], [-3.0, 0.1]]), start=1):
+        adam.apply({"w": tf.constant(g, tf.float32)}, tf.constant(t))
+        m, v = 0.5 * m + 0.5 * g, 0.9 * v + 0.1 * g * g
+        w = w - 0.1 * np.sqrt(1 - 0.9**t) / (1 - 0.5**t) * m / (np.sqrt(v) + 1e-3)
+        assert_close(variable, w, relative=LAYER)
+    assert set(adam.slots()) == {"m.w", "v.w"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"g_learning_rate": "1e-4"}, "g_learning_rate must be a number above 0; received g_learning_rate='1e-4'"),
+        ({"d_learning_rate": 0.0}, "d_learning_rate must be a number above 0"),
+        ({"beta_2": 1.0}, r"beta_2 must be a number in \[0, 1\)"),
+        ({"decay_from": 5}, "decay_from and decay_to must be given together"),
+        ({"decay_from": 5, "decay_to": 5}, "received decay_from=5, decay_to=5"),
+    ],
+)
+def test_wrong_types_and_ranges_are_refused_at_construction(change, message):
+    with pytest.raises(ValueError, match=message):
+        TwoTimescaleAdam(**change)
 
 
 def test_it_doubles_after_so_many_good_updates_and_halves_down_to_one_after_each_bad():

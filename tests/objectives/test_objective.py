@@ -1,4 +1,4 @@
-"""What the objective and the step_options do inside a training step."""
+"""The objective: its terms, and what they do inside a training step."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.models.generator import filters
+from sagan_tf.models.heads import DiscriminatorOutput
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.likeness import excess_likeness
@@ -17,7 +18,7 @@ from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import StepOptions, gan_step
-from tests.closeness import LAYER, NETWORK, ROUNDING, assert_close, assert_same_state
+from tests.closeness import LAYER, ROUNDING, assert_close, assert_same_state
 
 SPEC = GANSpec(
     resolution=8, generator_ladder=(1, 1), discriminator_ladder=(1, 1), pools=1, width=8, n_classes=3, z_dim=4
@@ -97,49 +98,9 @@ def test_clamping_follows_the_update_of_every_kernel_of_the_generator(smooth):
         assert np.abs(expected - kernel.numpy()).max() > 1e-3
 
 
-def test_dropout_drops_its_share_and_changes_both_losses():
-    kept = DRAW.dropout_mask(STEP, 0, 5000, 0.2).numpy()
-    assert set(np.unique(kept)) == {np.float32(0), np.float32(1.25)} and abs((kept == 0).mean() - 0.2) < 0.01
-    assert DRAW.dropout_mask(STEP, 0, 5, 0.0) is None
+def test_dropout_changes_both_losses():
     plain, dropped = run()[1], run(Objective(dropout=0.5))[1]
     assert abs(plain["d_loss"] - dropped["d_loss"]) > 1e-4 and abs(plain["g_loss"] - dropped["g_loss"]) > 1e-4
-
-
-def test_generator_first_sees_the_discriminator_before_its_update():
-    gan = make()
-    z, y = DRAW(STEP, 1)
-    expected = -float(tf.reduce_mean(gan.discriminator(gan.generator(z, y, training=True), y).logits))
-    first, after = run(step_options=StepOptions(generator_first=True))[1], run()[1]
-    assert_close(first["g_loss"], expected, relative=NETWORK, floor=0.1)
-    assert abs(after["g_loss"] - expected) > 1e-5
-
-
-def test_fake_labels_of_the_data_are_the_real_batchs():
-    class RealLabels(LatentSampler):
-        def __call__(self, step, number):
-            return super().__call__(step, number)[0], tf.constant(Y)
-
-    draw = RealLabels(latent="normal", z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3)
-    assert run(step_options=StepOptions(fake_labels="data"))[1] == run(draw=draw)[1] != run()[1]
-    with pytest.raises(ValueError, match="fake_labels must be"):
-        StepOptions(fake_labels="real")
-
-
-def test_u_of_the_discriminator_moves_in_the_generators_step_if_asked():
-    once, twice = (run(step_options=StepOptions(store_u_in_generator_step=s))[0] for s in (False, True))
-    u = [gan.d_variables["blocks.0.conv_2.u"].numpy() for gan in (once, twice)]
-    assert np.abs(u[0] - u[1]).max() > 1e-4
-
-
-def test_an_annealed_prior_narrows_over_the_run():
-    def draw(latent, step):
-        made = LatentSampler(
-            latent=latent, z_dim=4, n_classes=3, batch_size=4, draws_per_step=2, seed=3, total_steps=100
-        )
-        return made(tf.constant(step, tf.int64), 0)[0]
-
-    for step, factor in ((0, 2.0), (25, 1.75), (100, 1.0)):
-        assert_close(draw("annealed_normal", step), factor * draw("normal", step), relative=ROUNDING)
 
 
 def test_two_replicas_with_every_penalty_are_one_with_the_whole_batch(mirrored, smooth):
@@ -161,3 +122,22 @@ def test_two_replicas_with_every_penalty_are_one_with_the_whole_batch(mirrored, 
         strategy.run(tf.function(replica_step, autograph=False))
         found.append({name: v.numpy() for name, v in gan.variables().items()})
     assert_same_state(found[1], found[0])
+
+
+@pytest.mark.parametrize("classify_fakes", [True, False])
+def test_the_class_term_is_added_with_its_weight(classify_fakes):
+    real = DiscriminatorOutput(tf.constant([2.0]), tf.constant([[0.0, np.log(3.0)]], tf.float32))
+    fake = DiscriminatorOutput(tf.constant([-2.0]), tf.constant([[np.log(3.0), 0.0]], tf.float32))
+    objective = Objective(class_weight=0.5, classify_fakes=classify_fakes)
+    y_real, y_fake = tf.constant([1]), tf.constant([1])
+    on_real, on_fake = 0.5 * np.log(4 / 3), 0.5 * np.log(4)
+    expected = on_real + (on_fake if classify_fakes else 0.0)
+    assert_close(objective.discriminator(real, fake, y_real, y_fake), expected, relative=ROUNDING, floor=1.0)
+    assert_close(objective.generator(fake, y_fake), 2.0 + on_fake, relative=ROUNDING)
+
+
+def test_unknown_losses_are_refused():
+    with pytest.raises(ValueError, match="loss must be one of hinge"):
+        Objective(loss="hing")
+    with pytest.raises(ValueError, match="class_weight"):
+        Objective(class_weight=-1.0)
