@@ -44,6 +44,20 @@ ONLY_IN = {
     "torch": {"interop/biggan_pytorch.py"},
 }
 
+# Rooms whose tests are in files of the sources' names; elsewhere some test several sources together.
+MIRRORED = (
+    "configuration",
+    "data/image_folder",
+    "data/procedural",
+    "data/shards",
+    "figures",
+    "foundation",
+    "monitoring",
+    "objectives",
+    "sampling",
+    "training",
+)
+
 
 def name(path):
     return str(path.relative_to(PACKAGE))
@@ -178,6 +192,12 @@ def test_files_and_functions_keep_their_size(path):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno + 1 <= 60, node.name
+
+
+@pytest.mark.parametrize("folder", MIRRORED)
+def test_tests_are_named_after_the_files_that_they_test(folder):
+    sources = {path.stem for path in (PACKAGE / folder).glob("*.py")}
+    assert {path.stem.removeprefix("test_") for path in (ROOT / "tests" / folder).glob("test_*.py")} <= sources
 
 
 def test_the_gin_folder_does_not_shadow_the_library():

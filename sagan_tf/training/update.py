@@ -1,5 +1,6 @@
 """One update of one network: the gradient over the whole batch, applied by the optimizer if all of it is finite."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -63,17 +64,8 @@ def minimize(
     t = t if scale is None else t - tf.convert_to_tensor(scale.skipped)
     before = read_values(non_trainable)
 
-    def gradients_of(first: bool, *rows):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(list(variables.values()))
-            value, logs = loss(*rows)
-            value = value / microbatches
-            value = (value + penalty() if penalty and first else value) / context.num_replicas_in_sync
-            scaled = value * factor
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(scaled, list(variables.values()))]
-        return gradients, value, {name: mean / microbatches for name, mean in logs.items()}
-
-    gradients, value, logs = accumulate(gradients_of, batch, microbatches, non_trainable)
+    run = functools.partial(_gradients, loss, penalty, list(variables.values()), factor, microbatches)
+    gradients, value, logs = accumulate(run, batch, microbatches, non_trainable)
     *gradients, value = context.all_reduce("SUM", [*gradients, value])
     check = examine(value, gradients)
 
@@ -92,3 +84,27 @@ def minimize(
     if scale is not None:
         scale.update(check.ok)
     return Update(value, optimizer.learning_rate * decay, logs, check._replace(norm=check.norm / factor))
+
+
+def _gradients(
+    loss: Callable[..., tuple[tf.Tensor, Logs]],
+    penalty: Callable[[], tf.Tensor] | None,
+    variables: Sequence[tf.Variable],
+    factor: tf.Tensor | float,
+    microbatches: int,
+    first: bool,
+    *rows: tf.Tensor | None,
+) -> tuple[list[tf.Tensor], tf.Tensor, Logs]:
+    """One microbatch's share of the update: the gradients times the loss scale `factor`, the loss, and the logs.
+
+    The first microbatch includes the penalty.
+    """
+    replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(variables)
+        value, logs = loss(*rows)
+        value = value / microbatches
+        value = (value + penalty() if penalty and first else value) / replicas
+        scaled = value * factor
+    gradients = [tf.convert_to_tensor(g) for g in tape.gradient(scaled, variables)]
+    return gradients, value, {name: mean / microbatches for name, mean in logs.items()}
