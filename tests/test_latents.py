@@ -1,4 +1,4 @@
-"""The draws' distributions and keys."""
+"""The distributions of the draws, and their keys."""
 
 import numpy as np
 import pytest

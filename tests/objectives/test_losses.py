@@ -1,4 +1,4 @@
-"""Losses by hand."""
+"""The losses against the same numbers computed by hand."""
 
 import numpy as np
 import pytest

@@ -104,7 +104,7 @@ def test_dropout_changes_both_losses():
 
 
 def test_two_replicas_with_every_penalty_are_one_with_the_whole_batch(mirrored, smooth):
-    """Adam's epsilon is far above the gradients, so that it is linear and rounding is not blown up."""
+    """Adam's epsilon is far above the gradients, so that it is linear and rounding is not amplified."""
     objective = Objective(orthogonal=1e-2, r1=1.0, dropout=0.3, sigma=SigmaControl(value=0.5))
     spec = dataclasses.replace(SPEC, cross_replica_norm=True)
     found = []

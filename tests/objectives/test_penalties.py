@@ -1,4 +1,4 @@
-"""Orthogonal regularization and R1, against the plain formulas."""
+"""Orthogonal regularization and R1 against the plain formulas."""
 
 import numpy as np
 import pytest

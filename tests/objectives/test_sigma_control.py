@@ -1,4 +1,4 @@
-"""The hold on singular values, against singular value decompositions."""
+"""The control of top singular values, against singular value decompositions."""
 
 import numpy as np
 import pytest

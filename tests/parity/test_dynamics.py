@@ -1,4 +1,4 @@
-"""Ten D and G steps against a reference of its own: float64, every layer written out, Adam in numpy."""
+"""Ten steps of D and G against an independent reference in float64, with every layer written out and Adam in numpy."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ ADAM = TwoTimescaleAdam(g_learning_rate=1e-3, d_learning_rate=4e-3, beta_1=0.5, 
 
 
 class Reference:
-    """SAGAN in float64 from a dictionary of our names to arrays: weights "w", and the u of spectral norm "u"."""
+    """SAGAN in float64, from arrays by our variables' names: the weights `w`, and the vectors `u` of spectral norm."""
 
     def __init__(self, arrays):
         self.u = {n: a.astype(np.float64) for n, a in arrays.items() if n.endswith(".u")}
@@ -40,7 +40,7 @@ class Reference:
         self.moments = {n: (np.zeros(v.shape), np.zeros(v.shape)) for n, v in self.w.items()}
 
     def kernel(self, name, store):
-        """W / sigma with u moved by one iteration; tables of classes have u on the classes' side."""
+        """W / sigma after one power iteration of u; for tables of classes, u is on the side of the classes."""
         w = self.w[f"{name}.layer.kernel"]
         matrix = tf.transpose(w) if "embedding" in name else tf.reshape(w, [-1, w.shape[-1]])
         m, u = matrix.numpy(), self.u[f"{name}.u"]
@@ -114,7 +114,7 @@ def halved(x):
 
 
 def reference_step(g, d, x, y, fakes, t):
-    """One hinge step, D first: the two losses."""
+    """Makes one hinge step, D first, and returns the two losses."""
     (z_d, y_d), (z_g, y_g) = fakes
     fake = g.generator(z_d, y_d)
     with tf.GradientTape() as tape:
@@ -136,7 +136,7 @@ def gan():
 
 
 def test_ten_steps(gan, smooth):
-    """With softplus for ReLU on both sides, so that no unit lies at a kink; test_biggan_pytorch.py holds ReLU's."""
+    """Both sides use softplus for ReLU, so that no unit lies at a kink; test_biggan_pytorch.py tests ReLU."""
     g, d = (Reference({n: v.numpy() for n, v in vs.items()}) for vs in (gan.g_variables, gan.d_variables))
     draw = LatentSampler(latent="normal", z_dim=4, n_classes=3, batch_size=BATCH, draws_per_step=2, seed=7)
     rng = np.random.default_rng(0)

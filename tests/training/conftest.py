@@ -1,4 +1,4 @@
-"""The fixture `tiny`: the smallest network with every part of a step, and its data."""
+"""The fixture `tiny`: the smallest networks that exercise every part of a step, and data for them."""
 
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ SPEC = GANSpec(
     cross_replica_norm=True,
 )  # fmt: skip
 BATCH = 4
-# With epsilon far above the gradients' roots Adam is linear, so that float noise is not blown up.
+# With epsilon far above the gradients Adam is linear, so that rounding is not amplified.
 LINEAR = TwoTimescaleAdam(g_learning_rate=10.0, d_learning_rate=10.0, epsilon=1e3)
 
 
@@ -45,7 +45,7 @@ def images(n=6, resolution=8):
 
 
 def batches(data=None, strategy=None):
-    """An iterator over the batches (of `data`, or the usual images), again and again."""
+    """An endless iterator over the batches of `data`, by default those of `images`."""
     strategy = strategy or tf.distribute.get_strategy()
     off = tf.data.Options()
     off.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
@@ -59,12 +59,12 @@ def compiled(gan, objective=None, strategy=None, **options):
 
 
 def call(steps, iterator, n=1):
-    """One call's logs as numbers."""
+    """Runs one call of n steps and returns its logs as floats."""
     return {name: float(value) for name, value in steps(iterator, tf.constant(n)).items()}
 
 
 def step(gan, objective=None, *, number=0, draws=None, **options):
-    """One step without compiling it: the number-th, on the number-th batch."""
+    """Runs one step eagerly, on the batch of its number."""
     x, y = (tf.constant(a[number]) for a in images())
     at = tf.constant(number, tf.int64)
     logs = gan_step(gan, objective or Objective(), draws or draw(gan.spec), [(x, y)], at, **options)
@@ -76,12 +76,12 @@ def values(gan):
 
 
 def assert_equal(gan, other):
-    """Every variable is the same but for rounding."""
+    """Asserts that every variable is the same up to rounding."""
     assert_same_state(values(other), values(gan))
 
 
 def assert_logs_equal(found, expected):
-    """Means of logits, losses and norms are the same but for rounding; logits cancel."""
+    """Asserts that all logs are the same up to rounding. The floor is for means of logits, whose terms cancel."""
     for name, value in expected.items():
         assert_close(found[name], value, relative=NETWORK, floor=0.1, name=name)
 

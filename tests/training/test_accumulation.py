@@ -16,12 +16,12 @@ EVERYTHING = Objective(r1=0.5, dropout=0.3, orthogonal=1e-2)
 
 @pytest.fixture
 def no_moments(monkeypatch):
-    """Batch norm without moments: then nothing ties the rows of a batch together."""
+    """Batch norm without moments, so that the rows of a batch don't depend on one another."""
     monkeypatch.setattr(batch_norm, "local_moments", lambda x: (tf.zeros(x.shape[-1]), tf.ones(x.shape[-1])))
 
 
 def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_moments, smooth, tiny):
-    """Every penalty, dropout, u, slots and the average, over two steps."""
+    """Covers every penalty, dropout, u, slots and the average, over two steps."""
     whole, parts = tiny.make(), tiny.make()
     start = tiny.values(whole)
     logs = [tiny.step(whole, EVERYTHING, number=n) for n in (0, 1)]
@@ -37,7 +37,7 @@ def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_mo
 def test_two_replicas_with_two_microbatches_each_are_the_whole_batch_and_skip_a_bad_one_together(
     no_moments, smooth, mirrored, tiny
 ):
-    """The second batch's last image is bad, which the second replica has alone, in its second microbatch."""
+    """The last image of the second batch is bad; only the second replica has it, in its second microbatch."""
     whole, replicas = tiny.make(), tiny.make(strategy=mirrored)
     objective = Objective(dropout=0.3)
     expected = tiny.step(whole, objective)
@@ -64,7 +64,7 @@ def test_two_replicas_with_two_microbatches_each_are_the_whole_batch_and_skip_a_
 
 
 def test_statistics_take_the_mean_of_the_microbatches_moments_and_u_moves_once(tiny):
-    """G's first norm sees the dense layer's output, which no norm comes before: its moments are known."""
+    """G's first norm sees the output of the dense layer, which no norm precedes, so that its moments are known."""
     gan, whole = tiny.make(), tiny.make()
     x, y = (tf.constant(a[0]) for a in tiny.images())
     fakes = tiny.draw()(tf.constant(0, tf.int64), 0)

@@ -1,4 +1,4 @@
-"""Checkpoints: round trip, the last N, damage of every kind, a full disk, a wrong network."""
+"""Checkpoints: round trip, pruning, damage of every kind, a full disk, a network that doesn't fit."""
 
 import json
 import os
@@ -145,7 +145,7 @@ def test_the_manifest_lists_every_variable(store):
 
 
 def test_any_flipped_bit_is_found(store):
-    """Twenty at random places, of any file: either it is found, or it changed nothing that is read."""
+    """Twenty at random places of any file: each is either detected or changes nothing that is read."""
     dice = random.Random(0)
     filled(store, 1)
     for trial in range(2, 22):
@@ -197,7 +197,7 @@ def test_what_is_kept_apart_is_copied_where_there_are_no_hard_links(store, monke
 
 
 def test_all_is_on_the_disk_before_it_gets_its_name(store, monkeypatch):
-    """A power loss after the rename finds every file; one before it finds the older checkpoint."""
+    """After a power loss behind the rename every file is there; before it, the older checkpoint."""
     events, fsync, rename = [], os.fsync, os.rename
 
     def flushed(descriptor):

@@ -63,7 +63,7 @@ def slurm(**changes):
 
 
 def test_slurms_tasks_are_workers_in_blocks():
-    """Two tasks of a node have two ports, and two jobs of a node others again."""
+    """The tasks of one node have different ports, and so have two jobs that share a node."""
     found = cluster_from_environment(slurm())
     assert found == Cluster(addresses=("n9:20016", "n9:20017", "n10:20016"), index=2)
     with pytest.raises(ClusterError, match="--distribution=block"):

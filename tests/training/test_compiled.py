@@ -1,4 +1,4 @@
-"""The whole call of several steps as one XLA program, without a host op; and XLA's numbers."""
+"""A call of several steps compiles into one XLA program without host operations, and gives the same numbers."""
 
 import dataclasses
 import re
@@ -14,9 +14,9 @@ from sagan_tf.training.step import StepOptions
 from sagan_tf.training.strategy import StrategyError
 
 CALLS = 3
-# XLA's own algorithms, which every backend expands; not calls of the host.
+# XLA's own algorithms, which every backend expands; they don't call the host.
 EXPANDED = {"Qr", "ProductOfElementaryHouseholderReflectors"}
-# Between them: both conditionings, all heads, attention, both resampling forms, every penalty, all precisions.
+# Together they cover both conditionings, all heads, attention, both resampling forms, every penalty and precision.
 NETWORKS = {
     "sagan": (
         {"attention_g": (8,), "attention_d": (4,)},
@@ -37,7 +37,7 @@ NETWORKS = {
 
 
 class Fed:
-    """An iterator over batches that are on the device already."""
+    """An iterator over batches that are already on the device."""
 
     def __init__(self, gan, x, y):
         self.gan, self.x, self.y = gan, x, y
@@ -48,7 +48,7 @@ class Fed:
 
 
 def program(tiny, spec, objective, *, precision="float32", resampling="plain", **options):
-    """A call of several steps, loop included, as XLA's HLO."""
+    """A call of several steps, including its loop, as XLA's HLO."""
     gan = tiny.make(spec=spec, precision=precision, resampling=resampling)
     steps = tiny.compiled(gan, objective, xla=False, **options)
     x, y = (tf.constant(a[:CALLS]) for a in tiny.images())

@@ -1,4 +1,4 @@
-"""The random numbers of a step: other noise, annealed priors, masks of dropout."""
+"""The random numbers of a step: other noise, annealed priors, dropout masks."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What the steps say of themselves, against the same numbers by hand; and that they say it without a host op."""
+"""The logs of the steps against the same numbers computed by hand; and no host operation in a call."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ def test_saturated_shares_count_the_logits_beyond_the_margin():
     with tf.GradientTape() as tape:
         tape.watch([real, fake])
         loss = hinge_discriminator(real, fake)
-    for gradient in tape.gradient(loss, [real, fake]):  # what is saturated teaches nothing
+    for gradient in tape.gradient(loss, [real, fake]):  # saturated logits have no gradient
         assert np.count_nonzero(gradient) == 2
 
 
@@ -49,7 +49,7 @@ def test_names_are_those_of_the_steps_logs(tiny):
 
 
 def test_the_call_holds_no_host_op_but_the_iterators(tiny):
-    """What would wait for Python or the host in the middle of a call."""
+    """Such an operation would wait for Python or the host in the middle of a call."""
     steps = tiny.compiled(tiny.make(dataclasses.replace(tiny.spec, attention_d=(4,))))
     graph = steps.get_concrete_function(tiny.batches(), tf.constant(2)).graph.as_graph_def()
     ops = {node.op for node in graph.node} | {n.op for f in graph.library.function for n in f.node_def}
@@ -58,7 +58,7 @@ def test_the_call_holds_no_host_op_but_the_iterators(tiny):
 
 
 def test_batches_are_sent_ahead_to_the_one_device():
-    """OneDeviceStrategy's, as every single device here: not fetched by the step itself."""
+    """A single device trains under OneDeviceStrategy, which copies batches to it before the step needs them."""
     device = tf.config.list_logical_devices("CPU")[1].name
     strategy = tf.distribute.OneDeviceStrategy(device)
     batches = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(tf.zeros([2, 3])).repeat())

@@ -1,4 +1,4 @@
-"""The loop's housekeeping, on a step that only counts."""
+"""The loop's calls, checkpoints, actions and signals, with steps that only count."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from sagan_tf.training.state_check import InvalidStateError
 
 
 class Counter:
-    """Stands in for the GAN: a step and one weight."""
+    """A fake GAN with a step and one weight."""
 
     def __init__(self, step=0):
         self.step = tf.Variable(step, dtype=tf.int64)
@@ -26,7 +26,7 @@ class Counter:
 
 
 class Steps:
-    """Stands in for the compiled call: logs are what `logs(step)` says, over finite losses and no skipped step."""
+    """A fake compiled call. Its logs are finite losses and no skipped step, updated by `logs(step)`."""
 
     tensor_names = ("d_loss", "gradient of discriminator.head.kernel", "g_loss")
 
@@ -101,7 +101,7 @@ def test_a_signal_that_ends_an_action_ends_the_run_with_a_checkpoint(tmp_path):
 
 
 def skipping(*at):
-    """Logs of calls in which these steps left out their update; all of a call's is NaN in the means."""
+    """Logs of calls of one step each, in which the steps `at` left out their update, so that their means are NaN."""
     return lambda step: {"d_loss": float("nan"), "skipped": 1.0, "bad_tensor": 1.0} if step in at else {}
 
 

@@ -1,4 +1,4 @@
-"""Freed memory is kept: the next use of it faults no page in."""
+"""Freed memory is retained: using it again causes no page faults."""
 
 import os
 import subprocess

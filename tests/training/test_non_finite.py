@@ -1,4 +1,4 @@
-"""What is not finite changes nothing, and is counted and named. On two replicas: test_accumulation.py."""
+"""An update that is not finite changes nothing, and is counted and named. On two replicas: test_accumulation.py."""
 
 import numpy as np
 import pytest
@@ -28,10 +28,10 @@ def poisoned(tiny, batch, row):
     ],
 )
 def test_the_first_that_is_not_finite_is_named(loss, gradients, bad):
-    health = examine(tf.constant(loss), [tf.constant(g) for g in gradients])
-    assert (bool(health.ok), int(health.bad)) == (bad == -1, bad)
+    check = examine(tf.constant(loss), [tf.constant(g) for g in gradients])
+    assert (bool(check.ok), int(check.bad)) == (bad == -1, bad)
     if bad == -1:
-        np.testing.assert_allclose(health.norm, 13.0, rtol=1e-6)
+        np.testing.assert_allclose(check.norm, 13.0, rtol=1e-6)
 
 
 def test_means_of_a_call_leave_out_what_is_not_finite(tiny):
@@ -69,7 +69,7 @@ def test_a_bad_update_of_g_leaves_g_its_statistics_and_its_average_alone(tiny):
             np.testing.assert_array_equal(value, start[name], err_msg=name)
         assert np.isfinite(value).all(), name
     assert logs["skipped"] == 1 and int(logs["bad_tensor"]) == 1 + len(gan.d_trainable)
-    u = "blocks.0.conv_2.u"  # D's update moved it, G's did not; the average did not follow
+    u = "blocks.0.conv_2.u"  # D's update changed it, G's did not, and the average did not follow
     assert np.abs(after["generator." + u] - start["generator." + u]).max() > 0
     assert np.abs(after["generator." + u] - expected["generator." + u]).max() > 0
     np.testing.assert_array_equal(after["average." + u], start["average." + u])

@@ -48,7 +48,7 @@ def test_it_doubles_after_so_many_good_updates_and_halves_down_to_one_after_each
 
 
 def in_float16(tiny, **options):
-    """With a scale that fits at once; from the initial one, the first steps would look for it."""
+    """A GAN in float16 whose loss scale fits; with the initial one, the first steps would search for it."""
     gan = tiny.make(precision="float16", **options)
     for optimizer in (gan.d_optimizer, gan.g_optimizer):
         assert float(optimizer.loss_scale.scale) == INITIAL_SCALE
@@ -72,7 +72,7 @@ def test_float16_updates_are_float32s_to_its_precision(tiny, smooth):
 
 
 def test_beyond_its_range_the_update_is_skipped_the_scale_halves_and_adam_does_not_count_it(tiny):
-    """With beta_1 = 0 Adam's first counted update is lr sign(g), whatever was skipped before."""
+    """With beta_1 = 0 Adam's first counted update is lr sign(g), no matter how many were skipped before."""
     gan = in_float16(tiny, optimizer=TwoTimescaleAdam(d_learning_rate=0.01, g_learning_rate=0.01))
     gan.d_optimizer.loss_scale.scale.assign(2.0**60)
     start = tiny.values(gan)

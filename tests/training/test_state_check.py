@@ -1,4 +1,4 @@
-"""What may be saved: finite, and the same on all replicas."""
+"""Only a state that is finite and the same on all replicas may be saved."""
 
 import numpy as np
 import pytest
@@ -29,11 +29,11 @@ def test_a_number_that_is_not_finite_is_named(value):
 def test_one_changed_bit_on_one_replica_is_found_and_its_variable_named(mirrored):
     with mirrored.scope():
         state = variables()
-    soundness = StateCheck(state, mirrored)
-    soundness.check(3)
+    state_check = StateCheck(state, mirrored)
+    state_check.check(3)
     second = mirrored.experimental_local_results(state["net.kernel"])[1]
     second[1, 2].assign(np.nextafter(np.float32(5), np.float32(6)))
     with pytest.raises(InvalidStateError, match=r"net\.kernel differs between the replicas, and it was not saved"):
-        soundness.check(3)
+        state_check.check(3)
     second[1, 2].assign(5.0)
-    soundness.check(3)
+    state_check.check(3)

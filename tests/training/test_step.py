@@ -1,4 +1,4 @@
-"""The step: known updates, replicas against the whole batch, u's path, exact resume of the compiled loop."""
+"""The step: known updates, replicas against the whole batch, the path of u, its options."""
 
 import dataclasses
 
@@ -65,7 +65,7 @@ def test_calls_of_any_length_give_the_same_weights_bit_for_bit():
 
 
 def test_two_replicas_equal_one_with_the_whole_batch(mirrored, smooth, tiny):
-    """With epsilon far above the gradients' roots Adam is linear, so float noise is not blown up (beta_1 = 0)."""
+    """With epsilon far above the gradients Adam is linear, so that rounding is not amplified (beta_1 = 0)."""
     one, one_logs = trained([3], epsilon=1e3, learning_rate=10.0)
     two, two_logs = trained([3], strategy=mirrored, epsilon=1e3, learning_rate=10.0)
     tiny.assert_logs_equal(two_logs, one_logs)
@@ -94,7 +94,7 @@ def test_one_step_moves_u_once_in_d_and_twice_in_g_and_everything_trainable():
     one_step(gan)
     after = values(gan)
     still = [n for n in gan.g_trainable if np.array_equal(before["generator." + n], after["generator." + n])]
-    # A class that none of the fakes had keeps its rows, but no table stays as a whole.
+    # A class that no fake had keeps its rows, but every table changes.
     assert not still, still
     still = [n for n in gan.d_trainable if np.array_equal(before["discriminator." + n], after["discriminator." + n])]
     assert not still, still

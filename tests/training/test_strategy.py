@@ -1,4 +1,4 @@
-"""Strategies by name."""
+"""Strategies by name, and batches that replicas can't share."""
 
 import pytest
 
