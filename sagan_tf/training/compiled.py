@@ -1,4 +1,4 @@
-"""Several training steps in one compiled call, between which the host looks on; and whether XLA compiles them."""
+"""Several training steps in one compiled call, and whether XLA compiles them."""
 
 from collections.abc import Callable
 from typing import Literal
