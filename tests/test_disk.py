@@ -56,7 +56,7 @@ OUTPUTS = {
 @pytest.fixture(autouse=True)
 def nothing_noted_yet(monkeypatch):
     monkeypatch.setattr(files, "_noted", set())
-    monkeypatch.setattr(cache, "_remembered", {})
+    monkeypatch.setattr(cache, "_unwritten", {})
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_cache_that_cannot_be_written_is_a_note_and_kept_in_memory(refusing, c
 
 def test_a_cache_that_can_be_written_is_on_the_disk_alone(tmp_path):
     cache.keep_arrays(tmp_path / "new" / "1.npz", {"a": np.ones(2)}, what="the cache")
-    assert (tmp_path / "new" / "1.npz").is_file() and not cache._remembered
+    assert (tmp_path / "new" / "1.npz").is_file() and not cache._unwritten
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EIO])
