@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import sagan_tf.layers
 
@@ -14,7 +15,10 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", GUIDE, re.M | re.S)
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_run(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(compile(EXAMPLES[number], f"docs/layers.md, example {number}", "exec"), {})
+    try:
+        exec(compile(EXAMPLES[number], f"docs/layers.md, example {number}", "exec"), {})
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
 
 
 def test_every_public_name_has_its_row():
