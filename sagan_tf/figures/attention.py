@@ -1,4 +1,4 @@
-"""Where chosen points of an image look (Zhang et al. 2019, Figures 1 and 5)."""
+"""Attention maps of chosen query points of an image (Zhang et al. 2019, Figures 1 and 5)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from PIL import Image
 from sagan_tf.figures import canvas
 from sagan_tf.figures.query_points import dot_center, location, spread_points
 
-SHARE = 0.5  # The part of a map's weight that lies inside its contour.
-UNIFORM_AREA = 0.45  # A map whose contour takes more of the image than this is called nearly uniform.
-_FINE = 8  # Maps are drawn on a grid this many times finer than their own.
-_DOT_SIZE, _DOT_EDGE = 6.5, 1.2  # Diameter and edge width of a query point, in typographic points.
+SHARE = 0.5  # of a map's weight that lies inside its contour
+UNIFORM_AREA = 0.45  # share of the image inside the contour above which a map is called nearly uniform
+_FINE = 8  # factor by which the drawn grid is finer than the map
+_DOT_SIZE, _DOT_EDGE = 6.5, 1.2  # diameter and edge width of a query point, in typographic points
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AttentionView:
-    """An image (R,R,3) uint8, the maps of one attention layer on it (H,W,h,w), and a caption."""
+    """An image (R,R,3) uint8, the maps (H,W,h,w) of one attention layer for it, and a caption."""
 
     image: np.ndarray
     maps: np.ndarray
@@ -25,23 +25,24 @@ class AttentionView:
 
 
 def attention_figure(
-    looked: Sequence[AttentionView], *, title: str, points: Sequence[tuple[int, int]] | None = None, count: int = 4
+    views: Sequence[AttentionView], *, title: str, points: Sequence[tuple[int, int]] | None = None, count: int = 4
 ):
     """One row per image: the image with its query points, then the map of each point over the image.
 
-    points: pixels (x, y), the same in every image; None: `count` points per image, chosen by `spread_points`. The
-    contour encloses the locations with the most weight that together hold half of it; the number below says what part
-    of the image they cover. A map that is close to uniform has no contour, and the words "nearly uniform" below it.
+    The contour encloses the locations with the most weight that together hold half of it; the number below is the share
+    of the image that they cover. A nearly uniform map has no contour, and says so.
+
+    points: pixels (x, y), the same in every image; None: `count` points per image, chosen by `spread_points`.
 
     Raises:
-      ValueError: for more points than colors.
+      ValueError: for no points, or more points than colors.
     """
     count = len(points) if points else count
     if not 1 <= count <= len(canvas.COLORS):
-        raise ValueError(f"the query points must be 1 to {len(canvas.COLORS)} an image; received {count}.")
-    height = 1.6 * len(looked) + 0.55
+        raise ValueError(f"the query points must be 1 to {len(canvas.COLORS)} per image; received {count}.")
+    height = 1.6 * len(views) + 0.55
     made, axes = canvas.figure(
-        len(looked),
+        len(views),
         count + 1,
         size=(1.45 * (count + 1), height),
         wspace=0.05,
@@ -51,11 +52,11 @@ def attention_figure(
         bottom=0.2 / height,
         top=1 - 0.55 / height,
     )
-    for row, item in zip(axes, looked, strict=True):
+    for row, item in zip(axes, views, strict=True):
         _draw_row(row, item, points, count)
     made.suptitle(title, y=1 - 0.06 / height, va="top", fontsize=10)
-    said = "Half of a dot's attention falls inside the outline, which covers the given percentage of the image."
-    made.text(0.5, 1 - 0.3 / height, said, ha="center", va="top", fontsize=8, color="#555555")
+    explanation = "Half of a dot's attention falls inside the outline, which covers the given percentage of the image."
+    made.text(0.5, 1 - 0.3 / height, explanation, ha="center", va="top", fontsize=8, color="#555555")
     return made
 
 
@@ -89,11 +90,11 @@ def _draw_map(axis, item: AttentionView, place: tuple[int, int], color: str) -> 
 
 
 def shaded(image: np.ndarray, weights: np.ndarray, color: str) -> np.ndarray:
-    """A faded image (R,R,3) under a map (S,S) in a color: (S,S,3) uint8.
+    """Draws a map (S,S) in a color over a faded image (R,R,3): (S,S,3) uint8.
 
-    The color shows how far a weight exceeds that of uniform attention, 1/(S*S) of the whole: it is absent where a
-    location gets no more than that, and strongest at the greatest weight. A map whose greatest weight is less than
-    twice the uniform one stays proportionally paler, so that nearly uniform attention looks nearly blank.
+    The opacity shows how far a weight exceeds that of uniform attention, 1/(S*S): it is 0 up to that weight, and
+    highest at the greatest weight. A map whose greatest weight is less than twice the uniform one is proportionally
+    paler, so that nearly uniform attention is nearly invisible.
     """
     side = len(weights)
     gray = Image.fromarray(image).convert("L").resize((side, side), Image.Resampling.NEAREST)
@@ -104,12 +105,12 @@ def shaded(image: np.ndarray, weights: np.ndarray, color: str) -> np.ndarray:
 
 
 def contour_level(weights: np.ndarray, share: float = SHARE) -> tuple[float, float]:
-    """The least weight among the heaviest locations that together hold `share`, and the part of all they are."""
+    """The least weight among the heaviest locations that together hold `share`, and their share of all locations."""
     falling = np.sort(weights.reshape(-1).astype(np.float64))[::-1]
     kept = int(np.searchsorted(np.cumsum(falling), share * falling.sum() * (1 - 1e-9))) + 1
     return float(falling[kept - 1]), kept / falling.size
 
 
 def finer(weights: np.ndarray, side: int) -> np.ndarray:
-    """A map (h,w), interpolated bilinearly to (side,side)."""
+    """Interpolates a map (h,w) bilinearly to (side,side)."""
     return np.asarray(Image.fromarray(weights.astype(np.float32)).resize((side, side), Image.Resampling.BILINEAR))

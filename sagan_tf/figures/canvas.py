@@ -1,4 +1,4 @@
-"""The only home of matplotlib: figures on a white page, in colors that color-blind readers tell apart."""
+"""Figures by matplotlib, on white, in colors that color-blind readers can distinguish. Nothing else imports it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from sagan_tf.foundation.fonts import drawable, families
 
 DPI = 150
 INK = "#222222"
-# Okabe and Ito, "Color Universal Design" (2008), less black and the yellow that a white page swallows.
+# Okabe and Ito, "Color Universal Design" (2008), without black, and yellow, which is hardly visible on white.
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _STYLE = {
     "font.size": 9,
@@ -43,14 +43,14 @@ def rgb(color: str) -> tuple[int, int, int]:
 
 
 def depth_colors(count: int) -> list[tuple[float, ...]]:
-    """One color a depth, from dark to bright: an order that survives gray printing and color blindness."""
+    """One color per depth, from dark to bright, which keeps the order in gray prints and for color-blind readers."""
     return [matplotlib.colormaps["viridis"](0.92 * i / max(1, count - 1)) for i in range(count)]
 
 
-def _in_fonts_that_have_it(made: Figure) -> None:
-    """Every text of the figure in letters that can be drawn, from whichever fonts have them."""
+def _choose_fonts(made: Figure) -> None:
+    """Sets every text of the figure in fonts that have its characters."""
     for text in made.findobj(Text):
-        if "$" in text.get_text() and "mathdefault" not in text.get_text():  # not a formula: matplotlib's own ticks are
+        if "$" in text.get_text() and "mathdefault" not in text.get_text():  # no formula, unlike matplotlib's own ticks
             text.set_parse_math(False)
         if not text.get_text().isascii():
             text.set_fontfamily(families(text.get_text()))
@@ -58,15 +58,15 @@ def _in_fonts_that_have_it(made: Figure) -> None:
 
 
 def picture(made: Figure) -> Image.Image:
-    """The figure's pixels."""
-    _in_fonts_that_have_it(made)
+    """Renders the figure as an image."""
+    _choose_fonts(made)
     made.canvas.draw()
     return Image.fromarray(np.asarray(made.canvas.buffer_rgba())[..., :3].copy())
 
 
 def save(made: Figure, path: Path) -> Path:
-    """Writes the figure whole or not at all, in the format of its suffix (.png, .svg, .pdf)."""
-    _in_fonts_that_have_it(made)
+    """Writes the figure atomically, in the format of the path's suffix (.png, .svg, .pdf)."""
+    _choose_fonts(made)
     with files.replacing(path) as temporary, matplotlib.rc_context(_STYLE):
         made.savefig(temporary, format=path.suffix[1:].lower() or "png", dpi=DPI)
     return path

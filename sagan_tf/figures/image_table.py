@@ -1,4 +1,4 @@
-"""Images in rows and columns, with a title, heads, row names and captions."""
+"""A table of images with a title, column heads, row names and captions."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ _GAP, _BETWEEN, _PAD = 3, 9, 14
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageTable:
-    """images (rows,columns,R,R,3) uint8; heads: each over so many columns; captions: below each image.
+    """images: (rows,columns,R,R,3) uint8. heads: texts with the number of columns below each. captions: one per image.
 
-    Small images are enlarged by whole factors, pixel by pixel, large ones shown as they are, to about `side` pixels.
+    Images smaller than `side` pixels are enlarged to about that size by a whole factor, without interpolation.
     """
 
     images: np.ndarray
@@ -37,7 +37,7 @@ class ImageTable:
         below = 17 if self.captions else 0
         starts = np.cumsum([0, *(count for _, count in self.heads)])
         excess = [small.width(head) + _BETWEEN - count * (cell + _GAP) for head, count in self.heads]
-        gap = max(_BETWEEN, *excess) if excess else _BETWEEN  # Heads neither meet each other nor the border.
+        gap = max(_BETWEEN, *excess) if excess else _BETWEEN  # heads neither touch each other nor the border
         left += max(0, excess[0] // 2 + _GAP - left) if excess else 0
 
         def corner(row: int, column: int) -> tuple[int, int]:
@@ -66,7 +66,7 @@ class ImageTable:
         return canvas
 
     def frame(self, column: int) -> Image.Image:
-        """One column, laid side by side under the rows' names: a frame of an animation."""
+        """One column as a frame of an animation: its images side by side under the rows' names."""
         one = dataclasses.replace(
             self, images=self.images[None, :, column], rows=(), captions=(), heads=[(name, 1) for name in self.rows]
         )
@@ -82,7 +82,7 @@ class ImageTable:
 
 
 def save_animation(frames: Sequence[Image.Image], path: Path, *, seconds: float = 4.0) -> Path:
-    """A looping .gif or .webp of the frames there and back, whole or not at all.
+    """Writes a looping .gif or .webp that plays the frames forwards and backwards, atomically.
 
     Raises:
       ValueError: for another suffix.

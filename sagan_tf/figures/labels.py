@@ -1,4 +1,4 @@
-"""The names of curves as a reader meets them, and which of many curves are named at all."""
+"""Labels of curves: readable names, which of many curves get a label, and where labels are placed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ Curve = tuple[Sequence[float], Sequence[float]]
 
 
 def readable(name: str) -> str:
-    """A scalar's name in words: "d_loss" is "D loss", "gamma/generator.attention_8" is "gamma/G attention 8"."""
+    """A readable name for a scalar: "d_loss" is "D loss", "gamma/generator.attention_8" is "gamma/G attention 8"."""
     if name in _NAMES:
         return _NAMES[name]
     head, slash, rest = name.rpartition("/")
@@ -31,10 +31,10 @@ def readable(name: str) -> str:
 
 
 def extremes(curves: Mapping[str, Curve], most: int = 5) -> list[str]:
-    """The curves to be named among many, in the order of their last value, greatest first.
+    """The curves to be labeled among many, in the order of their last values, greatest first.
 
-    They are the greatest, the least and the one that grew most from its first to its last value, filled up to `most`
-    with the next greatest. Values are positive.
+    They are the greatest, the least, and the one that has grown most from its first to its last value, followed by the
+    next greatest up to `most`. Values are positive.
     """
     last = {name: values[-1] for name, (_, values) in curves.items() if len(values)}
     falling = sorted(last, key=last.__getitem__, reverse=True)
@@ -46,20 +46,20 @@ def extremes(curves: Mapping[str, Curve], most: int = 5) -> list[str]:
     return [name for name in falling if name in chosen]
 
 
-def spread_apart(places: Sequence[float], gap: float) -> list[float]:
-    """Places at least `gap` apart in the same order, each near its own: where labels of close curves are written.
+def spread_apart(positions: Sequence[float], gap: float) -> list[float]:
+    """Moves descending positions at least `gap` apart, so that the labels of close curves don't overlap.
 
-    places: falling. The labels stay centered on their curves as a group.
+    Labels that would overlap are centered around their curves as a group.
     """
     groups: list[list[float]] = []
-    for place in places:
-        groups.append([place])
+    for position in positions:
+        groups.append([position])
         while len(groups) > 1 and _ends(groups[-2], gap)[1] - _ends(groups[-1], gap)[0] < gap - 1e-12:
             groups[-2:] = [groups[-2] + groups[-1]]
     return [_ends(group, gap)[0] - gap * i for group in groups for i in range(len(group))]
 
 
 def _ends(group: list[float], gap: float) -> tuple[float, float]:
-    """The upper and the lower end of a group of labels around the mean of their places."""
+    """The upper and the lower end of a group of labels around the mean of their positions."""
     middle, half = sum(group) / len(group), gap * (len(group) - 1) / 2
     return middle + half, middle - half

@@ -1,4 +1,4 @@
-"""The training images nearest to samples: does a generator copy? (Brock et al. 2018, Figures 10 to 12.)"""
+"""The training images nearest to samples, to see whether a generator copies (Brock et al. 2018, Figures 10 to 12)."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Neighbors:
-    """The k nearest of each query, nearest first: images (N,k,R,R,3) in [-1,1], labels and distances (N,k)."""
+    """The k nearest images of N queries, nearest first: images (N,k,R,R,3) in [-1,1], labels and distances (N,k)."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -19,7 +19,7 @@ Space = Callable[[np.ndarray], np.ndarray]
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    """Images as vectors whose squared distance is the mean squared difference of the pixels' values."""
+    """Images (B,R,R,3) as vectors (B,F) whose squared distance is the mean squared difference of pixel values."""
     return images.reshape(len(images), -1) / np.sqrt(images[0].size)
 
 
@@ -36,12 +36,12 @@ def nearest(
     found = {name: _Nearest(to_vectors, queries, count) for name, to_vectors in spaces.items()}
     for images, labels in batches:
         for one in found.values():
-            one.look_at(images, labels)
+            one.add(images, labels)
     return {name: one.result() for name, one in found.items()}
 
 
 class _Nearest:
-    """The nearest so far in one space."""
+    """The nearest images so far in one space."""
 
     def __init__(self, to_vectors: Space, queries: np.ndarray, count: int):
         self._to_vectors = to_vectors
@@ -52,7 +52,7 @@ class _Nearest:
         self._labels = np.zeros([n, 0], np.int64)
         self._distances = np.zeros([n, 0])
 
-    def look_at(self, images: np.ndarray, labels: np.ndarray) -> None:
+    def add(self, images: np.ndarray, labels: np.ndarray) -> None:
         vectors = np.asarray(self._to_vectors(images), np.float64)
         squares = (self._queries**2).sum(1)[:, None] + (vectors**2).sum(1) - 2 * self._queries @ vectors.T
         new = np.sqrt(np.maximum(squares, 0))
@@ -67,7 +67,7 @@ class _Nearest:
     def result(self) -> Neighbors:
         if self._distances.shape[1] < self._count:
             raise ValueError(
-                f"there must be {self._count} images to look among; received {self._distances.shape[1]}. "
+                f"there must be {self._count} images to search; received {self._distances.shape[1]}. "
                 "Ask for fewer neighbors."
             )
         return Neighbors(images=self._images, labels=self._labels, distances=self._distances)

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: text, tables, charts and pictures, nothing loaded from anywhere."""
+"""Self-contained HTML pages of text, tables, charts and pictures, which load nothing else."""
 
 import base64
 import html
@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
-LARGEST = 1400  # Pixels a side of a picture on the page.
-_BROAD = 600  # A wider picture may be enlarged on a narrow screen, where its letters become small.
+LARGEST = 1400  # pixels per side of a picture on the page
+_BROAD = 600  # wider pictures can be enlarged on a narrow screen, which makes their text small
 
 _SCRIPT = """
 for (const box of document.querySelectorAll(".frames")) {
@@ -26,7 +26,7 @@ for (const picture of document.querySelectorAll("img.broad"))
 
 
 def page(title: str, lead: str, sections: Mapping[str, str]) -> str:
-    """The whole page: a title, a lead in HTML, and sections (heading to HTML) with links to them; empty ones go."""
+    """The page: a title, a lead in HTML, and sections (heading to HTML) with links; empty sections are left out."""
     shown = {heading: body for heading, body in sections.items() if body}
     links = "".join(f'<a href="#{_anchor(heading)}">{html.escape(heading)}</a>' for heading in shown)
     bodies = "".join(
@@ -48,7 +48,7 @@ def _anchor(heading: str) -> str:
 
 
 def tiles(values: Mapping[str, str]) -> str:
-    """Numbers to be seen at once: what each is, and the number."""
+    """Tiles with the most important numbers, by what they are."""
     cells = (
         f"<div class='tile'><b>{html.escape(value)}</b><span>{breakable(name)}</span></div>"
         for name, value in values.items()
@@ -57,19 +57,19 @@ def tiles(values: Mapping[str, str]) -> str:
 
 
 def breakable(words: str) -> str:
-    """Escaped text whose long names may be broken behind their punctuation and nowhere else."""
+    """Escaped text in which long names may be broken after punctuation only."""
     return re.sub(r"(?<=[:/@_,.=+])(?=[^\W\d_])", "<wbr>", html.escape(words))
 
 
 def command(line: str) -> str:
-    """A command line that is broken between its words, so that no option loses its dashes."""
+    """A command line that may be broken between words only, so that options keep their dashes."""
     return "<code>" + " ".join(f"<span>{html.escape(word)}</span>" for word in line.split(" ")) + "</code>"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, code: Sequence[str] = ()) -> str:
-    """Text cells; columns of numbers are set to the right, and those named in `code` hold commands.
+    """A table of text cells; columns of numbers are right-aligned, and the columns in `code` hold commands.
 
-    On a narrow screen a table of three columns or more becomes one block per row, each cell behind its column's name.
+    On a narrow screen, a table of three or more columns becomes one block per row, with the column's name at each cell.
     """
     numbers = [all(_is_number(row[i]) for row in rows) for i in range(len(head))]
     kinds = [" class=number" if number else "" for number in numbers]
@@ -90,7 +90,7 @@ def _is_number(text: str) -> bool:
 
 
 def preformatted(text: str, wrapped: bool = False) -> str:
-    """Text in its own lines, which are scrolled where they are too long, or `wrapped`."""
+    """Preformatted text, whose long lines are scrolled, or wrapped if `wrapped`."""
     return f"<pre{' class=wrapped' if wrapped else ''}>{html.escape(text)}</pre>"
 
 
@@ -103,7 +103,7 @@ def text(line: str) -> str:
 
 
 def frames(pictures: Mapping[str, Image.Image]) -> str:
-    """Pictures one at a time, the last one first, chosen by a slider; by what is said of each."""
+    """Pictures by their captions, of which a slider chooses one; the last one is shown first."""
     last = len(pictures) - 1
     images = "".join(picture(image, said, shown=i == last) for i, (said, image) in enumerate(pictures.items()))
     slider = (
@@ -114,9 +114,9 @@ def frames(pictures: Mapping[str, Image.Image]) -> str:
 
 
 def picture(image: Image.Image, said: str, shown: bool = True) -> str:
-    """An image, and what is said of it; not `shown`: one of several that wait for their turn.
+    """An image with its alternative text; not `shown` for the hidden ones of several frames.
 
-    Larger images than a page shows are reduced to `LARGEST` pixels a side.
+    Images larger than `LARGEST` pixels per side are reduced.
     """
     reduced = image.convert("RGB")
     reduced.thumbnail((LARGEST, LARGEST))
@@ -126,18 +126,18 @@ def picture(image: Image.Image, said: str, shown: bool = True) -> str:
 
 
 def captioned(picture: str, caption: str) -> str:
-    """A picture with a line below it."""
+    """A picture with a caption below."""
     return f'<figure class="figure">{picture}<figcaption>{breakable(caption)}</figcaption></figure>'
 
 
 def animation(packed: bytes, said: str) -> str:
-    """A .webp file as it is."""
+    """An animation from the content of a .webp file, with its alternative text."""
     source = f"data:image/webp;base64,{base64.b64encode(packed).decode()}"
     return f'<img class="shown" alt="{html.escape(said)}" src="{source}">'
 
 
 def data_uri(image: Image.Image, kind: str = "png", quality: int = 82) -> str:
-    """An image as an address that holds it; quality counts for "webp" alone."""
+    """An image as a data URI; `quality` applies to "webp" only."""
     packed = io.BytesIO()
     image.convert("RGB").save(packed, format=kind, quality=quality)
     return f"data:image/{kind};base64,{base64.b64encode(packed.getvalue()).decode()}"

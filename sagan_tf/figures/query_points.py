@@ -1,4 +1,4 @@
-"""Which locations of an image are asked where they look: given by hand, or chosen by a rule."""
+"""The query points whose attention is shown: given by the user, or chosen by a rule."""
 
 import numpy as np
 
@@ -31,15 +31,15 @@ def location(point: tuple[int, int], resolution: int, side: int) -> tuple[int, i
 
 
 def dot_center(index: int, side: int, radius: float) -> float:
-    """Where the dot of a location `index` of `side` is drawn: its center, or as near as a whole dot fits the image."""
+    """The coordinate of the dot for location `index` of `side`: its center, or as near as the dot fits the image."""
     return min(max(index + 0.5, radius), side - radius)
 
 
 def spread_points(maps: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """`count` locations (row, column) whose maps (H,W,h,w) differ most from each other.
+    """Chooses `count` locations (row, column) whose maps (H,W,h,w) differ most from each other.
 
-    The first is the one with the most focused map (the least entropy); each next one has the greatest distance
-    (total variation, half the sum of absolute differences) to the nearest of those chosen. Ties: the first in order.
+    The first has the most focused map (the least entropy); each further one has the greatest total variation distance
+    (half the sum of absolute differences) to the nearest chosen one. Of ties, the first is taken.
     """
     height, width = maps.shape[:2]
     flat = maps.reshape(height * width, -1).astype(np.float64)

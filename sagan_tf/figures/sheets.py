@@ -1,4 +1,4 @@
-"""Images on sheets: a row a class, with its name."""
+"""Sheets of samples: one row per class, with its name."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +15,9 @@ _INK = (40, 40, 40)
 
 
 def sheet(images: np.ndarray, names: Sequence[str], *, scale: int | None = None) -> Image.Image:
-    """A row a name, images side by side: (rows*columns,R,R,3) uint8 in row order.
+    """Draws images (rows*columns,R,R,3) uint8, in row order, with one row per name.
 
-    Small images are enlarged by whole factors, pixel by pixel, to about 64 px. Without names, rows carry none.
+    Images smaller than 64 px are enlarged to about that size by a whole factor, without interpolation. Names may be "".
     """
     rows = len(names)
     columns = len(images) // rows
@@ -40,7 +40,7 @@ def sheet(images: np.ndarray, names: Sequence[str], *, scale: int | None = None)
 
 
 def save(image: Image.Image, path: Path) -> Path:
-    """Writes a PNG whole or not at all."""
+    """Writes a PNG atomically."""
     with files.replacing(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)
     return path

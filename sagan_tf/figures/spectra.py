@@ -1,4 +1,4 @@
-"""Singular values over training (Brock et al. 2018, Figure 3), with the losses and the gains of attention."""
+"""Singular values during training (Brock et al. 2018, Figure 3), with the losses and the gains of attention."""
 
 import math
 
@@ -8,14 +8,16 @@ from sagan_tf.figures.records import names_of, series, spectra_of
 from sagan_tf.figures.svg_chart import decades
 
 _GRAY = "#b8bcc2"
-_GAP = 0.062  # Between two labels, as a part of a panel's height.
+_GAP = 0.062  # between two labels, as a share of the panel's height
 
 
 def spectra_figure(train: list[dict], health: list[dict]):
-    """Four panels over the same steps: the largest singular value of every kernel of G and of D, losses, gammas.
+    """Four panels over the steps: the largest singular value of every kernel of G and of D, losses, and gammas.
 
-    The greatest, the least and the fastest growing kernels are drawn in color, with their names at the ends of their
-    lines; the others are gray. train, health: records of train.jsonl and health.jsonl.
+    The greatest, the least and the fastest growing values are drawn in color, with names at the ends of their lines;
+    the others are gray.
+
+    train, health: the records of train.jsonl and health.jsonl.
 
     Raises:
       ValueError: without health records.
@@ -65,7 +67,7 @@ def _draw_spectra(axis, curves: dict[str, tuple[list[int], list[float]]], title:
 
 
 def _fine(ticks: list[float]) -> list[float]:
-    """Ticks with 1.5 and 3 times a power of ten between them where less than a decade is shown."""
+    """Adds ticks at 1.5, 3, 4 and 7 times a power of ten if a decade or less is shown."""
     if ticks[-1] / ticks[0] > 10:
         return ticks
     powers = {10.0 ** math.floor(math.log10(tick)) for tick in ticks}
@@ -73,7 +75,7 @@ def _fine(ticks: list[float]) -> list[float]:
 
 
 def _label_ends(axis, last: dict[str, float]) -> None:
-    """Names to the right of the panel, each beside the end of its line or as near as there is room."""
+    """Writes names to the right of the panel, as near to the ends of their lines as there is room."""
     heights = [axis.transAxes.inverted().transform(axis.transData.transform((0, value)))[1] for value in last.values()]
     for name, height, color in zip(last, spread_apart(heights, _GAP), canvas.COLORS, strict=False):
         axis.text(1.015, height, f"{name}  {last[name]:.3g}", transform=axis.transAxes, color=color, va="center",

@@ -1,4 +1,4 @@
-"""Line charts as SVG text that takes its colors from the page around it."""
+"""Line charts as SVG, which take their colors from the surrounding page."""
 
 import html
 import math
@@ -13,10 +13,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 18, 10, 26
 def line_chart(
     lines: Mapping[str, Line], *, title: str, logarithmic: bool = False, named: Sequence[str] | None = None
 ) -> str:
-    """A chart over steps, from step 0 on, with its legend; empty without a finite number.
+    """A chart over steps, starting at step 0, with its legend; "" if there is no finite value.
 
-    lines: (steps, values) by name; values that are not finite, or on a logarithmic axis not positive, are left out.
-    named: the lines in color and in the legend, in its order; the others are gray. None names all of them.
+    lines: (steps, values) by name; values that are not finite, or not positive on a logarithmic axis, are left out.
+    named: the lines with a color and a legend entry, in its order; the others are gray. None for all lines.
     """
     drawn = {name: _finite(*line, positive=logarithmic) for name, line in lines.items()}
     drawn = {name: points for name, points in drawn.items() if points}
@@ -29,7 +29,7 @@ def line_chart(
     named = [name for name in drawn if named is None] or [name for name in named if name in drawn]
     kinds = {name: f"c{i % 6}" for i, name in enumerate(named)}
     parts = [_grid(nice_ticks(*x_range, 5), y_ticks, x_range, y_range, logarithmic)]
-    for name in sorted(drawn, key=kinds.__contains__):  # The gray lines lie below the colored ones.
+    for name in sorted(drawn, key=kinds.__contains__):  # gray lines below the colored ones
         points = drawn[name]
         path = " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, logarithmic):.1f}" for x, y in points)
         parts.append(
@@ -47,7 +47,7 @@ def line_chart(
 
 
 def _legend(drawn: Mapping[str, Sequence[tuple[float, float]]], kinds: Mapping[str, str]) -> str:
-    """The named lines with their last values, and how many others there are."""
+    """The named lines with their last values, and the number of other lines."""
     keys = [
         f'<span class="{kind}">{html.escape(name)} <b>{drawn[name][-1][1]:.3g}</b></span>'
         for name, kind in kinds.items()
@@ -58,7 +58,7 @@ def _legend(drawn: Mapping[str, Sequence[tuple[float, float]]], kinds: Mapping[s
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """About `count` steps of 1, 2 or 5 times a power of ten that enclose [low, high]."""
-    if low == high == 0:  # No number below zero is suggested for a share or a count.
+    if low == high == 0:  # no negative ticks for shares and counts
         high = 1.0
     if high <= low:
         low, high = low - max(abs(low), 1.0) * 0.1, high + max(abs(high), 1.0) * 0.1

@@ -14,7 +14,7 @@ _MARKS = {
 
 
 class Point(Protocol):
-    """What is drawn of evaluation/truncation_curve.py's CurvePoint."""
+    """The fields of evaluation/truncation_curve.py's CurvePoint that are drawn."""
 
     truncation: float | None
     fid: float
@@ -30,7 +30,7 @@ def truncation_figure(
     validation_score: float | None = None,
     caption: str = "",
 ):
-    """The curve with its thresholds, the reported points marked, and the real validation images' IS as a line."""
+    """The curve with its thresholds, marks at the reported points, and a line at the IS of real validation images."""
     made, ((axis,),) = canvas.figure(1, 1, size=(6.4, 4.6), left=0.1, right=0.97, bottom=0.17, top=0.92)
     scores, distances = [p.inception_score for p in points], [p.fid for p in points]
     axis.errorbar(

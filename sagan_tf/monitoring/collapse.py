@@ -10,7 +10,8 @@ from sagan_tf.foundation.choices import check_choice
 from sagan_tf.monitoring.health_records import HealthRecord
 
 OnCollapse = Literal["warn", "stop", "off"]
-# Looks that make up "lately"; how few of them say nothing yet; how many in a row must show two signs.
+# Window of the running medians; records needed before judging by them; consecutive records with two signs that raise
+# the alarm.
 RECENT, FEWEST, PATIENCE = 10, 5, 3
 REMEMBERED = RECENT + PATIENCE
 _GROWTH = 2.0
@@ -22,18 +23,18 @@ _FALLING, _LOST, _ONE_SHAPE = 0.85, 0.7, 0.4
 
 
 class CollapseError(RuntimeError):
-    """Training has collapsed, and the run asks to stop then."""
+    """Training has collapsed, and the run's options say to stop in that case."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitorOptions:
-    """How closely a run is watched.
+    """How a run's health is monitored.
 
-    every: steps between looks (spectra of all kernels, distances of samples, signs of collapse); 0 never.
-    collapse: what happens when they say that training has collapsed: "warn", "stop", or "off" (nothing is judged).
+    every: steps between health records (spectra of all kernels, distances of samples, signs of collapse); 0 for none.
+    collapse: what to do when training has collapsed: "warn", "stop", or "off" (signs are not evaluated).
 
     Raises:
-      ValueError: for another word, or an interval that is no integer of at least 0.
+      ValueError: for an unknown `collapse`, or an `every` that is not an integer of at least 0.
     """
 
     every: int = 100
@@ -45,8 +46,8 @@ class MonitorOptions:
             raise ValueError(f"every must be an integer of at least 0; received every={self.every!r}.")
 
 
-def signs(look: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]:
-    """What speaks for collapse, in words; at most one of each kind.
+def signs(record: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]:
+    """The signs of collapse in a record, as phrases, given the records before it; at most one of each kind.
 
     spectra: sigma_0 of a kernel of G is twice its recent median; or sigma_0 of its first layer is 1.4 times sigma_1
       while variety is below 0.85 of the most there was. The paper saw sigma_0 grow, then explode, in a few layers,
@@ -67,91 +68,91 @@ def signs(look: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]
     """
     recent = before[-RECENT:] if len(before) >= FEWEST else ()
     best = max([1e-9, *(_shape(past) for past in before)])
-    found = [*_spectra(look, recent, best), *_d_loss(look, recent), *_still(look, recent), *_lost(look, best)]
-    return (*found, *_equal(look, best), *_fallen(look, recent))
+    found = [*_spectra(record, recent, best), *_d_loss(record, recent), *_still(record, recent), *_lost(record, best)]
+    return (*found, *_equal(record, best), *_fallen(record, recent))
 
 
 def remembered(before: Sequence[HealthRecord]) -> list[HealthRecord]:
-    """Of all looks so far, those by which the next ones are judged: the last, and the one of most variety."""
+    """The earlier records that later ones are compared with: the last ones, and the one with the most variety."""
     earlier, last = before[:-REMEMBERED], before[-REMEMBERED:]
     best = max(earlier, key=_shape, default=None)
     return [*([best] if best is not None and _shape(best) > 0 else []), *last]
 
 
 def has_collapsed(found: tuple[str, ...], before: Sequence[HealthRecord]) -> bool:
-    """Whether two signs have now stood in PATIENCE looks in a row; True once for each such row."""
-    return len(found) >= 2 and len(_row(before)) == PATIENCE - 1
+    """Whether PATIENCE consecutive records have had two signs; True once per such sequence."""
+    return len(found) >= 2 and len(_suspicious(before)) == PATIENCE - 1
 
 
 def last_healthy_step(before: Sequence[HealthRecord]) -> int:
-    """The step of the look ahead of the row of suspicious ones; 0 if there is none."""
-    healthy = before[: len(before) - len(_row(before))]
+    """The step of the last record before the current sequence of records with two signs; 0 if there is none."""
+    healthy = before[: len(before) - len(_suspicious(before))]
     return healthy[-1].step if healthy else 0
 
 
-def _row(before: Sequence[HealthRecord]) -> Sequence[HealthRecord]:
-    """The last looks, as far back as all have two signs."""
+def _suspicious(before: Sequence[HealthRecord]) -> Sequence[HealthRecord]:
+    """The last consecutive records that have two signs each."""
     start = next((i + 1 for i in range(len(before) - 1, -1, -1) if len(before[i].signs) < 2), 0)
     return before[start:]
 
 
-def _shape(look: HealthRecord) -> float:
-    """Variety of shape within classes relative to the data's, 1 at most; 0 where it was not compared."""
-    return min(look.relative.get("shape", 0.0), 1.0)
+def _shape(record: HealthRecord) -> float:
+    """Variety of shape within classes relative to the data's, at most 1; 0 if it was not compared."""
+    return min(record.relative.get("shape", 0.0), 1.0)
 
 
-def _spectra(look: HealthRecord, recent: Sequence[HealthRecord], best: float) -> Iterator[str]:
+def _spectra(record: HealthRecord, recent: Sequence[HealthRecord], best: float) -> Iterator[str]:
     growth = {}
-    for name, values in look.spectra.items() if recent else ():
+    for name, values in record.spectra.items() if recent else ():
         usual = statistics.median(past.spectra[name][0] for past in recent)
         if name.startswith("generator.") and values[0] > _GROWTH * usual > 0:
             growth[name] = values[0] / usual
-    first = look.spectra.get(_FIRST, [])
+    first = record.spectra.get(_FIRST, [])
     if growth:
         worst = max(growth, key=growth.__getitem__)
-        yield f"sigma_0 of {worst} is {growth[worst]:.1f} times what it was lately ({look.spectra[worst][0]:.3g})"
-    elif len(first) > 1 and first[0] > _UNEVEN * first[1] > 0 and _shape(look) < _FALLING * best:
+        yield f"sigma_0 of {worst} is {growth[worst]:.1f} times what it was lately ({record.spectra[worst][0]:.3g})"
+    elif len(first) > 1 and first[0] > _UNEVEN * first[1] > 0 and _shape(record) < _FALLING * best:
         yield f"sigma_0 of {_FIRST} is {first[0] / first[1]:.2f} times sigma_1: one direction of z outweighs the others"
 
 
-def _d_loss(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
-    losses = [past.d_loss for past in recent if math.isfinite(past.d_loss)] or [look.d_loss]
+def _d_loss(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
+    losses = [past.d_loss for past in recent if math.isfinite(past.d_loss)] or [record.d_loss]
     usual = statistics.median(losses)
     spread = statistics.median(abs(loss - usual) for loss in losses)
-    if abs(look.d_loss) < _ZERO:
-        yield f"D's loss is zero ({look.d_loss:.3g})"
-    elif look.d_loss - usual > max(_JUMP, _SPREADS * spread):
-        yield f"D's loss jumped from {usual:.3g} to {look.d_loss:.3g}"
-    elif look.d_loss > 2 * _CHANCE:
-        yield f"D's loss is {look.d_loss:.3g}: it is worse than guessing"
-    elif recent and max(abs(loss - look.d_loss) for loss in losses[1 - FEWEST :]) <= _STILL * look.d_loss:
-        yield f"D's loss stands still at {look.d_loss:.3g}"
+    if abs(record.d_loss) < _ZERO:
+        yield f"D's loss is zero ({record.d_loss:.3g})"
+    elif record.d_loss - usual > max(_JUMP, _SPREADS * spread):
+        yield f"D's loss jumped from {usual:.3g} to {record.d_loss:.3g}"
+    elif record.d_loss > 2 * _CHANCE:
+        yield f"D's loss is {record.d_loss:.3g}: it is worse than guessing"
+    elif recent and max(abs(loss - record.d_loss) for loss in losses[1 - FEWEST :]) <= _STILL * record.d_loss:
+        yield f"D's loss stands still at {record.d_loss:.3g}"
 
 
-def _still(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
-    kernels = [name for name in look.spectra if name.startswith("generator.")] if recent else []
+def _still(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
+    kernels = [name for name in record.spectra if name.startswith("generator.")] if recent else []
     before = recent[-1].spectra if recent else {}
-    if kernels and all(abs(look.spectra[k][0] - before[k][0]) <= _STILL * before[k][0] for k in kernels):
+    if kernels and all(abs(record.spectra[k][0] - before[k][0]) <= _STILL * before[k][0] for k in kernels):
         yield "G stands still: no kernel's sigma_0 has changed"
 
 
-def _lost(look: HealthRecord, best: float) -> Iterator[str]:
-    if "shape" in look.relative and _shape(look) < _LOST * best:
-        yield f"variety of shape within classes is {_shape(look):.0%} of the data's, and was {best:.0%}"
+def _lost(record: HealthRecord, best: float) -> Iterator[str]:
+    if "shape" in record.relative and _shape(record) < _LOST * best:
+        yield f"variety of shape within classes is {_shape(record):.0%} of the data's, and was {best:.0%}"
 
 
-def _equal(look: HealthRecord, best: float) -> Iterator[str]:
-    if look.distances.overall < _EQUAL:
-        yield f"the samples are equal (distance {look.distances.overall:.3g})"
-    elif look.distances.within_class < _EQUAL:
-        yield f"the samples of a class are equal (distance {look.distances.within_class:.3g})"
-    elif "shape" in look.relative and _shape(look) < _ONE_SHAPE and best > _LOST:
-        yield f"the samples of a class show nearly one shape ({_shape(look):.0%} of the data's variety)"
+def _equal(record: HealthRecord, best: float) -> Iterator[str]:
+    if record.distances.overall < _EQUAL:
+        yield f"the samples are equal (distance {record.distances.overall:.3g})"
+    elif record.distances.within_class < _EQUAL:
+        yield f"the samples of a class are equal (distance {record.distances.within_class:.3g})"
+    elif "shape" in record.relative and _shape(record) < _ONE_SHAPE and best > _LOST:
+        yield f"the samples of a class show nearly one shape ({_shape(record):.0%} of the data's variety)"
 
 
-def _fallen(look: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
+def _fallen(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
     for kind, where in (("overall", ""), ("within_class", " within a class")):
-        distance = getattr(look.distances, kind)
+        distance = getattr(record.distances, kind)
         usual = statistics.median(getattr(past.distances, kind) for past in recent) if recent else distance
         if distance < _SHRUNK * usual:
             yield f"the distance of samples{where} fell from {usual:.3g} to {distance:.3g}"

@@ -1,4 +1,4 @@
-"""How far apart samples are: G's collapse seen in its images."""
+"""Distances between samples, which show a collapse of G in its images."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,11 @@ _DUPLICATE = 1 / LEVELS
 
 @dataclass(frozen=True, kw_only=True)
 class Distances:
-    """Root mean squared differences per channel of pairs of images in [-1,1]; 0 is equal, 2 is black against white.
+    """Root mean square differences between pairs of images in [-1,1]: 0 for equal images, 2 for black and white.
 
-    overall, within_class: means over all pairs, and over those with one label. nearest: the smallest of all.
-    duplicates: the share of pairs that differ by less than one of 255 levels.
+    overall, within_class: the means over all pairs, and over the pairs with equal labels.
+    nearest: the smallest of all.
+    duplicates: the share of pairs that differ by less than one 8-bit level.
     """
 
     overall: float
@@ -24,7 +25,7 @@ class Distances:
 
 
 def distances(images: np.ndarray, labels: np.ndarray) -> Distances:
-    """Of all pairs of images (N,H,W,3) uint8 with labels (N,); two at least share a label."""
+    """The distances between images (N,H,W,3) uint8 with labels (N,), at least two of which are equal."""
     flat = images.reshape(len(images), -1).astype(np.float64) / LEVELS
     first, second = np.triu_indices(len(flat), 1)
     rms = np.array([np.sqrt(np.mean(np.square(flat[i] - flat[j]))) for i, j in zip(first, second, strict=True)])

@@ -1,4 +1,4 @@
-"""The top singular values of every kernel: what BigGAN found to tell most about a coming collapse (section 4)."""
+"""The top singular values of every kernel, BigGAN's most telling sign of a coming collapse (section 4)."""
 
 from collections.abc import Mapping
 
@@ -11,19 +11,19 @@ _FIRST_ROUNDS = 4
 
 
 def top_singular_values(w: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The largest singular values of w by one round of block Lanczos (Golub & Underwood 1977).
+    """The largest singular values of w by one round of block Lanczos iteration (Golub & Underwood 1977).
 
-    The space spanned by q, (W^T W) q, ..., (W^T W)^8 q is kept orthonormal, and W's singular values within it are
-    found: never above the true ones, and at least as good as those of `start`. Only products with W and W^T, thin QR
-    and the SVD of a 36 x 36 matrix are used: no W^T W is formed, and all of it compiles under XLA.
-    The paper uses Arnoldi's iteration, which is Lanczos' for the symmetric W^T W.
+    An orthonormal basis of the space spanned by q, (W^T W) q, ..., (W^T W)^8 q is built, and the singular values of W
+    restricted to it are computed. They never exceed the true ones, and are at least as good as those of `start`. Only
+    products with W and W^T, thin QR and the SVD of a 36 x 36 matrix are needed: W^T W is never formed, and everything
+    compiles under XLA. The paper uses Arnoldi iteration, which for the symmetric W^T W is Lanczos iteration.
 
     Shapes: w (I,O) with I and O above 36, start (O,4) orthonormal -> values (3,), descending, and a better start.
     """
     basis = block = start
     for _ in range(_DEPTH):
         block = tf.matmul(w, tf.matmul(w, block), transpose_a=True)
-        for _ in range(3):  # where the space is exhausted, once leaves rounding errors alone, and twice some of them
+        for _ in range(3):  # if the space is exhausted, one or two passes leave rounding errors
             block = tf.linalg.qr(block - tf.matmul(basis, tf.matmul(basis, block, transpose_a=True))).q
         basis = tf.concat([basis, block], 1)
     sigmas, _, right = tf.linalg.svd(tf.linalg.qr(tf.matmul(w, basis)).r)
@@ -35,12 +35,12 @@ _lanczos = tf.function(top_singular_values, input_signature=[_MATRIX, _MATRIX], 
 
 
 class Spectra:
-    """The three largest singular values (or as many as there are) of each kernel, as (rest, out) matrix.
+    """The three largest singular values of each kernel, reshaped to a matrix (rest,out); fewer if it has fewer.
 
-    kernels: by name; stored weights, not W / sigma: BigGAN's Figure 3 shows them "before spectral normalization", and
-      what is applied is these divided by the first. Replica 0's copies are read: there is no collective in a look.
+    kernels: by name, as stored and not W / sigma: BigGAN's Figure 3 shows them "before spectral normalization". The
+      copies of replica 0 are read, without collectives.
 
-    Each look goes on from the last one's vectors; the first takes four rounds.
+    Each call starts from the vectors of the previous one; the first takes four rounds.
     """
 
     def __init__(self, kernels: Mapping[str, tf.Variable]):
@@ -48,7 +48,7 @@ class Spectra:
         self._starts: dict[str, tf.Tensor] = {}
 
     def __call__(self) -> dict[str, list[float]]:
-        """Descending values by name, in the kernels' order."""
+        """The values by name, descending, in the order of the kernels."""
         return {name: [float(s) for s in self._top(name, kernel)] for name, kernel in self._kernels.items()}
 
     def _top(self, name: str, kernel: tf.Variable) -> np.ndarray:

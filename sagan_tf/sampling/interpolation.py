@@ -10,7 +10,7 @@ Path = Literal["linear", "spherical"]
 
 
 def linear(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """(1 - t) a + t b. Shapes: a, b (D,), t (N,) in [0,1] -> (N,D). Half-way, a normal z is shorter than either end."""
+    """(1 - t) a + t b. Shapes: a, b (D,), t (N,) in [0,1] -> (N,D). A normal z halfway is shorter than the ends."""
     return (1.0 - t)[:, None] * a + t[:, None] * b
 
 
@@ -18,7 +18,7 @@ def spherical(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     """sin((1-t) w)/sin w a + sin(t w)/sin w b, w the angle between a and b (White 2016, "Sampling Generative
     Networks").
 
-    Keeps the length that a normal z has. Shapes as `linear`, which it becomes for parallel or opposite ends.
+    Keeps the typical length of a normal z. Shapes as in `linear`, which is used for parallel or opposite ends.
     """
     cosine = np.dot(a, b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
@@ -44,10 +44,10 @@ def between(a: np.ndarray, b: np.ndarray, steps: int, path: Path = "spherical") 
 
 
 def class_shares(a: int, b: int, steps: int, n_classes: int) -> np.ndarray:
-    """Labels from class a to class b as shares of the classes (steps,n_classes) float32, for a generator's y.
+    """Labels from class a to class b as mixtures of classes (steps,n_classes) float32, for a generator's y.
 
-    A conditional generator's class table is then read as that mixture of two rows: gains and biases (SAGAN) or the
-    shared embedding (BigGAN, whose Figure 9 interpolates so).
+    A conditional generator then mixes the two rows of its class tables: gains and biases (SAGAN), or the shared
+    embedding (BigGAN, Figure 9).
     """
     ends = np.eye(n_classes, dtype=np.float32)
     return between(ends[a], ends[b], steps, "linear")

@@ -1,4 +1,7 @@
-"""Images from a generator, each a function of its seed, its label and the truncation, and of nothing else."""
+"""Draws images from a generator, each a function of its seed, its label and the truncation only.
+
+Shapes: N images in all, B per forward pass, R x R pixels.
+"""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -13,18 +16,18 @@ from sagan_tf.sampling.seeds import SeededLatents, image_seeds
 
 
 def default_batch_size(resolution: int) -> int:
-    """Images a forward pass: 64 up to 64 px, a quarter as many for each doubling, so that memory stays level."""
+    """Images per forward pass: 64 up to 64 px, and a quarter for each doubling, so that memory stays constant."""
     return max(1, 64 * 64**2 // max(64, resolution) ** 2)
 
 
 def to_pixels(images: tf.Tensor) -> tf.Tensor:
-    """[-1,1] to the nearest of 0..255, uint8."""
+    """Images (...) in [-1,1] to the nearest levels 0..255, uint8 of the same shape."""
     return tf.cast(tf.round(tf.clip_by_value(levels(images), 0.0, 255.0)), tf.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Truncation:
-    """z cut short: less variety for better single images (Brock et al. 2018, section 3.1).
+    """Truncation of z, which trades variety for the quality of single images (Brock et al. 2018, section 3.1).
 
     threshold: positive; BigGAN's Fig. 2a has 2, 1.5, 1, 0.5 and 0.04. mode: "resampled" (the paper), "scaled_truncated"
       (DeepMind's published modules) or "scaled" (BigGAN-PyTorch); see latents.TRUNCATIONS.
@@ -37,19 +40,21 @@ class Truncation:
     mode: str = "resampled"
 
     def __post_init__(self):
-        with tf.Graph().as_default():  # options are read before the strategy, which must find TensorFlow not started
+        with (
+            tf.Graph().as_default()
+        ):  # options are read before the strategy is made, until when TensorFlow must not start
             latents.truncated(self.mode, [1], latents.key(0, 0, 0), self.threshold)
 
 
 class Sampler:
     """Draws uint8 images from a generator in inference mode.
 
-    z of an image comes from its own seed alone, and every forward pass on every replica has the same batch size, the
-    last one padded, so that an image doesn't depend on how many were asked for, in which order they are batched, or
-    on how many devices.
+    The z of an image depends on its own seed only, and every forward pass on every replica has the same batch size, the
+    last one being padded. Therefore an image doesn't depend on the number of images, their order, or the devices.
+
     generator: (z (B,z_dim), y (B,), training=False) -> images (B,R,R,3) in [-1,1].
     truncation: of a normal prior; None draws from the whole prior.
-    batch_size: of one replica's pass. strategy: whose replicas share the work; the current one by default.
+    batch_size: per replica and forward pass. strategy: whose replicas share the work; by default the current one.
 
     Raises:
       ValueError: for an unknown latent, or truncation of one that is not normal.
@@ -79,7 +84,7 @@ class Sampler:
 
     @functools.cached_property
     def _from_seeds(self) -> Callable:
-        """(seeds, labels, thresholds), a whole batch -> uint8 images."""
+        """(seeds, labels, thresholds) of a whole batch -> uint8 images."""
 
         def draw(seeds, labels, thresholds):
             return to_pixels(self._generator(self._z_of(seeds, thresholds), labels, training=False))
@@ -88,7 +93,7 @@ class Sampler:
 
     @functools.cached_property
     def _from_latents(self) -> Callable:
-        """(z, labels), a whole batch -> images in [-1,1]."""
+        """(z, labels) of a whole batch -> images in [-1,1]."""
 
         def draw(z, labels):
             return self._generator(z, labels, training=False)
@@ -96,8 +101,10 @@ class Sampler:
         return self._compiled(draw, tf.TensorSpec([self.z_dim]), tf.TensorSpec([], tf.int32))
 
     def _compiled(self, draw: Callable, *rows: tf.TensorSpec) -> Callable:
-        """`draw`, of one replica's rows, as one graph for the whole batch. A concrete function, since TensorFlow
-        takes many samplers' graphs for one function that is traced too often."""
+        """Compiles `draw`, which takes the rows of one replica, to one graph for the whole batch.
+
+        It is a concrete function, since TensorFlow would warn of retracing when many samplers are made.
+        """
 
         def whole(*inputs):
             def on_replica():
@@ -111,9 +118,9 @@ class Sampler:
         return tf.function(whole, input_signature=signature).get_concrete_function()
 
     def batches(self, labels: Sequence[int], *, seed: int = 0, start: int = 0) -> Iterator[np.ndarray]:
-        """uint8 images (b,R,R,3) of the set `seed` in the order of `labels` (N,), from image `start` on.
+        """Batches (b,R,R,3) uint8 of the image set `seed`, in the order of `labels` (N,), starting at image `start`.
 
-        The last batch is partial. Image i is that of the seed `image_seeds(seed, N)[i]`.
+        The last batch may be smaller. Image i has the seed `image_seeds(seed, N)[i]`.
 
         Raises:
           ValueError: if a label or the seed is out of range.
@@ -121,10 +128,10 @@ class Sampler:
         return self.of_seeds(image_seeds(seed, len(labels))[start:], labels[start:])
 
     def of_seeds(self, seeds: Sequence[int], labels: Sequence[int]) -> Iterator[np.ndarray]:
-        """The same for one seed (int64) an image: seeds (N,), labels (N,).
+        """The same for one seed per image: seeds (N,) int64, labels (N,).
 
         Raises:
-          ValueError: if a label is out of range, or there are more or fewer of them than seeds.
+          ValueError: if a label is out of range, or labels and seeds differ in number.
         """
         labels, seeds = check_labels(labels, self.n_classes), np.asarray(seeds, np.int64)
         if seeds.shape != labels.shape:
@@ -144,7 +151,7 @@ class Sampler:
         return self._padded(lambda: self._from_latents, z, labels)
 
     def _padded(self, forward: Callable[[], Callable], *inputs: np.ndarray) -> Iterator[np.ndarray]:
-        """Batch after batch, the last one filled up with zeros; without inputs nothing is compiled."""
+        """Runs batch after batch, the last one padded with zeros; without inputs nothing is compiled."""
         for start in range(0, len(inputs[0]), self.batch_size):
             parts = [x[start : start + self.batch_size] for x in inputs]
             count = len(parts[0])
@@ -158,7 +165,11 @@ class Sampler:
 
 
 def check_labels(labels: Sequence[int], n_classes: int) -> np.ndarray:
-    """Labels as int32 (N,), each in [0, n_classes)."""
+    """Labels as int32 (N,).
+
+    Raises:
+      ValueError: if a label is not in [0, n_classes).
+    """
     checked = np.asarray(labels, np.int64).reshape(-1)
     outside = checked[(checked < 0) | (checked >= n_classes)]
     if outside.size:

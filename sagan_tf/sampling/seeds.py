@@ -1,4 +1,4 @@
-"""The seed of an image, and the z that it stands for: the one definition that sampling and serving share."""
+"""The seed of an image and its z, as sampling and serving both define them."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _IMAGES_PER_SEED = 1 << 32
 
 
 def image_seeds(seed: int, count: int) -> np.ndarray:
-    """The seeds (count,) int64 of the images 0, 1, ... of a whole set: seed * 2^32 + i, so that sets never overlap.
+    """The seeds (count,) int64 of the images 0, 1, ... of an image set: seed * 2^32 + i, so that sets never overlap.
 
     Raises:
       ValueError: if seed is not in [0, 2^31).
@@ -23,9 +23,10 @@ def image_seeds(seed: int, count: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class SeededLatents:
-    """z of images, each from its own seed alone, whatever stands beside it.
+    """The z of images, each of which depends on its own seed only and not on the rest of the batch.
 
-    latent: the prior by name. mode: of truncation ("resampled", "scaled_truncated", "scaled"); None: the whole prior.
+    latent: the name of the prior. mode: of truncation ("resampled", "scaled_truncated" or "scaled"); None for no
+      truncation.
 
     Raises:
       ValueError: for an unknown latent or mode, or truncation of a prior that is not normal.
@@ -46,7 +47,7 @@ class SeededLatents:
         latents.truncated(self.mode, [1], latents.key(0, 0, 0), 1.0)
 
     def __call__(self, seeds: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
-        """Shapes: seeds (B,) int64, thresholds (B,) float32, positive (of no account without a mode) -> z (B,z_dim)."""
+        """Shapes: seeds (B,) int64, thresholds (B,) float32, positive (ignored without a mode) -> z (B,z_dim)."""
 
         def one(arguments):
             seed, threshold = arguments

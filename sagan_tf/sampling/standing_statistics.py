@@ -17,12 +17,12 @@ Statistics = Literal["moving", "batch", "standing"]
 
 @dataclass(frozen=True, kw_only=True)
 class StandingStatistics:
-    """How the moments are gathered: `passes` batches of fresh z and y, mean of the means and mean of the variances.
+    """How the moments are gathered: over `passes` batches of fresh z and y, means and variances are averaged.
 
-    passes, batch_size: the paper has "100 passes"; BigGAN-PyTorch 16 by default, compare_gan 3,200 of 64.
-    latent, truncation, threshold: z as it will be sampled (latents.prior, latents.truncated; no threshold: not
-      truncated). Statistics are of one truncation and must be gathered anew for another; BigGAN-PyTorch always draws
-      from the whole prior here.
+    passes, batch_size: the paper says "100 passes"; BigGAN-PyTorch uses 16 by default, compare_gan 3,200 of 64.
+    latent, truncation, threshold: z as it will be sampled (latents.prior, latents.truncated; without a threshold it is
+      not truncated). Statistics hold for one truncation and must be gathered again for another. BigGAN-PyTorch
+      always draws from the whole prior here.
     seed: of the draws.
 
     Raises:

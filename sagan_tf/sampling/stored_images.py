@@ -1,6 +1,6 @@
-"""Images on disk while they are drawn: single PNG files, or one .npz; interrupted, the same call goes on.
+"""Writes images to disk as they are drawn, as PNG files or one .npz; an interrupted call can be repeated to resume.
 
-Both keep a plan, what the images are made from, beside them: images of another plan are never mixed in.
+Both store a plan, which says how the images are made, beside them. Images of different plans are never mixed.
 """
 
 import json
@@ -18,20 +18,20 @@ _PLAN = "sampled.json"
 
 
 class PlanError(ValueError):
-    """What lies there was made from something else."""
+    """The output already holds images of another plan."""
 
 
 class PngFolder:
     """FOLDER/00000_CLASS.png and so on, with the plan in FOLDER/sampled.json."""
 
     def __init__(self, folder: Path, names: Sequence[str]):
-        """names: the class of each image, in order; what a file's name can't hold becomes "_"."""
+        """names: the class of each image, in order; characters that file names can't hold become "_"."""
         self.folder = folder
         plain = ("".join(c if c.isalnum() or c in "-_" else "_" for c in name) for name in names)
         self._paths = [folder / f"{number:05d}_{name}.png" for number, name in enumerate(plain)]
 
     def begin(self, plan: Mapping) -> int:
-        """How many images are there already.
+        """Starts or resumes; returns the number of images that already exist.
 
         Raises:
           PlanError: if the folder holds images of another plan.
@@ -47,7 +47,7 @@ class PngFolder:
         return next((i for i, path in enumerate(self._paths) if not path.exists()), len(self._paths))
 
     def write(self, first: int, images: np.ndarray) -> None:
-        """The images (b,R,R,3) uint8 from number `first` on, each file whole or not at all."""
+        """Writes images (b,R,R,3) uint8, starting with number `first`, each file atomically."""
         for path, image in zip(self._paths[first:], images, strict=False):
             with files.replacing(path) as temporary:
                 Image.fromarray(image).save(temporary, format="PNG")
@@ -57,10 +57,10 @@ class PngFolder:
 
 
 class NpzFile:
-    """`arr_0` uint8 (N,R,R,3) and `labels` int32 (N,), as the evaluation suites read them, and what the labels mean.
+    """An .npz with `arr_0` uint8 (N,R,R,3) and `labels` int32 (N,), as evaluation suites read them.
 
-    `class_names` (K,) are those of the run; without them the labels are bare numbers to whoever reads the file. Until
-    all images are there, they lie in parts in the folder FILE.parts.
+    `class_names` (K,) are those of the run; without them readers only have the labels' numbers. Until all images
+    exist, parts of them are kept in the folder FILE.parts.
     """
 
     def __init__(self, path: Path, labels: np.ndarray, resolution: int, class_names: Sequence[str] = ()):
@@ -71,7 +71,7 @@ class NpzFile:
         self._parts = path.with_name(path.name + ".parts")
 
     def begin(self, plan: Mapping) -> int:
-        """How many images are there already; parts of another plan are thrown away."""
+        """Starts or resumes; returns the number of images that already exist. Parts of another plan are deleted."""
         if not _same_plan(self._parts, plan):
             shutil.rmtree(self._parts, ignore_errors=True)
             self._parts.mkdir(parents=True)
@@ -82,13 +82,13 @@ class NpzFile:
         return done
 
     def write(self, first: int, images: np.ndarray) -> None:
-        """The images (b,R,R,3) uint8 from number `first` on, as a part that is whole or not there."""
+        """Writes images (b,R,R,3) uint8, starting with number `first`, as one part, atomically."""
         path = self._parts / f"part-{first:09d}.npy"
         with files.replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, images)
 
     def finish(self) -> Path:
-        """Joins the parts, one in memory at a time."""
+        """Joins the parts, holding one at a time in memory."""
         with (
             files.replacing(self.path) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,

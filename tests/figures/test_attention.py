@@ -39,15 +39,15 @@ def test_color_shows_what_exceeds_uniform_attention():
     np.testing.assert_array_equal(shaded(image, np.full((2, 2), 0.25), "#D55E00"), np.full((2, 2, 3), faded))
 
 
-def looked(side=4):
-    """Every location looks at the upper left corner alone."""
+def maps_to_the_corner(side=4):
+    """Every location attends to the upper left corner only."""
     maps = np.zeros((side, side, 2, 2), np.float32)
     maps[..., 0, 0] = 1
     return AttentionView(image=np.zeros((8, 8, 3), np.uint8), maps=maps, caption="corner")
 
 
-def test_a_dot_stands_at_its_pixel_and_its_map_where_it_looks():
-    made = attention_figure([looked()], title="t", points=[(7, 7), (0, 4)])
+def test_a_dot_stands_at_its_pixel_and_its_map_where_it_attends():
+    made = attention_figure([maps_to_the_corner()], title="t", points=[(7, 7), (0, 4)])
     image, first, second = made.axes
     assert [tuple(line.get_xydata()[0]) for line in image.lines] == [(3.5, 3.5), (0.5, 2.5)]
     assert [line.get_markerfacecolor() for line in image.lines] == list(canvas.COLORS[:2])
@@ -60,8 +60,8 @@ def test_a_dot_stands_at_its_pixel_and_its_map_where_it_looks():
 
 
 def test_more_points_than_colors_are_refused():
-    with pytest.raises(ValueError, match="1 to 6 an image; received 7"):
-        attention_figure([looked()], title="t", count=7)
+    with pytest.raises(ValueError, match="1 to 6 per image; received 7"):
+        attention_figure([maps_to_the_corner()], title="t", count=7)
 
 
 def test_uniform_attention_is_named_and_not_outlined():
