@@ -101,7 +101,10 @@ def test_truncated_samples_have_tables_of_their_own(run):
     assert row(paper_table("sagan_table2", [folder]), "sagan_128")[2] == "30 (18.65)"
     assert row(runs_table([folder], ["fid"]), "sagan_128") == ["30", "9"]
     assert row(runs_table([folder], ["fid"], truncation=0.5), "sagan_128") == ["5", "9"]
-    assert row(runs_table([folder], ["fid"], step=8), "sagan_128") == ["missing", "-"]
+    earlier = run("earlier", (8, {"fid": 40.0}))
+    assert row(runs_table([folder, earlier], ["fid"], step=8), "sagan_128") == ["missing", "-"]
+    with pytest.raises(ValueError, match=r"received --step=7\. There are results of 8, 9"):
+        runs_table([folder, earlier], ["fid"], step=7)
 
 
 def test_a_curves_points_stand_beside_biggans(run):
