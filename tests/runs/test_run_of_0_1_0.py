@@ -1,7 +1,7 @@
 """A run made by version 0.1.0 (commit f3bb9eb), whose settings and files had other names, loads and trains on.
 
 It was made by gin/quickstart.gin with width 4 in both nets, attention at 8x8, z of 8, batches of 4 and 2 steps, and
-every setting bound that was renamed or retired since.
+every setting bound that was renamed or retired since. Bindings below also undo later changes of that file.
 """
 
 import dataclasses
@@ -29,6 +29,9 @@ BINDINGS = [
     "StepOptions.fake_labels='uniform'",
     "train.evaluation=None",
     "MovingAverage.start=0",
+    "Objective.likeness=0.0",
+    "TwoTimescaleAdam.decay_from=None",
+    "TwoTimescaleAdam.decay_to=None",
     "train.total_steps=3",
 ]
 
