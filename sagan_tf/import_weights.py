@@ -1,9 +1,9 @@
-"""`python -m sagan_tf.import_weights`: published weights as a run, which the other verbs then treat as one of ours.
+"""`python -m sagan_tf.import_weights`: imports published weights as a run that all other verbs can use.
 
     --format=biggan_pytorch --generator=G_ema.pth [--discriminator=D.pth]    .npz or .safetensors with its names as well
     --format=tfhub_biggan --generator=FOLDER                                 DeepMind's SavedModel, 128, 256 or 512 px
 
-The gin file says which network it is. A tensor that is missing, extra or misshapen is named, and nothing is written.
+The gin file describes the network. If a tensor is missing, unexpected or misshapen, it is named and nothing is written.
 """
 
 import argparse
@@ -36,10 +36,10 @@ _SYNSET = re.compile(r"n\d{8}")
 
 
 def import_weights(flags: argparse.Namespace) -> Path:
-    """Reads, checks, and only then writes the run with a checkpoint of step 0; its path.
+    """Reads and checks the weights, then writes a run with a checkpoint of step 0; returns the checkpoint's path.
 
-    Where the run keeps a moving average of G, the imported weights are both the average and the raw weights. Without
-    `--discriminator`, D has fresh weights.
+    If the run keeps a moving average of G, the imported weights are both the average and the raw weights. Without
+    `--discriminator`, D gets initial weights.
     """
     loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
     settings = loaded.value
@@ -85,7 +85,7 @@ def assign(variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray
 
 
 def examples_of(settings: experiment.Experiment, names: Sequence[str], source: str) -> Examples:
-    """The configured data if they are at hand, so that training may go on; else their class names alone."""
+    """The configured data if they are on this machine, so that training can continue; else only their class names."""
     try:
         return settings.data.open(settings.spec.resolution)
     except DataError:

@@ -81,7 +81,7 @@ def test_a_run_without_attention_says_so():
 @pytest.mark.parametrize("flags, said", [
     (["--points=32,0"], "inside the image, 0 to 31; received the point 32,0"),
     (["--points=1"], "--points must be x,y;x,y"),
-    (["--real"], "must be looked at by the discriminator"),
+    (["--real"], "must be given to the discriminator"),
     (["--classes=eye"], "Did you mean eyes?"),
     (["--count=7"], "received 7"),
 ])  # fmt: skip

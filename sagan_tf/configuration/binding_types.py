@@ -1,4 +1,4 @@
-"""Whether the values that gin binds are of the kinds that the configurables' signatures ask for."""
+"""Checks the types of the values that gin binds against the configurables' signatures."""
 
 import dataclasses
 import inspect
@@ -14,7 +14,7 @@ _WORDS = {bool: "True or False", int: "an integer", float: "a number", str: "a s
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """A configurable in the place of a value: `@name()`, or without parentheses if not `called`."""
+    """A reference to a configurable as a value: `@name()`, or `@name` if not `called`."""
 
     name: str
     called: bool = True
@@ -24,9 +24,9 @@ class Reference:
 
 
 def wrong_kind(owner: str, parameter: str, value: Any, configurables: Mapping[str, Callable]) -> str | None:
-    """What is wrong with `owner.parameter = value` in a sentence, or None if the value is of a kind that fits.
+    """A sentence on what is wrong with the type of `owner.parameter = value`, or None if it fits.
 
-    Values that are references are judged by what they return. A parameter without an annotation takes everything.
+    References are checked by what they return. A parameter without an annotation accepts anything.
     """
     target = configurables[owner]
     hint = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target).get(parameter)
@@ -34,7 +34,7 @@ def wrong_kind(owner: str, parameter: str, value: Any, configurables: Mapping[st
         return None
     name = f"{owner}.{parameter}"
     advice = _advice(name, value, hint, configurables)
-    return f"{name} must be {_said(hint)}; received {name}={value!r}.{advice}"
+    return f"{name} must be {_described(hint)}; received {name}={value!r}.{advice}"
 
 
 def _alternatives(hint: Any) -> tuple:
@@ -64,7 +64,7 @@ def _fits_one(value: Any, hint: Any, configurables: Mapping[str, Callable]) -> b
 
 
 def _returns(target: Callable, hint: Any) -> bool:
-    """Whether what the configurable makes may stand where `hint` is asked for."""
+    """Whether the return type of a configurable fits the annotation `hint`."""
     made = target if inspect.isclass(target) else typing.get_type_hints(target).get("return")
     if not (inspect.isclass(made) and inspect.isclass(hint)):
         return True
@@ -73,18 +73,18 @@ def _returns(target: Callable, hint: Any) -> bool:
     return issubclass(made, hint)
 
 
-def _said(hint: Any) -> str:
-    """The kind in words: "a number or None"."""
-    parts = list(dict.fromkeys(_said_one(one) for one in _alternatives(hint)))
+def _described(hint: Any) -> str:
+    """An annotation in words: "a number or None"."""
+    parts = list(dict.fromkeys(_described_one(one) for one in _alternatives(hint)))
     return " or ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _said_one(hint: Any) -> str:
+def _described_one(hint: Any) -> str:
     if typing.get_origin(hint) is Literal:
         values = [repr(value) for value in typing.get_args(hint)]
         return values[0] if len(values) == 1 else f"one of {', '.join(values)}"
     if typing.get_origin(hint) is tuple:
-        return f"a tuple of {_said(typing.get_args(hint)[0]).removeprefix('an ').removeprefix('a ')}s"
+        return f"a tuple of {_described(typing.get_args(hint)[0]).removeprefix('an ').removeprefix('a ')}s"
     if hint in _WORDS:
         return _WORDS[hint]
     name = getattr(hint, "__name__", str(hint))
@@ -92,7 +92,7 @@ def _said_one(hint: Any) -> str:
 
 
 def _advice(name: str, value: Any, hint: Any, configurables: Mapping[str, Callable]) -> str:
-    """What to write instead, where that can be told."""
+    """What to write instead, if that can be inferred."""
     if isinstance(value, Reference):
         called = Reference(value.name)
         if not value.called and _fits(called, hint, configurables):

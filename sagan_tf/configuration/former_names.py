@@ -1,14 +1,14 @@
-"""Names that settings had in former versions, so that the runs of those versions load and go on.
+"""Former names of settings, so that runs of earlier versions can be loaded and resumed.
 
-They are understood in a run's own record alone (config.gin, config.json). In a gin file or on the command line they are
-refused like any other unknown name, with the nearest right one.
+They are accepted only in the files of a run (config.gin, config.json). In other gin files and on the command line they
+are refused like any unknown name, with the nearest right one.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# What gin calls them, and what config.json calls them.
+# Their names in gin, and in config.json.
 RENAMED_BINDINGS = {
     "Procedure": "StepOptions",
     "Watching": "MonitorOptions",
@@ -16,13 +16,13 @@ RENAMED_BINDINGS = {
     "train.watching": "train.monitoring",
 }
 RENAMED_FIELDS = {"procedure": "step_options", "watching": "monitoring"}
-# Settings that changed no result and are gone.
+# Removed settings, which never changed results.
 RETIRED_BINDINGS = {"Numerics.recompute"}
 RETIRED_FIELDS = {"numerics.recompute"}
 
 
 def current_lines(lines: Iterable[str]) -> list[str]:
-    """The lines of a run's config.gin under today's names, without settings that are gone."""
+    """The lines of a run's config.gin under current names, without removed settings."""
     kept = (line for line in lines if line.partition("=")[0].strip() not in RETIRED_BINDINGS)
     return [_renamed_line(line) for line in kept]
 
@@ -34,7 +34,7 @@ def _renamed_line(line: str) -> str:
 
 
 def current_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a run's config.json under today's names, without settings that are gone."""
+    """The values of a run's config.json under current names, without removed settings."""
     renamed = {}
     for name, value in values.items():
         first, dot, rest = name.partition(".")

@@ -1,8 +1,8 @@
-"""The one door of configuration: gin files and bindings in, one frozen object out; saved with the run, drift refused.
+"""Configuration by gin: files and bindings give one frozen object, which is saved with the run and compared on resume.
 
-Nothing else imports gin. What can be configured is handed in (`experiment.py` lists it), so that this file knows gin
-and no model. A wrong name, parameter, scope or file is one sentence with its place and the nearest right name, before
-any work; a binding that nothing uses is refused too, since gin itself lets it pass in silence.
+Nothing else imports gin. The configurables are arguments (`experiment.py` lists them), so that this file depends on no
+model. A wrong name, parameter, scope or file is refused before any work, in one sentence with its location and the
+nearest right name. A binding that nothing uses is refused as well, which gin itself ignores silently.
 """
 
 import contextlib
@@ -28,17 +28,17 @@ from sagan_tf.foundation.files import write_text
 from sagan_tf.foundation.spelling import did_you_mean, nearest_files
 
 _PACKAGE = Path(__file__).parents[1]
-# Where `gin/...` is looked for: the working directory, a checkout, the files shipped in the installed package.
+# Where `gin/...` is searched: the working directory, a checkout, the files shipped in the installed package.
 SEARCH_PATHS = (Path.cwd(), _PACKAGE.parent, _PACKAGE / "shipped")
 
 
 class ConfigError(ValueError):
-    """The configuration is wrong; the message is for the user's screen."""
+    """The configuration is wrong; the message is for the user."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A configuration: the object that it describes, and the same as gin text (only what differs from defaults)."""
+    """A configuration: the object that it describes, and its gin text, which holds only what differs from defaults."""
 
     value: Any
     text: str
@@ -53,12 +53,14 @@ def load(
 ) -> Loaded:
     """Parses the files in order, then the bindings, and calls the configurable named `root`.
 
-    configurables: gin names ("families.sagan") and what they call. Bindings win over files, later ones over earlier.
-    Parts of the root with a default that is configurable are configured too, without being bound.
-    A binding must be used, if not in the end then before a later file or binding chose something else in its place.
+    configurables: gin names ("families.sagan") and what they call.
+
+    Bindings override files, and later ones override earlier ones. Fields of the root whose default factory is
+    configurable are built by gin even when no binding names them. Every binding must take effect; one that a later file
+    or binding overrides is accepted if it was in use until then.
 
     Raises:
-      ConfigError: for whatever is wrong, with file and line where there is one and the nearest right name.
+      ConfigError: for any error, with file and line if there are any, and the nearest right name.
     """
     gin.clear_config()
     _register(configurables)
@@ -86,7 +88,7 @@ def load(
 
 
 def _used_so_far(configurables: Mapping[str, Callable], root: str) -> set:
-    """The bindings that the configuration up to here uses; it may still be incomplete."""
+    """The bindings that the configuration so far uses; it may still be incomplete."""
     with contextlib.suppress(Exception):
         _build(configurables, root)
     used = set(gin.config._OPERATIVE_CONFIG)
@@ -95,7 +97,7 @@ def _used_so_far(configurables: Mapping[str, Callable], root: str) -> set:
 
 
 def _build(configurables: Mapping[str, Callable], root: str) -> Any:
-    """Calls the root; a part that is not bound but has a configurable default is that default, configured."""
+    """Calls the root; fields that are not bound but have a configurable default factory are built by gin."""
     names = {id(target): name for name, target in configurables.items()}
     bound = next((v for (scope, s), v in gin.config._CONFIG.items() if not scope and _short(s) == root), {})
     parts = {
@@ -127,7 +129,7 @@ def _register(configurables: Mapping[str, Callable]) -> None:
 
 
 def _search() -> None:
-    """Plain files only: gin's other reader looks into Python packages and logs an error for every place without it."""
+    """Plain files only: gin's other reader searches Python packages and logs an error for each without the file."""
     gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
     for path in SEARCH_PATHS:
         if str(path) not in gin.config._LOCATION_PREFIXES:
@@ -146,7 +148,7 @@ def _require_file(file: str) -> None:
 
 
 def _used(configurables: Mapping[str, Callable], root: str) -> set[str]:
-    """The configurables that the bindings so far mention, refer to, or leave at a default that is one of them."""
+    """The configurables that bindings name or refer to, or that are defaults of the root's fields."""
     keys = {full_name(_short(selector), configurables) for _, selector in gin.config._CONFIG}
     references = [
         ref
@@ -168,7 +170,7 @@ def _refuse_wrong_kinds(configurables: Mapping[str, Callable]) -> None:
 
 
 def _plain(value: Any, configurables: Mapping[str, Callable]) -> Any:
-    """A bound value with gin's references as `Reference`, and macros by their values."""
+    """A bound value with gin's references replaced by `Reference`, and macros by their values."""
     if isinstance(value, gin.config.ConfigurableReference):
         if value.configurable.selector == "gin.macro":
             bound = gin.config._CONFIG.get(("/".join(value.scopes), "gin.macro"), {})
@@ -182,7 +184,7 @@ def _plain(value: Any, configurables: Mapping[str, Callable]) -> Any:
 
 
 def _refuse_unused(configurables: Mapping[str, Callable]) -> None:
-    """Every binding must have been used by building the object: gin ignores a misspelt scope without a word."""
+    """Refuses bindings that building the object didn't use: gin ignores a misspelled scope silently."""
     unused = set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG)
     used = {full_name(_short(selector), configurables) for scope, selector in gin.config._OPERATIVE_CONFIG if not scope}
     used &= set(configurables)
@@ -203,7 +205,7 @@ def _refuse_unused(configurables: Mapping[str, Callable]) -> None:
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """A frozen dataclass as "field.subfield" -> plain value, with the class of each part as "field"."""
+    """Flattens a frozen dataclass to "field.subfield" -> plain value, with the class of each part as "field"."""
     flat: dict[str, Any] = {}
     for field in dataclasses.fields(value):
         item, name = getattr(value, field.name), f"{prefix}{field.name}"
@@ -228,7 +230,7 @@ def _defaults(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def texts(loaded: Loaded) -> dict[str, str]:
-    """The texts of config.gin (what the user said, resolved, valid gin) and config.json (every value, defaults too)."""
+    """The texts of config.gin (the resolved bindings) and config.json (every value, including defaults)."""
     values = json.dumps(flatten(loaded.value), indent=1)
     return {"config.gin": loaded.text + "\n", "config.json": values + "\n"}
 
@@ -240,9 +242,9 @@ def save(folder: Path, loaded: Loaded) -> None:
 
 
 def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:
-    """What differs between the run's configuration and this one, a line each; `free` fields may differ.
+    """The differences between the run's configuration and this one, one line each; `free` fields may differ.
 
-    A name ending in "." frees everything below it. A field that is newer than the run had its default there.
+    A name ending in "." frees everything below it. A field that is newer than the run counts as its default there.
     """
     before = json.loads(json.dumps(_defaults(value)))
     before |= current_fields(json.loads((folder / "config.json").read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""A faulty gin configuration explained: one sentence that names the place, the fault, and the nearest right name."""
+"""Explains errors in gin configurations: one sentence with the location, the error, and the nearest right name."""
 
 import difflib
 import inspect
@@ -11,17 +11,17 @@ from sagan_tf.foundation.spelling import did_you_mean
 
 _WORDS = {"true": "True", "yes": "True", "false": "False", "no": "False", "none": "None", "null": "None"}
 _CLOSE = 0.6  # difflib's ratio from which one name counts as a misspelling of another
-_OWN, _USED, _SAME = 0.1, 0.05, 0.15  # what a candidate gains by its owner, by being in use, by an equal name
+_OWN, _USED, _SAME = 0.1, 0.05, 0.15  # bonus of a candidate for its owner, for being in use, and for an equal name
 _TIED = 0.02
 
 
 def parameters_of(configurables: Mapping[str, Callable]) -> dict[str, list[str]]:
-    """Each configurable's parameters."""
+    """The parameters of each configurable."""
     return {name: list(inspect.signature(target).parameters) for name, target in configurables.items()}
 
 
 def suggestions(owner: str | None, parameter: str, configurables: Mapping[str, Callable], used: Collection[str]):
-    """Full names ("families.sagan.resolution") that `owner.parameter` may have meant, the best first, at most three.
+    """Full names ("families.sagan.resolution") that `owner.parameter` may mean, at most three, best first.
 
     Names of the same owner are preferred to those of others, and configurables in use to those that are not.
     """
@@ -37,16 +37,16 @@ def suggestions(owner: str | None, parameter: str, configurables: Mapping[str, C
 
 
 def full_name(selector: str, configurables: Mapping[str, Callable]) -> str:
-    """The configurable's whole name ("families.sagan") for a part of it that gin accepts ("sagan")."""
+    """The full name of a configurable ("families.sagan") for a suffix of it that gin accepts ("sagan")."""
     return next((name for name in configurables if name == selector or name.endswith("." + selector)), selector)
 
 
 def explain(
     error: Exception, statement: str | None, configurables: Mapping[str, Callable], used: Collection[str]
 ) -> str:
-    """gin's error in one sentence.
+    """Explains an error of gin in one sentence.
 
-    statement: the binding or file that was read when it was raised, if any. used: the configurables in use so far.
+    statement: the binding or file that was being read, if any. used: the configurables in use so far.
     """
     text = re.sub(r"\s*In call to configurable .*", "", str(error), flags=re.DOTALL)
     place, line = _place(text)
@@ -150,7 +150,7 @@ def _split(statement: str | None, found: re.Match | None) -> tuple[str | None, s
 
 
 def _right_value(value: str, configurables: Mapping[str, Callable]) -> str | None:
-    """What was probably meant by a value that is no literal: True, None, a reference, or the same in quotes."""
+    """What a value that is no literal probably means: True, None, a reference, or the same text in quotes."""
     if value.lower() in _WORDS:
         return _WORDS[value.lower()]
     bare = value.removeprefix("@").removesuffix("()")

@@ -9,13 +9,14 @@ from typing import Any, get_args, get_type_hints
 def check_choice(
     owner: str, name: str, value: object, options: Iterable, *, hint: str = "", error: type[Exception] = ValueError
 ) -> None:
-    """Refuses a value that isn't among the options.
+    """Checks that a value is one of the options.
 
-    owner: the class or group that has the option, "" for none. hint: a sentence that says what to do. error: the
-    exception that is raised.
+    owner: the class or group of the option, or "".
+    hint: a sentence that says what to do.
+    error: the class of the exception.
 
     Raises:
-      ValueError (or `error`): with the options, and the nearest of them.
+      ValueError (or `error`): naming the options, and the nearest one.
     """
     options = tuple(options)
     if value in options:

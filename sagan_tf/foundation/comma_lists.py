@@ -1,6 +1,6 @@
-"""Lists on the command line: entries separated by commas, with blanks around them or not.
+"""Comma-separated lists on the command line, with optional spaces around entries.
 
-An entry that itself holds a comma stands in double quotes, as in CSV: `--classes='"salt, pepper",cat'`.
+An entry that contains a comma is put in double quotes, as in CSV: `--classes='"salt, pepper",cat'`.
 """
 
 import argparse
@@ -13,10 +13,10 @@ Entry = TypeVar("Entry")
 
 
 def entries(text: str) -> list[str]:
-    """The entries of a list, without the blanks around them.
+    """The entries of a list, without surrounding spaces.
 
     Raises:
-      ValueError: for a list with an empty entry, or with none.
+      ValueError: for an empty list or an empty entry.
     """
     found = [entry.strip() for entry in next(csv.reader([text], skipinitialspace=True), [])]
     if not found or not all(found):
@@ -25,10 +25,10 @@ def entries(text: str) -> list[str]:
 
 
 def comma_list(kind: Callable[[str], Entry], what: str) -> Callable[[str], list[Entry]]:
-    """The `type` of a flag that takes a list, for argparse.
+    """An argparse `type` for flags that take a list.
 
-    kind: makes the value of one entry and raises ValueError where it can't.
-    what: what an entry must be, in the plural, for the message: "numbers".
+    kind: converts one entry; raises ValueError if it can't.
+    what: a plural noun for the entries in error messages, such as "numbers".
     """
 
     def parse(text: str) -> list[Entry]:
@@ -44,7 +44,11 @@ def comma_list(kind: Callable[[str], Entry], what: str) -> Callable[[str], list[
 
 
 def number(text: str) -> float:
-    """A finite number."""
+    """Parses a finite number.
+
+    Raises:
+      ValueError: for anything else.
+    """
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(text)
@@ -52,7 +56,11 @@ def number(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """A 64-bit integer."""
+    """Parses a 64-bit integer.
+
+    Raises:
+      ValueError: for anything else.
+    """
     value = int(text)
     if not -(1 << 63) <= value < 1 << 63:
         raise ValueError(text)

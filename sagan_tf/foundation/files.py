@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, on the disk if need be, and with a sentence for a disk that refuses."""
+"""Atomic and durable writing of files, and messages for errors of the disk."""
 
 import contextlib
 import errno
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-TEMPORARY = ".tmp-"  # prefix of files and folders that are being written; one that a crash left may be deleted
+TEMPORARY = ".tmp-"  # prefix of files and folders that are being written; after a crash they may be deleted
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EIO)
@@ -20,16 +20,16 @@ _noted: set[str] = set()
 
 
 class OutputError(OSError):
-    """An output that can't be written; the message is a whole sentence for the user."""
+    """An output can't be written; the message is a complete sentence for the user."""
 
 
 @contextlib.contextmanager
 def replacing(path: Path | str, *, durable: bool = False) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, which takes the place of `path` when the block ends without an exception.
+    """Yields a temporary path beside `path` that replaces `path` when the block ends without an exception.
 
-    Readers see the former file or the new one, never a part of it. Missing parent folders are made.
+    Readers see either the former or the new file, never a part of it. Missing parent folders are created.
 
-    durable: returns only when the content and the new name are on the disk (fsync).
+    durable: return only after the content and the new name are on the disk (fsync).
 
     Raises:
       OSError: naming `path`, if it can't be written; the former file stays.
@@ -63,13 +63,13 @@ def _refuse_special(path: Path) -> None:
 
 
 def write_text(path: Path | str, text: str, *, durable: bool = False) -> None:
-    """Replaces a file by `text`; see `replacing`."""
+    """Replaces the content of a file by `text`; see `replacing`."""
     with replacing(path, durable=durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def flush(path: Path | str) -> None:
-    """Returns when a file's content, or a folder's list of names, is on the disk."""
+    """Flushes a file's content, or a folder's entries, to the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -78,13 +78,13 @@ def flush(path: Path | str) -> None:
 
 
 def move(temporary: Path, target: Path) -> None:
-    """Gives a finished and flushed file or folder its name, durably."""
+    """Renames a finished and flushed file or folder, durably."""
     os.rename(temporary, target)
     flush(target.parent)
 
 
 def sweep(folder: Path) -> None:
-    """Removes what a crash left unfinished in a folder; only for the one process that writes there."""
+    """Removes the unfinished files that a crash left in a folder; only for the one process that writes there."""
     for left in folder.glob(f"{TEMPORARY}*"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -93,7 +93,7 @@ def sweep(folder: Path) -> None:
 
 
 def share(source: Path, target: Path) -> None:
-    """Makes a folder with the same files: hard links, or copies where the file system has no links."""
+    """Creates a folder with the same files: hard links, or copies if the file system has no links."""
     shutil.copytree(source, target, copy_function=_link)
     flush(target)
 
@@ -116,7 +116,7 @@ def sha256(path: Path) -> str:
 
 
 def cache_folder(kind: str) -> Path:
-    """The folder of one kind of cached files, which is made when it is first written to.
+    """The folder for one kind of cached files; it is created by the first write.
 
     The root is $SAGAN_TF_CACHE, else $XDG_CACHE_HOME/sagan_tf, else ~/.cache/sagan_tf.
     """
@@ -131,9 +131,9 @@ def cache_folder(kind: str) -> Path:
 
 
 def reason(error: BaseException) -> str | None:
-    """Why the disk refused, in the system's words; None if the error is of another kind.
+    """The system's reason for an error of the disk; None for other errors.
 
-    TensorFlow's errors tell it in their text.
+    TensorFlow's errors hold it in their text.
     """
     if isinstance(error, OSError):
         return error.strerror if error.errno in _REASONS.values() else None
@@ -144,9 +144,9 @@ def reason(error: BaseException) -> str | None:
 
 
 def explain(error: BaseException, place: Path | str | None = None) -> str | None:
-    """What to tell the user of an error of the disk: path, reason and remedy; None if the error is of another kind.
+    """A message for an error of the disk, with path, reason and remedy; None for other errors.
 
-    place: where was written, in case that the error doesn't name its file.
+    place: the path to name if the error doesn't name its file.
     """
     if isinstance(error, OutputError):
         return str(error)
@@ -168,7 +168,7 @@ def explain(error: BaseException, place: Path | str | None = None) -> str | None
 
 
 def _path_in(text: str, why: str) -> str | None:
-    """The path in a message of TensorFlow's: "PATH; REASON" or "PATH is REASON", perhaps behind the node's name."""
+    """The path in a message of TensorFlow: "PATH; REASON" or "PATH is REASON", possibly after the name of a node."""
     for link in (f"; {why}", f" is {why.lower()}"):
         before, found, _ = text.partition(link)
         if found and before:
@@ -177,7 +177,7 @@ def _path_in(text: str, why: str) -> str | None:
 
 
 def free_megabytes(path: Path | str) -> int:
-    """Free space where `path` is, or would be made; 0 where that can't be told."""
+    """The free space in MB where `path` is or would be created; 0 if it can't be determined."""
     try:
         return shutil.disk_usage(_existing(Path(path))).free >> 20
     except OSError:
@@ -191,10 +191,11 @@ def _existing(path: Path) -> Path:
 
 
 def check_output(flag: str, path: Path | str, *, folder: bool = False, append: bool = False) -> None:
-    """Refuses an output that can't be written, before any work: tries it, and leaves nothing behind.
+    """Checks before any work that an output can be written, by writing a temporary file.
 
-    flag: how the user names the output, such as "--out". folder: it is a folder of files, not a file. append: lines are
-    added to the file, so that it may be a device.
+    flag: the flag that names the output, such as "--out".
+    folder: the output is a folder of files, not a file.
+    append: lines are appended to the file, so that it may be a device.
 
     Raises:
       OutputError: with path, reason and remedy.
@@ -229,10 +230,10 @@ def check_output(flag: str, path: Path | str, *, folder: bool = False, append: b
 
 @contextlib.contextmanager
 def dispensable(what: str, *, say: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Makes a failure of the disk a note, once per `what` and process: for files that the work can do without.
+    """Turns an error of the disk into a note, for files that the work can do without; once per `what` and process.
 
-    what: an object that the note says could not be written, such as "the cache of reference statistics".
-    say: is given the note; by default it goes to stderr.
+    what: the subject of the note, such as "the cache of reference statistics".
+    say: receives the note; by default it is printed to stderr.
     """
     try:
         yield

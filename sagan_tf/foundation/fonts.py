@@ -1,4 +1,4 @@
-"""Letters on pictures: DejaVu Sans, the machine's own fonts for scripts that it lacks, and never an empty box."""
+"""Text on pictures in DejaVu Sans, with system fonts for scripts that it lacks, and never an empty box."""
 
 import functools
 import itertools
@@ -13,19 +13,19 @@ SANS = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"  # 
 
 
 def drawable(text: str) -> str:
-    r"""The text in composed form, with the number (\u732b) of each character that no font has or that is no letter."""
+    r"""The text in composed form, with the code (\u732b) of each character that is not printable or in no font."""
     return "".join(c if c.isprintable() and font_of(c) else _number(c) for c in unicodedata.normalize("NFC", text))
 
 
 @functools.lru_cache(maxsize=4096)
 def font_of(character: str) -> Path | None:
-    """The font for a character: DejaVu Sans, else the first of the machine's that has it; None if there is none."""
+    """The font for a character: DejaVu Sans, else the first system font that has it; None if there is none."""
     paths = itertools.chain([SANS], _system_fonts())
     return next((path for path in paths if ord(character) in _characters(path)), None)
 
 
 def _system_fonts():
-    """The machine's fonts in a fixed order, found only when they are asked for: that may take seconds."""
+    """The system fonts in a fixed order, searched only when needed, which may take seconds."""
     from matplotlib import font_manager
 
     entries = font_manager.fontManager.ttflist
@@ -33,13 +33,13 @@ def _system_fonts():
 
 
 def _is_matplotlibs(path: Path) -> bool:
-    """Whether it is one of matplotlib's own, whose further fonts are symbols for formulas."""
+    """Whether a font is matplotlib's own; apart from DejaVu these are symbols for formulas."""
     return path.is_relative_to(matplotlib.get_data_path())
 
 
 @functools.cache
 def _characters(path: Path) -> frozenset[int]:
-    """The characters of a font of outlines; none of one that is made of pictures or can't be read."""
+    """The characters of an outline font; empty for bitmap fonts and unreadable ones."""
     try:
         font = FT2Font(str(path))
         return frozenset(font.get_charmap()) if font.scalable else frozenset()
@@ -53,7 +53,7 @@ def _number(character: str) -> str:
 
 
 class Lettering:
-    """Text of one size, in pixels, on Pillow's pictures."""
+    """Draws text of one size, in pixels, on Pillow's images."""
 
     def __init__(self, size: int):
         self._size = size
@@ -75,7 +75,7 @@ class Lettering:
             x += font.getlength(part)
 
     def _parts(self, text: str) -> list[tuple[str, ImageFont.FreeTypeFont]]:
-        """The drawable text cut where the font changes."""
+        """The drawable text, split where the font changes."""
         groups = itertools.groupby(drawable(text), font_of)
         return [("".join(characters), _font(path, self._size)) for path, characters in groups]
 

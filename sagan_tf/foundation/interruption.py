@@ -1,11 +1,11 @@
-"""SIGINT (Ctrl-C) and SIGTERM: an answer at once, work that is saved before it stops, and one exit code.
+"""Graceful shutdown: on SIGINT (Ctrl-C) or SIGTERM, stop at the next safe point, save, and exit with code 75.
 
-Exit codes of all verbs: 0, done; 1, a fault of the program, with its traceback; 2, refused in a sentence
-(`refusals.answered`); 75, interrupted: what was finished is kept, and the same command goes on or does the work.
+Exit codes of all verbs: 0 for success; 1 for a fault of the program, with its traceback; 2 for refused input, with a
+sentence (`refusals.answered`); 75 for an interruption: finished work is kept, and repeating the command resumes it.
 
-Python runs a signal's handler in the main thread, and only when that is not in the midst of a call, which may be a
-compilation of a minute. Therefore a thread listens as well (`signal.set_wakeup_fd`): it answers the first signal at
-once, and ends the process at the second one.
+Python runs signal handlers in the main thread, and not during a call into C, such as a compilation that takes a minute.
+Therefore a thread listens as well (`signal.set_wakeup_fd`): it responds to the first signal at once, and ends the
+process at the second one.
 """
 
 import contextlib
@@ -20,7 +20,9 @@ from collections.abc import Callable, Iterator
 INTERRUPTED = 75
 AGAIN = "Interrupted again: leaving without saving. Repeat the command to go on from what was saved before."
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_SAME = 0.1  # seconds within which a signal is the same one, sent to a process group and forwarded by its leader
+_SAME = (
+    0.1  # seconds within which a repeated signal is the same one, sent to a process group and forwarded by its leader
+)
 
 
 class _Heard:
@@ -33,9 +35,9 @@ class _Heard:
 
 @contextlib.contextmanager
 def _listening(handler: Callable, answer: Callable[[int], None]) -> Iterator[None]:
-    """Within the block the main thread handles both signals by `handler`, and a thread calls `answer` at the first one.
+    """In the block, the main thread handles both signals by `handler`, and a thread calls `answer` at the first one.
 
-    The second one ends the process with INTERRUPTED. In other threads than the main one nothing is ever received.
+    The second one ends the process with INTERRUPTED. Outside of the main thread, the block has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -77,14 +79,14 @@ def _listen(reader: socket.socket, answer: Callable[[int], None]) -> None:
 
 
 def say(line: str, *, below_bar: bool = False) -> None:
-    """A line of its own on stderr: below a progress bar, and below the ^C that a terminal shows."""
+    """Prints a line to stderr, below a progress bar or the ^C that a terminal shows."""
     print(f"\n{line}" if below_bar or sys.stderr.isatty() else line, file=sys.stderr, flush=True)
 
 
 class Interruption:
-    """Remembers SIGTERM and SIGINT in `received` while its block runs, so that work stops where it can be saved.
+    """Records SIGTERM or SIGINT in `received` during its block, so that work can stop where it can be saved.
 
-    announce: the line that answers the first signal at once, or a function that makes it; "" for none.
+    announce: the line that is printed at once at the first signal, or a function that returns it; "" for none.
     """
 
     def __init__(self, announce: str | Callable[[], str] = ""):
@@ -109,9 +111,9 @@ class Interruption:
 
 @contextlib.contextmanager
 def leaving_at_once() -> Iterator[None]:
-    """Within the block both signals end the process with INTERRUPTED and a line, there being nothing to save.
+    """In the block, both signals end the process with INTERRUPTED and a line, since there is nothing to save.
 
-    Enter it after the strategy is made: MultiWorkerMirroredStrategy replaces handlers by one that ignores SIGTERM.
+    Enter it after the strategy is created: MultiWorkerMirroredStrategy replaces handlers by one that ignores SIGTERM.
     """
 
     def leave(number, frame) -> None:
@@ -123,14 +125,14 @@ def leaving_at_once() -> Iterator[None]:
 
 @contextlib.contextmanager
 def as_keyboard_interrupt() -> Iterator[None]:
-    """Within the block both signals raise KeyboardInterrupt, and a second one ends the process with INTERRUPTED."""
+    """In the block, both signals raise KeyboardInterrupt, and a second one ends the process with INTERRUPTED."""
     with _listening(signal.default_int_handler, lambda number: None):
         yield
 
 
 @contextlib.contextmanager
 def sigterm_as_keyboard_interrupt() -> Iterator[None]:
-    """Within the block SIGTERM raises KeyboardInterrupt, as SIGINT does, so that a verb can end both alike."""
+    """In the block, SIGTERM raises KeyboardInterrupt, as SIGINT does, so that both end a verb in the same way."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -140,7 +142,7 @@ def sigterm_as_keyboard_interrupt() -> Iterator[None]:
 
 @contextlib.contextmanager
 def left_to_others() -> Iterator[None]:
-    """Within the block another library, such as a web server, handles the signals, and may raise them again."""
+    """In the block, another library, such as a web server, handles the signals and may raise them again."""
     former = signal.set_wakeup_fd(-1)
     try:
         yield
@@ -151,7 +153,7 @@ def left_to_others() -> Iterator[None]:
 def answer_while_importing() -> None:
     """In `python -m sagan_tf.VERB`, makes Ctrl-C end the imports, which take seconds, with a line and INTERRUPTED.
 
-    For the package's __init__ alone. Elsewhere it does nothing: signals are the business of the importing program.
+    Only for the package's __init__. In other programs it does nothing, since they handle their own signals.
     """
     runs_a_verb = sys.argv[:1] == ["-m"] and any(word.startswith("sagan_tf.") for word in sys.orig_argv)
     if not runs_a_verb or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

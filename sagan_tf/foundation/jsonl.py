@@ -1,7 +1,7 @@
-"""JSON lines: one JSON object per line, appended as it comes.
+"""JSON lines: files of one JSON object per line, to which records are appended.
 
-One policy for a last line without its end, which a crash or a full disk cut short: readers leave it out, and the next
-`append` removes it. Any other line that isn't a JSON object is damage, and refused with its number.
+A last line that a crash or a full disk cut short is ignored by readers and removed by the next `append`. Any other line
+that isn't a JSON object is damage, and is refused with its number.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sagan_tf.foundation import files
 
-_TAIL = 1 << 16  # bytes that are read at a time to find the start of a torn line
+_TAIL = 1 << 16  # bytes read at a time to find the start of a torn line
 
 
 class JsonLinesError(ValueError):
@@ -20,12 +20,12 @@ class JsonLinesError(ValueError):
 
 
 def append(path: Path | str, record: Mapping, *, durable: bool = False) -> None:
-    """Appends one record; missing parent folders are made.
+    """Appends one record; missing parent folders are created.
 
-    durable: returns only when the line is on the disk (fsync).
+    durable: return only after the line is on the disk (fsync).
 
     Raises:
-      OSError: naming `path`, if it can't be written; then the file is as it was.
+      OSError: naming `path`, if it can't be written; the file is left as it was.
     """
     path = Path(path)
     line = (json.dumps(record) + "\n").encode()
@@ -51,7 +51,7 @@ def append(path: Path | str, record: Mapping, *, durable: bool = False) -> None:
 
 
 def read(path: Path | str) -> list[dict]:
-    """The records of a file, in order; none if there is no file.
+    """The records of a file, in order; an empty list if there is no file.
 
     Raises:
       JsonLinesError: naming the line, if one is damaged.
@@ -74,7 +74,7 @@ def read(path: Path | str) -> list[dict]:
 
 
 def cut_after(path: Path | str, step: int) -> None:
-    """Keeps the records up to `step` of a file whose records have a "step"; lines that can't be read are dropped."""
+    """Keeps the records up to `step` of a file whose records have a "step"; unreadable lines are dropped."""
     path = Path(path)
     if path.exists():
         found = map(_parsed, path.read_bytes().split(b"\n"))
@@ -91,7 +91,7 @@ def _parsed(line: bytes) -> dict | None:
 
 
 def _remove_torn_line(path: Path) -> None:
-    """Removes a last line that has no end and can't be read; one that only lacks its newline is given it."""
+    """Removes a truncated last line; a complete one that only lacks its newline gets it."""
     if not path.is_file():
         return
     with path.open("r+b") as file:

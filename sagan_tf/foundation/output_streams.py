@@ -1,4 +1,4 @@
-"""Standard output and error that may be lost: a log file on a full disk must not end the work that it tells of."""
+"""Standard output and error that tolerate a full disk, so that a log file never ends the work that it reports."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from sagan_tf.foundation import files
 
 
 class Forgiving:
-    """A text stream whose text is dropped while the disk refuses it. Other errors, such as a closed pipe, stay."""
+    """A text stream that drops text which the disk refuses. Other errors, such as a closed pipe, are raised."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -40,7 +40,7 @@ def forgiving() -> Iterator[None]:
         except OSError as error:
             if files.reason(error) is None:
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # else Python's end fails in flushing it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # else flushing it when Python exits fails
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
-"""How far a long piece of work is and how long it will still take: a bar on a terminal, whole lines in a log file.
+"""Progress and remaining time of long work: a bar on a terminal, whole lines in a log file.
 
-The only home of tqdm. What takes under two seconds is not mentioned.
+Nothing else imports tqdm. Work of less than two seconds shows nothing.
 """
 
 import concurrent.futures
@@ -19,15 +19,15 @@ DELAY = 2.0  # seconds before anything is shown
 _LINE = "{desc}: {percentage:.0f}%, {n_fmt} of {total_fmt}, {elapsed} elapsed, {remaining} left, {rate_fmt}{postfix}"
 _LINE_WITHOUT_TOTAL = "{desc}: {n_fmt}, {elapsed} elapsed, {rate_fmt}{postfix}"
 
-_FIRST_LINES, _LONGEST = 10.0, 600.0  # seconds between lines: at first, and at most
+_FIRST_LINES, _LONGEST = 10.0, 600.0  # seconds between lines: at first and at most
 _WIDEST = 1000  # characters of a line in a log file
 
 
 class Progress(tqdm):
     """A bar of `total` units, to be advanced by `update(n)`, or by passing through `iterable`. Use it as a context.
 
-    In a log file there is a line after ten seconds and then at intervals that grow with the time so far, up to ten
-    minutes; and a last one if there was a first.
+    In a log file, a line is printed after ten seconds and then at intervals that grow with the elapsed time up to ten
+    minutes; if any line was printed, there is a last one at the end.
 
     title: what is being done. unit: what is counted, in the singular. initial: units that are done already.
     delay: seconds before the bar is shown; 0 at once. quiet: show nothing at all.
@@ -72,7 +72,7 @@ class Progress(tqdm):
 
     @staticmethod
     def status_printer(file):
-        """tqdm's, or one that writes whole lines."""
+        """tqdm's printer, or one that writes whole lines."""
         if file.isatty():
             return tqdm.status_printer(file)
 
@@ -84,7 +84,7 @@ class Progress(tqdm):
         return write_line
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Shows the state now; a log file takes a line only when one is due."""
+        """Shows the current state; in a log file only when a line is due."""
         if not self._whole_lines:
             return super().display(msg, pos)
         elapsed = self._time() - self.start_t
@@ -94,7 +94,7 @@ class Progress(tqdm):
         return None
 
     def close(self) -> None:
-        """Ends the bar; in a log file with a last line, if there was one before."""
+        """Ends the bar; in a log file with a last line if there was one before."""
         if not self.disable and self._whole_lines:
             if self._has_last:
                 self.sp(str(self))
@@ -103,8 +103,7 @@ class Progress(tqdm):
 
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Within the block shows `what` and a clock that ticks, in place of a bar that stands; its time isn't counted
-        in the rate."""
+        """In the block, shows `what` and a running clock instead of the bar; the time is not counted in the rate."""
         if self.disable:
             yield
             return
@@ -117,7 +116,7 @@ class Progress(tqdm):
 
     @contextlib.contextmanager
     def ticking(self) -> Iterator[None]:
-        """Within the block the bar is drawn anew every second."""
+        """In the block, the bar is redrawn every second."""
         over = threading.Event()
 
         def tick() -> None:
@@ -125,7 +124,9 @@ class Progress(tqdm):
                 if self._time() - self.start_t >= self.delay:
                     self.refresh()
                     self._ticked.set()
-                    self.last_print_t = self._time()  # else tqdm thinks that nothing was shown and ends no line
+                    self.last_print_t = (
+                        self._time()
+                    )  # else tqdm assumes that nothing was shown and doesn't end the line
 
         thread = threading.Thread(target=tick, daemon=True)
         thread.start()
@@ -138,7 +139,7 @@ class Progress(tqdm):
 
 @contextlib.contextmanager
 def clock(what: str, *, quiet: bool = False) -> Iterator[None]:
-    """Within the block shows `what`, and how long it has taken so far, where nothing can be counted."""
+    """In the block, shows `what` and the elapsed time, for work without countable units."""
     bar = Progress(title=what, unit="", bar_format="{desc}: {elapsed}", quiet=quiet, leave=False)
     with bar, contextlib.nullcontext() if quiet else bar.ticking():
         yield

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's start-up notes off the screen, whenever TensorFlow is imported.
+"""Suppresses TensorFlow's start-up messages when TensorFlow is imported.
 
 Importing `sagan_tf` doesn't import TensorFlow: a finder in sys.meta_path waits for the first `import tensorflow`.
 """
@@ -15,9 +15,9 @@ from types import ModuleType
 
 
 def install() -> None:
-    """From now on TensorFlow is imported without its notes; they are shown if the import or a GPU that is there fails.
+    """Makes later imports of TensorFlow silent; messages are shown if the import fails or an existing GPU isn't found.
 
-    Set TF_CPP_MIN_LOG_LEVEL to see them in any case.
+    Set TF_CPP_MIN_LOG_LEVEL to see them always.
     """
     if "tensorflow" not in sys.modules and "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         sys.meta_path.insert(0, _Finder())
@@ -35,7 +35,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(importlib.abc.Loader):
-    """Runs a module by its own loader, which is also the one that the module knows of afterwards."""
+    """Runs a module by its own loader, and leaves that loader in the module's attributes."""
 
     def __init__(self, loader: importlib.abc.Loader):
         self._loader = loader
@@ -47,15 +47,15 @@ class _Loader(importlib.abc.Loader):
         sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
         module.__loader__ = module.__spec__.loader = self._loader
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-        with _stderr_held_back() as shown:
+        with _captured_stderr() as shown:
             self._loader.exec_module(module)
             gpus = module.config.list_physical_devices("GPU")
             shown[0] = Path("/dev/nvidiactl").exists() and not gpus
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[list[bool]]:
-    """What is written to file descriptor 2 in the block is shown after it, if the list that is yielded holds True."""
+def _captured_stderr() -> Iterator[list[bool]]:
+    """Captures file descriptor 2 in the block; the text is shown afterwards if the yielded list holds True."""
     try:
         notes = tempfile.TemporaryFile()  # noqa: SIM115  closed below
     except OSError:  # there is no place for temporary files

@@ -1,4 +1,4 @@
-"""How every verb ends: bad input is one sentence on stderr and exit code 2, never a traceback.
+"""Exit codes of the verbs: bad input gives one sentence on stderr and exit code 2, never a traceback.
 
 `answered` runs a verb's work and turns what it raises into an exit code:
 
@@ -7,8 +7,8 @@
 * KeyboardInterrupt, which SIGTERM raises as well: the verb's own sentence, `interruption.INTERRUPTED`;
 * anything else (TypeError, KeyError, ...) is a fault of the program and keeps its traceback.
 
-A ValueError that another library raised is told apart by its place, since it may be a fault of ours that wears the
-same class; with `SAGAN_TF_TRACEBACK=1` every refusal shows where it was raised.
+A ValueError of another library is reported with the line of ours that called it, since it may be a fault of the
+program. With `SAGAN_TF_TRACEBACK=1` every refusal shows its traceback.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 class Parser(argparse.ArgumentParser):
-    """The verbs' parser: what it refuses is one sentence, as all else is, rather than a page of usage."""
+    """The parser of the verbs, whose errors are one sentence instead of a page of usage."""
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with REFUSED."""
@@ -55,22 +55,22 @@ def answered(
         if line:
             print(line, file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has gone; the rest of it has no reader
-        _drop_what_stdout_refuses()
+    except BrokenPipeError:  # the reader of our output is gone
+        _silence_stdout()
         return REFUSED
     except Exception as error:
-        said = (explain(error) if explain else None) or sentence(error)
-        if said is None:
+        message = (explain(error) if explain else None) or sentence(error)
+        if message is None:
             raise
         if os.environ.get("SAGAN_TF_TRACEBACK"):
             traceback.print_exc()
-        print(f"error: {said}", file=sys.stderr)
-        _drop_what_stdout_refuses()
+        print(f"error: {message}", file=sys.stderr)
+        _silence_stdout()
         return REFUSED
 
 
-def _drop_what_stdout_refuses() -> None:
-    """Python flushes stdout when it ends, and fails where the reader is gone or the disk is full."""
+def _silence_stdout() -> None:
+    """Redirects stdout if it can't be flushed: flushing it when Python exits would fail again."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -78,7 +78,7 @@ def _drop_what_stdout_refuses() -> None:
 
 
 def sentence(error: BaseException) -> str | None:
-    """What to tell the user about an error; None for a fault of the program, whose traceback is to be seen."""
+    """The message for the user about an error; None for a fault of the program, whose traceback is shown."""
     if type(error).__module__.partition(".")[0] == "sagan_tf":
         return str(error)
     if said := files.explain(error):
@@ -93,7 +93,7 @@ def sentence(error: BaseException) -> str | None:
 
 
 def _raised_here(error: BaseException) -> bool:
-    """Whether the frame that raised the error is the package's own."""
+    """Whether the package's own code raised the error."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
 

@@ -1,4 +1,4 @@
-"""The right names that are nearest to a misspelt one."""
+"""Suggestions for misspelled names."""
 
 import difflib
 from collections.abc import Collection, Iterable
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """ "Did you mean ...? " for a misspelt word, or nothing."""
+    """ "Did you mean ...? " for a misspelled word, or ""."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"Did you mean {close[0]}? " if close else ""
 
 
 def nearest_files(file: str, known: Collection[str], count: int = 3) -> list[str]:
-    """The `count` files whose paths or names are most like `file`, the likest first."""
+    """The `count` files whose paths or names are most similar to `file`, best first."""
 
     def likeness(path: str) -> float:
         pairs = ((path, file), (Path(path).stem, Path(file).stem))
@@ -22,7 +22,7 @@ def nearest_files(file: str, known: Collection[str], count: int = 3) -> list[str
 
 
 def did_you_mean(names: Collection[str]) -> str:
-    """ "Did you mean A or B? ", or nothing without names."""
+    """ "Did you mean A or B? ", or "" without names."""
     return f"Did you mean {' or '.join(names)}? " if names else ""
 
 

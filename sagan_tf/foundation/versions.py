@@ -1,4 +1,4 @@
-"""The versions that a result may depend on."""
+"""Versions of the packages that a result may depend on."""
 
 import importlib.metadata
 import os
@@ -8,7 +8,7 @@ import sagan_tf
 
 
 def versions() -> dict[str, str]:
-    """Version numbers by package. `keras` is that of the Keras behind tf.keras: 3.x, or 2.x of tf_keras."""
+    """Version numbers by package; `keras` is the version behind tf.keras: 3.x, or 2.x of tf_keras."""
     legacy = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
     return {
         "sagan_tf": sagan_tf.__version__,
@@ -19,7 +19,7 @@ def versions() -> dict[str, str]:
 
 
 def _version(package: str) -> str:
-    """Of the package that is imported, else of the one that is installed; "unknown" if there is none.
+    """The version of the imported package, else of the installed one; "unknown" if there is none.
 
     A distribution's name may differ from its package's (tensorflow-cpu, tf-nightly).
     """

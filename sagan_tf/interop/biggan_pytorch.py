@@ -1,9 +1,9 @@
-"""BigGAN-PyTorch's names and layouts beside ours: every tensor of G and D, and how one becomes the other.
+"""Imports weights of BigGAN-PyTorch: names and layouts of every tensor of G and D.
 
-Its traps (each pinned by a golden array in the tests): the first dense layer's outputs are (C,4,4)-major, so kernel,
-bias and u are permuted together; u is stored as [1,O] on the side of the outputs and is not normalized; class tables of
-the non-shared model are centered at zero where ours hold the gain itself; `sv0` is a log of sigma and not a weight.
-The condition is [embedding, chunk] on both sides.
+Differences, each held by a golden array in the tests: the outputs of the first dense layer are (C,4,4)-major, so that
+kernel, bias and u are permuted together; u is stored as [1,O] on the output side and is not normalized; class tables of
+the model without shared embedding are centered at zero, while ours hold the gain itself; `sv0` logs sigma and is no
+weight. The condition is [embedding, chunk] in both.
 """
 
 import re
@@ -21,7 +21,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Match:
-    """A tensor there: its name, and the way of its values to ours (and of our shape to theirs)."""
+    """A tensor of BigGAN-PyTorch: its name, the conversion of its values to ours, and of our shape to its shape."""
 
     name: str
     convert: Callable[[Array], Array]
@@ -68,7 +68,7 @@ def _leaf(name: str) -> str:
 
 
 def matches(spec: GANSpec, names: Mapping[str, tuple[int, ...]]) -> dict[str, Match]:
-    """What each of our variables is there. names: our names (of G or of D) and shapes."""
+    """The BigGAN-PyTorch tensor for each of our variables. names: our names (of G or of D) and shapes."""
     return {name: Match(name_there(name), *_layout(spec, name, shape)) for name, shape in names.items()}
 
 
@@ -89,7 +89,7 @@ def _layout(spec: GANSpec, name: str, shape: tuple[int, ...]) -> tuple[Callable,
 
 
 def _first_dense(channels: int, name: str) -> tuple[Callable, Callable]:
-    """Rows (C,4,4)-major there, (4,4,C)-major here."""
+    """Permutes rows from (C,4,4)-major to our (4,4,C)-major."""
 
     def rows(a: Array) -> Array:
         return a.reshape(channels, 16, -1).transpose(1, 0, 2).reshape(16 * channels, -1)
@@ -102,15 +102,16 @@ def _first_dense(channels: int, name: str) -> tuple[Callable, Callable]:
 
 
 def is_weight(name: str) -> bool:
-    """Whether a tensor there takes part in the computation; `sv0` only logs sigma."""
+    """Whether a tensor of BigGAN-PyTorch takes part in the computation; `sv0` only logs sigma."""
     return not name.rpartition(".")[2].startswith("sv")
 
 
 def load(path: Path, spec: GANSpec, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """A saved network as values for our variables. shapes: our names (of G or of D) and shapes.
+    """Reads a saved network as values for our variables.
 
-    path: a .pth of BigGAN-PyTorch (read with weights_only, so that no pickled code runs; needs torch), or .npz or
-      .safetensors with the same names.
+    path: a .pth of BigGAN-PyTorch, which needs torch and is read with weights_only, so that no pickled code runs; or an
+      .npz or .safetensors with the same names.
+    shapes: our names (of G or of D) and shapes.
 
     Raises:
       WeightsError: if the file can't be read, or a tensor is missing, extra, misshapen or not finite.
@@ -123,10 +124,10 @@ def load(path: Path, spec: GANSpec, shapes: Mapping[str, tuple[int, ...]]) -> di
 
 
 def read(path: Path) -> dict[str, Array]:
-    """All tensors of a file under their names there.
+    """All tensors of a file under their original names.
 
     Raises:
-      WeightsError: if it is not there or can't be read.
+      WeightsError: if the file is missing or can't be read.
     """
     readers = {".npz": read_npz, ".safetensors": read_safetensors, ".pth": _read_pth}
     if path.suffix not in readers or not path.is_file():

@@ -1,4 +1,4 @@
-"""A trained generator as ONNX: (z, label, truncation) -> images, as the SavedModel's serving_default."""
+"""Exports a trained generator as ONNX: (z, label, truncation) -> images, like the SavedModel's serving_default."""
 
 import json
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
     """Writes an ONNX file whose metadata hold the protocol.
 
     Inputs z (B,z_dim) float32, label (B,) int32, truncation (B,) float32; output images (B,R,R,3) float32 in [-1,1].
-    ONNX has no assertions: inputs are not checked, and a runtime may compute a batch of another size by other
-    kernels, so that images agree to rounding only.
+    ONNX has no assertions, so that inputs are not checked. A runtime may use other kernels for other batch sizes, so
+    that images agree up to rounding only.
 
     Raises:
       ValueError: if tf2onnx isn't installed.
@@ -36,7 +36,7 @@ def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
     def images(z, label, truncation):
         return {"images": served.generator(z, label, truncation)}
 
-    # tf2onnx numbers the dimensions that it doesn't know; here all three are the batch.
+    # tf2onnx numbers unknown dimensions; here all of them are the batch.
     model, _ = tf2onnx.convert.from_function(tf.function(images), input_signature=signature, opset=_OPSET)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"

@@ -1,20 +1,20 @@
-"""A trained generator as a SavedModel that loads with TensorFlow alone: signatures for TensorFlow Serving.
+"""Exports a trained generator as a SavedModel that needs only TensorFlow, with signatures for TensorFlow Serving.
 
     name             inputs, each with the batch dimension first               outputs
     serving_default  z float32 (B,z_dim), label int32 (B,), truncation (B,)    images float32 (B,R,R,3) in [-1,1]
     generate         seed int64 (B,), label int32 (B,), truncation (B,)        images uint8 (B,R,R,3)
     png              the same                                                  png_bytes string (B,)
-    attention        z, label                                                  attention_SIDE float32 (B,H,W,h,w), one a
+    attention        z, label                                                  attention_SIDE float32 (B,H,W,h,w) per
                                                                                layer; absent without attention
 
-truncation is float32 in (0, 2] and has two parts, as in DeepMind's published BigGANs: it chooses the standing
-statistics, interpolated between the thresholds that were baked in, and in `generate` and `png` it also cuts z, by the
-mode of the export. `serving_default` takes z as it is: who draws it, cuts it. `attention` takes the last threshold's
-statistics. A prior that is not normal can't be cut: there truncation must be 1. `seed` is an image's own: the image
-is that of `sample --seeds`, pixel for pixel.
+truncation is float32 in (0, 2] and has two effects, as in DeepMind's published BigGANs: it chooses the standing
+statistics, interpolated between the thresholds that were baked in, and in `generate` and `png` it also truncates z, by
+the mode of the export. `serving_default` uses z unchanged; the caller is responsible for truncating it. `attention`
+uses the statistics of the last threshold. A prior that is not normal can't be truncated: there truncation must be 1. Each
+image has its own `seed` and equals that of `sample --seeds`, pixel by pixel.
 
-Whatever the request, the network sees batches of one size, the last one padded, so that an image doesn't depend on
-what else was asked for. Inputs are checked inside the graph, on any device; the error names the input.
+The network always runs on batches of one size, the last one being padded, so that an image doesn't depend on the rest
+of the request. Inputs are checked inside the graph, on any device; the error names the input.
 """
 
 import json
@@ -37,9 +37,9 @@ Signature = Callable[..., dict[str, tf.Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """What is served: a baked generator, its classes and its prior.
+    """The generator to be served, with its classes and its prior.
 
-    n_classes: labels are below it (the network's tables may be longer). mode: of truncation, see latents.TRUNCATIONS;
+    n_classes: labels are below it; the network's tables may be larger. mode: of truncation, see latents.TRUNCATIONS;
     None for a prior that is not normal. batch_size: of the network's passes; None: the sampler's.
     """
 
@@ -54,7 +54,7 @@ class Served:
         return self.batch_size or default_batch_size(self.generator.spec.resolution)
 
     def signatures(self) -> dict[str, Signature]:
-        """The functions by their names; each takes tensors by keyword."""
+        """The signature functions by name; each takes tensors by keyword."""
         z_dim, side = self.generator.spec.z_dim, self.generator.spec.resolution
         z_of = SeededLatents(z_dim=z_dim, latent=self.latent, mode=self.mode)
 
@@ -97,7 +97,7 @@ class Served:
         return made
 
     def _checked(self, **inputs: tf.Tensor) -> list[tf.Tensor]:
-        """The inputs, which can't be had without their checks having passed, on any device."""
+        """The inputs, with control dependencies on their checks, which work on any device."""
         count = tf.shape(inputs["label"])[0]
         checks = [_require(count > 0, "label must not be empty; received a batch of", count)]
         for name, value in inputs.items():

@@ -1,4 +1,4 @@
-"""How far apart samples are, relative to real images: the same distances of the run's data, measured once."""
+"""Distances between samples relative to those between real images of the run's data, which are measured once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,27 +12,30 @@ from sagan_tf.experiment import Experiment
 from sagan_tf.foundation.pixels import levels
 from sagan_tf.monitoring.distances import distances
 
-_MOST_READ = 4096  # real images read at most; so many are decoded in seconds
-_GROUPS = 4  # groups of real images, each as large as a look's samples, whose distances are averaged
+_MOST_READ = 4096  # real images that are read at most, which takes seconds
+_GROUPS = 4  # groups of real images, each as large as the samples of a health record, whose distances are averaged
 _BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Apart:
-    """shape: mean squared distance of two shapes of one class (evaluation/spread.py), 2 (1 - their mean correlation).
-    within_class, nearest: as in monitoring.distances, over all pairs of one class, and of the closest pair of all."""
+    """Distances between the images of a set.
+
+    shape: mean squared distance between two shapes of one class (evaluation/spread.py): 2 (1 - their mean correlation).
+    within_class, nearest: as in monitoring.distances.
+    """
 
     shape: float
     within_class: float
     nearest: float
 
     def relative_to(self, real: "Apart") -> dict[str, float]:
-        """Each distance over the real one's; what the real images don't have is left out."""
+        """Each distance divided by that of real images; those that are 0 for real images are left out."""
         return {name: value / vars(real)[name] for name, value in vars(self).items() if vars(real)[name] > 0}
 
 
 def apart(images: np.ndarray, labels: np.ndarray) -> Apart:
-    """Of images (N,R,R,3) uint8 with labels (N,)."""
+    """Measures images (N,R,R,3) uint8 with labels (N,)."""
     _, of_present = np.unique(labels, return_inverse=True)
     shape = mean_squared_distances(shapes(images), of_present)
     plain = distances(images, labels)
@@ -40,10 +43,10 @@ def apart(images: np.ndarray, labels: np.ndarray) -> Apart:
 
 
 def apart_in_data(settings: Experiment, examples: Examples, labels: np.ndarray) -> Apart | None:
-    """The same of real images: means over groups that are composed as `labels` (N,), as a look's samples are.
+    """Measures real images: the means over groups with as many images per class as `labels` (N,) of the samples.
 
-    The images are the first of a training order. Where these hold too few of the wanted classes, the most frequent
-    ones take their place; None where no class has enough images for one group.
+    The images are the first of a training order. If these hold too few images of the wanted classes, the most frequent
+    classes are used instead; None if no class has enough images for one group.
     """
     wanted, counts = np.unique(labels, return_counts=True)
     each = int(counts.max())

@@ -1,4 +1,4 @@
-"""What each picture of a trained run is made of: its images, maps and neighbors, from the run to a figure."""
+"""The figures of a trained run: attention, interpolation, truncation, nearest images and class sheets."""
 
 import dataclasses
 import math
@@ -36,10 +36,10 @@ class AttentionLayer:
 
 
 def layers_of(model: TrainedModel) -> dict[str, AttentionLayer]:
-    """The run's attention layers, G's and then D's, by name: "generator.attention_64"; D is read when there is one.
+    """The run's attention layers by name ("generator.attention_64"), G's before D's; D is restored only if it has any.
 
     Raises:
-      RunError: if there is no attention in either network.
+      RunError: if neither network has attention.
     """
     found = _layers(model.generator, "generator")
     if model.spec.attention_d and model.spec.long_range == "attention":
@@ -64,10 +64,10 @@ def _layers(network: tf.keras.Model, role: str) -> dict[str, AttentionLayer]:
 
 
 def choose_layer(layers: dict[str, AttentionLayer], name: str | None) -> AttentionLayer:
-    """A layer by name; None: G's last, which is the nearest to the pixels, or D's first where G has none.
+    """A layer by name; None for the one nearest to the pixels: G's last, or D's first if G has none.
 
     Raises:
-      RunError: for a layer that isn't there, with the names of those that are.
+      RunError: for an unknown layer, with the names of all layers.
     """
     if name is None:
         of_generator = [layer for key, layer in layers.items() if key.startswith("generator.")]
@@ -81,7 +81,7 @@ def choose_layer(layers: dict[str, AttentionLayer], name: str | None) -> Attenti
 
 
 def shown_classes(model: TrainedModel, labels: np.ndarray) -> str:
-    """How many of the run's classes a picture shows: "8 of 10 classes", "all 10 classes", or "1 class" of one."""
+    """How many of the run's classes a figure shows: "8 of 10 classes", "all 10 classes", or "1 class" of one."""
     shown, total = len(np.unique(labels)), len(model.class_names)
     if shown < total:
         return f"{shown} of {total:,} classes"
@@ -98,7 +98,9 @@ def attention(
     count: int = 4,
     real: bool = False,
 ):
-    """A figure with a row a label: where the query points look. `real`: D looks at training images of these classes.
+    """A figure of the attention of query points, with one row per label.
+
+    real: D is given training images of these classes instead of samples.
 
     Raises:
       RunError: for real images and a layer of G.
@@ -106,21 +108,21 @@ def attention(
     of_generator = layer.network is model.generator
     if real and of_generator:
         raise RunError(
-            "real images must be looked at by the discriminator; received a layer of the generator. "
+            "real images must be given to the discriminator; received a layer of the generator. "
             "Give --layer=discriminator...."
         )
     seen = tf.constant(real_images(model, labels) if real else model.z(image_seeds(seed, len(labels))))
     if not (real or of_generator):
         seen = model.generator(seen, tf.constant(labels), training=False)
     output, maps = attention_maps(layer.network, seen, tf.constant(labels))
-    looked = [
-        AttentionView(image=image, maps=looks, caption=model.class_names[label])
-        for image, looks, label in zip(
+    views = [
+        AttentionView(image=image, maps=image_maps, caption=model.class_names[label])
+        for image, image_maps, label in zip(
             to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True
         )
     ]
     title = f"{layer.title[0].upper()}{layer.title[1:]}, step {model.step:,}, {shown_classes(model, labels)}"
-    return attention_figure(looked, title=title, points=points, count=count)
+    return attention_figure(views, title=title, points=points, count=count)
 
 
 def real_images(model: TrainedModel, labels: np.ndarray) -> np.ndarray:
@@ -131,14 +133,14 @@ def real_images(model: TrainedModel, labels: np.ndarray) -> np.ndarray:
     """
     found: list[np.ndarray | None] = [None] * len(labels)
     batches = split_images(model.run, EvaluationOptions(), "train").batches(0)
-    for batch, classes in Progress(batches, title="looking for training images of these classes", unit="batch"):
+    for batch, classes in Progress(batches, title="finding training images of these classes", unit="batch"):
         for image, label in zip(batch, classes, strict=True):
-            place = next((i for i, wanted in enumerate(labels) if found[i] is None and wanted == label), None)
-            if place is not None:
-                found[place] = image
+            row = next((i for i, wanted in enumerate(labels) if found[i] is None and wanted == label), None)
+            if row is not None:
+                found[row] = image
         if all(image is not None for image in found):
             return np.stack(found)
-    raise RunError("the training data must have an image for each row; there are too few of a class. Ask for fewer.")
+    raise RunError("the training data must have an image for each row; a class has too few. Ask for fewer.")
 
 
 def interpolation(
@@ -150,9 +152,9 @@ def interpolation(
     steps: int = 9,
     path: str = "spherical",
 ) -> ImageTable:
-    """A row a label, from it to itself with another z ("z"), to the next label with the same z ("class"), or to both.
+    """One row per label: to another z ("z"), to the next label with the same z ("class"), or to both ("both").
 
-    path: of z. The last row goes to the first label. Classes are mixed linearly, whatever the path.
+    The last row goes to the first label. path: of z; classes are always mixed linearly.
     """
     rows, n = len(labels), model.spec.n_classes
     ends = model.z(image_seeds(seed, 2 * rows)).reshape(rows, 2, -1)
@@ -175,7 +177,7 @@ def interpolation(
 def truncation(
     model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[float], mode: str = "resampled", seed: int = 0
 ) -> ImageTable:
-    """One row per label and one column per threshold: the same seeds cut ever shorter (Brock et al. 2018, Figure 2)."""
+    """One row per label and one column per threshold: the same seeds in each column (Brock et al. 2018, Figure 2)."""
     cuts = [Truncation(threshold=threshold, mode=mode) for threshold in thresholds]
     columns = [model.images(labels.tolist(), seed=seed, truncation=cut) for cut in cuts]
     how = f"Truncation threshold ({mode}), {model.statistics(cuts[0])} statistics"
@@ -191,7 +193,10 @@ def truncation(
 def nearest_images(
     model: TrainedModel, labels: np.ndarray, *, seed: int = 0, count: int = 4, extractor: str | None = None
 ) -> ImageTable:
-    """A row a label: the sample, its nearest training images in pixels, and in an extractor's features (the run's)."""
+    """One row per label: a sample, and its nearest training images by pixels and by an extractor's features.
+
+    extractor: as in evaluate; None for the run's.
+    """
     samples = model.images(labels.tolist(), seed=seed)
     options = model.run.experiment().evaluation or EvaluationOptions()
     options = dataclasses.replace(options, extractor=extractor or options.extractor)
@@ -221,7 +226,7 @@ def nearest_images(
 
 
 def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 64) -> ImageTable:
-    """Images of one class in a square."""
+    """A square sheet of images of one class."""
     columns = math.isqrt(count - 1) + 1
     images = model.images([label] * count, seed=seed)
     filled = np.full((-(-count // columns) * columns, *images.shape[1:]), 255, np.uint8)
@@ -234,7 +239,7 @@ def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 
 
 
 def easy_and_difficult(model: TrainedModel, *, seed: int = 0, each: int = 5, columns: int = 8) -> ImageTable | None:
-    """Samples of the classes with the lowest and the highest intra-FID of the last evaluation that has it, or None."""
+    """Samples of the classes with the lowest and the highest intra-FID of the last evaluation with it, or None."""
     records = jsonl.read(model.run.path / "metrics.jsonl")
     record = next((r for r in reversed(records) if r.get("intra_fid_by_class")), None)
     if record is None:

@@ -1,4 +1,4 @@
-"""A run's report: one HTML page with everything that its directory tells."""
+"""A run's report: one HTML page that shows the content of its directory."""
 
 import datetime
 import re
@@ -31,7 +31,7 @@ _CHARTS = {
 
 
 def write_report(run: RunDirectory, out: Path) -> Path:
-    """Writes the page, whole or not at all; everything that it shows lies in it.
+    """Writes the page atomically; it is self-contained.
 
     Raises:
       RunError: if the run has no checkpoint yet.
@@ -39,19 +39,19 @@ def write_report(run: RunDirectory, out: Path) -> Path:
     model = TrainedModel(run.path)
     train, health = jsonl.read(run.path / "train.jsonl"), jsonl.read(health_file(run.path))
     metrics = jsonl.read(run.path / "metrics.jsonl")
-    lying = report_pictures.lying(run)
+    stored = report_pictures.stored_pictures(run)
     made = page.page(
         f"Run {run.path.resolve().name}",
         _lead(model, metrics),
         {
             "Samples over time": _samples(run),
             "Real images and samples": report_pictures.beside_real(model),
-            "Nearest training images": lying["Nearest training images"],
-            "Class sheets": lying["Class sheets"],
-            "Interpolation": lying["Interpolation"],
-            "Truncation": lying["Truncation"],
-            "Attention": _attention(model) + lying["Attention"],
-            "Other pictures": lying["Other pictures"],
+            "Nearest training images": stored["Nearest training images"],
+            "Class sheets": stored["Class sheets"],
+            "Interpolation": stored["Interpolation"],
+            "Truncation": stored["Truncation"],
+            "Attention": _attention(model) + stored["Attention"],
+            "Other pictures": stored["Other pictures"],
             "Metrics": report_metrics.blocks(metrics),
             "Curves": _curves(train, metrics),
             "Variety and signs of collapse": _variety(health),
@@ -93,7 +93,7 @@ def _samples(run: RunDirectory) -> str:
 
 
 def _attention(model: TrainedModel) -> str:
-    """One figure per layer; a run without attention says so."""
+    """One figure per attention layer, or a sentence if there is none."""
     try:
         layers = figures.layers_of(model)
     except RunError:
@@ -116,7 +116,7 @@ def _curves(train: list[dict], metrics: list[dict]) -> str:
 
 
 def _variety(records: list[dict]) -> str:
-    """Distances of samples over the steps, and the signs of collapse that were seen."""
+    """Charts of the distances between samples, and the signs of collapse."""
     if not records:
         return page.text("The run has no health records (MonitorOptions.every).")
     steps = [record["step"] for record in records]

@@ -1,4 +1,4 @@
-"""The measured numbers of a run's report, each with the protocol that it was measured by."""
+"""The metrics in a run's report, each with its protocol."""
 
 import json
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from sagan_tf.figures import page
 from sagan_tf.figures.labels import readable
 from sagan_tf.figures.svg_chart import line_chart
 
-_OPENED = 2  # Evaluations whose numbers are unfolded, the last ones.
-# What is read first: its name in words, and the form of its number.
+_OPENED = 2  # number of last evaluations that are shown unfolded
+# The most important metrics: a readable name, and the format of the number.
 _HEADLINES = {
     "fid": ("FID", ".4g"),
     "fid_of_data": ("FID of one half of the data against the other", ".4g"),
@@ -20,17 +20,17 @@ _CHARTED = ("fid", "is", "shape_variety")
 
 
 def blocks(metrics: list[dict]) -> str:
-    """One block per evaluation: what was measured, by what, and the numbers."""
+    """One block per evaluation with its protocol and its metrics."""
     if not metrics:
         return f"<p>Not evaluated yet: {page.command('python -m sagan_tf.evaluate --run_dir=RUN')}</p>"
     return "".join(
-        page.folded(_measured(record["protocol"]), _numbers(record), opened=number >= len(metrics) - _OPENED)
+        page.folded(_summary(record["protocol"]), _numbers(record), opened=number >= len(metrics) - _OPENED)
         for number, record in enumerate(metrics)
     )
 
 
 def headlines(metrics: list[dict]) -> dict[str, str]:
-    """The last FID with its scale, IS and variety of the run's own samples without truncation, by what they are."""
+    """The last FID with its scale, IS and variety of the run's samples without truncation, by readable names."""
     found = {}
     for name, (title, form) in _HEADLINES.items():
         for record in _of_samples(metrics, name)[-1:]:
@@ -40,7 +40,7 @@ def headlines(metrics: list[dict]) -> dict[str, str]:
 
 
 def charts(metrics: list[dict]) -> list[str]:
-    """FID, IS and variety without truncation over the steps, where several were measured: one line per protocol."""
+    """Charts of FID, IS and variety without truncation over the steps, with one line per protocol."""
     made = []
     for name in _CHARTED:
         lines: dict[str, dict[int, float]] = {}
@@ -54,7 +54,7 @@ def charts(metrics: list[dict]) -> list[str]:
 
 
 def _of_samples(metrics: list[dict], name: str) -> list[dict]:
-    """The records that hold a finite value of this metric for the run's own samples without truncation."""
+    """The records with a finite value of this metric for the run's samples without truncation."""
     return [
         record
         for record in metrics
@@ -64,8 +64,8 @@ def _of_samples(metrics: list[dict], name: str) -> list[dict]:
     ]
 
 
-def _measured(protocol: dict) -> str:
-    """Which images were measured and how they were drawn, and what they were measured by, as one line."""
+def _summary(protocol: dict) -> str:
+    """One line on the images that were measured, how they were drawn, and the reference and extractor."""
     step, images = protocol.get("step"), protocol.get("images", "images")
     whose = f"{images[:1].upper()}{images[1:]}" if step is None else f"Step {step:,}"
     return f"{whose}; {_conditions(protocol)}"
@@ -77,13 +77,13 @@ def _conditions(protocol: dict) -> str:
 
 
 def _drawn(protocol: dict) -> str:
-    """How the images were drawn: weights, statistics, truncation; empty for images that no generator drew."""
+    """How the images were drawn: weights, statistics and truncation; "" for images from elsewhere."""
     cut = protocol.get("truncation")
     cuts = ", ".join("none" if threshold is None else f"{threshold:g}" for threshold in _listed(cut))
     weights = {"ema": "averaged weights", "raw": "raw weights"}.get(protocol.get("weights"), protocol.get("weights"))
     statistics = protocol.get("statistics")
-    said = (weights, statistics and f"{statistics} statistics", None if cut is None else f"truncation {cuts}")
-    return ", ".join(filter(None, said))
+    parts = (weights, statistics and f"{statistics} statistics", None if cut is None else f"truncation {cuts}")
+    return ", ".join(filter(None, parts))
 
 
 def _listed(value) -> Sequence:

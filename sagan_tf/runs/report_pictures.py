@@ -1,4 +1,4 @@
-"""The pictures of a run's report: those that lie in its directory, and real images beside samples."""
+"""The pictures in a run's report: those stored in its directory, and real images beside samples."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -18,24 +18,24 @@ from sagan_tf.sampling.sampler import to_pixels
 
 _MOST_FRAMES = 12
 _MOST_CLASSES, _EACH = 8, 4
-_MOST_READ = 4096  # Real images that are looked through for those to be shown.
+_MOST_READ = 4096  # real images among which those to be shown are searched
 _ANIMATION_BYTES = 2_000_000
-# Files of RUN/pictures by their section; spectra.png is drawn anew, as charts.
+# Files of RUN/pictures by section; spectra.png is replaced by charts.
 _SECTIONS = {
     "Nearest training images": "neighbors*.png",
     "Interpolation": "interpolat*.png",
     "Truncation": "truncation*.png",
     "Attention": "attention*.png",
 }
-_DRAWN_ANEW = ("spectra.png",)
+_REPLACED = ("spectra.png",)
 
 
-def lying(run: RunDirectory) -> dict[str, str]:
-    """HTML of the pictures in RUN/pictures and RUN/truncation by section; a section without pictures is empty."""
+def stored_pictures(run: RunDirectory) -> dict[str, str]:
+    """The pictures in RUN/pictures and RUN/truncation as HTML by section; a section without pictures is ""."""
     folder = run.path / "pictures"
     found = {section: sorted(folder.glob(pattern)) for section, pattern in _SECTIONS.items()}
     shown = {path for paths in found.values() for path in paths}
-    others = [p for p in sorted(folder.glob("*.png")) if p not in shown and p.name not in _DRAWN_ANEW]
+    others = [p for p in sorted(folder.glob("*.png")) if p not in shown and p.name not in _REPLACED]
     made = {section: _pictures(run, paths) for section, paths in found.items()}
     made["Truncation"] += _pictures(run, sorted((run.path / "truncation").glob("step-*.png"))[-1:])
     made["Interpolation"] += "".join(_animation(run, path) for path in sorted(folder.glob("interpolat*.webp")))
@@ -45,21 +45,21 @@ def lying(run: RunDirectory) -> dict[str, str]:
 
 
 def _pictures(run: RunDirectory, paths: Iterable[Path]) -> str:
-    return "".join(page.captioned(page.picture(opened(path), path.stem), _place(run, path)) for path in paths)
+    return "".join(page.captioned(page.picture(opened(path), path.stem), _relative(run, path)) for path in paths)
 
 
-def _place(run: RunDirectory, path: Path) -> str:
+def _relative(run: RunDirectory, path: Path) -> str:
     return path.relative_to(run.path).as_posix()
 
 
 def _animation(run: RunDirectory, path: Path) -> str:
     if path.stat().st_size > _ANIMATION_BYTES:
-        return page.text(f"The animation {_place(run, path)} is too large for this page.")
-    return page.captioned(page.animation(path.read_bytes(), path.stem), _place(run, path))
+        return page.text(f"The animation {_relative(run, path)} is too large for this page.")
+    return page.captioned(page.animation(path.read_bytes(), path.stem), _relative(run, path))
 
 
 def _class_sheets(run: RunDirectory) -> str:
-    """One sheet at a time, chosen by a slider; and the easy and the difficult classes."""
+    """A slider over the class sheets, and the easy and difficult classes."""
     sheets = sorted((run.path / "pictures" / "classes").glob("[0-9]*.png"))
     compared = run.path / "pictures" / "classes" / "easy_and_difficult.png"
     made = ""
@@ -72,7 +72,7 @@ def _class_sheets(run: RunDirectory) -> str:
 
 
 def _class_name(path: Path, names: tuple[str, ...]) -> str:
-    """The name behind a sheet's file, whose own name may have lost letters."""
+    """The class of a sheet's file, whose name may lack some of the class's characters."""
     number, _, name = path.stem.partition("_")
     return names[int(number)] if number.isdigit() and int(number) < len(names) else name
 
@@ -83,14 +83,14 @@ def opened(path: Path) -> Image.Image:
 
 
 def spread(count: int, most: int) -> np.ndarray:
-    """At most `most` of `count` indices, both ends included, as evenly as possible."""
+    """At most `most` of `count` indices, evenly spaced and including both ends."""
     return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(int))
 
 
 def beside_real(model: TrainedModel) -> str:
-    """A few training images of some classes, the same ones in every report, beside as many samples; HTML.
+    """A few training images of some classes, the same in every report, beside as many samples, as HTML.
 
-    Where the run's data cannot be opened on this machine, a sentence says why.
+    If the run's data can't be opened on this machine, a sentence says why.
     """
     labels = spread(len(model.class_names), _MOST_CLASSES)
     try:
@@ -108,14 +108,14 @@ def beside_real(model: TrainedModel) -> str:
         heads=[("training images", _EACH), ("samples", _EACH)],
         side=64,
     )
-    said = f"{len(labels)} of {len(model.class_names)} classes: training images on the left, samples on the right."
-    return page.text(said) + page.picture(table.draw(), said)
+    caption = f"{len(labels)} of {len(model.class_names)} classes: training images on the left, samples on the right."
+    return page.text(caption) + page.picture(table.draw(), caption)
 
 
 def _real_images(model: TrainedModel, labels: np.ndarray) -> dict[int, np.ndarray]:
     """`_EACH` images uint8 (_EACH,R,R,3) of each label, in a fixed shuffled order of the data.
 
-    A class with fewer among the first `_MOST_READ` images is filled up with white; one that has none is left out.
+    A class with fewer among the first `_MOST_READ` images is padded with white; one without any is left out.
     """
     settings = model.run.experiment()
     side = model.spec.resolution

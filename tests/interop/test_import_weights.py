@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import import_weights
-from sagan_tf.interop import tfhub_biggan
+from sagan_tf.interop import tensor_files, tfhub_biggan
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.families import biggan
 from sagan_tf.models.generator import Generator
@@ -93,7 +93,7 @@ def test_a_pth_file_is_read_without_running_its_pickle(tmp_path, golden):
     found = import_weights.biggan_pytorch.read(path)
     np.testing.assert_array_equal(found["linear.weight"], golden["G0/linear.weight"])
     torch.save({"x": Path}, path)
-    with pytest.raises(import_weights.WeightsError, match="state dict of plain tensors"):
+    with pytest.raises(tensor_files.WeightsError, match="state dict of plain tensors"):
         import_weights.biggan_pytorch.read(path)
 
 

@@ -80,14 +80,14 @@ def test_everything_that_lies_in_the_run_has_its_section(written):
 
 
 def test_sections_of_pictures_that_do_not_lie_there_are_left_out(empty):
-    assert not any(report_pictures.lying(RunDirectory(empty)).values())
+    assert not any(report_pictures.stored_pictures(RunDirectory(empty)).values())
 
 
 @pytest.mark.parametrize("name, section", PICTURES.items())
 def test_each_picture_makes_its_section_alone(tmp_path, empty, name, section):
     shutil.copy(empty / "run.json", tmp_path)
     draw(tmp_path / name)
-    made = report_pictures.lying(RunDirectory(tmp_path))
+    made = report_pictures.stored_pictures(RunDirectory(tmp_path))
     assert [heading for heading, body in made.items() if body] == [section]
     assert made[section].count("<img") == 1
 
@@ -96,7 +96,7 @@ def test_class_sheets_say_how_many_of_how_many_and_have_whole_names(tmp_path, em
     shutil.copy(empty / "run.json", tmp_path)
     for name in ("0000_a.png", "0005_e_es.png"):
         draw(tmp_path / "pictures" / "classes" / name)
-    made = report_pictures.lying(RunDirectory(tmp_path))["Class sheets"]
+    made = report_pictures.stored_pictures(RunDirectory(tmp_path))["Class sheets"]
     assert "2 of 10 classes" in made and "0005 eyes" in made
 
 
@@ -104,7 +104,7 @@ def test_a_large_animation_and_large_pictures_do_not_swell_the_page(tmp_path, em
     shutil.copy(empty / "run.json", tmp_path)
     draw(tmp_path / "pictures" / "interpolate.png", (5000, 300))
     (tmp_path / "pictures" / "interpolate.webp").write_bytes(bytes(3_000_000))
-    made = report_pictures.lying(RunDirectory(tmp_path))["Interpolation"]
+    made = report_pictures.stored_pictures(RunDirectory(tmp_path))["Interpolation"]
     assert len(made) < 50_000 and "interpolate.webp is too large" in made
 
 
