@@ -10,8 +10,8 @@
 truncation is float32 in (0, 2] and has two effects, as in DeepMind's published BigGANs: it chooses the standing
 statistics, interpolated between the thresholds that were baked in, and in `generate` and `png` it also truncates z, by
 the mode of the export. `serving_default` uses z unchanged; the caller is responsible for truncating it. `attention`
-uses the statistics of the last threshold. A prior that is not normal can't be truncated: there truncation must be 1. Each
-image has its own `seed` and equals that of `sample --seeds`, pixel by pixel.
+uses the statistics of the last threshold. A prior that is not normal can't be truncated: there truncation must be 1.
+Each image has its own `seed` and equals that of `sample --seeds`, pixel by pixel.
 
 The network always runs on batches of one size, the last one being padded, so that an image doesn't depend on the rest
 of the request. Inputs are checked inside the graph, on any device; the error names the input.
