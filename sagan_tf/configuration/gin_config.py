@@ -53,11 +53,9 @@ def load(
 ) -> Loaded:
     """Parses the files in order, then the bindings, and calls the configurable named `root`.
 
-    configurables: gin names ("families.sagan") and what they call.
-
-    Bindings override files, and later ones override earlier ones. Fields of the root whose default factory is
-    configurable are built by gin even when no binding names them. Every binding must take effect; one that a later file
-    or binding overrides is accepted if it was in use until then.
+    configurables: gin names ("families.sagan") and what they call. Bindings override files, later ones earlier ones.
+    Fields of the root whose default factory is configurable are built by gin even when no binding names them. Every
+    binding must take effect; one that a later file or binding overrides is accepted if it was in use until then.
 
     Raises:
       ConfigError: for any error, with file and line if there are any, and the nearest right name.
