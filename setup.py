@@ -66,7 +66,9 @@ setup(
         "sagan_tf.shipped.gin": ["*.gin", "**/*.gin"],
         "sagan_tf.figures": ["page.css"],
     },
+    entry_points={"console_scripts": ["sagan_tf=sagan_tf.__main__:main"]},
     install_requires=[
+        "absl-py>=2.1",
         "gin-config==0.5.0",
         "importlib-resources>=5",  # TFDS uses it undeclared
         "matplotlib>=3.8",

@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from sagan_tf import experiment
 from sagan_tf.runs import build
+from sagan_tf.runs.flags import add_configuration
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.state_check import StateCheck
 from sagan_tf.training.strategy import create_strategy
@@ -72,7 +73,7 @@ def training(settings: experiment.Experiment, rounds: int, replicas: int) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    experiment.add_flags(parser)
+    add_configuration(parser)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--replicas", action="store_true", help="the step on 1 and 2 replicas instead")
     parser.add_argument("--on", type=int, help="on so many replicas, in this process, as JSON")

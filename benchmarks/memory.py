@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sagan_tf import describe, experiment
+from sagan_tf import experiment
+from sagan_tf.runs import description
 
 RUNS = (
     ("quickstart", ()),
@@ -34,7 +35,7 @@ def main() -> None:
     for name, bindings in RUNS:
         file = f"gin/{name}.gin"
         settings = experiment.load([file], list(bindings)).value
-        estimate = describe.step_memory(settings, settings.sized()).total >> 20
+        estimate = description.step_memory(settings, settings.sized()).total >> 20
         peak = measured(file, bindings)
         print(f"{' '.join((name, *bindings)):<78}{estimate:>10}{peak:>10}{estimate / peak:>7.2f}", flush=True)
 

@@ -18,6 +18,7 @@ from step import sampling, training
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from sagan_tf import experiment
+from sagan_tf.runs.flags import add_configuration
 
 WAITING = ("Process", "Run", "While", "StatelessWhile", "If", "PartitionedCall", "StatefulPartitionedCall")
 
@@ -70,7 +71,7 @@ def table(found: list[tuple[str, str, float]], calls: int, wall: float, rows: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    experiment.add_flags(parser)
+    add_configuration(parser)
     parser.add_argument("--phase", choices=["step", "sampling"], default="step")
     parser.add_argument("--calls", type=int, default=3)
     parser.add_argument("--rows", type=int, default=25)

@@ -15,12 +15,13 @@ import numpy as np
 import tensorflow as tf
 from traffic import step_traffic
 
-from sagan_tf import describe, experiment
+from sagan_tf import experiment
 from sagan_tf.experiment import Experiment
 from sagan_tf.models.cost import step_flops
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.models.summary import algorithms_of
-from sagan_tf.runs import build
+from sagan_tf.runs import build, description
+from sagan_tf.runs.flags import add_configuration
 from sagan_tf.training.strategy import create_strategy
 
 PAPERS = ("gin/sagan_128.gin", "gin/biggan_128.gin", "gin/biggan_256.gin", "gin/biggan_512.gin")
@@ -38,7 +39,7 @@ def row(settings: Experiment, spec: GANSpec, replicas: int, flags: argparse.Name
     reductions = (traffic.updates + traffic.norm_reductions) * (replicas > 1)
     communication = sent / (flags.gigabytes * 1e9) + reductions * flags.microseconds * 1e-6
     host = n_d * batch * min(1, REPLICAS_A_HOST / replicas) * spec.resolution**2 * 3 * 4
-    memory = describe.step_memory(settings, spec, replicas).total
+    memory = description.step_memory(settings, spec, replicas).total
     return (
         f"| {replicas} | {batch // replicas} | {flops / 1e12:,.1f} | {memory / 1e9:,.1f} | {sent / 1e6:,.0f} "
         f"| {traffic.norm_reductions * (replicas > 1)} | {host / 1e6:,.0f} "
@@ -99,7 +100,7 @@ def check(settings: Experiment) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    experiment.add_flags(parser)
+    add_configuration(parser)
     parser.add_argument("--check", action="store_true", help="measure this configuration on 1 and 2 replicas")
     parser.add_argument("--tflops", type=float, default=50, help="assumed of a device")
     parser.add_argument("--gigabytes", type=float, default=50, help="assumed of the network, a second")

@@ -22,6 +22,7 @@ from sagan_tf import experiment
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.inference import fold
 from sagan_tf.runs import build
+from sagan_tf.runs.flags import add_configuration
 from sagan_tf.sampling.sampler import Sampler
 
 
@@ -82,7 +83,7 @@ def measure(phase: str, settings: experiment.Experiment, rounds: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    experiment.add_flags(parser)
+    add_configuration(parser)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--phase", choices=list(PHASES), help="one phase, in this process, as JSON")
     flags = parser.parse_args()

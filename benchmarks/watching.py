@@ -22,6 +22,7 @@ import tensorflow as tf
 from sagan_tf import experiment
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import build, training_actions
+from sagan_tf.runs.flags import add_configuration
 from sagan_tf.training.checkpoints import CheckpointStore
 
 
@@ -65,7 +66,7 @@ def watched_calls(settings: experiment.Experiment, folder: Path) -> dict[str, Ca
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    experiment.add_flags(parser)
+    add_configuration(parser)
     parser.add_argument("--rounds", type=int, default=5)
     flags = parser.parse_args()
     settings = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir).value

@@ -11,6 +11,7 @@ from sagan_tf import experiment
 from sagan_tf.data.pipeline import training_batches
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.parts import Parts
+from sagan_tf.runs.flags import add_configuration
 
 # The attention layer's map, as in worker_biggan_pytorch.py.
 ATTENTION_SIDE, ATTENTION_CHANNELS = 64, 64
@@ -62,7 +63,7 @@ def pipeline(settings: experiment.Experiment) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    experiment.add_flags(parser)
+    add_configuration(parser)
     alone = {"peak": peak, "attention": attention, "frechet": frechet, "pipeline": pipeline}
     parser.add_argument("--phase", choices=["step", "sampling", *alone], required=True)
     flags = parser.parse_args()

@@ -1,167 +1,22 @@
 """`python -m sagan_tf.evaluate`: measures a run's samples, or anybody's images, against real images."""
 
-import argparse
-import dataclasses
-import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-import tensorflow as tf
-
-from sagan_tf.data.source import DataError
-from sagan_tf.evaluation.activations import BatchedExtractor
-from sagan_tf.evaluation.array_files import write_moments
-from sagan_tf.evaluation.evaluator import compare
-from sagan_tf.evaluation.exported import exported_samples
-from sagan_tf.evaluation.options import EvaluationOptions
-from sagan_tf.evaluation.protocol import EvaluationResult, over_seeds
-from sagan_tf.evaluation.reference import reference_activations
-from sagan_tf.evaluation.table_layout import paper_table, runs_table
-from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
 from sagan_tf.foundation.refusals import answered
+from sagan_tf.foundation.start import start
 from sagan_tf.runs.evaluate_flags import parse
-from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator, measure_memorization, measure_split
-from sagan_tf.runs.reference import SPLITS, Reference, file_images, file_reference, run_reference
-from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.truncation_curve import measure_curve
-from sagan_tf.runs.watch import watch
-from sagan_tf.training.strategy import create_strategy
-
-
-def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """Measures what the command line asks for: one result, or one per seed. Results of a run are recorded with it.
-
-    Raises:
-      DataError, RunError, ValueError: for flags that can't be followed, with what to do.
-    """
-    if flags.mode == "export":
-        return _measure_export(flags)
-    if flags.mode == "files":
-        return [_measure_files(flags)]
-    run = RunDirectory.open(flags.run_dir)
-    options = _options(flags, run.experiment().evaluation or EvaluationOptions())
-    if flags.mode == "memorization":
-        return [measure_memorization(run, options, step=flags.step)]
-    reference = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
-    _write_reference(flags, options, reference)
-    if flags.mode == "split":
-        return [measure_split(run, options, reference, flags.images)]
-    chosen = CheckpointChoice(average=flags.average, step=flags.step, strategy=_strategy(flags))
-    seeds = flags.seeds or [options.seed]
-    if flags.mode == "curve":
-        return [measure_curve(run, options, reference, chosen, thresholds=flags.truncation_curve, seeds=seeds)]
-    if flags.mode == "watch":
-        last = watch(run, options, reference, chosen)
-        return [last] if last else []
-    return [
-        measure_generator(run, dataclasses.replace(options, seed=seed), reference, chosen, reuse=len(seeds) > 1)
-        for seed in seeds
-    ]
-
-
-def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
-    if not flags.reference or flags.reference in SPLITS:
-        raise DataError(
-            "--images must be compared with a --reference: a folder, an .npz, or tfds:NAME:SPLIT; "
-            f"received --reference={flags.reference}. Name one."
-        )
-    options = _options(flags, EvaluationOptions())
-    images = file_images(flags.images, options, resolution=flags.resolution, data_dir=flags.data_dir)
-    reference = file_reference(flags.reference, options, resolution=images.resolution, data_dir=flags.data_dir)
-    _write_reference(flags, options, reference)
-    return compare(images, reference.real, extractor=reference.extractor, options=options, strategy=_strategy(flags))
-
-
-def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """Measures an exported generator against a run's data or files; the results are recorded with neither."""
-    if not (flags.run_dir or flags.reference):
-        raise DataError(
-            "--saved_model must be compared with a --reference, or with the data of a --run_dir; received "
-            "neither. Name one."
-        )
-    if flags.reference in SPLITS and not flags.run_dir:
-        raise DataError(
-            f"a split as reference must be of a run's data; received --reference={flags.reference} without --run_dir. "
-            "Add --run_dir=RUN, or name a folder or file."
-        )
-    run = RunDirectory.open(flags.run_dir) if flags.run_dir else None
-    options = _options(flags, _export_options(run.experiment().evaluation if run else None))
-    seeds = flags.seeds or [options.seed]
-    samples = [exported_samples(flags.saved_model, dataclasses.replace(options, seed=seed)) for seed in seeds]
-    if run:
-        reference = run_reference(run, options, reference=flags.reference or "train", data_dir=flags.data_dir)
-    else:
-        reference = file_reference(
-            flags.reference, options, resolution=samples[0][0].resolution, data_dir=flags.data_dir
-        )
-    _write_reference(flags, options, reference)
-    results, strategy = [], _strategy(flags)
-    for seed, (images, facts) in zip(seeds, samples, strict=True):
-        images = dataclasses.replace(images, agreement=reference.real.agreement)
-        seeded = dataclasses.replace(options, seed=seed)
-        results.append(
-            compare(
-                images, reference.real, extractor=reference.extractor, options=seeded, facts=facts, strategy=strategy
-            )
-        )
-    return results
-
-
-def _export_options(evaluation: EvaluationOptions | None) -> EvaluationOptions:
-    """The run's options, so that its export is measured as the run is, without those that are baked into an export."""
-    evaluation = evaluation or EvaluationOptions()
-    return dataclasses.replace(evaluation, statistics=None, truncation=None, truncation_mode="resampled")
-
-
-def _strategy(flags: argparse.Namespace) -> tf.distribute.Strategy:
-    """The devices of this process. TPUs and clusters are for training: the extractors' graphs need a CPU or GPU."""
-    gpus = tf.config.list_physical_devices("GPU")
-    best = "mirrored" if len(gpus) > 1 else "gpu" if gpus else "cpu"
-    return create_strategy(best if flags.strategy in (None, "auto") else flags.strategy, say=lambda line: None)
-
-
-def _options(flags: argparse.Namespace, options: EvaluationOptions) -> EvaluationOptions:
-    """The options of the run, or the defaults, with those that the flags replace."""
-    given = {
-        "extractor": flags.extractor,
-        "inception_location": flags.inception,
-        "n_samples": flags.num,
-        "metrics": tuple(flags.metrics) if flags.metrics else None,
-        "batch_size": flags.batch_size,
-        "allow_few_samples": flags.allow_few_samples or None,
-        "statistics": flags.statistics,
-        "truncation": flags.truncation,
-        "truncation_mode": flags.truncation_mode,
-    }
-    return dataclasses.replace(options, **{name: value for name, value in given.items() if value is not None})
-
-
-def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, reference: Reference) -> None:
-    if not flags.write_reference:
-        return
-    extractor = reference.extractor
-    batched = BatchedExtractor(extractor, batch_size=options.batch_size)
-    moments = reference_activations(reference.real, batched, frozenset({"moments"})).moments
-    write_moments(
-        Path(flags.write_reference),
-        moments,
-        protocol={
-            "images": reference.real.name,
-            "extractor": extractor.name,
-            "extractor_hash": extractor.hash,
-            "resize": extractor.resize,
-        },
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures; the exit code."""
     flags = parse(arguments)
 
     def work() -> None:
+        from sagan_tf.runs.measurement import run  # here, since flags are answered before TensorFlow is imported
+
         with sigterm_as_keyboard_interrupt():
-            print(_table(flags)) if flags.table else _report(flags)
+            run(flags)
 
     return answered(
         work,
@@ -169,37 +24,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
 
-def _table(flags: argparse.Namespace) -> str:
-    if flags.table == "runs":
-        return runs_table(flags.run_dirs, flags.metrics or ["fid"], step=flags.step, truncation=flags.truncation)
-    return paper_table(flags.table, flags.run_dirs)
-
-
-def _measured_already(flags: argparse.Namespace) -> str:
-    """What is printed if nothing was left to measure: a sentence, or with --json the last record."""
-    run = RunDirectory(flags.run_dir).path
-    sentence = f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
-    if not flags.json:
-        return sentence
-    print(sentence, file=sys.stderr)
-    records = jsonl.read(run / "metrics.jsonl")
-    return json.dumps(records[-1] if records else {"protocol": None}, indent=1)
-
-
-def _report(flags: argparse.Namespace) -> None:
-    if flags.out:
-        files.check_output("--out", flags.out, append=True)
-    if flags.write_reference:
-        files.check_output("--write_reference", flags.write_reference)
-    results = measure_from_flags(flags)
-    if not results:
-        print(_measured_already(flags))
-        return
-    summary = over_seeds(results)
-    print(json.dumps(summary.record(), indent=1) if flags.json else summary.summary(), flush=True)
-    for result in results if flags.out else ():
-        result.append_to(Path(flags.out))  # last, so that a full disk doesn't keep the numbers from being printed
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

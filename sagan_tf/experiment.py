@@ -4,7 +4,6 @@ In gin files its name is `train`: `train.batch_size = 256`. To make a new class 
 CONFIGURABLES.
 """
 
-import argparse
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,63 +37,46 @@ from sagan_tf.training.step import StepOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A run: the networks, what they are trained on, how, and for how long.
-
-    spec: the two networks; the number of classes comes from the data.
-    data, transform: the source of real images and how they become squares of the resolution.
-    objective, optimizer, average: losses, TTUR Adam, and the moving average of G (None: no average).
-    step_options: order and details of one step, where the papers' codes differ.
-    numerics: precision and form of the computation.
-    latent: the prior of z by name.
-    table_size: rows of the class tables (None: the data's classes). More than the data has classes builds a network of
-      another data set's size, such as ImageNet's 1000; the surplus rows are never drawn.
-    batch_size: real images of one D update, over all replicas together; fakes as many.
-    discriminator_steps: D updates before each G update.
-    accumulation: microbatches, one after the other, that each replica's share of a batch is cut into, so that it fits
-      the memory (training/accumulation.py says what then differs).
-    total_steps: G updates of the whole run.
-    seed: of initial weights, order of the data, z and labels.
-    xla: whether the steps are compiled by XLA: True, False, or "auto", on one GPU and on TPUs.
-    steps_per_call: steps of one compiled call; progress, logs and signals wait for a call's end.
-    checkpoint_every, log_every, sample_every: in steps; 0 never. keep_checkpoints: how many of the last are kept.
-    evaluate_every: steps between evaluations while training; 0 never. The best by `best_by` is kept apart, in
-      checkpoints/best. At the run's end there is one in any case.
-    safeguards: what follows when numbers cease to be finite, or a device to answer.
-    monitoring: how closely the run is watched for collapse.
-    cache_mb: resized images are kept in memory if all of them fit into this many MB; 0 never.
-    evaluation: what is measured (None: nothing).
+    """A training run. Steps count updates of G.
 
     Raises:
-      ValueError: for a value out of range.
+      ValueError: for a value out of range, or parts that don't fit together.
     """
 
-    spec: GANSpec
-    data: Source
-    transform: Transform = field(default_factory=Transform)
-    objective: Objective = field(default_factory=Objective)
-    optimizer: TwoTimescaleAdam = field(default_factory=TwoTimescaleAdam)
-    average: MovingAverage | None = None
-    step_options: StepOptions = field(default_factory=StepOptions)
-    numerics: Numerics = field(default_factory=Numerics)
-    latent: str = "normal"
-    table_size: int | None = None
-    batch_size: int = 64
-    discriminator_steps: int = 1
-    accumulation: int = 1
-    total_steps: int = 1_000_000
-    seed: int = 0
-    xla: Xla = "auto"
-    steps_per_call: int = 10
-    checkpoint_every: int = 1000
-    keep_checkpoints: int = 3
-    log_every: int = 100
-    sample_every: int = 1000
-    evaluate_every: int = 0
-    best_by: str = "fid"
-    safeguards: Safeguards = field(default_factory=Safeguards)
-    monitoring: MonitorOptions = field(default_factory=MonitorOptions)
-    cache_mb: int = 1024
-    evaluation: EvaluationOptions | None = None
+    # The networks and their data
+    spec: GANSpec  # both networks; the number of classes comes from the data
+    data: Source  # real images and their classes
+    transform: Transform = field(default_factory=Transform)  # how images become squares of the spec's resolution
+    table_size: int | None = None  # rows of the class tables, such as 1000; None = the number of the data's classes
+    latent: str = "normal"  # the prior of z by name, see latents.py
+    numerics: Numerics = field(default_factory=Numerics)  # precision, and the form of the computation
+
+    # What a step computes
+    objective: Objective = field(default_factory=Objective)  # losses and penalties
+    optimizer: TwoTimescaleAdam = field(default_factory=TwoTimescaleAdam)  # Adam with a learning rate for G and for D
+    average: MovingAverage | None = None  # the moving average of G's weights; None = none
+    step_options: StepOptions = field(default_factory=StepOptions)  # details in which the papers' codes differ
+    batch_size: int = 64  # real images per D update, over all replicas together; as many fakes
+    discriminator_steps: int = 1  # D updates before each G update
+    accumulation: int = 1  # microbatches of each replica's share of a batch, see training/accumulation.py
+    total_steps: int = 1_000_000  # steps of the whole run
+    seed: int = 0  # of initial weights, the order of the data, z and labels
+
+    # How it is computed
+    xla: Xla = "auto"  # compile steps by XLA: True, False, or "auto" = on one GPU and on TPUs
+    steps_per_call: int = 10  # steps per compiled call; progress, logs and signals wait for its end
+    cache_mb: int = 1024  # keep resized images in memory if all of them fit into so many MiB; 0 = never
+
+    # What is saved and measured on the way
+    checkpoint_every: int = 1000  # steps between checkpoints; 0 = only at the end
+    keep_checkpoints: int = 3  # checkpoints kept, the newest ones
+    log_every: int = 100  # steps between lines of train.jsonl and TensorBoard; 0 = never
+    sample_every: int = 1000  # steps between sheets of samples; 0 = never
+    evaluate_every: int = 0  # steps between evaluations; 0 = only at the end
+    best_by: str = "fid"  # the metric by which the best checkpoint is kept in checkpoints/best
+    evaluation: EvaluationOptions | None = None  # what is measured, and how; None = nothing
+    safeguards: Safeguards = field(default_factory=Safeguards)  # what follows non-finite numbers or a device that hangs
+    monitoring: MonitorOptions = field(default_factory=MonitorOptions)  # how closely the run is watched for collapse
 
     def __post_init__(self):
         check_parts("train", self)
@@ -192,17 +174,6 @@ HOUSEKEEPING = (
 def free_on_resume(settings: Experiment) -> tuple[str, ...]:
     """What may differ when this run goes on: the housekeeping, and how long it lasts unless its prior narrows by it."""
     return HOUSEKEEPING if settings.latent == "annealed_normal" else ("total_steps", *HOUSEKEEPING)
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags that name a configuration, common to the verbs."""
-    parser.add_argument("--gin_file", action="append", default=[], metavar="FILE", help="configuration; repeatable")
-    parser.add_argument(
-        "--gin_bindings", "--gin_param", action="append", default=[], metavar="BINDING",
-        help="one binding, such as train.batch_size=32; repeatable",
-    )  # fmt: skip
-    parser.add_argument("--data", metavar="DATA", help="folder of images, prepared shards, or tfds:NAME")
-    parser.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
 
 
 def load(

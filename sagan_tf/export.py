@@ -4,153 +4,34 @@ The signatures, their inputs and outputs are in sagan_tf/interop/saved_model.py;
 """
 
 import argparse
-import contextlib
-import os
-import shutil
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import tensorflow as tf
-
-from sagan_tf.foundation import files
 from sagan_tf.foundation.comma_lists import comma_list, number
+from sagan_tf.foundation.flag_parser import Parser
 from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
-from sagan_tf.foundation.progress import clock
-from sagan_tf.foundation.refusals import Parser, answered
-from sagan_tf.foundation.versions import versions
-from sagan_tf.interop import onnx, saved_model
-from sagan_tf.latents import NORMAL, THRESHOLDS, TRUNCATIONS
-from sagan_tf.models.inference import bake
-from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.trained import TrainedModel, default_statistics
+from sagan_tf.foundation.option_names import THRESHOLDS
+from sagan_tf.foundation.refusals import answered
+from sagan_tf.foundation.start import start
+from sagan_tf.runs import flags as shared
 
 
-class ExportError(RuntimeError):
-    """What was asked for can't be exported, or not written."""
-
-
-def export(flags: argparse.Namespace) -> Path:
-    """Writes the newest version below `flags.out` and returns its path."""
-    run = RunDirectory.open(flags.run_dir)
-    files.check_output("--out", flags.out, folder=True)
-    served, protocol = prepare(run, flags)
-    out = Path(flags.out)
-    with new_version(out) as (folder, final):
-        if flags.format == "onnx":
-            folder.mkdir()
-            with clock("converting to ONNX"):
-                onnx.save(served, folder / "model.onnx", protocol)
-        else:
-            with clock("writing the SavedModel"):
-                saved_model.save(served, folder, protocol)
-    return final
-
-
-def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.Served, dict]:
-    """The generator with its statistics baked in, and what is to be known about it."""
-    latent, n_classes = run.experiment().latent, len(run.class_names)
-    truncated = latent in NORMAL  # with every request comes a truncation in (0, 2]
-    statistics = flags.statistics or default_statistics(run.spec(), truncated=truncated)
-    if statistics == "batch":
-        raise ExportError(
-            f"an exported image must not depend on the others of its batch; received a run whose networks divide by "
-            f"the batch's own moments (inference_statistics='batch') with latent={latent!r}, which can't be truncated. "
-            "Add --statistics=moving or --statistics=standing."
-        )
-    if flags.truncations and statistics != "standing":
-        raise ExportError(
-            f"--truncations are of standing statistics; received --statistics={statistics}. Leave one of them out."
-        )
-    model = TrainedModel(
-        run, average=flags.average, step=flags.step, statistics=statistics, standing_passes=flags.standing_passes
-    )
-    summary = f"Step {model.step}, {'averaged' if model.averaged else 'raw'} weights, {statistics} statistics"
-    thresholds = tuple(sorted(set(flags.truncations or THRESHOLDS))) if truncated else (1.0,)
-    if statistics == "standing":
-        print(f"{summary} at truncation {', '.join(map(str, thresholds))}", file=sys.stderr)
-        of_prior = thresholds if truncated else [None]
-        generator = bake(model.generator, model.standing_statistics(of_prior, flags.truncation_mode), thresholds)
-    else:
-        print(summary, file=sys.stderr)
-        generator = bake(model.generator)
-    mode = flags.truncation_mode if truncated else None
-    protocol = {
-        "class_names": list(run.class_names),
-        "resolution": generator.spec.resolution,
-        "z_dim": generator.spec.z_dim,
-        "latent": latent,
-        "truncation_mode": mode,
-        "statistics": statistics,
-        "truncations": list(thresholds) if statistics == "standing" else None,
-        "standing_passes": flags.standing_passes if statistics == "standing" else None,
-        "weights": "ema" if model.averaged else "raw",
-        "step": model.step,
-        "data": run.facts()["data"]["name"],
-        "config": (run.path / "config.gin").read_text(encoding="utf-8"),
-        "versions": versions(),
-    }
-    return saved_model.Served(generator=generator, n_classes=n_classes, latent=latent, mode=mode), protocol
-
-
-@contextlib.contextmanager
-def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
-    """A folder to be written, and the next free number below `out` which it becomes when the block has ended well.
-
-    A server that watches `out` sees the version whole or not at all: other names than numbers are nothing to it.
-
-    Raises:
-      ExportError: if it can't be written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        files.sweep(out)
-        taken = [int(p.name) for p in out.iterdir() if p.name.isdigit()]
-        final = out / str(max(taken, default=0) + 1)
-        temporary = out / f".tmp-{final.name}-{os.getpid()}"
-        try:
-            yield temporary, final
-            for path in (*temporary.rglob("*"), temporary):
-                files.flush(path)
-            files.move(temporary, final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except (OSError, tf.errors.OpError) as error:
-        reason = files.explain(error, out) if out.is_dir() else None
-        reason = reason or f"--out must be a folder that can be written; received --out={out} ({error})."
-        raise ExportError(reason) from error
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The flags of a command line."""
     parser = Parser(
         prog="python -m sagan_tf.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--run_dir", required=True, metavar="RUN")
+    shared.add_run_dir(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="DIR/1, or the next free number, is written")
     parser.add_argument("--format", choices=["saved_model", "onnx"], default="saved_model")
-    parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
-    parser.add_argument(
-        "--average", action=argparse.BooleanOptionalAction, default=None,
-        help="the moving average of G, or its raw weights; the average by default if there is one",
-    )  # fmt: skip
-    parser.add_argument(
-        "--statistics", choices=["moving", "standing"],
-        help="what the batch norms divide by: standing statistics of each truncation, or training's moving ones; "
-        "standing by default where z can be cut",
-    )  # fmt: skip
+    shared.add_checkpoint(parser)
+    shared.add_statistics(parser, choices=("moving", "standing"))
     parser.add_argument(
         "--truncations", type=comma_list(_threshold, "thresholds in (0, 2]"), metavar="T1,T2,...",
-        help=f"thresholds in (0, 2] to gather statistics at; {','.join(map(str, THRESHOLDS))} by default",
+        help=f"thresholds of standing statistics, in (0, 2]; {','.join(map(str, sorted(THRESHOLDS)))} by default",
     )  # fmt: skip
-    parser.add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
-    parser.add_argument("--standing_passes", type=int, default=100, metavar="N", help="forward passes a threshold")
-    flags = parser.parse_args(arguments)
-
-    def work() -> None:
-        with sigterm_as_keyboard_interrupt():
-            print(export(flags))
-
-    return answered(work, interrupted="interrupted: nothing was exported. Repeat the command.")
+    shared.add_truncation_mode(parser)
+    parser.add_argument("--standing_passes", type=int, default=100, metavar="N", help="forward passes per threshold")
+    return parser.parse_args(arguments)
 
 
 def _threshold(text: str) -> float:
@@ -160,5 +41,18 @@ def _threshold(text: str) -> float:
     return value
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exports the generator and prints where it is; the exit code."""
+    flags = parse(arguments)
+
+    def work() -> None:
+        from sagan_tf.runs.export import export  # here, since flags are answered before TensorFlow is imported
+
+        with sigterm_as_keyboard_interrupt():
+            print(export(flags))
+
+    return answered(work, interrupted="interrupted: nothing was exported. Repeat the command.")
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

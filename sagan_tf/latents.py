@@ -148,13 +148,10 @@ TRUNCATIONS: dict[str, Callable[[Shape, tf.Tensor, tf.Tensor | float], tf.Tensor
 }
 
 
-THRESHOLDS = (2.0, 1.5, 1.0, 0.5, 0.04)  # those of BigGAN's Fig. 2a; its published modules take 51
-
-
 def truncated(name: str, shape: Shape, key: tf.Tensor, threshold: float) -> tf.Tensor:
     """Draws z of the normal prior with the truncation of that name: "resampled", "scaled_truncated" or "scaled".
 
-    threshold: positive, such as one of THRESHOLDS.
+    threshold: positive, such as one of option_names.THRESHOLDS.
 
     Raises:
       ValueError: for an unknown name or a threshold that is not positive.

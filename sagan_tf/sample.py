@@ -1,160 +1,51 @@
 """`python -m sagan_tf.sample`: images from a run's directory, as a sheet, as single files, or as one .npz."""
 
 import argparse
-import hashlib
-import itertools
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import numpy as np
-
-from sagan_tf.figures import sheets
 from sagan_tf.foundation import files
-from sagan_tf.foundation.comma_lists import comma_list, entries, seed
+from sagan_tf.foundation.comma_lists import comma_list, seed
+from sagan_tf.foundation.flag_parser import Parser
 from sagan_tf.foundation.interruption import sigterm_as_keyboard_interrupt
-from sagan_tf.foundation.progress import Progress
-from sagan_tf.foundation.refusals import Parser, answered
-from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.runs.class_index import CLASSES_HELP
-from sagan_tf.runs.trained import TrainedModel
-from sagan_tf.sampling.sampler import Sampler, Truncation
-from sagan_tf.sampling.seeds import image_seeds
-from sagan_tf.sampling.stored_images import NpzFile, PngFolder
-from sagan_tf.training.strategy import create_strategy
-
-IMAGES_A_WRITE = 1024
+from sagan_tf.foundation.refusals import answered
+from sagan_tf.foundation.start import start
+from sagan_tf.runs import flags as shared
 
 
-def parse_classes(text: str | None, model: TrainedModel) -> list[int]:
-    """ "3,7" or "cat,dog" (or both, or a name with commas in it) to indices; None to all classes.
-
-    Raises:
-      RunError: for a class that isn't there, with the nearest name.
-    """
-    if text is None:
-        return list(range(len(model.class_names)))
-    return model.labels([text] if text in model.class_names else entries(text)).tolist()
-
-
-def labels_for(classes: Sequence[int], count: int) -> np.ndarray:
-    """`count` labels (count,), the classes in turn: image i of a set has the same seed and class as in evaluation."""
-    return np.resize(np.asarray(classes, np.int32), count)
-
-
-def sheet(images: np.ndarray, labels: np.ndarray, names: Sequence[str], path: Path) -> Path:
-    """Writes a sheet with a row a class; rows shorter than the longest are filled up with white."""
-    rows = list(dict.fromkeys(labels.tolist()))
-    columns = max(int((labels == row).sum()) for row in rows)
-    cells = np.full((len(rows), columns, *images.shape[1:]), 255, np.uint8)
-    for i, row in enumerate(rows):
-        chosen = images[labels == row]
-        cells[i, : len(chosen)] = chosen
-    return sheets.save(sheets.sheet(cells.reshape(-1, *images.shape[1:]), [names[row] for row in rows]), path)
-
-
-def drawn(sampler: Sampler, seeds: np.ndarray, labels: np.ndarray, start: int = 0) -> Iterator[np.ndarray]:
-    """Batches from image `start` on, with a progress bar."""
-    with Progress(total=len(labels), initial=start, title="drawing", unit="image") as bar:
-        for batch in sampler.of_seeds(seeds[start:], labels[start:]):
-            yield batch
-            bar.update(len(batch))
-
-
-def store(target: PngFolder | NpzFile, plan: dict, sampler: Sampler, seeds: np.ndarray, labels: np.ndarray) -> Path:
-    """Draws what is not there yet and writes it as it comes, about IMAGES_A_WRITE at a time."""
-    there = target.begin(plan)
-    first = there if there == len(labels) else there // sampler.batch_size * sampler.batch_size
-    if first:
-        print(f"Going on after {first} images that are there.", file=sys.stderr)
-    batches = drawn(sampler, seeds, labels, first)
-    while part := list(itertools.islice(batches, max(1, IMAGES_A_WRITE // sampler.batch_size))):
-        images = np.concatenate(part)
-        target.write(first, images)
-        first += len(images)
-    return target.finish()
-
-
-def check_target(target: Path | str | None, flags: argparse.Namespace) -> None:
-    """Refuses what can't be written before images are drawn; None, the default place, isn't known yet."""
-    if target is not None:
-        single = bool(flags.npz) or Path(target).suffix.lower() == ".png"
-        files.check_output("--npz" if flags.npz else "--out", target, folder=not single)
-
-
-def sample(flags: argparse.Namespace) -> Path:
-    """Draws what the flags ask for and returns where it is."""
-    check_target(flags.npz or flags.out, flags)
-    cut = Truncation(threshold=flags.truncation, mode=flags.truncation_mode) if flags.truncation is not None else None
-    with create_strategy(flags.strategy, say=lambda line: None).scope():
-        model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step, statistics=flags.statistics)
-        classes = parse_classes(flags.classes, model)
-        sampler = model.sampler(cut)
-    count = len(flags.seeds) if flags.seeds else flags.num
-    labels = labels_for(classes, count)
-    seeds = np.asarray(flags.seeds, np.int64) if flags.seeds else image_seeds(flags.seed, count)
-    said = [f"Step {model.step}", "averaged weights" if model.averaged else "raw weights"]
-    said += [f"{model.statistics(cut)} statistics"]
-    said += [f"truncation {cut.threshold:g} ({cut.mode})" if cut else "no truncation"]
-    if flags.classes:
-        print("Classes:", ", ".join(f"{y} {model.class_names[y]}" for y in classes[:40]), file=sys.stderr)
-    print(", ".join(said), "seeds given" if flags.seeds else f"seed {flags.seed}", sep=", ", file=sys.stderr)
-    plan = {
-        "made": said,
-        "weights": model.run.weights_hash(model.step),
-        "seeds_and_labels": hashlib.sha256(seeds.tobytes() + labels.tobytes()).hexdigest()[:16],
-        "first_seed": int(seeds[0]),
-        "count": count,
-    }
-    which = f"seeds-{seeds[0]}" if flags.seeds else f"seed-{flags.seed}"
-    which += f"-truncation-{cut.threshold:g}" if cut else ""
-    out = Path(flags.npz or flags.out or model.run.path / "samples" / f"sample-step-{model.step:08d}-{which}.png")
-    check_target(out, flags)
-    if flags.npz:
-        return store(NpzFile(out, labels, sampler.resolution, model.class_names), plan, sampler, seeds, labels)
-    if out.suffix.lower() != ".png":
-        return store(PngFolder(out, [model.class_names[y] for y in labels]), plan, sampler, seeds, labels)
-    return sheet(np.concatenate(list(drawn(sampler, seeds, labels))), labels, model.class_names, out)
-
-
-def _parser() -> argparse.ArgumentParser:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The flags of a command line."""
     parser = Parser(prog="python -m sagan_tf.sample", description=__doc__)
-    parser.add_argument("--run_dir", required=True, metavar="RUN")
+    shared.add_run_dir(parser)
     parser.add_argument("--num", type=int, default=80, help="images in all, the classes in turn")
-    parser.add_argument("--classes", help=CLASSES_HELP + "; all by default")
-    parser.add_argument("--seed", type=int, default=0, help="of the set: its image i has the seed SEED * 2^32 + i")
+    parser.add_argument("--classes", help=shared.CLASSES_HELP + "; all by default")
+    shared.add_seed(parser)
     parser.add_argument(
         "--seeds",
         type=comma_list(seed, "64-bit integers"),
         metavar="S0,...",
-        help="a seed an image, instead of --seed and --num",
+        help="one seed per image, instead of --seed and --num",
     )
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--out", help="a .png file for a sheet, or a folder for single files")
     target.add_argument("--npz", metavar="FILE", help="arr_0 uint8 (N,H,W,3) and labels")
-    parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
-    parser.add_argument(
-        "--average", action=argparse.BooleanOptionalAction, default=None,
-        help="the moving average of G, or its raw weights; the average by default if there is one",
-    )  # fmt: skip
-    parser.add_argument("--truncation", type=float, metavar="THRESHOLD", help="cut z; BigGAN's are 0.04 to 2")
-    parser.add_argument("--truncation_mode", choices=list(TRUNCATIONS), default="resampled")
-    parser.add_argument(
-        "--statistics", choices=["moving", "batch", "standing"],
-        help="what the batch norms divide by: training's moving averages, each batch's own moments, or those of 100 "
-        "fresh batches (BigGAN), which is the default with --truncation",
-    )  # fmt: skip
+    shared.add_checkpoint(parser)
+    shared.add_truncation(parser)
+    shared.add_truncation_mode(parser)
+    shared.add_statistics(parser)
     parser.add_argument("--strategy", default="auto", help="whose replicas share the work; as in training")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = _parser()
     flags = parser.parse_args(arguments)
     if flags.num < 1:
         parser.error(f"--num must be at least 1; received --num={flags.num}")
+    return flags
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draws images and prints where they are; the exit code."""
+    flags = parse(arguments)
 
     def work() -> None:
+        from sagan_tf.runs.sampling import sample  # here, since flags are answered before TensorFlow is imported
+
         with sigterm_as_keyboard_interrupt():
             print(sample(flags))
 
@@ -164,4 +55,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

@@ -4,70 +4,27 @@ Flags say where and how long, gin says how. Repeat the same command to resume.
 """
 
 import argparse
-import contextlib
-import os
-import shlex
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NoReturn
+from typing import get_args
 
-import tensorflow as tf
-
-from sagan_tf import experiment
-from sagan_tf.configuration import gin_config
-from sagan_tf.data.class_names import listed
-from sagan_tf.data.python_reads import failed_read
-from sagan_tf.data.source import Examples
-from sagan_tf.evaluation.evaluator import check_options
-from sagan_tf.evaluation.metrics import check_best_by
-from sagan_tf.experiment import Experiment
 from sagan_tf.foundation import files
-from sagan_tf.foundation.interruption import INTERRUPTED, leaving_at_once
-from sagan_tf.foundation.output_streams import forgiving
-from sagan_tf.foundation.refusals import Parser, answered
-from sagan_tf.models.precision import precision_note
-from sagan_tf.runs import dry_run, resumption
-from sagan_tf.runs.evaluation import evaluate_run
-from sagan_tf.runs.lock import TrainingLock
-from sagan_tf.runs.resumption import Admission
-from sagan_tf.runs.run_data import training_examples
-from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.training_actions import BEST
-from sagan_tf.runs.training_run import train_run
-from sagan_tf.training.accumulation import check_accumulation
-from sagan_tf.training.cluster import LostPeerError
-from sagan_tf.training.compiled import compiles
-from sagan_tf.training.malloc import keep_freed_memory
-from sagan_tf.training.strategy import StrategyName, check_batch_size, create_strategy
-from sagan_tf.training.workers import Workers
-
-
-def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:
-    """Where everything lies, and what to type next."""
-    sheets = sorted((run.path / "samples").glob("step-*.png"))
-    best = run.checkpoints().kept(BEST)
-    lines = [("samples", sheets[-1] if sheets else "none yet"), ("checkpoints", run.path / "checkpoints")]
-    lines += [("best", f"step {best.step}, {best.why} {best.score:.6g}: checkpoints/{BEST}")] if best else []
-    lines += [("metrics", run.path / "metrics.jsonl")] if (run.path / "metrics.jsonl").exists() else []
-    lines += [("TensorBoard", f"tensorboard --logdir={shlex.quote(str(run.path / 'tensorboard'))}")]
-    lines += [
-        ("more images", f"python -m sagan_tf.sample --run_dir={shlex.quote(str(run.path))} --num=100 --out=sheet.png")
-    ]
-    if not finished:
-        lines += [("to go on", "repeat the command")]
-    print("\n".join(f"{name + ':':<13}{value}" for name, value in lines))
+from sagan_tf.foundation.flag_parser import Parser
+from sagan_tf.foundation.option_names import StrategyName
+from sagan_tf.foundation.refusals import answered
+from sagan_tf.foundation.start import start
+from sagan_tf.runs import flags as shared
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The flags of a command line."""
     parser = Parser(
         prog="python -m sagan_tf.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    experiment.add_flags(parser)
+    shared.add_configuration(parser)
     parser.add_argument("--run_dir", required=True, metavar="RUN", help="new, empty, or the run to go on with")
     parser.add_argument("--stop_after", type=int, metavar="N", help="train N more steps, save, and end")
     parser.add_argument("--stop_at", type=int, metavar="N", help="train up to step N, save, and end")
-    parser.add_argument("--strategy", default="auto", help=f"one of {', '.join(StrategyName.__args__)}")
+    parser.add_argument("--strategy", default="auto", help=f"one of {', '.join(get_args(StrategyName))}")
     parser.add_argument("--tpu", metavar="NAME", help="the TPU of --strategy=tpu; this VM's, or $TPU_NAME, by default")
     parser.add_argument(
         "--wait_for_workers", type=float, default=300, metavar="S", help="seconds to wait for the other workers"
@@ -81,142 +38,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return flags
 
 
-def can_evaluate(settings: Experiment, examples: Examples) -> bool:
-    """Whether the run is evaluated; if it asks for an evaluation that can't be, that is said at its start."""
-    if settings.evaluation is None:
-        return False
-    try:
-        measured = check_options(settings.evaluation, examples, resolution=settings.spec.resolution)
-    except ValueError as error:
-        print(f"The run will go without its evaluation: {error}")
-        return False
-    if settings.evaluate_every:
-        check_best_by(settings.best_by, measured)  # which metrics are measured depends on extractor and data
-    return True
-
-
-def run_training(flags: argparse.Namespace) -> int:
-    loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
-    strategy = create_strategy(flags.strategy, tpu=flags.tpu, wait_seconds=flags.wait_for_workers)
-    check_batch_size(loaded.value.batch_size, strategy.num_replicas_in_sync)
-    check_accumulation(loaded.value.accumulation, loaded.value.batch_size, strategy.num_replicas_in_sync)
-    compiles(loaded.value.xla, strategy)
-    if note := precision_note(loaded.value.numerics.precision):
-        print(note)
-    keep_freed_memory()
-    workers = Workers(strategy)
-    try:
-        with leaving_at_once():
-            code = train_and_evaluate(loaded, workers, strategy, flags)
-    except tf.errors.OpError as error:
-        if lost := workers.lost_peer(error):
-            raise lost from error
-        raise
-    part(workers, code)
-    return code
-
-
-def part(workers: Workers, code: int) -> None:
-    """The others stay until the chief has evaluated; one that is gone by now was a little earlier, and not lost."""
-    try:
-        workers.total(0)
-    except tf.errors.OpError as error:
-        if workers.lost_peer(error) is None:
-            raise
-        leave(code)
-
-
-def leave(code: int) -> NoReturn:
-    """Ends the process at once: at an ordinary end TensorFlow would wait for the workers that are gone."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def train_and_evaluate(
-    loaded: gin_config.Loaded, workers: Workers, strategy: tf.distribute.Strategy, flags: argparse.Namespace
-) -> int:
-    run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
-    if flags.dry_run:
-        examples = open_data(run, loaded.value)
-        tried = dry_run.try_run(loaded.value, examples, strategy, evaluates=can_evaluate(loaded.value, examples))
-        print(dry_run.report(tried, loaded.value, run.path))
-        return 0
-    if workers.is_chief:
-        for folder in (run.path, run.path / "checkpoints"):
-            files.check_output("--run_dir", folder, folder=True)
-    with contextlib.ExitStack() as at_end:
-        at_end.callback(lock.release)
-        if workers.is_chief and run.exists:
-            lock.acquire()  # before the data are read; a new directory is made when the networks are known to fit
-        admission = admitted(run, loaded, open_data(run, loaded.value), workers, flags.allow_config_change)
-        evaluates = can_evaluate(loaded.value, admission.examples)
-        reached = train_run(
-            admission,
-            lambda step: record(admission, lock, workers, step),
-            strategy=strategy,
-            stop_after=flags.stop_after,
-            stop_at=flags.stop_at,
-            evaluates=evaluates,
-        )
-        if workers.is_chief:
-            conclude(run, loaded.value, admission.examples, reached=reached, evaluates=evaluates)
-    return 0 if reached else INTERRUPTED
-
-
-def open_data(run: RunDirectory, settings: Experiment) -> Examples:
-    examples = training_examples(run, settings)
-    for note in (*examples.notes, *settings.notes()):
-        print(note)
-    if len(examples.class_names) > 1:
-        print(f"Classes: {listed(examples.class_names, most=40)}")
-    return examples
-
-
-def admitted(
-    run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, workers: Workers, allow_change: bool
-) -> Admission:
-    """`resumption.admit` on every worker: the others of a run that goes on must find what the chief has found."""
-    admission = resumption.admit(run, loaded, examples, allow_change=allow_change) if workers.is_chief else None
-    (is_new,) = workers.from_chief(int(admission.is_new) if admission else 0)
-    if admission is None and not is_new:
-        resumption.require(run)
-    return admission or resumption.admit(run, loaded, examples, allow_change=allow_change)
-
-
-def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int) -> None:
-    """The chief takes the lock, if it doesn't hold it yet, and records the run; the others see that it is there."""
-    if workers.is_chief:
-        lock.acquire()
-        admission.record(step)
-    workers.total(0)
-    if not workers.is_chief:
-        resumption.require(admission.run)
-
-
-def conclude(run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool) -> None:
-    """The evaluation of a run that has come to its end, and the report of any."""
-    finished = reached and run.checkpoints().steps()[-1] >= settings.total_steps
-    if finished and evaluates and not run.is_evaluated(settings.total_steps):
-        print(evaluate_run(run, settings.evaluation, examples=examples).summary())
-    report(run, settings, finished)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Trains; the exit code."""
     flags = parse(arguments)
 
     def work() -> int:
-        try:
-            with forgiving():
-                return run_training(flags)
-        except LostPeerError as error:
-            print(f"error: {error}", file=sys.stderr)
-            leave(INTERRUPTED)
-        except tf.errors.OpError as error:
-            if (failed := failed_read()) is None:
-                raise error
-            print(f"error: {failed}", file=sys.stderr)
-            return INTERRUPTED  # with the file put back, the run goes on from its last checkpoint
+        from sagan_tf.runs.training import run_to_code  # here, since flags are answered before TensorFlow is imported
+
+        return run_to_code(flags)
 
     return answered(
         work,
@@ -226,4 +55,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

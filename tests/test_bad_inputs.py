@@ -295,4 +295,4 @@ def test_every_verb_is_in_the_table():
     assert {verb for verb, _, _ in CASES} == set(VERBS)
     package = Path(train.__file__).parent
     verbs = {path.stem for path in package.glob("*.py") if "\ndef main(" in path.read_text(encoding="utf-8")}
-    assert verbs == set(VERBS)
+    assert verbs - {"__main__"} == set(VERBS)

@@ -14,41 +14,41 @@ from sagan_tf.foundation import files
 from sagan_tf.monitoring.distances import Distances
 from sagan_tf.monitoring.health_records import HealthRecord
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.runs import evaluation, training_actions
+from sagan_tf.runs import evaluation, measurement, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 
 TRAIN = ["--gin_file=gin/quickstart.gin", "--data=procedural"]
-PROCEDURAL_DATA = "sagan_tf.data.procedural.procedural.ProceduralSource.open"
+PROCEDURAL_DATA = "data.procedural.procedural.ProceduralSource.open"
 BLOCKED = "FILE/deep/out"  # FILE is a file where a folder must be
 # A verb, its flags, and a work of it that must not have begun when the output is refused.
 OUTPUTS = {
     "train": (train, [*TRAIN, f"--run_dir={BLOCKED}"], PROCEDURAL_DATA),
     "train in /proc": (train, [*TRAIN, "--run_dir=/proc/run"], PROCEDURAL_DATA),
-    "sample --out sheet": (sample, ["--run_dir=RUN", f"--out={BLOCKED}.png"], "sagan_tf.sample.TrainedModel"),
-    "sample --out folder": (sample, ["--run_dir=RUN", f"--out={BLOCKED}"], "sagan_tf.sample.TrainedModel"),
-    "sample --out is a file": (sample, ["--run_dir=RUN", "--out=FILE"], "sagan_tf.sample.TrainedModel"),
-    "sample --npz": (sample, ["--run_dir=RUN", f"--npz={BLOCKED}.npz"], "sagan_tf.sample.TrainedModel"),
-    "sample --npz device": (sample, ["--run_dir=RUN", "--npz=/dev/full"], "sagan_tf.sample.TrainedModel"),
-    "sample --npz folder": (sample, ["--run_dir=RUN", "--npz=FOLDER"], "sagan_tf.sample.TrainedModel"),
-    "evaluate --out": (evaluate, ["--run_dir=RUN", f"--out={BLOCKED}"], "sagan_tf.evaluate.measure_from_flags"),
-    "evaluate --out folder": (evaluate, ["--run_dir=RUN", "--out=FOLDER"], "sagan_tf.evaluate.measure_from_flags"),
+    "sample --out sheet": (sample, ["--run_dir=RUN", f"--out={BLOCKED}.png"], "runs.sampling.TrainedModel"),
+    "sample --out folder": (sample, ["--run_dir=RUN", f"--out={BLOCKED}"], "runs.sampling.TrainedModel"),
+    "sample --out is a file": (sample, ["--run_dir=RUN", "--out=FILE"], "runs.sampling.TrainedModel"),
+    "sample --npz": (sample, ["--run_dir=RUN", f"--npz={BLOCKED}.npz"], "runs.sampling.TrainedModel"),
+    "sample --npz device": (sample, ["--run_dir=RUN", "--npz=/dev/full"], "runs.sampling.TrainedModel"),
+    "sample --npz folder": (sample, ["--run_dir=RUN", "--npz=FOLDER"], "runs.sampling.TrainedModel"),
+    "evaluate --out": (evaluate, ["--run_dir=RUN", f"--out={BLOCKED}"], "runs.measurement.measure_from_flags"),
+    "evaluate --out folder": (evaluate, ["--run_dir=RUN", "--out=FOLDER"], "runs.measurement.measure_from_flags"),
     "evaluate --write_reference": (
-        evaluate, ["--run_dir=RUN", f"--write_reference={BLOCKED}.npz"], "sagan_tf.evaluate.measure_from_flags"
+        evaluate, ["--run_dir=RUN", f"--write_reference={BLOCKED}.npz"], "runs.measurement.measure_from_flags"
     ),
-    "export": (export, ["--run_dir=RUN", f"--out={BLOCKED}"], "sagan_tf.export.prepare"),
-    "visualize --out": (visualize, ["attention", "--run_dir=RUN", f"--out={BLOCKED}.png"], "sagan_tf.visualize._model"),
-    "visualize classes": (visualize, ["classes", "--run_dir=RUN", "--out=FILE"], "sagan_tf.visualize._model"),
+    "export": (export, ["--run_dir=RUN", f"--out={BLOCKED}"], "runs.export.prepare"),
+    "visualize --out": (visualize, ["attention", "--run_dir=RUN", f"--out={BLOCKED}.png"], "runs.pictures._model"),
+    "visualize classes": (visualize, ["classes", "--run_dir=RUN", "--out=FILE"], "runs.pictures._model"),
     "visualize --animation": (
-        visualize, ["interpolate", "--run_dir=RUN", f"--animation={BLOCKED}.gif"], "sagan_tf.visualize._model"
+        visualize, ["interpolate", "--run_dir=RUN", f"--animation={BLOCKED}.gif"], "runs.pictures._model"
     ),
     "prepare_data": (
-        prepare_data, ["--source=procedural", "--resolution=32", f"--out={BLOCKED}"], "sagan_tf.prepare_data.write"
+        prepare_data, ["--source=procedural", "--resolution=32", f"--out={BLOCKED}"], "runs.data_preparation.write"
     ),
     "import_weights": (
         import_weights,
         [*TRAIN, "--format=biggan_pytorch", "--generator=G.npz", f"--run_dir={BLOCKED}"],
-        "sagan_tf.import_weights.build_state",
+        "runs.weights_import.build_state",
     ),
 }  # fmt: skip
 
@@ -71,7 +71,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(case, tiny_
     verb, flags, work = OUTPUTS[case]
     (tmp_path / "FILE").write_text("content")
     (tmp_path / "FOLDER").mkdir()
-    monkeypatch.setattr(work, lambda *_, **__: pytest.fail("worked for nothing"))
+    monkeypatch.setattr(f"sagan_tf.{work}", lambda *_, **__: pytest.fail("worked for nothing"))
     places = {"FILE": tmp_path / "FILE", "FOLDER": tmp_path / "FOLDER", "RUN": tiny_run}
     for name, place in places.items():
         flags = [flag.replace(f"={name}", f"={place}") for flag in flags]
@@ -169,7 +169,7 @@ def test_a_checkpoint_before_collapse_that_cannot_be_kept_is_noted(tmp_path, cap
 def test_the_numbers_are_printed_though_out_cannot_be_written_any_more(tmp_path, monkeypatch, capsys):
     protocol = dict.fromkeys(["extractor", "extractor_hash", "extractor_note", "images", "reference", "seed"], "x")
     result = EvaluationResult(metrics={"fid": 12.5}, protocol={**protocol, "n_real": 1, "n_generated": 1, "step": 3})
-    monkeypatch.setattr(evaluate, "measure_from_flags", lambda flags: [result])
+    monkeypatch.setattr(measurement, "measure_from_flags", lambda flags: [result])
     assert evaluate.main([f"--run_dir={tmp_path}", "--out=/dev/full"]) == 2
     captured = capsys.readouterr()
     assert "12.5" in captured.out

@@ -24,7 +24,7 @@ MADE = {"config-STEP.gin", "config.gin", "config.json", "dataset.json", "run.jso
 MADE |= {"metrics.jsonl", "train.jsonl", "training.lock"}
 ROOMS = sorted(path.name for path in (ROOT / "sagan_tf").iterdir() if path.is_dir() and path.name != "__pycache__")
 VERBS = sorted(
-    path.stem for path in (ROOT / "sagan_tf").glob("*.py") if "\ndef main(" in path.read_text(encoding="utf-8")
+    path.stem for path in (ROOT / "sagan_tf").glob("*.py") if "\n    start(main)\n" in path.read_text(encoding="utf-8")
 )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from sagan_tf import explore
+from sagan_tf.runs import explorer_server
 from sagan_tf.runs.explorer import ExplorerModel, LatentPoint, attention_from, enlarged, tiled
 from sagan_tf.runs.explorer_link import PageState, default_state, file_name, query_of, state_of
 from sagan_tf.runs.trained import TrainedModel
@@ -137,13 +138,13 @@ def test_a_taken_port_is_said(explorer):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(RuntimeError, match=f"received --host=127.0.0.1 --port={port}"):
-            explore.serve(explorer, host="127.0.0.1", port=port, show=False)
+            explorer_server.serve(explorer, host="127.0.0.1", port=port, show=False)
 
 
 def test_the_missing_library_is_named(explorer, monkeypatch):
     monkeypatch.setitem(sys.modules, "nicegui", None)
     with pytest.raises(RuntimeError, match=r"pip install 'sagan_tf\[explore\]'"):
-        explore.serve(explorer, host="127.0.0.1", port=0, show=False)
+        explorer_server.serve(explorer, host="127.0.0.1", port=0, show=False)
 
 
 def test_no_run_is_said(tmp_path, capsys):

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from sagan_tf import export
 from sagan_tf.interop import saved_model
+from sagan_tf.runs import export as exporting
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.sampler import Truncation
@@ -107,14 +108,14 @@ def test_the_next_version_is_the_next_number_and_moving_statistics_are_the_runs_
 )
 def test_default_statistics_are_those_of_a_truncated_sample(drawable_run, monkeypatch, latent, own, expected):
     run, flags = described(drawable_run, monkeypatch, latent, own)
-    served, protocol = export.prepare(run, flags)
+    served, protocol = exporting.prepare(run, flags)
     assert protocol["statistics"] == expected and served.mode == ("resampled" if latent == "normal" else None)
 
 
 def test_the_batchs_own_statistics_are_not_exported(drawable_run, monkeypatch):
     run, flags = described(drawable_run, monkeypatch, "bernoulli", "batch")
-    with pytest.raises(export.ExportError, match="must not depend on the others of its batch"):
-        export.prepare(run, flags)
+    with pytest.raises(exporting.ExportError, match="must not depend on the others of its batch"):
+        exporting.prepare(run, flags)
 
 
 def described(run_dir, monkeypatch, latent, inference_statistics):

@@ -39,7 +39,8 @@ ONLY_IN = {
     "tensorflow_datasets": {"data/tfds.py"},
     "tqdm": {"foundation/progress.py"},
     "matplotlib": {"figures/canvas.py", "foundation/fonts.py"},
-    "nicegui": {"explore.py"},
+    "nicegui": {"runs/explorer_server.py"},
+    "absl": {"foundation/flag_parser.py", "foundation/notes.py", "foundation/start.py"},
     "tf2onnx": {"interop/onnx.py"},
     "torch": {"interop/biggan_pytorch.py"},
 }

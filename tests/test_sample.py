@@ -11,6 +11,7 @@ from PIL import Image
 
 import sagan_tf
 from sagan_tf import sample
+from sagan_tf.runs import sampling
 from sagan_tf.sampling import stored_images
 from sagan_tf.sampling.stored_images import NpzFile
 
@@ -44,7 +45,7 @@ def test_a_seed_an_image_and_classes_in_the_order_asked_for(drawable_run, expect
 @pytest.mark.parametrize("statistics", ["moving", pytest.param("standing", marks=pytest.mark.slow)])  # 200 passes
 def test_two_replicas_draw_what_one_draws(drawable_run, tmp_path, mirrored, monkeypatch, statistics):
     flags = ["--num=70", "--truncation=0.5", f"--statistics={statistics}"]
-    monkeypatch.setattr(sample, "create_strategy", lambda name, say: mirrored if name == "mirrored" else STRATEGY)
+    monkeypatch.setattr(sampling, "create_strategy", lambda name, say: mirrored if name == "mirrored" else STRATEGY)
     for name in ("cpu", "mirrored"):
         assert run_verb(drawable_run, *flags, f"--npz={tmp_path / name}.npz", f"--strategy={name}") == 0
     np.testing.assert_array_equal(arrays(tmp_path / "cpu.npz")[0], arrays(tmp_path / "mirrored.npz")[0])
@@ -64,7 +65,7 @@ def interrupting(monkeypatch, kind):
 def test_an_interrupted_npz_goes_on_to_the_same_images(drawable_run, expected, tmp_path, monkeypatch, capsys):
     npz = tmp_path / "all.npz"
     flags = ["--num=70", "--seed=4", f"--npz={npz}"]
-    monkeypatch.setattr(sample, "IMAGES_A_WRITE", 1)
+    monkeypatch.setattr(sampling, "IMAGES_A_WRITE", 1)
     with monkeypatch.context() as patch:
         interrupting(patch, NpzFile)
         assert run_verb(drawable_run, *flags) == 75

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sagan_tf import visualize
-from sagan_tf.runs import figures
+from sagan_tf.runs import figures, pictures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.seeds import image_seeds
@@ -231,7 +231,7 @@ def test_pictures_say_how_many_classes_they_show(model, tiny_run, capsys):
     assert drawn.title.endswith("2 of 10 classes")
 
     def labels(**flags):
-        return visualize._labels(types.SimpleNamespace(**{"classes": None, "num": None} | flags), model).tolist()
+        return pictures._labels(types.SimpleNamespace(**{"classes": None, "num": None} | flags), model).tolist()
 
     assert labels() == list(range(8))
     assert "Showing 8 of 10 classes: stripes, checks" in capsys.readouterr().err

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.option_names import CropMethod
 from sagan_tf.foundation.pixels import levels, normalized
 
-Method = Literal["biggan", "sagan", "sngan"]
 Crop = Literal["center", "random"]
 _ROUND_TRIP = levels(normalized(np.arange(256))).astype(np.uint8)
 
@@ -40,13 +40,13 @@ class Transform:
       dequantize: map byte x to (x + u) / 128 - 1 with u uniform in [0, 1) (SNGAN), instead of x / 127.5 - 1.
     """
 
-    method: Method = "biggan"
+    method: CropMethod = "biggan"
     crop: Crop = "center"
     flip: bool = False
     dequantize: bool = False
 
     def __post_init__(self):
-        for name, options in (("method", get_args(Method)), ("crop", get_args(Crop))):
+        for name, options in (("method", get_args(CropMethod)), ("crop", get_args(Crop))):
             check_choice("Transform", name, getattr(self, name), options)
         for name in ("flip", "dequantize"):
             if not isinstance(getattr(self, name), bool):

@@ -5,8 +5,8 @@ from typing import get_args
 
 from sagan_tf.evaluation.metrics import METRICS
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.option_names import Statistics
 from sagan_tf.sampling.sampler import Truncation
-from sagan_tf.sampling.standing_statistics import Statistics
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,27 +11,17 @@ A ValueError of another library is reported with the line of ours that called it
 program. With `SAGAN_TF_TRACEBACK=1` every refusal shows its traceback.
 """
 
-import argparse
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 from sagan_tf.foundation import files
+from sagan_tf.foundation.flag_parser import REFUSED
 from sagan_tf.foundation.interruption import INTERRUPTED, as_keyboard_interrupt
 
-REFUSED = 2  # exit code: the input was refused, nothing was changed
 _PACKAGE = Path(__file__).parents[1]
-
-
-class Parser(argparse.ArgumentParser):
-    """The parser of the verbs, whose errors are one sentence instead of a page of usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Ends the process with REFUSED."""
-        self.exit(REFUSED, f"error: {message}. All flags: {self.prog} --help\n")
 
 
 def answered(

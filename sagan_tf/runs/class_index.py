@@ -7,7 +7,6 @@ from sagan_tf.foundation.spelling import counted, nearest
 from sagan_tf.runs.run_directory import RunError
 
 Class = int | str
-CLASSES_HELP = "names or indices, separated by commas; names alone where all names are integers"
 
 
 def class_index(word: Class, names: Sequence[str]) -> int:

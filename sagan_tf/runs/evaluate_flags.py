@@ -8,10 +8,9 @@ from typing import Literal, get_args
 
 from sagan_tf.evaluation.truncation_curve import CURVE_THRESHOLDS
 from sagan_tf.foundation.comma_lists import comma_list, number, seed
-from sagan_tf.foundation.refusals import Parser
-from sagan_tf.latents import TRUNCATIONS
-from sagan_tf.runs.reference import SPLITS
-from sagan_tf.sampling.standing_statistics import Statistics
+from sagan_tf.foundation.flag_parser import Parser
+from sagan_tf.foundation.option_names import DataSplit
+from sagan_tf.runs import flags as shared
 
 Mode = Literal["checkpoint", "watch", "curve", "memorization", "split", "files", "export", "table", "runs"]
 
@@ -65,7 +64,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     flags.mode = _mode(flags)
     if flags.mode is None:
         built.error("one of --run_dir, --saved_model, --images and --table must be given; received none of them")
-    if flags.mode == "split" and flags.images not in SPLITS:
+    if flags.mode == "split" and flags.images not in get_args(DataSplit):
         built.error(
             "--images with --run_dir must be train or validation; "
             f"received --images={flags.images}. To measure files, leave --run_dir out"
@@ -153,7 +152,7 @@ def _add_how(built: argparse.ArgumentParser) -> None:
     built.add_argument("--resolution", type=int, help="crop and resize images of files to this many pixels per side")
     built.add_argument("--batch_size", type=int, help="images per pass through the extractor")
     built.add_argument("--allow_few_samples", action="store_true", help="FID of too few images, for debugging only")
-    built.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
+    shared.add_data_dir(built)
 
 
 def _add_samples(built: argparse.ArgumentParser) -> None:
@@ -164,22 +163,10 @@ def _add_samples(built: argparse.ArgumentParser) -> None:
         metavar="0,1,2",
         help="measure with each of these seeds that isn't measured yet, and report mean and deviation",
     )
-    built.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
-    built.add_argument(
-        "--average",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="the moving average of G, or its raw weights; by default the average, if there is one",
-    )
-    built.add_argument(
-        "--statistics",
-        choices=get_args(Statistics),
-        help="statistics of the generator's batch norms; by default standing for truncated samples, else the run's own",
-    )
-    built.add_argument(
-        "--truncation", type=float, metavar="THRESHOLD", help="truncate z at this threshold; BigGAN's are 0.04 to 2"
-    )
-    built.add_argument("--truncation_mode", choices=list(TRUNCATIONS), help="resampled, the paper's, by default")
+    shared.add_checkpoint(built)
+    shared.add_statistics(built)
+    shared.add_truncation(built)
+    shared.add_truncation_mode(built, default=None)
 
 
 def _add_results(built: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from sagan_tf.latents import THRESHOLDS
+from sagan_tf.foundation.option_names import THRESHOLDS
 from sagan_tf.runs.class_index import class_index
 from sagan_tf.runs.explorer import LatentPoint
 from sagan_tf.runs.run_directory import RunError

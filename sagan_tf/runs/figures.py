@@ -23,8 +23,6 @@ from sagan_tf.sampling.interpolation import between, class_shares
 from sagan_tf.sampling.sampler import Truncation, to_pixels
 from sagan_tf.sampling.seeds import image_seeds
 
-KINDS = ("z", "class", "both")
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AttentionLayer:

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from pathlib import Path
+from typing import get_args
 
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
@@ -12,10 +13,11 @@ from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_files import open_images
 from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments, example_images
 from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.foundation.option_names import DataSplit
 from sagan_tf.runs.run_data import training_examples, validation_examples
 from sagan_tf.runs.run_directory import RunDirectory
 
-SPLITS = ("train", "validation")
+SPLITS = get_args(DataSplit)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.option_names import Statistics
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
@@ -19,7 +20,7 @@ from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import SeededLatents, image_seeds
-from sagan_tf.sampling.standing_statistics import StandingStatistics, Statistics
+from sagan_tf.sampling.standing_statistics import StandingStatistics
 
 
 def default_statistics(spec: GANSpec, *, truncated: bool) -> Statistics:
@@ -196,7 +197,7 @@ def restore(run: RunDirectory, network: tf.keras.Model, group: str, step: int | 
       RunError: if there is no checkpoint.
     """
     variables = {f"{group}.{name}": v for name, v in named_variables(network).items()}
-    found = run.checkpoints(say=lambda line: print(line, file=sys.stderr)).restore(variables, step)
+    found = run.checkpoints(say=note).restore(variables, step)
     if found is None:
         raise RunError(
             f"the run in {run.path} has no checkpoint yet. Train it first: repeat its command (run.json has it)."

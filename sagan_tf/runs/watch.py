@@ -1,13 +1,13 @@
 """Measures a run while it trains, from another process: each checkpoint as it is written."""
 
 import dataclasses
-import sys
 import time
 
 from sagan_tf.evaluation.metrics import is_measured
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult
 from sagan_tf.foundation import jsonl
+from sagan_tf.foundation.notes import note
 from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator
 from sagan_tf.runs.reference import Reference
 from sagan_tf.runs.run_directory import RunDirectory, RunError
@@ -36,14 +36,14 @@ def watch(
             except (RunError, CheckpointError, OSError):
                 if step in run.checkpoints().steps():
                     raise
-                print(f"step {step} was removed before it was measured", file=sys.stderr)
+                note(f"step {step} was removed before it was measured")
                 continue
-            print(f"step {step}\n{result.summary()}", file=sys.stderr)
+            note(f"step {step}\n{result.summary()}")
         total = run.experiment().total_steps  # read again, since a run may be continued with more steps
         if last >= total:
             return result
         if ended:
-            print(f"Watching ends at step {max(last, 0)} of {total}: {ended}.", file=sys.stderr)
+            note(f"Watching ends at step {max(last, 0)} of {total}: {ended}.")
             return result
         time.sleep(WATCH_SECONDS)
 

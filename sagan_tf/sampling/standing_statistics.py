@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -11,8 +10,6 @@ import tensorflow as tf
 from sagan_tf import latents
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.layers.variable_names import named_variables
-
-Statistics = Literal["moving", "batch", "standing"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,14 +3,13 @@
 import faulthandler
 import os
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import get_args
 
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.option_names import StrategyName
 from sagan_tf.training.cluster import Cluster, LostPeerError, cluster_from_environment, gather
-
-StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]
 
 
 class StrategyError(ValueError):

@@ -13,7 +13,7 @@ from small_run import SMALL
 
 from sagan_tf import train
 from sagan_tf.evaluation.protocol import EvaluationResult
-from sagan_tf.runs import build, training_actions
+from sagan_tf.runs import build, training, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.strategy import create_strategy
@@ -115,9 +115,9 @@ def test_replicas_come_and_go(small, tmp_path, mirrored, monkeypatch):
     """One, two, one: the same batches and noise, so the same weights but for the order of sums."""
     assert small(tmp_path / "one") == 0
     assert small(tmp_path / "run", "--stop_at=15") == 0
-    monkeypatch.setattr(train, "create_strategy", lambda *_, **__: mirrored)
+    monkeypatch.setattr(training, "create_strategy", lambda *_, **__: mirrored)
     assert small(tmp_path / "run", "--stop_at=30") == 0
-    monkeypatch.setattr(train, "create_strategy", create_strategy)
+    monkeypatch.setattr(training, "create_strategy", create_strategy)
     assert small(tmp_path / "run") == 0
     assert_close(weights(tmp_path / "run"), weights(tmp_path / "one"), relative=LAYER)
 
@@ -133,8 +133,8 @@ def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, monk
 
     monkeypatch.setattr(EvaluationResult, "summary", lambda self: f"fid {self.metrics['fid']}")
     monkeypatch.setattr(training_actions, "evaluate_run", evaluate_run)
-    monkeypatch.setattr(train, "evaluate_run", evaluate_run)
-    monkeypatch.setattr(train, "check_options", lambda *_, **__: ("fid",))
+    monkeypatch.setattr(training, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(training, "check_options", lambda *_, **__: ("fid",))
     run = tmp_path / "run"
     flags = [gin("train.evaluation=@EvaluationOptions()"), gin("EvaluationOptions.metrics=('fid',)"),
              gin("train.evaluate_every=10"), gin("train.keep_checkpoints=1")]  # fmt: skip

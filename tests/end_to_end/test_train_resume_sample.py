@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from sagan_tf import describe, evaluate, sample, train
-from sagan_tf.runs import build
+from sagan_tf.runs import build, training
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 
@@ -207,7 +207,7 @@ def test_the_average_is_kept_and_sampled_by_default(tmp_path):
 
 
 def test_two_replicas_train_and_go_on_as_one(tmp_path, mirrored, monkeypatch):
-    monkeypatch.setattr(train, "create_strategy", lambda *_, **__: mirrored)
+    monkeypatch.setattr(training, "create_strategy", lambda *_, **__: mirrored)
     run = tmp_path / "run"
     assert train.main([*TINY, f"--run_dir={run}", "--strategy=mirrored", "--stop_after=2"]) == 0
     monkeypatch.undo()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf import train
+from sagan_tf.runs import training
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.cluster import LostPeerError
 from tests.closeness import LAYER, assert_close
@@ -123,6 +123,6 @@ def test_who_ends_a_little_earlier_is_not_lost(monkeypatch):
             return LostPeerError("worker 1 is gone")
 
     left = []
-    monkeypatch.setattr(train, "leave", left.append)
-    train.part(Gone(), 0)
+    monkeypatch.setattr(training, "leave", left.append)
+    training.part(Gone(), 0)
     assert left == [0]

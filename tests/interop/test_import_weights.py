@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import import_weights
-from sagan_tf.interop import tensor_files, tfhub_biggan
+from sagan_tf.interop import biggan_pytorch, tensor_files, tfhub_biggan
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.families import biggan
 from sagan_tf.models.generator import Generator
@@ -90,11 +90,11 @@ def test_a_pth_file_is_read_without_running_its_pickle(tmp_path, golden):
     path = tmp_path / "G.pth"
     state = {n.removeprefix("G0/"): torch.from_numpy(a) for n, a in golden.items() if n.startswith("G0/")}
     torch.save(state, path)
-    found = import_weights.biggan_pytorch.read(path)
+    found = biggan_pytorch.read(path)
     np.testing.assert_array_equal(found["linear.weight"], golden["G0/linear.weight"])
     torch.save({"x": Path}, path)
     with pytest.raises(tensor_files.WeightsError, match="state dict of plain tensors"):
-        import_weights.biggan_pytorch.read(path)
+        biggan_pytorch.read(path)
 
 
 SPEC = biggan(128, width=8, initializer="normal").with_classes(10)

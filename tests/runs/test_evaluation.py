@@ -15,7 +15,7 @@ from sagan_tf.evaluation.activations import ActivationCollector
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs import resumption
+from sagan_tf.runs import measurement, resumption
 from sagan_tf.runs.evaluation import CheckpointChoice, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
@@ -103,7 +103,7 @@ def test_the_images_are_those_that_the_loaded_run_draws(untrained):
 
 
 def test_replicas_share_the_work_and_give_one_devices_numbers(measure, mirrored, monkeypatch):
-    monkeypatch.setattr(evaluate, "create_strategy", lambda name, say: mirrored if name == "mirrored" else None)
+    monkeypatch.setattr(measurement, "create_strategy", lambda name, say: mirrored if name == "mirrored" else None)
     flags = ("--num=40", "--truncation=0.5")  # its standing statistics are gathered too
     assert measure(*flags, "--strategy=mirrored")[1] == measure(*flags)[1]
 

@@ -1,0 +1,46 @@
+"""Notes of the program on what it does, through absl's logging: on standard error, with level, time and place.
+
+Results go to standard output. `--verbosity` chooses what is noted (flag_parser.py). Notes have a logger of their own
+below absl's, so that those of other libraries that log through absl stay at warnings.
+"""
+
+import logging as standard_logging
+import sys
+
+from absl import logging
+
+
+class _CurrentStderr(standard_logging.Handler):
+    """Writes to what is standard error at the time, which tests and `output_streams` replace."""
+
+    def emit(self, record: standard_logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
+def _logger() -> standard_logging.Logger:
+    logger = logging.get_absl_logger().getChild("sagan_tf")
+    handler = _CurrentStderr()
+    handler.setFormatter(logging.PythonFormatter())
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(standard_logging.INFO)
+    return logger
+
+
+_LOGGER = _logger()
+
+
+def note(text: str) -> None:
+    """Notes what the program does."""
+    _LOGGER.info("%s", text, stacklevel=2)
+
+
+def warn(text: str) -> None:
+    """Notes what the user should know and may have to act on."""
+    _LOGGER.warning("%s", text, stacklevel=2)
+
+
+def set_level(verbosity: int) -> None:
+    """Sets what is noted, in absl's terms: -2 errors, -1 warnings, 0 all notes; from 1 on those of libraries too."""
+    _LOGGER.setLevel(logging.converter.absl_to_standard(min(verbosity, 0)))
+    logging.set_verbosity(verbosity if verbosity > 0 else min(verbosity, logging.WARNING))

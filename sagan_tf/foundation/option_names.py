@@ -1,0 +1,13 @@
+"""The names of options that flags offer, apart from the TensorFlow code behind them, so that `--help` is quick."""
+
+from typing import Literal
+
+Statistics = Literal["moving", "batch", "standing"]  # what G's batch norms divide by: sampling/standing_statistics.py
+TruncationMode = Literal["resampled", "scaled_truncated", "scaled"]  # how z is truncated: latents.py
+StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]  # devices: training/strategy.py
+CropMethod = Literal["biggan", "sagan", "sngan"]  # how images become squares: data/transforms.py
+DataSplit = Literal["train", "validation"]  # of a run's data: runs/reference.py
+WeightsFormat = Literal["biggan_pytorch", "tfhub_biggan"]  # published weights: interop/
+Interpolated = Literal["z", "class", "both"]  # what changes along an interpolation: runs/figures.py
+
+THRESHOLDS = (2.0, 1.5, 1.0, 0.5, 0.04)  # of z's truncation in BigGAN's Fig. 2a; its published modules take 51

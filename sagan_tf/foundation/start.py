@@ -1,0 +1,18 @@
+"""How a verb's process starts and ends: by absl.app, with the exit code that its `main` returns."""
+
+from collections.abc import Callable, Sequence
+
+from absl import app, flags
+
+
+def start(main: Callable[[Sequence[str]], int]) -> None:
+    """Calls `main` with the command line's arguments, which its own parser reads, and exits with its code.
+
+    absl.app names the process and installs its log handler, and prints Python's stack when the process crashes.
+    """
+    app.run(lambda arguments: main(arguments[1:]), flags_parser=_left_to_main)
+
+
+def _left_to_main(arguments: list[str]) -> list[str]:
+    flags.FLAGS(arguments[:1])  # absl.app requires that its own flags are parsed
+    return arguments

@@ -1,0 +1,49 @@
+"""The local web server of the explorer's page."""
+
+import contextlib
+import socket
+
+from sagan_tf.foundation.interruption import left_to_others
+from sagan_tf.runs.explorer import ExplorerModel
+from sagan_tf.runs.explorer_link import default_state, state_of
+from sagan_tf.runs.explorer_page import Page
+from sagan_tf.runs.run_directory import RunError
+
+
+def serve(explorer: ExplorerModel, *, host: str, port: int, show: bool) -> None:
+    """Serves the page until it is interrupted.
+
+    Raises:
+      RunError: if the library is missing or the port is taken.
+    """
+    try:
+        from nicegui import run, ui
+    except ImportError:
+        raise RunError(
+            "the explorer must have its library; nicegui is not installed. Run: pip install 'sagan_tf[explore]'"
+        ) from None
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise RunError(
+                f"--host and --port must be free to listen on; received --host={host} --port={port}: "
+                f"{error.strerror}. Choose another --port."
+            ) from None
+
+    def page() -> None:
+        names, resolution = explorer.model.class_names, explorer.model.spec.resolution
+        try:
+            state = state_of(ui.context.client.request.query_params, names, resolution)
+        except ValueError as error:
+            ui.notify(str(error), type="negative", multi_line=True)
+            state = default_state(len(names), resolution)
+        shown = Page(ui, run, explorer, state)
+        ui.timer(0, shown.refresh, once=True)  # Once the tab is there: a first image may take seconds.
+
+    print(f"http://{host}:{port}   (Ctrl-C ends)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt), left_to_others():
+        ui.run(
+            page, host=host, port=port, title="sagan_tf", dark=None, reload=False, show=show, show_welcome_message=False
+        )

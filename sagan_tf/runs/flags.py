@@ -1,0 +1,73 @@
+"""The flags that several verbs share, each with one name, one default and one help text.
+
+This module and the verbs themselves import no TensorFlow, so that `--help` and a misspelt flag are answered at once.
+"""
+
+import argparse
+from typing import get_args
+
+from sagan_tf.foundation.option_names import Statistics, TruncationMode
+
+CLASSES_HELP = "names or indices, separated by commas; names alone where all names are integers"
+
+
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """`--gin_file`, `--gin_bindings`, `--data` and `--data_dir`: what `experiment.load` takes."""
+    parser.add_argument("--gin_file", action="append", default=[], metavar="FILE", help="configuration; repeatable")
+    parser.add_argument(
+        "--gin_bindings", "--gin_param", action="append", default=[], metavar="BINDING",
+        help="one binding, such as train.batch_size=32; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--data", metavar="DATA", help="folder of images, prepared shards, or tfds:NAME")
+    add_data_dir(parser)
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """`--data_dir`."""
+    parser.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
+
+
+def add_run_dir(parser: argparse.ArgumentParser) -> None:
+    """`--run_dir` of a run that exists."""
+    parser.add_argument("--run_dir", required=True, metavar="RUN", help="the run's directory")
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """`--step` and `--average`: which weights of the run."""
+    parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
+    parser.add_argument(
+        "--average", action=argparse.BooleanOptionalAction, default=None,
+        help="the moving average of G, or its raw weights; the average by default if there is one",
+    )  # fmt: skip
+
+
+def add_truncation(parser: argparse.ArgumentParser) -> None:
+    """`--truncation`."""
+    parser.add_argument("--truncation", type=float, metavar="THRESHOLD", help="truncate z; BigGAN's are 0.04 to 2")
+
+
+def add_truncation_mode(parser: argparse.ArgumentParser, default: TruncationMode | None = "resampled") -> None:
+    """`--truncation_mode`."""
+    parser.add_argument(
+        "--truncation_mode",
+        choices=get_args(TruncationMode),
+        default=default,
+        help="how z is truncated: drawn again (BigGAN's paper, the default), cut at 2 and scaled (DeepMind's modules), "
+        "or scaled (BigGAN-PyTorch)",
+    )
+
+
+def add_statistics(parser: argparse.ArgumentParser, choices: tuple[Statistics, ...] = get_args(Statistics)) -> None:
+    """`--statistics`; the default is `trained.default_statistics`."""
+    parser.add_argument(
+        "--statistics",
+        choices=choices,
+        help="what the batch norms of G divide by: training's moving averages, each batch's own moments, or standing "
+        "statistics of 100 fresh batches (BigGAN), gathered for each truncation; by default standing ones for a "
+        "truncated z, else what the run's description says",
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """`--seed` of a set of images."""
+    parser.add_argument("--seed", type=int, default=0, help="of the set: its image i has the seed SEED * 2^32 + i")

@@ -1,0 +1,135 @@
+"""The pictures that `visualize` writes, each from its flags."""
+
+import argparse
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from sagan_tf.figures import canvas, sheets
+from sagan_tf.figures.image_table import ImageTable, save_animation
+from sagan_tf.figures.query_points import parse_points
+from sagan_tf.figures.spectra import spectra_figure
+from sagan_tf.foundation import files, jsonl
+from sagan_tf.foundation.comma_lists import entries
+from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.progress import Progress
+from sagan_tf.monitoring.health_records import health_file
+from sagan_tf.runs import figures
+from sagan_tf.runs.report import write_report
+from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.trained import TrainedModel
+
+_CLASSES = 8  # Shown where neither --classes nor --num asks for more.
+
+
+def attention(flags: argparse.Namespace) -> list[Path]:
+    model = _model(flags)
+    layer = figures.choose_layer(figures.layers_of(model), flags.layer)
+    points = parse_points(flags.points, model.spec.resolution) if flags.points else None
+    made = figures.attention(
+        model, _labels(flags, model), layer, seed=flags.seed, points=points, count=flags.count, real=flags.real
+    )
+    return [canvas.save(made, _out(flags))]
+
+
+def interpolate(flags: argparse.Namespace) -> list[Path]:
+    model = _model(flags)
+    labels = _labels(flags, model)
+
+    def table(steps: int) -> ImageTable:
+        return figures.interpolation(model, labels, seed=flags.seed, kind=flags.kind, steps=steps, path=flags.path)
+
+    sheet = sheets.save(table(flags.steps).draw(), _out(flags))
+    frames = table(flags.frames)
+    moving = [frames.frame(i) for i in range(flags.frames)]
+    return [sheet, save_animation(moving, Path(flags.animation or sheet.with_suffix(".webp")))]
+
+
+def neighbors(flags: argparse.Namespace) -> list[Path]:
+    model = _model(flags)
+    table = figures.nearest_images(
+        model, _labels(flags, model), seed=flags.seed, count=flags.count, extractor=flags.extractor
+    )
+    return [sheets.save(table.draw(), _out(flags))]
+
+
+def truncation(flags: argparse.Namespace) -> list[Path]:
+    model = _model(flags)
+    table = figures.truncation(
+        model, _labels(flags, model), thresholds=flags.thresholds, mode=flags.truncation_mode, seed=flags.seed
+    )
+    return [sheets.save(table.draw(), _out(flags))]
+
+
+def classes(flags: argparse.Namespace) -> list[Path]:
+    model, folder = _model(flags), _out(flags, suffix="")
+    made = []
+    for label in Progress(_labels(flags, model), title="drawing sheets", unit="class"):
+        name = "".join(c if c.isalnum() or c in "-_" else "_" for c in model.class_names[label])
+        table = figures.class_sheet(model, label, seed=flags.seed, count=flags.count)
+        made.append(sheets.save(table.draw(), folder / f"{label:04d}_{name}.png"))
+    compared = figures.easy_and_difficult(model, seed=flags.seed)
+    if compared is None:
+        note(
+            "No intra-FID of this run yet, so easy and difficult classes are not told apart: "
+            "python -m sagan_tf.evaluate --metrics=intra_fid --run_dir=" + shlex.quote(flags.run_dir)
+        )
+        return made
+    return [*made, sheets.save(compared.draw(), folder / "easy_and_difficult.png")]
+
+
+def spectra(flags: argparse.Namespace) -> list[Path]:
+    run = RunDirectory.open(flags.run_dir).path
+    return [canvas.save(spectra_figure(jsonl.read(run / "train.jsonl"), jsonl.read(health_file(run))), _out(flags))]
+
+
+def report(flags: argparse.Namespace) -> list[Path]:
+    return [write_report(RunDirectory.open(flags.run_dir), _out(flags, suffix=".html"))]
+
+
+PICTURES: dict[str, Callable[[argparse.Namespace], list[Path]]] = {
+    "attention": attention,
+    "interpolate": interpolate,
+    "neighbors": neighbors,
+    "truncation": truncation,
+    "classes": classes,
+    "spectra": spectra,
+    "report": report,
+}
+
+
+def draw(flags: argparse.Namespace) -> list[Path]:
+    """Draws the pictures that the flags ask for, and returns where they are."""
+    _check_outputs(flags)
+    return PICTURES[flags.what](flags)
+
+
+def _model(flags: argparse.Namespace) -> TrainedModel:
+    return TrainedModel(
+        flags.run_dir, average=flags.average, step=flags.step, statistics=getattr(flags, "statistics", None)
+    )
+
+
+def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
+    """`--num` labels, the chosen classes in turn; without --num each once, of the run's own at most eight, said so."""
+    text, names = flags.classes, model.class_names
+    chosen = model.labels(range(len(names)) if text is None else [text] if text in names else entries(text))
+    if flags.num is None and text is None and len(names) > _CLASSES:
+        shown = ", ".join(names[:_CLASSES])
+        note(f"Showing {_CLASSES} of {len(names)} classes: {shown}. Choose with --classes or --num.")
+        return chosen[:_CLASSES]
+    return np.resize(chosen, flags.num or len(chosen))
+
+
+def _check_outputs(flags: argparse.Namespace) -> None:
+    """Refuses what can't be written before pictures are made."""
+    suffix = {"classes": "", "report": ".html"}.get(flags.what, ".png")
+    files.check_output("--out", _out(flags, suffix), folder=flags.what == "classes")
+    if getattr(flags, "animation", None):
+        files.check_output("--animation", flags.animation)
+
+
+def _out(flags: argparse.Namespace, suffix: str = ".png") -> Path:
+    return Path(flags.out or Path(flags.run_dir) / "pictures" / f"{flags.what}{suffix}")
