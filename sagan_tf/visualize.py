@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, verb in verbs.items():
         shared.add_run_dir(verb)
         verb.add_argument("--out", help="the file, for `classes` the folder; by default in RUN/pictures")
+        if name in ("attention", "neighbors", "report"):
+            shared.add_moved_data(verb)
         if name not in ("spectra", "report"):
             _add_choice(verb)
     verbs["attention"].add_argument("--layer", help="such as generator.attention_64; by default G's last")

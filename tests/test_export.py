@@ -196,3 +196,6 @@ def test_onnx_gives_the_same_images(drawable_run, tmp_path):
         expected = np.concatenate(list(live_sampler(drawable_run, 0.5).of_latents(z, label)))
         assert_close(images, expected, relative=NETWORK)
     assert session.get_modelmeta().custom_metadata_map["class_names"].splitlines()[2] == "dots"
+    for label in (-1, 10):
+        with pytest.raises(Exception, match=r"(?i)indices element out of data bounds"):
+            session.run(["images"], {"z": z[:1], "label": np.int32([label]), "truncation": np.float32([0.5])})

@@ -16,24 +16,31 @@ Mode = Literal["checkpoint", "watch", "curve", "memorization", "split", "files",
 
 _MEASURED = ("reference", "extractor", "inception", "metrics", "batch_size", "allow_few_samples", "data_dir")
 _MEASURED += ("write_reference", "out", "json")
+_OF_RUN = ("run_dir", "data")
 _SAMPLED = ("num", "average", "statistics", "truncation", "truncation_mode", "strategy")
 # The name of each mode in messages, and the flags that it reads.
 MODES: dict[Mode, tuple[str, frozenset[str]]] = {
-    "checkpoint": ("a run's generator (--run_dir)", frozenset(["run_dir", "seeds", "step", *_MEASURED, *_SAMPLED])),
-    "watch": ("--watch", frozenset(["run_dir", "watch", *_MEASURED, *_SAMPLED])),
+    "checkpoint": (
+        "a run's generator (--run_dir)",
+        frozenset([*_OF_RUN, "seeds", "step", *_MEASURED, *_SAMPLED]),
+    ),
+    "watch": ("--watch", frozenset([*_OF_RUN, "watch", *_MEASURED, *_SAMPLED])),
     "curve": (
         "--truncation_curve",
-        frozenset(["run_dir", "truncation_curve", "seeds", "step", *_MEASURED, *_SAMPLED]) - {"truncation"},
+        frozenset([*_OF_RUN, "truncation_curve", "seeds", "step", *_MEASURED, *_SAMPLED]) - {"truncation"},
     ),
     "memorization": (
         "--memorization",
-        frozenset(["run_dir", "memorization", "step", "batch_size", "out", "json"]),
+        frozenset([*_OF_RUN, "memorization", "step", "batch_size", "out", "json"]),
     ),
-    "split": ("a split of a run's data (--run_dir with --images)", frozenset(["run_dir", "images", *_MEASURED])),
+    "split": (
+        "a split of a run's data (--run_dir with --images)",
+        frozenset([*_OF_RUN, "images", *_MEASURED]),
+    ),
     "files": ("files (--images)", frozenset(["images", "resolution", "strategy", *_MEASURED])),
     "export": (
         "an exported generator (--saved_model)",
-        frozenset(["saved_model", "run_dir", "num", "statistics", "truncation", "seeds", "strategy", *_MEASURED]),
+        frozenset(["saved_model", *_OF_RUN, "num", "statistics", "truncation", "seeds", "strategy", *_MEASURED]),
     ),
     "table": ("a paper's table (--table)", frozenset(["table", "run_dirs"])),
     "runs": ("--table=runs", frozenset(["table", "run_dirs", "metrics", "step", "truncation"])),
@@ -104,6 +111,7 @@ def _mode(flags: argparse.Namespace) -> Mode | None:
 
 def _add_what(built: argparse.ArgumentParser) -> None:
     built.add_argument("--run_dir", metavar="RUN", help="measure this run's generator")
+    shared.add_moved_data(built)
     built.add_argument(
         "--saved_model",
         metavar="DIR",

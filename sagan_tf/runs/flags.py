@@ -32,6 +32,11 @@ def add_run_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run_dir", required=True, metavar="RUN", help="the run's directory")
 
 
+def add_moved_data(parser: argparse.ArgumentParser) -> None:
+    """`--data` of a run whose data are no longer where its configuration says."""
+    parser.add_argument("--data", metavar="DATA", help="where the run's data are now, if they have moved")
+
+
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """`--step` and `--average`: which weights of the run."""
     parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")

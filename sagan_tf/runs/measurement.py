@@ -36,7 +36,7 @@ def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
         return _measure_export(flags)
     if flags.mode == "files":
         return [_measure_files(flags)]
-    run = RunDirectory.open(flags.run_dir)
+    run = RunDirectory.open(flags.run_dir, data=flags.data)
     options = _options(flags, run.experiment().evaluation or EvaluationOptions())
     if flags.mode == "memorization":
         return [measure_memorization(run, options, step=flags.step)]
@@ -82,7 +82,7 @@ def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
             f"a split as reference must be of a run's data; received --reference={flags.reference} without --run_dir. "
             "Add --run_dir=RUN, or name a folder or file."
         )
-    run = RunDirectory.open(flags.run_dir) if flags.run_dir else None
+    run = RunDirectory.open(flags.run_dir, data=flags.data) if flags.run_dir else None
     options = _options(flags, _export_options(run.experiment().evaluation if run else None))
     seeds = flags.seeds or [options.seed]
     samples = [exported_samples(flags.saved_model, dataclasses.replace(options, seed=seed)) for seed in seeds]

@@ -86,7 +86,7 @@ def spectra(flags: argparse.Namespace) -> list[Path]:
 
 
 def report(flags: argparse.Namespace) -> list[Path]:
-    return [write_report(RunDirectory.open(flags.run_dir), _out(flags, suffix=".html"))]
+    return [write_report(RunDirectory.open(flags.run_dir, data=flags.data), _out(flags, suffix=".html"))]
 
 
 PICTURES: dict[str, Callable[[argparse.Namespace], list[Path]]] = {
@@ -107,9 +107,8 @@ def draw(flags: argparse.Namespace) -> list[Path]:
 
 
 def _model(flags: argparse.Namespace) -> TrainedModel:
-    return TrainedModel(
-        flags.run_dir, average=flags.average, step=flags.step, statistics=getattr(flags, "statistics", None)
-    )
+    run = RunDirectory.open(flags.run_dir, data=getattr(flags, "data", None))
+    return TrainedModel(run, average=flags.average, step=flags.step, statistics=getattr(flags, "statistics", None))
 
 
 def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:

@@ -36,7 +36,7 @@ def write_report(run: RunDirectory, out: Path) -> Path:
     Raises:
       RunError: if the run has no checkpoint yet.
     """
-    model = TrainedModel(run.path)
+    model = TrainedModel(run)
     train, health = jsonl.read(run.path / "train.jsonl"), jsonl.read(health_file(run.path))
     metrics = jsonl.read(run.path / "metrics.jsonl")
     stored = report_pictures.stored_pictures(run)

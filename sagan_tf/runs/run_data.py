@@ -1,7 +1,10 @@
 """The data of a run, opened so that labels index the class names that the run has recorded."""
 
+import contextlib
+from collections.abc import Iterator
+
 from sagan_tf.data.class_names import in_order
-from sagan_tf.data.source import Examples
+from sagan_tf.data.source import DataError, Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.runs.run_directory import RunDirectory
 
@@ -17,7 +20,9 @@ def training_examples(run: RunDirectory, settings: Experiment | None = None) -> 
     Raises:
       DataError: if the data can't be opened.
     """
-    settings = settings or run.experiment()
+    if settings is None:
+        with _remedy_for_moved_data():
+            return training_examples(run, run.experiment())
     side = settings.spec.resolution
     recorded = run.class_names if run.exists else ()
     if recorded == in_order(recorded) or set(recorded) != set(settings.data.class_names()):
@@ -32,4 +37,17 @@ def validation_examples(run: RunDirectory) -> Examples:
       DataError: if the data have none, and with both lists for a class that the run doesn't know.
     """
     settings = run.experiment()
-    return settings.data.validation().open(settings.spec.resolution, class_names=run.class_names)
+    with _remedy_for_moved_data():
+        return settings.data.validation().open(settings.spec.resolution, class_names=run.class_names)
+
+
+@contextlib.contextmanager
+def _remedy_for_moved_data() -> Iterator[None]:
+    """Says what to do when the data of a finished run are no longer where they were."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(
+            f"{error} If the run's data have moved, name their place with --data=FOLDER; evaluate can also measure "
+            "against other images, with --reference=FOLDER."
+        ) from error

@@ -15,11 +15,13 @@ samples/step-*.png          sheets with a row per class
 tensorboard/                the same for TensorBoard
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+from sagan_tf.data.from_flag import source_from_flag
 from sagan_tf.experiment import Experiment, load_saved
 from sagan_tf.foundation import jsonl
 from sagan_tf.models.spec import GANSpec
@@ -33,10 +35,15 @@ class RunError(RuntimeError):
 
 
 class RunDirectory:
-    """A run on disk: its files and what they say. It builds no network."""
+    """A run on disk: its files and what they say. It builds no network.
 
-    def __init__(self, path: Path | str):
+    data: the data set in place of the recorded one, as `--data` names it; for a run whose data have moved. The labels
+      still index the run's recorded class names.
+    """
+
+    def __init__(self, path: Path | str, *, data: str | None = None):
         self.path = Path(path)
+        self._data = data
         self._experiment: tuple[tuple[int, ...], Experiment] | None = None
 
     @property
@@ -44,13 +51,13 @@ class RunDirectory:
         return (self.path / "run.json").is_file()
 
     @classmethod
-    def open(cls, path: Path | str) -> "RunDirectory":
+    def open(cls, path: Path | str, *, data: str | None = None) -> "RunDirectory":
         """An existing run.
 
         Raises:
           RunError: if the folder holds none.
         """
-        run = cls(path)
+        run = cls(path, data=data)
         if not run.exists:
             raise RunError(
                 f"what is named must be a run's directory, with a run.json; received {path}, which has none. "
@@ -77,12 +84,16 @@ class RunDirectory:
 
         Raises:
           ConfigError: if config.gin is missing or wrong.
+          DataError: if there is no data set of the name that stands in for the recorded one.
         """
         file = self.path / "config.gin"
         status = file.stat() if file.is_file() else None
         version = (status.st_ino, status.st_mtime_ns, status.st_size) if status else ()
         if self._experiment is None or self._experiment[0] != version:
-            self._experiment = version, load_saved(self.path).value
+            settings = load_saved(self.path).value
+            if self._data:
+                settings = dataclasses.replace(settings, data=source_from_flag(self._data))
+            self._experiment = version, settings
         return self._experiment[1]
 
     @property

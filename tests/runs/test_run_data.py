@@ -1,11 +1,15 @@
+import json
 import types
 
 import pytest
 from PIL import Image
 
+from sagan_tf import experiment
+from sagan_tf.configuration import gin_config
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.source import DataError
 from sagan_tf.runs.run_data import training_examples, validation_examples
+from sagan_tf.runs.run_directory import RunDirectory
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +54,17 @@ def test_validation_images_are_labeled_by_the_names_of_the_run(folder, class_nam
 def test_a_validation_class_that_the_run_does_not_know_is_refused(folder):
     with pytest.raises(DataError, match=r"received 10, which is not.*0 0, 1 10.*0 0, 1 2"):
         validation_examples(a_run(folder, "0", "2"))
+
+
+def test_data_that_have_moved_are_named_by_a_flag_and_the_refusal_says_so(folder, tmp_path):
+    loaded = experiment.load(["gin/quickstart.gin"], ["families.sagan.resolution=32"], data=str(folder))
+    gin_config.save(tmp_path / "run", loaded)
+    recorded = {"data": {"class_names": ["0", "10", "2"]}}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(recorded), encoding="utf-8")
+    moved = folder.rename(tmp_path.with_name(tmp_path.name + "_moved"))
+    run = moved / "run"
+    for opened in (training_examples, validation_examples):
+        with pytest.raises(DataError, match=r"have moved, name their place with --data=FOLDER.*--reference=FOLDER"):
+            opened(RunDirectory.open(run))
+        examples = opened(RunDirectory.open(run, data=str(moved)))
+        assert examples.class_names == ("0", "10", "2") and {a == b for a, b in pairs(examples)} == {True}
