@@ -34,7 +34,7 @@ ALLOWED["runs"] = {*ALLOWED, "experiment"}
 FOR_ANNOTATIONS_ALONE = {("sagan_tf.data.source", "sagan_tf.data.survey")}
 VERBS = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__", "experiment", "latents"}
 ONLY_IN = {
-    "gin": {"configuration/gin_config.py"},
+    "gin": {"configuration/gin_config.py", "configuration/gin_state.py"},
     "tensorflow_gan": {"evaluation/tfgan.py"},
     "tensorflow_datasets": {"data/tfds.py"},
     "tqdm": {"foundation/progress.py"},

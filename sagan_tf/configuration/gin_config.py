@@ -10,7 +10,7 @@ import dataclasses
 import importlib.util  # noqa: F401  gin 0.5.0 uses it without importing it
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ except (ImportError, AttributeError) as error:
 from sagan_tf.configuration.binding_types import Reference, wrong_kind
 from sagan_tf.configuration.former_names import current_fields
 from sagan_tf.configuration.gin_errors import explain, full_name, suggestions
+from sagan_tf.configuration.gin_state import own_gin_state
 from sagan_tf.foundation.files import write_text
 from sagan_tf.foundation.spelling import did_you_mean, nearest_files
 
@@ -44,6 +45,7 @@ class Loaded:
     text: str
 
 
+@own_gin_state()
 def load(
     configurables: Mapping[str, Callable],
     root: str,
@@ -65,8 +67,7 @@ def load(
     _search()
     for file in files:
         _require_file(file)
-    used: set = set()
-    statement = None
+    used, statement = set(), None
     try:
         for statement in files:
             gin.parse_config_file(statement)
@@ -239,7 +240,7 @@ def save(folder: Path, loaded: Loaded) -> None:
         write_text(folder / name, text)
 
 
-def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:
+def difference(folder: Path, value: Any, free: Sequence[str]) -> list[str]:
     """The differences between the run's configuration and this one, one line each; `free` fields may differ.
 
     A name ending in "." frees everything below it. A field that is newer than the run counts as its default there.
@@ -247,7 +248,6 @@ def difference(folder: Path, value: Any, free: Iterable[str]) -> list[str]:
     before = json.loads(json.dumps(_defaults(value)))
     before |= current_fields(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     after = json.loads(json.dumps(flatten(value)))
-    free = tuple(free)
 
     def is_free(name: str) -> bool:
         return any(name == f or (f.endswith(".") and name.startswith(f)) or name + "." == f for f in free)
