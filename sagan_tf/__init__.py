@@ -13,5 +13,12 @@ def load(run, *, average=None, step=None, statistics=None):
     return TrainedModel(run, average=average, step=step, statistics=statistics)
 
 
+def fit(experiment, run_dir, *, steps=None, callbacks=(), strategy="auto"):
+    """Trains an `Experiment` in a run directory, and returns it as a model; see runs/notebook.py."""
+    from sagan_tf.runs import notebook
+
+    return notebook.fit(experiment, run_dir, steps=steps, callbacks=callbacks, strategy=strategy)
+
+
 answer_while_importing()
 quiet_import.install()

@@ -4,12 +4,12 @@ In gin files its name is `train`: `train.batch_size = 256`. To make a new class 
 CONFIGURABLES.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagan_tf import latents
 from sagan_tf.configuration import gin_config
+from sagan_tf.configuration.as_bindings import as_bindings
 from sagan_tf.configuration.former_names import current_lines
 from sagan_tf.data.from_flag import source_from_flag
 from sagan_tf.data.image_folder.image_folder import ImageFolder
@@ -154,6 +154,9 @@ CONFIGURABLES = {
     **SOURCES,
 }
 
+# Beside these a run's record may name the networks' description itself, which Python builds and no gin file does.
+_OF_RECORDS = {**CONFIGURABLES, "GANSpec": GANSpec}
+
 # What may differ when a run goes on: how often it speaks and saves, not what it computes.
 HOUSEKEEPING = (
     "xla",
@@ -191,7 +194,11 @@ def load(
         )
     if data and Path(data).expanduser().is_dir():
         data = str(Path(data).expanduser().resolve())  # the run must find it from any working directory
-    extra = _bindings_of(source_from_flag(data, data_dir)) if data else []
+    extra: list[str] = []
+    if data:
+        source = source_from_flag(data, data_dir)
+        name = type(source).__name__  # so that the run's own config.gin holds the source
+        extra = [f"train.data = @{name}()", *as_bindings(name, source, {})]
     extra += [f"TfdsSource.data_dir = {data_dir!r}"] if data_dir and not data else []
     return gin_config.load(CONFIGURABLES, "train", files=gin_file, bindings=[*gin_bindings, *extra])
 
@@ -202,22 +209,26 @@ def load_saved(folder: Path) -> gin_config.Loaded:
     Raises:
       ConfigError: if the file is not there or is wrong.
     """
-    file = folder / "config.gin"
+    file = (folder / "config.gin").absolute()
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     current = current_lines(lines)
     if current == lines:
-        return gin_config.load(CONFIGURABLES, "train", files=[str(file)])
-    return gin_config.load(CONFIGURABLES, "train", bindings=["\n".join(current)])
+        return gin_config.load(_OF_RECORDS, "train", files=[str(file)])
+    return gin_config.load(_OF_RECORDS, "train", bindings=["\n".join(current)])
 
 
-def _bindings_of(source: Source) -> list[str]:
-    """A source as gin bindings, so that the run's own config.gin holds it."""
-    name = type(source).__name__
-    values = [
-        (f.name, getattr(source, f.name)) for f in dataclasses.fields(source) if getattr(source, f.name) != f.default
-    ]
-    return [f"train.data = @{name}()"] + [f"{name}.{key} = {_literal(value)}" for key, value in values]
+def in_code(experiment: Experiment) -> gin_config.Loaded:
+    """An experiment that was described in Python, with the gin text by which its run records it.
 
-
-def _literal(value) -> str:
-    return repr(str(value)) if isinstance(value, Path) else repr(value)
+    Raises:
+      ConfigError: if gin can't express it: for a source or another part that is not configurable.
+    """
+    names = {part: name for name, part in _OF_RECORDS.items() if isinstance(part, type)}
+    lines = as_bindings("train", experiment, names)
+    loaded = gin_config.load(_OF_RECORDS, "train", bindings=["\n".join(lines)])
+    if loaded.value != experiment:
+        raise gin_config.ConfigError(
+            "the experiment must be the one that its gin text describes, so that its run can be read again; received "
+            "one that uses a part twice with different values. Give each part one value."
+        )
+    return loaded

@@ -20,9 +20,8 @@ from collections.abc import Callable, Iterator
 INTERRUPTED = 75
 AGAIN = "Interrupted again: leaving without saving. Repeat the command to go on from what was saved before."
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_SAME = (
-    0.1  # seconds within which a repeated signal is the same one, sent to a process group and forwarded by its leader
-)
+# Seconds within which a repeated signal is the same one, sent to a process group and forwarded by its leader.
+_SAME = 0.1
 
 
 class _Heard:

@@ -68,6 +68,9 @@ def _captured_stderr() -> Iterator[list[bool]]:
         os.dup2(notes.fileno(), 2)
         try:
             yield shown
+        except (KeyboardInterrupt, SystemExit):  # the user's doing, which the notes don't explain
+            shown[0] = False
+            raise
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)

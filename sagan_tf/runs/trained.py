@@ -87,6 +87,15 @@ class TrainedModel:
         self._statistics = statistics
         self._samplers: dict[Truncation | None, Sampler] = {}
 
+    def __repr__(self) -> str:
+        side, names = self.spec.resolution, self.class_names
+        classes = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        weights = "averaged" if self.averaged else "raw"
+        return (
+            f"<TrainedModel of {self.run.path}: {side}x{side} pixels, {len(names)} classes ({classes}), "
+            f"step {self.step}, {weights} weights>"
+        )
+
     @functools.cached_property
     def discriminator(self) -> Discriminator:
         """D of the same checkpoint, read when it is first asked for."""
@@ -133,7 +142,7 @@ class TrainedModel:
 
     def images(
         self,
-        classes: Iterable[Class],
+        classes: Iterable[Class] | Class,
         *,
         seed: int = 0,
         seeds: Sequence[int] | None = None,
@@ -142,7 +151,7 @@ class TrainedModel:
         """One image per class, uint8 (N,R,R,3).
 
         Args:
-          classes: names or indices.
+          classes: names or indices; one alone gives one image.
           seed: of the whole set; image i has the seed `image_seeds(seed, N)[i]`.
           seeds: one int64 per image, in place of `seed`.
           truncation: a threshold, beyond which entries of z are drawn again, or a Truncation that names its mode.
@@ -151,7 +160,7 @@ class TrainedModel:
           RunError: for a class that the run doesn't have.
           ValueError: for a wrong seed or truncation.
         """
-        labels = self.labels(classes)
+        labels = self.labels([classes] if isinstance(classes, int | np.integer | str) else classes)
         chosen = image_seeds(seed, len(labels)) if seeds is None else seeds
         empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.uint8)
         return np.concatenate([empty, *self.sampler(as_truncation(truncation)).of_seeds(chosen, labels)])

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,6 +35,7 @@ from sagan_tf.runs.training_run import train_run
 from sagan_tf.training.accumulation import check_accumulation
 from sagan_tf.training.cluster import LostPeerError
 from sagan_tf.training.compiled import compiles
+from sagan_tf.training.loop import Action
 from sagan_tf.training.malloc import keep_freed_memory
 from sagan_tf.training.strategy import check_batch_size, create_strategy
 from sagan_tf.training.workers import Workers
@@ -108,8 +110,13 @@ def leave(code: int) -> NoReturn:
 
 
 def train_and_evaluate(
-    loaded: gin_config.Loaded, workers: Workers, strategy: tf.distribute.Strategy, flags: argparse.Namespace
+    loaded: gin_config.Loaded,
+    workers: Workers,
+    strategy: tf.distribute.Strategy,
+    flags: argparse.Namespace,
+    more_actions: Sequence[Action] = (),
 ) -> int:
+    """Trains up to where the flags say, and evaluates a run that has come to its end. Returns the exit code."""
     run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
     if flags.dry_run:
         examples = open_data(run, loaded.value)
@@ -132,6 +139,7 @@ def train_and_evaluate(
             stop_after=flags.stop_after,
             stop_at=flags.stop_at,
             evaluates=evaluates,
+            more_actions=more_actions,
         )
         if workers.is_chief:
             conclude(run, loaded.value, admission.examples, reached=reached, evaluates=evaluates)

@@ -1,6 +1,6 @@
 """Training a run from where it is up to where a command says, going back after bad numbers if it may."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -31,11 +31,13 @@ def train_run(
     stop_after: int | None = None,
     stop_at: int | None = None,
     evaluates: bool = False,
+    more_actions: Sequence[loop.Action] = (),
 ) -> bool:
     """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it.
 
     record: is called with the run's step when everything is built and restored, before the first step of training.
     evaluates: whether checkpoints are measured on the way, every `evaluate_every` steps.
+    more_actions: done by the chief between calls of steps, beside the run's own.
 
     Raises:
       ValueError, CheckpointError: if the configuration doesn't fit the data or the checkpoint; nothing is recorded.
@@ -61,7 +63,9 @@ def train_run(
                 pace=pace(settings, stop),
                 store=store,
                 strategy=strategy,
-                actions=actions(settings, gan, run, store, examples, evaluates) if workers.is_chief else (),
+                actions=[*actions(settings, gan, run, store, examples, evaluates), *more_actions]
+                if workers.is_chief
+                else (),
                 safeguards=settings.safeguards,
             )
         except NonFiniteError as error:

@@ -127,5 +127,5 @@ def test_ctrl_c_during_the_imports_is_one_line_and_75(monkeypatch):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60)[0] == "Interrupted: nothing was done yet. Repeat the command.\n"
+    assert process.communicate(timeout=60)[0] == "interrupted: nothing was kept. Repeat the command.\n"
     assert process.returncode == 75

@@ -1,0 +1,53 @@
+"""Training from Python: an Experiment in, a TrainedModel out, with the same run directory as the command writes."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sagan_tf.experiment import Experiment, in_code
+from sagan_tf.runs import training
+from sagan_tf.runs.trained import TrainedModel
+from sagan_tf.training.loop import Action
+from sagan_tf.training.strategy import StrategyName, check_batch_size, create_strategy
+from sagan_tf.training.workers import Workers
+
+Callback = Callable[[int, dict[str, float]], None]
+
+
+def fit(
+    experiment: Experiment,
+    run_dir: Path | str,
+    *,
+    steps: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    strategy: StrategyName = "auto",
+) -> TrainedModel:
+    """Trains a run, or goes on with it, and returns its newest checkpoint as a model.
+
+    ```
+    run = Experiment(spec=families.sagan(32, width=8, attention=(16,)), data=ProceduralSource(), total_steps=1000)
+    model = sagan_tf.fit(run, "RUN", steps=100, callbacks=[lambda step, logs: print(step, logs["d_loss"])])
+    ```
+
+    experiment: the run's whole description. A directory that holds a run must hold this one.
+    steps: so many more steps; None: up to `experiment.total_steps`. Called again, it goes on from the last checkpoint.
+    callbacks: each is called as callback(step, logs) every `experiment.log_every` steps and at the end; logs holds the
+      scalars of train.jsonl, such as "d_loss" and "g_loss".
+    strategy: as `--strategy` of the command.
+
+    Ctrl-C, or Jupyter's "interrupt", ends the training at the next step with a checkpoint.
+
+    Raises:
+      ValueError, RunError, DataError, ConfigError: where the command refuses, before any work.
+      NonFiniteError, CollapseError: where the command stops.
+    """
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps must be at least 1; received steps={steps!r}. Leave it out to train to the end.")
+    devices = create_strategy(strategy)
+    check_batch_size(experiment.batch_size, devices.num_replicas_in_sync)
+    flags = argparse.Namespace(
+        run_dir=str(run_dir), dry_run=False, allow_config_change=False, stop_after=steps, stop_at=None
+    )
+    actions = [Action(every=experiment.log_every, run=callback) for callback in callbacks]
+    training.train_and_evaluate(in_code(experiment), Workers(devices), devices, flags, actions)
+    return TrainedModel(run_dir)
