@@ -8,7 +8,7 @@ from sagan_tf.experiment import Experiment, in_code
 from sagan_tf.runs import training
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.training.loop import Action
-from sagan_tf.training.strategy import StrategyName, check_batch_size, create_strategy
+from sagan_tf.training.strategy import StrategyName, create_strategy
 from sagan_tf.training.workers import Workers
 
 Callback = Callable[[int, dict[str, float]], None]
@@ -44,7 +44,7 @@ def fit(
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1; received steps={steps!r}. Leave it out to train to the end.")
     devices = create_strategy(strategy)
-    check_batch_size(experiment.batch_size, devices.num_replicas_in_sync)
+    training.prepare_process(experiment, devices)
     flags = argparse.Namespace(
         run_dir=str(run_dir), dry_run=False, allow_config_change=False, stop_after=steps, stop_at=None
     )

@@ -74,12 +74,7 @@ def can_evaluate(settings: Experiment, examples: Examples) -> bool:
 def run_training(flags: argparse.Namespace) -> int:
     loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
     strategy = create_strategy(flags.strategy, tpu=flags.tpu, wait_seconds=flags.wait_for_workers)
-    check_batch_size(loaded.value.batch_size, strategy.num_replicas_in_sync)
-    check_accumulation(loaded.value.accumulation, loaded.value.batch_size, strategy.num_replicas_in_sync)
-    compiles(loaded.value.xla, strategy)
-    if text := precision_note(loaded.value.numerics.precision):
-        note(text)
-    keep_freed_memory()
+    prepare_process(loaded.value, strategy)
     workers = Workers(strategy)
     try:
         with leaving_at_once():
@@ -90,6 +85,20 @@ def run_training(flags: argparse.Namespace) -> int:
         raise
     part(workers, code)
     return code
+
+
+def prepare_process(settings: Experiment, strategy: tf.distribute.Strategy) -> None:
+    """Refuses what the strategy can't do, notes a slow precision, and lets the process keep freed memory.
+
+    Raises:
+      ValueError, StrategyError, PrecisionError: if the settings don't fit the devices.
+    """
+    check_batch_size(settings.batch_size, strategy.num_replicas_in_sync)
+    check_accumulation(settings.accumulation, settings.batch_size, strategy.num_replicas_in_sync)
+    compiles(settings.xla, strategy)
+    if text := precision_note(settings.numerics.precision):
+        note(text)
+    keep_freed_memory()
 
 
 def part(workers: Workers, code: int) -> None:

@@ -64,4 +64,6 @@ def test_a_part_that_gin_does_not_know_is_refused():
         experiment.in_code(Experiment(spec=families.sagan(32, attention=(16,)), data=Mine()))
     with pytest.raises(ValueError, match="steps must be at least 1; received steps=0"):
         sagan_tf.fit(described(), "nowhere", steps=0)
+    with pytest.raises(ValueError, match="accumulation"):
+        sagan_tf.fit(described(batch_size=4, accumulation=3), "nowhere")
     assert not RunDirectory("nowhere").exists
