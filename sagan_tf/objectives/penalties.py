@@ -26,12 +26,27 @@ def orthogonal(kernels: Iterable[tf.Tensor], form: OrthogonalForm = "off_diagona
 
 def _distance(w: tf.Tensor, form: OrthogonalForm) -> tf.Tensor:
     """The penalty of one kernel: (rest,out) -> scalar."""
-    rest, out = w.shape
-    gram = tf.matmul(w, w, transpose_a=out <= rest, transpose_b=out > rest)
     squared_norms = tf.reduce_sum(tf.square(w), 0)  # (out,)
     if form == "off_diagonal":
-        return tf.reduce_sum(tf.square(gram)) - tf.reduce_sum(tf.square(squared_norms))
-    return tf.reduce_sum(tf.square(gram)) - 2.0 * tf.reduce_sum(squared_norms) + out
+        return squared_gram_norm(w) - tf.reduce_sum(tf.square(squared_norms))
+    return squared_gram_norm(w) - 2.0 * tf.reduce_sum(squared_norms) + w.shape[1]
+
+
+@tf.custom_gradient
+def squared_gram_norm(w: tf.Tensor) -> tf.Tensor:
+    """|W^T W|^2 = |W W^T|^2, the squared Frobenius norm of the smaller Gram matrix: (rest,out) -> scalar.
+
+    Its gradient, 4 W W^T W, is one product with the symmetric Gram matrix. Automatic differentiation forms two equal
+    ones, one for each factor of the Gram matrix, and adds them.
+    """
+    rest, out = w.shape
+    gram = tf.matmul(w, w, transpose_a=out <= rest, transpose_b=out > rest)
+
+    def gradient(d_out: tf.Tensor) -> tf.Tensor:
+        scaled = gram * (4.0 * d_out)
+        return tf.matmul(w, scaled) if out <= rest else tf.matmul(scaled, w)
+
+    return tf.reduce_sum(tf.square(gram)), gradient
 
 
 def r1(gradient: tf.Tensor) -> tf.Tensor:

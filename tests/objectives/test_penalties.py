@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.objectives.objective import Objective
-from sagan_tf.objectives.penalties import orthogonal, r1
+from sagan_tf.objectives.penalties import orthogonal, r1, squared_gram_norm
 from sagan_tf.objectives.sigma_control import SigmaControl
-from tests.closeness import LAYER, ROUNDING, assert_close
+from tests.closeness import LAYER, ROUNDING, assert_close, assert_each_close
 
 RNG = np.random.default_rng(0)
 WIDE, TALL = (RNG.normal(size=shape).astype(np.float32) for shape in ((4, 9), (3, 3, 2, 5)))
@@ -29,6 +29,30 @@ def test_orthogonal_is_the_plain_formula_and_so_is_its_gradient(kernel, form):
         ours, theirs = orthogonal([kernel], form), plain(kernel, form)
     assert_close(ours, theirs, relative=LAYER)
     assert_close(tape.gradient(ours, kernel), tape.gradient(theirs, kernel), relative=LAYER)
+
+
+@pytest.mark.parametrize("run", ["eager", "graph", "xla"])
+@pytest.mark.parametrize("w", [WIDE, WIDE.T, WIDE[:, :4]], ids=["wide", "tall", "square"])
+def test_the_gram_norms_gradients_are_automatic_ones_with_one_product(w, run):
+    def differentiated(function):
+        def both(w):
+            with tf.GradientTape() as outer:
+                outer.watch(w)
+                with tf.GradientTape() as inner:
+                    inner.watch(w)
+                    value = function(w)
+                first = inner.gradient(value, w, tf.constant(0.5))
+                square = tf.reduce_sum(first**2)
+            return value, first, outer.gradient(square, w)
+
+        return both if run == "eager" else tf.function(both, jit_compile=run == "xla")
+
+    automatic = differentiated(lambda w: tf.reduce_sum(tf.matmul(w, w, transpose_a=True) ** 2))
+    assert_each_close(differentiated(squared_gram_norm)(tf.constant(w)), automatic(tf.constant(w)), relative=LAYER)
+    with tf.Graph().as_default() as graph:
+        kernel = tf.compat.v1.placeholder(tf.float32, w.shape)
+        tf.gradients(squared_gram_norm(kernel), kernel)
+    assert sum(op.type == "MatMul" for op in graph.get_operations()) == 2
 
 
 def test_orthogonal_kernels_have_no_penalty_and_kernels_add_up():
