@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from sagan_tf.layers import im2col
 from sagan_tf.layers.shapes import lengths
+from sagan_tf.layers.target_platform import target_platform
 
 # On a CPU, matrix products (layers/im2col.py) were measured to be 1.1 to 7 times as fast as TensorFlow's convolutions
 # or their kernel gradients for maps of up to this side (the larger of input and output) and kernels with at least so
@@ -55,8 +56,5 @@ def _im2col_is_faster(side: int | None, kernel: tf.Tensor) -> bool:
     """Whether matrix products are faster for maps of this side. An unknown side (while tracing) counts as no."""
     if side is None:
         return False
-    return side <= SMALL_SIDE and kernel.shape[2] * kernel.shape[3] >= LARGE_KERNEL and _on_cpu()
-
-
-def _on_cpu() -> bool:
-    return not any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
+    small, large = side <= SMALL_SIDE, kernel.shape[2] * kernel.shape[3] >= LARGE_KERNEL
+    return small and large and target_platform() == "cpu"

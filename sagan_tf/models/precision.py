@@ -12,6 +12,8 @@ import time
 
 import tensorflow as tf
 
+from sagan_tf.layers.target_platform import target_platform
+
 SIDE, CHANNELS, BATCH = 16, 64, 8  # shape of the convolution that is timed
 SLOW = 2.0  # ratio to float32's time from which the user is told; the timing itself varies by tens of percent
 
@@ -28,7 +30,7 @@ def check_precision(precision: str, *, trains: bool) -> None:
     Raises:
       PrecisionError: if TensorFlow can't compute it on this processor.
     """
-    if precision == "float32" or not _on_cpu():
+    if precision == "float32" or target_platform() != "cpu":
         return
     if (failure := _failure(precision, trains)) is not None:
         operation = "the gradients of convolutions" if trains and _failure(precision, False) is None else "convolutions"
@@ -41,7 +43,7 @@ def check_precision(precision: str, *, trains: bool) -> None:
 
 def slowdown(precision: str) -> float:
     """Time of a convolution and its gradients in `precision` over that in float32; 1 where there is a GPU or TPU."""
-    if precision == "float32" or not _on_cpu():
+    if precision == "float32" or target_platform() != "cpu":
         return 1.0
     with tf.init_scope(), tf.device("CPU:0"):
         return _seconds(tf.as_dtype(precision)) / _seconds(tf.float32)
@@ -93,7 +95,3 @@ def _seconds(dtype: tf.DType) -> float:
         _convolve(dtype, side=SIDE, channels=CHANNELS, batch=BATCH, trains=True)
         times.append(time.perf_counter() - start)
     return min(times[1:])
-
-
-def _on_cpu() -> bool:
-    return not any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))

@@ -38,13 +38,8 @@ def compile_steps(
     """
     names = logs.names(gan, objective)
     all_names = (*names, *logs.NON_FINITE)
-
-    @tf.autograph.experimental.do_not_convert
-    def replica_step(batches, step):
-        values = gan_step(gan, objective, draw, batches, step, step_options, microbatches)
-        return tf.stack([values[name] for name in all_names])
-
-    program = tf.function(replica_step, autograph=False, jit_compile=True) if compiles(xla, strategy) else replica_step
+    of_replica = replica_step(gan, objective, draw, step_options, microbatches=microbatches)
+    program = tf.function(of_replica, autograph=False, jit_compile=True) if compiles(xla, strategy) else of_replica
 
     @tf.function(autograph=False)
     def steps(iterator, n):
@@ -58,6 +53,29 @@ def compile_steps(
 
     steps.tensor_names = logs.tensor_names(gan.d_trainable, gan.g_trainable)
     return steps
+
+
+def replica_step(
+    gan: GAN,
+    objective: Objective,
+    draw: LatentSampler,
+    step_options: StepOptions = DEFAULT,
+    *,
+    microbatches: int = 1,
+) -> Callable:
+    """What one replica computes in a step, the program that XLA compiles: (batches, step) -> logs.
+
+    batches: `discriminator_steps` pairs of this replica's images and labels; step: scalar int64, from 0.
+    logs: float32 (L,), in the order of `logs.names` and then `logs.NON_FINITE`.
+    """
+    names = (*logs.names(gan, objective), *logs.NON_FINITE)
+
+    @tf.autograph.experimental.do_not_convert
+    def one_step(batches, step):
+        values = gan_step(gan, objective, draw, batches, step, step_options, microbatches)
+        return tf.stack([values[name] for name in names])
+
+    return one_step
 
 
 def check_xla(xla: Xla) -> None:

@@ -7,6 +7,7 @@ import tensorflow as tf
 from sagan_tf.layers import convolution as module
 from sagan_tf.layers import im2col
 from sagan_tf.layers.convolution import SMALL_SIDE, convolution, transposed_convolution, transposed_layout
+from sagan_tf.layers.target_platform import targeting
 from tests.closeness import FLOAT64, assert_close, assert_each_close, half_precision
 
 # name: (the function under test, TensorFlow's own, the kernel's size); both take (x, kernel)
@@ -118,5 +119,6 @@ def test_products_are_used_for_small_maps_under_large_kernels_on_cpu(monkeypatch
     assert not used("plain", 4, size=1)
     monkeypatch.setattr(module, "LARGE_KERNEL", 16)
     assert used("plain", 4, channels=4) and not used("plain", 4, channels=3)
-    monkeypatch.setattr(module, "_on_cpu", lambda: False)
-    assert not used("plain", 4, channels=4)
+    for accelerator in ("gpu", "tpu"):
+        with targeting(accelerator):
+            assert not used("plain", 4, channels=4)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import train
+from sagan_tf.layers.target_platform import targeting
 from sagan_tf.models import precision
 from sagan_tf.models.families import sagan
 from sagan_tf.models.generator import Generator
@@ -24,7 +25,7 @@ ONEDNN = (
 @pytest.fixture
 def refused(monkeypatch):
     """A processor whose library refuses convolutions of 16 bits: `refused("gradient")`, or "forward"."""
-    monkeypatch.setattr(precision, "_on_cpu", lambda: True)
+    monkeypatch.setattr(precision, "target_platform", lambda: "cpu")
     precision._failure.cache_clear()
 
     def processor(part):
@@ -67,7 +68,7 @@ def test_training_answers_in_a_sentence_before_the_run_directory_is_made(refused
 
 
 def test_what_is_slow_is_noted(monkeypatch):
-    monkeypatch.setattr(precision, "_on_cpu", lambda: True)
+    monkeypatch.setattr(precision, "target_platform", lambda: "cpu")
     monkeypatch.setattr(precision, "_failure", lambda precision, trains: None)
     monkeypatch.setattr(precision, "_seconds", lambda dtype: 1.0 if dtype == tf.float32 else 7.0)
     assert "in float16 took 7.0 times as long as in float32" in precision_note("float16")
@@ -75,10 +76,12 @@ def test_what_is_slow_is_noted(monkeypatch):
     assert precision_note("float16") is None and slowdown("float32") == 1.0
 
 
-def test_an_accelerator_is_not_asked(refused, monkeypatch):
+@pytest.mark.parametrize("platform", ["gpu", "tpu"])
+def test_an_accelerator_is_not_asked(platform, refused, monkeypatch):
     refused("forward")
-    monkeypatch.setattr(precision, "_on_cpu", lambda: False)
-    assert precision_note("bfloat16") is None
+    monkeypatch.undo()
+    with targeting(platform):
+        assert precision_note("bfloat16") is None
 
 
 @pytest.mark.slow(reason="another import of TensorFlow")
