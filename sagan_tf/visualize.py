@@ -65,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     shared.add_truncation_mode(verbs["truncation"])
     shared.add_statistics(verbs["truncation"])
+    verbs["report"].add_argument(
+        "--expected",
+        metavar="FILE",
+        help="curves of earlier runs of this configuration, such as benchmarks/expected/quickstart.jsonl, whose range "
+        "is drawn behind the run's own",
+    )
     verbs["classes"].add_argument("--count", type=_positive, default=64, help="images per sheet")
     return parser
 

@@ -3,32 +3,51 @@
 import html
 import math
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 Line = tuple[Sequence[float], Sequence[float]]
+
+
+class Band(Protocol):
+    """A range to draw behind the lines: `low[i]` to `high[i]` at `steps[i]`, with its mean and a label."""
+
+    steps: Sequence[float]
+    low: Sequence[float]
+    mean: Sequence[float]
+    high: Sequence[float]
+    label: str
+
 
 _WIDTH, _HEIGHT = 460, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 18, 10, 26
 
 
 def line_chart(
-    lines: Mapping[str, Line], *, title: str, logarithmic: bool = False, named: Sequence[str] | None = None
+    lines: Mapping[str, Line],
+    *,
+    title: str,
+    logarithmic: bool = False,
+    named: Sequence[str] | None = None,
+    bands: Sequence[Band] = (),
 ) -> str:
     """A chart over steps, starting at step 0, with its legend; "" if there is no finite value.
 
     lines: (steps, values) by name; values that are not finite, or not positive on a logarithmic axis, are left out.
     named: the lines with a color and a legend entry, in its order; the others are gray. None for all lines.
+    bands: ranges to draw behind the lines, on a linear axis.
     """
     drawn = {name: _finite(*line, positive=logarithmic) for name, line in lines.items()}
     drawn = {name: points for name, points in drawn.items() if points}
     if not drawn:
         return ""
-    xs = [x for points in drawn.values() for x, _ in points]
-    ys = [y for points in drawn.values() for _, y in points]
+    xs = [x for points in drawn.values() for x, _ in points] + [x for band in bands for x in band.steps]
+    ys = [y for points in drawn.values() for _, y in points] + [y for b in bands for y in (*b.low, *b.high)]
     y_ticks = decades(min(ys), max(ys)) if logarithmic else nice_ticks(min(ys), max(ys), 4)
     x_range, y_range = (0, max(*xs, 1)), (y_ticks[0], y_ticks[-1])
     named = [name for name in drawn if named is None] or [name for name in named if name in drawn]
     kinds = {name: f"c{i % 6}" for i, name in enumerate(named)}
     parts = [_grid(nice_ticks(*x_range, 5), y_ticks, x_range, y_range, logarithmic)]
+    parts += [_band(band, x_range, y_range) for band in bands]
     for name in sorted(drawn, key=kinds.__contains__):  # gray lines below the colored ones
         points = drawn[name]
         path = " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, logarithmic):.1f}" for x, y in points)
@@ -42,8 +61,26 @@ def line_chart(
     return (
         f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(title)} over steps">'
-        f'{"".join(parts)}</svg><div class="keys">{_legend(drawn, kinds)}</div></figure>'
+        f'{"".join(parts)}</svg><div class="keys">{_legend(drawn, kinds)}'
+        f"{''.join(_key(band) for band in bands)}</div></figure>"
     )
+
+
+def _band(band: Band, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
+    """The range as an area, and its mean as a dashed line."""
+
+    def points(values: Sequence[float], steps: Sequence[float]) -> str:
+        return " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, False):.1f}" for x, y in zip(steps, values, strict=True))
+
+    upper, lower = points(band.high, band.steps), points(band.low[::-1], band.steps[::-1])
+    return (
+        f'<polygon class="band" points="{upper} {lower}"><title>{html.escape(band.label)}</title></polygon>'
+        f'<polyline class="expected" points="{points(band.mean, band.steps)}"/>'
+    )
+
+
+def _key(band: Band) -> str:
+    return f'<span class="band">{html.escape(band.label)}: {band.low[-1]:.3g} to {band.high[-1]:.3g}</span>'
 
 
 def _legend(drawn: Mapping[str, Sequence[tuple[float, float]]], kinds: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sagan_tf.figures import canvas, sheets
+from sagan_tf.figures.expected_curves import ExpectedCurves
 from sagan_tf.figures.image_table import ImageTable, save_animation
 from sagan_tf.figures.query_points import parse_points
 from sagan_tf.figures.spectra import spectra_figure
@@ -86,7 +87,9 @@ def spectra(flags: argparse.Namespace) -> list[Path]:
 
 
 def report(flags: argparse.Namespace) -> list[Path]:
-    return [write_report(RunDirectory.open(flags.run_dir, data=flags.data), _out(flags, suffix=".html"))]
+    expected = ExpectedCurves.read(flags.expected) if flags.expected else None
+    run = RunDirectory.open(flags.run_dir, data=flags.data)
+    return [write_report(run, _out(flags, suffix=".html"), expected=expected)]
 
 
 PICTURES: dict[str, Callable[[argparse.Namespace], list[Path]]] = {

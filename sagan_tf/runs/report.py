@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from sagan_tf.figures import canvas, page
+from sagan_tf.figures.expected_curves import ExpectedCurves
 from sagan_tf.figures.labels import extremes, readable
 from sagan_tf.figures.records import names_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
@@ -30,8 +31,10 @@ _CHARTS = {
 }
 
 
-def write_report(run: RunDirectory, out: Path) -> Path:
+def write_report(run: RunDirectory, out: Path, *, expected: ExpectedCurves | None = None) -> Path:
     """Writes the page atomically; it is self-contained.
+
+    expected: curves of earlier runs, whose range is drawn behind this run's losses and metrics.
 
     Raises:
       RunError: if the run has no checkpoint yet.
@@ -53,7 +56,7 @@ def write_report(run: RunDirectory, out: Path) -> Path:
             "Attention": _attention(model) + stored["Attention"],
             "Other pictures": stored["Other pictures"],
             "Metrics": report_metrics.blocks(metrics),
-            "Curves": _curves(train, metrics),
+            "Curves": _curves(train, metrics, expected),
             "Variety and signs of collapse": _variety(health),
             "Singular values": _spectra(health),
             "Architecture": page.preformatted((run.path / "architecture.txt").read_text(encoding="utf-8")),
@@ -106,13 +109,38 @@ def _attention(model: TrainedModel) -> str:
     )
 
 
-def _curves(train: list[dict], metrics: list[dict]) -> str:
+def _curves(train: list[dict], metrics: list[dict], expected: ExpectedCurves | None) -> str:
     charts = []
     for title, pattern in _CHARTS.items():
         lines = {readable(name.removeprefix("gamma/")): series(train, name) for name in names_of(train, pattern)}
         charts.append(line_chart(lines, title=title))
-    charts += report_metrics.charts(metrics)
-    return f'<div class="charts">{"".join(charts)}</div>' if any(charts) else ""
+    if expected:
+        charts[:1] = _losses(train, expected) or charts[:1]
+    charts += report_metrics.charts(metrics, expected)
+    if not any(charts):
+        return ""
+    return _other_extractor(metrics, expected) + f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _losses(train: list[dict], expected: ExpectedCurves) -> list[str]:
+    """One chart per loss, each before its band."""
+    return [
+        line_chart({readable(name): series(train, name)}, title=readable(name), bands=[band])
+        for name in names_of(train, "?_loss")
+        if (band := expected.band(name))
+    ]
+
+
+def _other_extractor(metrics: list[dict], expected: ExpectedCurves | None) -> str:
+    """A warning if the expected metrics were measured by another extractor than the run's."""
+    theirs = expected.extractors() if expected else set()
+    ours = {record["protocol"]["extractor"] for record in metrics}
+    if not theirs or not ours or theirs & ours:
+        return ""
+    return page.text(
+        f"The expected metrics were measured by {', '.join(sorted(theirs))}, this run's by {', '.join(sorted(ours))}: "
+        "FID and IS of different extractors can't be compared."
+    )
 
 
 def _variety(records: list[dict]) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from sagan_tf.figures import page
+from sagan_tf.figures.expected_curves import ExpectedCurves
 from sagan_tf.figures.labels import readable
 from sagan_tf.figures.svg_chart import line_chart
 
@@ -16,7 +17,7 @@ _HEADLINES = {
     "is": ("IS", ".4g"),
     "shape_variety": ("variety of shape within classes, of the data's,", ".0%"),
 }
-_CHARTED = ("fid", "is", "shape_variety")
+_CHARTED = ("fid", "is", "shape_variety", "recall", "class_accuracy", "long_range_agreement")
 
 
 def blocks(metrics: list[dict]) -> str:
@@ -39,8 +40,11 @@ def headlines(metrics: list[dict]) -> dict[str, str]:
     return found
 
 
-def charts(metrics: list[dict]) -> list[str]:
-    """Charts of FID, IS and variety without truncation over the steps, with one line per protocol."""
+def charts(metrics: list[dict], expected: ExpectedCurves | None = None) -> list[str]:
+    """Charts of the most important metrics without truncation over the steps, with one line per protocol.
+
+    A metric measured at one step alone is drawn only where `expected` has a band for it.
+    """
     made = []
     for name in _CHARTED:
         lines: dict[str, dict[int, float]] = {}
@@ -48,8 +52,9 @@ def charts(metrics: list[dict]) -> list[str]:
             protocol = record["protocol"]
             lines.setdefault(_conditions(protocol), {})[protocol["step"]] = record[name]
         curves = {said: (sorted(line), [line[step] for step in sorted(line)]) for said, line in lines.items()}
-        if any(len(steps) > 1 for steps, _ in curves.values()):
-            made.append(line_chart(curves, title=f"{readable(name)} without truncation"))
+        bands = [band] if expected and (band := expected.band(name)) else []
+        if bands or any(len(steps) > 1 for steps, _ in curves.values()):
+            made.append(line_chart(curves, title=f"{readable(name)} without truncation", bands=bands))
     return made
 
 

@@ -1,5 +1,6 @@
 import math
 import re
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -50,6 +51,16 @@ def test_what_is_not_finite_is_left_out_and_names_are_escaped():
     chart = line_chart({"a<b": ([1, 2, 3], [1.0, math.nan, 2.0]), "none": ([1], [math.inf])}, title="x & y")
     assert len(points(chart)) == 1 and len(points(chart)[0]) == 2
     assert "a&lt;b" in chart and "x &amp; y" in chart and "none" not in chart
+
+
+def test_a_band_lies_behind_the_lines_and_widens_the_axes():
+    band = SimpleNamespace(steps=[0, 200], low=[0.0, 0.0], mean=[0.5, 1.0], high=[1.0, 2.0], label="expected, 2 runs")
+    chart = line_chart({"fid": ([0, 100], [0.0, 1.0])}, title="t", bands=[band])
+    assert re.search(r'<polygon class="band" points="([^"]*)"', chart)[1] == (
+        "60.0,112.0 442.0,10.0 442.0,214.0 60.0,214.0"
+    )
+    assert points(chart) == [[(60.0, 163.0), (442.0, 112.0)], [(60.0, 214.0), (251.0, 112.0)]], "the mean, then the run"
+    assert "expected, 2 runs: 0 to 2" in chart
 
 
 def test_named_lines_are_colored_above_the_gray_ones():

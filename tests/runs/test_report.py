@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from sagan_tf.figures import page
+from sagan_tf.figures.expected_curves import ExpectedCurves
 from sagan_tf.runs import report, report_metrics, report_pictures
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
@@ -200,3 +201,17 @@ def test_nothing_is_cut_at_any_width(browser, written, tmp_path, width):
     """
     overflow, beyond = browser.execute_script(script)
     assert overflow <= 0 and not beyond
+
+
+def test_expected_curves_lie_behind_the_runs_own(empty, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(empty, run)
+    (run / "metrics.jsonl").write_text(json.dumps({"fid": 12.5, "protocol": PROTOCOL}) + "\n")
+    lines = [{"run": f"seed {s}", "step": step, "fid": 9.0 + s, "d_loss": 1.0, "extractor": "inception"}
+             for s in (0, 1) for step in (2, 4)]  # fmt: skip
+    expected = ExpectedCurves(lines)
+    page = report.write_report(RunDirectory.open(run), run / "report.html", expected=expected).read_text("utf-8")
+    curves = sections(page)["Curves"]
+    assert curves.count("<polygon") == 2, "FID's and D's loss"
+    assert "expected, 2 runs: 9 to 10" in curves
+    assert "measured by inception, this run&#x27;s by dataset-classifier:procedural:train@32" in curves

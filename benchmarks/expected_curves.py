@@ -1,0 +1,69 @@
+"""Writes expected curves from finished runs of one configuration, and draws them.
+
+    python benchmarks/expected_curves.py RUN_OF_SEED_0 RUN_OF_SEED_1 --out=benchmarks/expected/quickstart.jsonl
+    python benchmarks/expected_curves.py --out=benchmarks/expected/quickstart.jsonl --plot=quickstart.png
+
+Then `python -m sagan_tf.visualize report --run_dir=RUN --expected=benchmarks/expected/quickstart.jsonl` draws the range
+behind a run's own curves. For metrics on the way, train with --gin_bindings='train.evaluate_every=400'.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from sagan_tf.figures.expected_curves import Band, ExpectedCurves, records_of_run
+from sagan_tf.foundation import files, jsonl
+
+_PANELS = {
+    "fid": "FID",
+    "shape_variety": "Variety of shape",
+    "class_accuracy": "Class accuracy",
+    "recall": "Recall",
+    "long_range_agreement": "Long-range agreement",
+    "d_loss": "D loss (means of 100 steps)",
+    "g_loss": "G loss (means of 100 steps)",
+}
+
+
+def collect(runs: list[Path]) -> list[dict]:
+    """The records of all runs; each is named by its seed."""
+    records = []
+    for run in runs:
+        seed = json.loads((run / "config.json").read_text(encoding="utf-8"))["seed"]
+        metrics, train = jsonl.read(run / "metrics.jsonl"), jsonl.read(run / "train.jsonl")
+        records += records_of_run(f"seed {seed}", metrics, train)
+    return records
+
+
+def plot(expected: ExpectedCurves, out: Path) -> None:
+    """Draws each scalar's mean and its range over the runs."""
+    from sagan_tf.figures import canvas
+
+    bands: dict[str, Band] = {title: band for name, title in _PANELS.items() if (band := expected.band(name))}
+    columns = 3
+    rows = -(-len(bands) // columns)
+    figure, grid = canvas.figure(rows, columns, size=(4.0 * columns, 2.6 * rows), hspace=0.45)
+    for axes, (title, band) in zip(grid.flat, bands.items(), strict=False):
+        axes.fill_between(band.steps, band.low, band.high, color=canvas.COLORS[1], alpha=0.3, linewidth=0)
+        axes.plot(band.steps, band.mean, color=canvas.COLORS[1], linewidth=1.4)
+        axes.set_title(f"{title}: {band.mean[-1]:.3g} at {band.steps[-1]:,}")
+        axes.set_xlim(left=0)
+    for axes in grid.flat[len(bands) :]:
+        axes.set_visible(False)
+    canvas.save(figure, out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path, help="finished runs, which differ in their seeds alone")
+    parser.add_argument("--out", type=Path, required=True, help="the file of expected curves")
+    parser.add_argument("--plot", type=Path, help="a PNG of the curves")
+    flags = parser.parse_args()
+    if flags.runs:
+        files.write_text(flags.out, "".join(json.dumps(record) + "\n" for record in collect(flags.runs)))
+    if flags.plot:
+        plot(ExpectedCurves.read(flags.out), flags.plot)
+
+
+if __name__ == "__main__":
+    main()
