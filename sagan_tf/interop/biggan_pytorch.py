@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sagan_tf.interop.tensor_files import WeightsError, check_finite, check_fit, read_npz, read_safetensors
+from sagan_tf.interop import weight_files
+from sagan_tf.interop.tensor_files import check_finite, check_fit
 from sagan_tf.models.spec import GANSpec
 
 Array = np.ndarray
@@ -109,46 +110,15 @@ def is_weight(name: str) -> bool:
 def load(path: Path, spec: GANSpec, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
     """Reads a saved network as values for our variables.
 
-    path: a .pth of BigGAN-PyTorch, which needs torch and is read with weights_only, so that no pickled code runs; or an
-      .npz or .safetensors with the same names.
+    path: a .pth of BigGAN-PyTorch, whose tensors are read without torch and without running its pickle; or an .npz or
+      .safetensors with the same names.
     shapes: our names (of G or of D) and shapes.
 
     Raises:
       WeightsError: if the file can't be read, or a tensor is missing, extra, misshapen or not finite.
     """
-    found = {name: array for name, array in read(path).items() if is_weight(name)}
+    found = {name: array for name, array in weight_files.read(path).items() if is_weight(name)}
     wanted = matches(spec, shapes)
     check_fit({m.name: m.shape_there(shapes[name]) for name, m in wanted.items()}, found, str(path))
     check_finite(found, str(path))
     return {name: m.convert(found[m.name]).astype(np.float32).reshape(shapes[name]) for name, m in wanted.items()}
-
-
-def read(path: Path) -> dict[str, Array]:
-    """All tensors of a file under their original names.
-
-    Raises:
-      WeightsError: if the file is missing or can't be read.
-    """
-    readers = {".npz": read_npz, ".safetensors": read_safetensors, ".pth": _read_pth}
-    if path.suffix not in readers or not path.is_file():
-        raise WeightsError(
-            f"weights must be an existing file ending in {', '.join(readers)}; received {path}. "
-            "BigGAN-PyTorch saves G_ema.pth and D.pth."
-        )
-    return readers[path.suffix](path)
-
-
-def _read_pth(path: Path) -> dict[str, Array]:
-    try:
-        import torch
-    except ImportError as error:
-        raise WeightsError(
-            f"torch must be installed to read {path}; received none. Run: pip install torch, or save the same names as "
-            ".npz or .safetensors."
-        ) from error
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: tensor.numpy() for name, tensor in state.items()}
-    except Exception as error:  # torch raises whatever its unpickler meets
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path} must be a state dict of plain tensors; received {reason}.") from error
