@@ -27,6 +27,8 @@ class GAN:
     the data and all randomness are functions of (seed, step). In float16 each optimizer has a loss scale beside its
     slots. `g_non_trainable` and `d_non_trainable` are what forward passes update and optimizers don't: spectral norm's
     u and the moving statistics.
+
+    seed: of the initial weights; None leaves them zero, where only the program matters, not what it computes.
     """
 
     def __init__(
@@ -36,11 +38,11 @@ class GAN:
         optimizer: TwoTimescaleAdam,
         average: MovingAverage | None,
         numerics: Numerics,
-        seed: int,
+        seed: int | None,
     ):
         self.spec = spec
         self.average = average
-        g_seed, d_seed = initial_seeds(seed)
+        g_seed, d_seed = (None, None) if seed is None else initial_seeds(seed)
         self.generator = Generator(spec, numerics=numerics, seed=g_seed)
         self.discriminator = Discriminator(spec, numerics=numerics, seed=d_seed)
         self.g_variables = named_variables(self.generator)
