@@ -13,11 +13,12 @@ def load(run, *, average=None, step=None, statistics=None):
     return TrainedModel(run, average=average, step=step, statistics=statistics)
 
 
-def fit(experiment, run_dir, *, steps=None, callbacks=(), strategy="auto"):
+def fit(experiment, run_dir, *, steps=None, callbacks=(), strategy="auto", init_from=None, class_map=None):
     """Trains an `Experiment` in a run directory, and returns it as a model; see runs/notebook.py."""
     from sagan_tf.runs import notebook
 
-    return notebook.fit(experiment, run_dir, steps=steps, callbacks=callbacks, strategy=strategy)
+    options = {"strategy": strategy, "init_from": init_from, "class_map": class_map}
+    return notebook.fit(experiment, run_dir, steps=steps, callbacks=callbacks, **options)
 
 
 answer_while_importing()

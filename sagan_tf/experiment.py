@@ -58,6 +58,7 @@ class Experiment:
     step_options: StepOptions = field(default_factory=StepOptions)  # details in which the papers' codes differ
     batch_size: int = 64  # real images per D update, over all replicas together; as many fakes
     discriminator_steps: int = 1  # D updates before each G update
+    freeze_discriminator: int = 0  # how many of D's first blocks stay as `--init_from` left them (FreezeD)
     accumulation: int = 1  # microbatches of each replica's share of a batch, see training/accumulation.py
     total_steps: int = 1_000_000  # steps of the whole run
     seed: int = 0  # of initial weights, the order of the data, z and labels
@@ -90,6 +91,7 @@ class Experiment:
             self._check_integer(name, least=1)
         for name in ("checkpoint_every", "log_every", "sample_every", "evaluate_every", "cache_mb", "seed"):
             self._check_integer(name, least=0)
+        self._check_frozen()
         check_best_by(self.best_by, METRICS)
         if self.evaluate_every:
             if self.evaluation is None:
@@ -103,6 +105,15 @@ class Experiment:
             SeededLatents(
                 z_dim=1, latent=self.latent, mode=self.evaluation.truncation_mode
             )  # a prior that isn't normal
+
+    def _check_frozen(self) -> None:
+        self._check_integer("freeze_discriminator", least=0)
+        blocks = len(self.spec.discriminator_ladder)
+        if self.freeze_discriminator > blocks:
+            raise ValueError(
+                f"train.freeze_discriminator must be at most {blocks}, the number of the discriminator's blocks; "
+                f"received train.freeze_discriminator={self.freeze_discriminator!r}."
+            )
 
     def notes(self) -> list[str]:
         """What is allowed and hardly meant, one sentence each."""

@@ -8,11 +8,21 @@ from collections.abc import Sequence
 from typing import get_args
 
 from sagan_tf.foundation import files
+from sagan_tf.foundation.comma_lists import comma_list
 from sagan_tf.foundation.flag_parser import Parser
 from sagan_tf.foundation.option_names import StrategyName
 from sagan_tf.foundation.refusals import answered
 from sagan_tf.foundation.start import start
 from sagan_tf.runs import flags as shared
+
+
+def class_map(text: str) -> dict[str, str]:
+    """The pairs of a list such as "NEW=OLD,NEW=OLD"."""
+    parse_entries = comma_list(str, "pairs NEW=OLD")
+    pairs = [tuple(word.strip() for word in entry.partition("=")[::2]) for entry in parse_entries(text)]
+    if not all(new and old for new, old in pairs) or len(dict(pairs)) < len(pairs):
+        raise argparse.ArgumentTypeError(f"must be pairs NEW=OLD of different new classes; received {text!r}")
+    return dict(pairs)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -24,6 +34,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--run_dir", required=True, metavar="RUN", help="new, empty, or the run to go on with")
     parser.add_argument("--stop_after", type=int, metavar="N", help="train N more steps, save, and end")
     parser.add_argument("--stop_at", type=int, metavar="N", help="train up to step N, save, and end")
+    parser.add_argument(
+        "--init_from", metavar="RUN", help="start a new run from the networks of another, or of RUN/checkpoints/best"
+    )
+    parser.add_argument(
+        "--class_map", type=class_map, metavar="NEW=OLD,...",
+        help="classes that start as differently named ones of --init_from; the others go by their names",
+    )  # fmt: skip
+    parser.add_argument(
+        "--freeze_discriminator", type=int, metavar="N", help="leave D's first N blocks as they are in --init_from"
+    )
     parser.add_argument("--strategy", default="auto", help=f"one of {', '.join(get_args(StrategyName))}")
     parser.add_argument("--tpu", metavar="NAME", help="the TPU of --strategy=tpu; this VM's, or $TPU_NAME, by default")
     parser.add_argument(

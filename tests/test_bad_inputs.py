@@ -25,6 +25,8 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
 GIN = "--gin_file=gin/quickstart.gin"
 NEW = "--run_dir={bad}/new"
 IMPORT = f"--format=biggan_pytorch {GIN} {NEW}"
+FITTING = " ".join(f"--gin_bindings=families.sagan.{b}" for b in ("width=4", "discriminator_width=8", "z_dim=8"))
+TRANSFER = f"{GIN} {NEW} {FITTING} --init_from={{run}}"
 A_AND_B = "--images={bad}/good.npz --reference={bad}/good.npz"
 
 # Verb, its flags (blanks separate them, "~" stands for a blank within one), and what the sentence must say.
@@ -115,6 +117,35 @@ CASES = [
     ("train", f"--gin_file={{bad}} {NEW}", "bad"),
     ("train", f"--gin_file={{bad}}/binary.gin {NEW}", "binary.gin"),
     ("describe", f"{GIN} --data={{bad}}/nowhere", "nowhere"),
+    # Networks of another run.
+    *[
+        ("train", f"{GIN} {NEW} {FITTING} --init_from={{bad}}/{place}", said)
+        for place, said in (
+            ("nowhere", "which doesn't exist"),
+            ("text.txt", "it has no run.json"),
+            ("empty", "it has no run.json"),
+            ("pictures", "it has no run.json"),
+            ("no_json", "run.json must hold"),
+            ("no_config", "config.gin"),
+            ("measured", "which has none yet"),
+            ("torn_run", "no usable checkpoint"),
+            ("torn_run/checkpoints/best", "Checkpoints: step-00000004"),
+        )
+    ],
+    ("train", f"{GIN} {NEW} --init_from={{run}}", "width=4 of those that are to be taken and width=8"),
+    ("train", f"{TRANSFER} --gin_bindings=families.sagan.resolution=64", "resolution=32 of"),
+    ("train", f"{TRANSFER} --gin_bindings=families.sagan.spectral_norm_g=False", "spectral_norm_g=True of"),
+    ("train", f"{TRANSFER} --gin_bindings=families.sagan.conditioning='shared'", "conditioning='tables' of"),
+    ("train", f"{GIN} --run_dir={{run}} --init_from={{run}}", "another run than --run_dir"),
+    ("train", f"{GIN} --run_dir={{run}} --init_from={{bad}}/measured", "was started from fresh weights"),
+    ("train", f"{TRANSFER} --class_map=dots", "received 'dots'"),
+    ("train", f"{TRANSFER} --class_map=dots=eyes,dots=rings", "different new classes"),
+    ("train", f"{TRANSFER} --class_map=dits=eyes", "received 'dits', which is no class of the data"),
+    ("train", f"{TRANSFER} --class_map=dots=eye", "Did you mean eyes?"),
+    ("train", f"{GIN} {NEW} --class_map=dots=eyes", "received it alone"),
+    ("train", f"{TRANSFER} --freeze_discriminator=5", "must be at most 4"),
+    ("train", f"{TRANSFER} --freeze_discriminator=-1", "train.freeze_discriminator=-1"),
+    ("train", f"{GIN} {NEW} --freeze_discriminator=1", "Name a trained run by --init_from"),
     ("describe", "--gin_file={bad}/text.txt", "text.txt"),
     ("prepare_data", "--source={bad}/nowhere --resolution=32 --out={bad}/s", "nowhere"),
     ("prepare_data", "--source={bad}/text.txt --resolution=32 --out={bad}/s", "text.txt"),
@@ -243,6 +274,8 @@ def places(tiny_run, tmp_path_factory):
     save_arrays(bad)
     for name in ("no_json", "no_facts", "no_config", "measured"):
         shutil.copytree(tiny_run, bad / name, ignore=shutil.ignore_patterns("checkpoints"))
+    shutil.copytree(tiny_run, bad / "torn_run")
+    next((bad / "torn_run").glob("checkpoints/*/*.index")).write_bytes(b"")
     (bad / "no_json" / "run.json").write_text("{")
     (bad / "no_facts" / "run.json").write_text("{}")
     (bad / "no_config" / "config.gin").unlink()

@@ -1,5 +1,7 @@
 """The discriminator, from an image and a label to a logit."""
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 
 from sagan_tf.layers.building import WithoutBuild
@@ -19,14 +21,22 @@ class Discriminator(WithoutBuild, tf.keras.Model):
     The pooling is a sum rather than a mean, as in the code of all the papers. The only normalization is spectral.
     `dropout_mask` (B,C), if given, multiplies the pooled features before the head (BigGAN, section 4.2).
     `training=True` stores u: the update of D does so once, on real and fake images together; that of G never does.
+    The first `frozen_blocks` blocks, with the attention after them, never store theirs.
     """
 
     def __init__(
-        self, spec: GANSpec, *, numerics: Numerics | None = None, seed: int | None = 0, name: str = "discriminator"
+        self,
+        spec: GANSpec,
+        *,
+        numerics: Numerics | None = None,
+        seed: int | None = 0,
+        frozen_blocks: int = 0,
+        name: str = "discriminator",
     ):
         super().__init__(name=name)
         self.spec = spec
         self.numerics = numerics or Numerics()
+        self.frozen_blocks = frozen_blocks
         check_precision(self.numerics.precision, trains=False)
         parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_d, seed=seed)
         channels = spec.discriminator_channels
@@ -42,12 +52,18 @@ class Discriminator(WithoutBuild, tf.keras.Model):
 
     def call(self, x, y, training=False, dropout_mask=None):
         h = tf.cast(x, self.numerics.dtype)
-        for block, long_range in zip(self.blocks, self.long_range, strict=True):
-            h = block(h, training=training)
-            h = h if long_range is None else long_range(h, training=training)
+        for i, (block, long_range) in enumerate(zip(self.blocks, self.long_range, strict=True)):
+            stores = training and i >= self.frozen_blocks
+            h = block(h, training=stores)
+            h = h if long_range is None else long_range(h, training=stores)
         h = tf.reduce_sum(tf.cast(tf.nn.relu(h), tf.float32), [1, 2])  # (B,C)
         outputs = self.head(h if dropout_mask is None else h * dropout_mask, y, training=training)
         return DiscriminatorOutput(*outputs) if self.spec.head == "auxiliary" else DiscriminatorOutput(outputs)
+
+    def frozen_names(self, names: Iterable[str]) -> set[str]:
+        """Those of D's variables that belong to the frozen blocks, or to the attention after them."""
+        frozen = tuple(f"{part}.{i}." for i in range(self.frozen_blocks) for part in ("blocks", "long_range"))
+        return {name for name in names if name.startswith(frozen)}
 
 
 def make_head(spec: GANSpec, parts: Parts) -> tf.keras.layers.Layer:

@@ -56,6 +56,7 @@ def build_state(settings: Experiment, n_classes: int, strategy: tf.distribute.St
             average=settings.average,
             numerics=settings.numerics,
             seed=settings.seed,
+            frozen_blocks=settings.freeze_discriminator,
         )
 
 

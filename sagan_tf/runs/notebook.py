@@ -1,7 +1,7 @@
 """Training from Python: an Experiment in, a TrainedModel out, with the same run directory as the command writes."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sagan_tf.experiment import Experiment, in_code
@@ -21,6 +21,8 @@ def fit(
     steps: int | None = None,
     callbacks: Sequence[Callback] = (),
     strategy: StrategyName = "auto",
+    init_from: Path | str | None = None,
+    class_map: Mapping[str, str] | None = None,
 ) -> TrainedModel:
     """Trains a run, or goes on with it, and returns its newest checkpoint as a model.
 
@@ -34,11 +36,13 @@ def fit(
     callbacks: each is called as callback(step, logs) every `experiment.log_every` steps and at the end; logs holds the
       scalars of train.jsonl, such as "d_loss" and "g_loss".
     strategy: as `--strategy` of the command.
+    init_from: a run, or one of its checkpoints, from whose networks a new run starts; as `--init_from` of the command.
+    class_map: new class -> class of `init_from`, for classes whose names differ; the others go by their names.
 
     Ctrl-C, or Jupyter's "interrupt", ends the training at the next step with a checkpoint.
 
     Raises:
-      ValueError, RunError, DataError, ConfigError: where the command refuses, before any work.
+      ValueError, RunError, DataError, ConfigError, CheckpointError: where the command refuses, before any work.
       NonFiniteError, CollapseError: where the command stops.
     """
     if steps is not None and steps < 1:
@@ -46,7 +50,13 @@ def fit(
     devices = create_strategy(strategy)
     training.prepare_process(experiment, devices)
     flags = argparse.Namespace(
-        run_dir=str(run_dir), dry_run=False, allow_config_change=False, stop_after=steps, stop_at=None
+        run_dir=str(run_dir),
+        dry_run=False,
+        allow_config_change=False,
+        stop_after=steps,
+        stop_at=None,
+        init_from=init_from,
+        class_map=class_map,
     )
     actions = [Action(every=experiment.log_every, run=callback) for callback in callbacks]
     training.train_and_evaluate(in_code(experiment), Workers(devices), devices, flags, actions)

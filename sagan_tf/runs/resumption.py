@@ -23,9 +23,10 @@ from sagan_tf.foundation import files
 from sagan_tf.foundation.versions import versions
 from sagan_tf.models import summary
 from sagan_tf.runs.data_changes import content_changes, data_facts, refuse_other_classes
+from sagan_tf.runs.origin import RECORD, Origin, starts_fresh_discriminator
 from sagan_tf.runs.run_directory import LOCK, RunDirectory, RunError
 
-_OWN = ("config.gin", "config.json", "architecture.txt", "run.json")
+_OWN = ("config.gin", "config.json", "architecture.txt", RECORD, "run.json")
 # Where the data lie may change as long as their content is the same.
 _PLACES = ("data.path", "data.data_dir")
 
@@ -40,6 +41,8 @@ class Admission:
       data: what run.json is to say of the data.
       is_new: whether the directory holds no run yet.
       changes: what differs from the run's record, one line each; none for a new run.
+      origin: what the networks are still to be taken from, see origin.py.
+      facts, texts: more that run.json and further files say of a new run, such as what its networks were taken from.
     """
 
     run: RunDirectory
@@ -48,6 +51,14 @@ class Admission:
     data: dict
     is_new: bool
     changes: tuple[str, ...] = ()
+    origin: Origin | None = None
+    facts: dict = dataclasses.field(default_factory=dict)
+    texts: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def fresh_discriminator(self) -> bool:
+        """Whether D starts, or has started, anew beside a trained G."""
+        return starts_fresh_discriminator(self.facts if self.is_new else self.run.facts())
 
     def record(self, step: int = 0) -> None:
         """Writes configuration, data facts and this command to the run directory, all or nothing.
@@ -65,8 +76,8 @@ class Admission:
             )
         if self.is_new:
             _sweep(folder)
-        facts = {"data": self.data, "commands": []} if self.is_new else self.run.facts()
-        texts = gin_config.texts(self.loaded)
+        facts = {"data": self.data, "commands": [], **self.facts} if self.is_new else self.run.facts()
+        texts = gin_config.texts(self.loaded) | self.texts
         if self.is_new or self.changes:
             spec = self.loaded.value.sized(len(self.examples.class_names))
             texts["architecture.txt"] = summary.table(spec, self.loaded.value.numerics) + "\n"
@@ -88,17 +99,27 @@ class Admission:
         return entry | ({"former_data": former_data} if former_data != self.data else {})
 
 
-def admit(run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, *, allow_change: bool = False) -> Admission:
+def admit(
+    run: RunDirectory,
+    loaded: gin_config.Loaded,
+    examples: Examples,
+    *,
+    allow_change: bool = False,
+    origin: Origin | None = None,
+) -> Admission:
     """Checks that this is a new run, or the one that the directory holds. Writes nothing.
 
     allow_change: whether configuration and data may differ from the run's. The meaning of its classes may not.
+    origin: what the networks are to be taken from, as `find_origin` has found.
 
     Raises:
       RunError: if the folder holds something else, or if configuration or data differ from the run's.
     """
     if not run.exists:
         _refuse_foreign(run.path)
-        return Admission(run=run, loaded=loaded, examples=examples, data=data_facts(examples), is_new=True)
+        facts = {"init_from": origin.facts()} if origin else {}
+        data = data_facts(examples)
+        return Admission(run=run, loaded=loaded, examples=examples, data=data, is_new=True, origin=origin, facts=facts)
     before, after = run.facts()["data"], data_facts(examples)
     refuse_other_classes(run.path, before, after)
     examples = relabeled(examples, before["class_names"])
@@ -114,7 +135,9 @@ def admit(run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, *, a
             "--allow_config_change goes on all the same."
         )
     changes = [*gin_config.difference(run.path, loaded.value, free=()), *content]
-    return Admission(run=run, loaded=loaded, examples=examples, data=after, is_new=False, changes=tuple(changes))
+    return Admission(
+        run=run, loaded=loaded, examples=examples, data=after, is_new=False, changes=tuple(changes), origin=origin
+    )
 
 
 def prepare(run: RunDirectory, loaded: gin_config.Loaded, examples: Examples) -> Admission:

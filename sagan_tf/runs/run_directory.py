@@ -5,6 +5,7 @@ runs/trained.py makes networks and samplers of it.
 config.gin  config.json     what was asked for, and every value of it, defaults too
 config-STEP.gin             what had been asked for up to that step, where it was changed
 run.json                    data set (name, fingerprint, class names), commands, versions, changes (resumption.py)
+init_from.json              what became of each variable of the networks that the run was started from (transfer.py)
 training.lock               while the run is being trained: by whom (lock.py)
 architecture.txt            both nets' tables
 checkpoints/step-*/         the last ones, verified (training/checkpoints.py)

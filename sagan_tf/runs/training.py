@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import tensorflow as tf
 
@@ -27,6 +27,7 @@ from sagan_tf.models.precision import precision_note
 from sagan_tf.runs import dry_run, resumption
 from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.lock import TrainingLock
+from sagan_tf.runs.origin import find_origin
 from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_data import training_examples
 from sagan_tf.runs.run_directory import RunDirectory
@@ -72,7 +73,9 @@ def can_evaluate(settings: Experiment, examples: Examples) -> bool:
 
 
 def run_training(flags: argparse.Namespace) -> int:
-    loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
+    frozen = flags.freeze_discriminator
+    bindings = [*flags.gin_bindings, *([] if frozen is None else [f"train.freeze_discriminator = {frozen}"])]
+    loaded = experiment.load(flags.gin_file, bindings, flags.data, flags.data_dir)
     strategy = create_strategy(flags.strategy, tpu=flags.tpu, wait_seconds=flags.wait_for_workers)
     prepare_process(loaded.value, strategy)
     workers = Workers(strategy)
@@ -127,6 +130,7 @@ def train_and_evaluate(
 ) -> int:
     """Trains up to where the flags say, and evaluates a run that has come to its end. Returns the exit code."""
     run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
+    origin = find_origin(run, loaded.value, flags.init_from, flags.class_map, workers=workers)
     if flags.dry_run:
         examples = open_data(run, loaded.value)
         tried = dry_run.try_run(loaded.value, examples, strategy, evaluates=can_evaluate(loaded.value, examples))
@@ -139,11 +143,12 @@ def train_and_evaluate(
         at_end.callback(lock.release)
         if workers.is_chief and run.exists:
             lock.acquire()  # before the data are read; a new directory is made when the networks are known to fit
-        admission = admitted(run, loaded, open_data(run, loaded.value), workers, flags.allow_config_change)
+        examples = open_data(run, loaded.value)
+        admission = admitted(run, loaded, examples, workers, allow_change=flags.allow_config_change, origin=origin)
         evaluates = can_evaluate(loaded.value, admission.examples)
         reached = train_run(
             admission,
-            lambda step: record(admission, lock, workers, step),
+            lambda admission, step: record(admission, lock, workers, step),
             strategy=strategy,
             stop_after=flags.stop_after,
             stop_at=flags.stop_at,
@@ -166,14 +171,14 @@ def open_data(run: RunDirectory, settings: Experiment) -> Examples:
 
 
 def admitted(
-    run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, workers: Workers, allow_change: bool
+    run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, workers: Workers, **options: Any
 ) -> Admission:
     """`resumption.admit` on every worker: the others of a run that goes on must find what the chief has found."""
-    admission = resumption.admit(run, loaded, examples, allow_change=allow_change) if workers.is_chief else None
+    admission = resumption.admit(run, loaded, examples, **options) if workers.is_chief else None
     (is_new,) = workers.from_chief(int(admission.is_new) if admission else 0)
     if admission is None and not is_new:
         resumption.require(run)
-    return admission or resumption.admit(run, loaded, examples, allow_change=allow_change)
+    return admission or resumption.admit(run, loaded, examples, **options)
 
 
 def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int) -> None:

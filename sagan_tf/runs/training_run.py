@@ -1,5 +1,6 @@
 """Training a run from where it is up to where a command says, going back after bad numbers if it may."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -8,8 +9,10 @@ from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import build, training_actions
+from sagan_tf.runs.origin import RECORD
 from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.transfer import note_fresh_discriminator, transfer, warmed_up
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.non_finite import NonFiniteError
@@ -25,7 +28,7 @@ def stop_step(step: int, total: int, stop_after: int | None, stop_at: int | None
 
 def train_run(
     admission: Admission,
-    record: Callable[[int], None],
+    record: Callable[[Admission, int], None],
     *,
     strategy: tf.distribute.Strategy,
     stop_after: int | None = None,
@@ -35,26 +38,35 @@ def train_run(
 ) -> bool:
     """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it.
 
-    record: is called with the run's step when everything is built and restored, before the first step of training.
+    record: is called with the admission and the run's step when everything is built and restored, before the first step
+      of training.
     evaluates: whether checkpoints are measured on the way, every `evaluate_every` steps.
     more_actions: done by the chief between calls of steps, beside the run's own.
 
     Raises:
       ValueError, CheckpointError: if the configuration doesn't fit the data or the checkpoint; nothing is recorded.
     """
-    run, settings, examples = admission.run, admission.loaded.value, admission.examples
+    run, examples, fresh = admission.run, admission.examples, admission.fresh_discriminator
+    settings = warmed_up(admission.loaded.value, fresh_discriminator=fresh)
     gan = build.build_state(settings, len(examples.class_names), strategy)
     workers = Workers(strategy)
     store = run.checkpoints(keep=settings.keep_checkpoints)
     rollbacks = Rollbacks(store.folder)
     step = resume(gan, store, workers)
+    if admission.origin:
+        text = transfer(gan, admission.origin, examples.class_names)
+        admission = dataclasses.replace(admission, texts={RECORD: text})
+    if fresh and step == 0:
+        note_fresh_discriminator(settings)
     stop = stop_step(step, settings.total_steps, stop_after, stop_at)
     if step >= stop:
-        record(step)
+        record(admission, step)
         print(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train.")
         return True
     parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
-    record(step)
+    record(admission, step)
+    if admission.origin and workers.is_chief:
+        store.save(gan.variables(), step)  # from here on the run doesn't need its origin
     while True:
         try:
             return loop.train(

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ def import_weights(flags: argparse.Namespace) -> Path:
     """Reads and checks the weights, then writes a run with a checkpoint of step 0; returns the checkpoint's path.
 
     If the run keeps a moving average of G, the imported weights are both the average and the raw weights. Without
-    `--discriminator`, D gets initial weights.
+    `--discriminator`, D gets initial weights, which run.json records: training from the run warms its rate up.
     """
     loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
     settings = loaded.value
@@ -52,6 +53,8 @@ def import_weights(flags: argparse.Namespace) -> Path:
     assign(gan.shadow, generator if gan.shadow else {})
     assign(gan.d_variables, discriminator)
     admission = resumption.admit(run, loaded, examples_of(settings, names, flags.generator))
+    imported = {"format": flags.format, "generator": flags.generator, "discriminator": flags.discriminator}
+    admission = dataclasses.replace(admission, facts={"imported": imported})
     made = [path for path in (run.path, *run.path.parents) if not path.exists()]
     try:
         saved = run.checkpoints().save(gan.variables(), 0)

@@ -11,10 +11,11 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files
@@ -152,13 +153,38 @@ class CheckpointStore:
           CheckpointError: if there are checkpoints but none can be read, if there is none of `step`, or if the
             checkpoint doesn't fit the variables.
         """
+        return self._newest_good(lambda path: self._read(path, variables), step, quarantine)
+
+    def load(self, groups: Collection[str], step: int | None = None) -> tuple[int, dict[str, np.ndarray]] | None:
+        """The step of the newest good checkpoint, and its values by name; None if there is no checkpoint.
+
+        groups: the first parts of the names that are wanted, such as "generator".
+        step: as in `restore`.
+
+        Raises:
+          CheckpointError: as in `restore`.
+        """
+        found: dict[str, tf.Variable] = {}
+
+        def read(path: Path) -> None:
+            found.clear()
+            for name, shape, dtype in json.loads((path / _MANIFEST).read_text())["variables"]:
+                if name.partition(".")[0] in groups:
+                    found[name] = tf.Variable(tf.zeros(shape, dtype), trainable=False)
+            self._read(path, found)
+
+        good = self._newest_good(read, step)
+        return None if good is None else (good, {name: variable.numpy() for name, variable in found.items()})
+
+    def _newest_good(self, read: Callable[[Path], None], step: int | None, quarantine: bool = False) -> int | None:
+        """Reads the newest checkpoint that `read` doesn't fail on, or that of `step`; its step, None without any."""
         if step is not None and not self.find(step).exists():
             raise CheckpointError(self._no_step(step))
         steps = [step] if step is not None else self.steps()[::-1]
         for candidate in steps:
             path = self.find(candidate)
             try:
-                self._read(path, variables)
+                read(path)
                 return candidate
             except _DAMAGE as error:
                 self.say(f"Checkpoint {path} can't be used: {str(error).splitlines()[0][:200]}")

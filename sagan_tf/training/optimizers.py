@@ -48,10 +48,13 @@ class TwoTimescaleAdam:
     epsilon: is added to the root of the uncorrected second moment, as in TensorFlow 1 ("epsilon hat").
     decay_from, decay_to: the steps between which both learning rates fall linearly to 0 (SNGAN: 400,000 and 450,000);
       None keeps them constant.
+    g_warmup, d_warmup: over how many steps the rate of G or D first rises linearly to its value, 0 for none. None is
+      none too, unless D starts anew beside a G that doesn't (`train --init_from`, import_weights): then G's rate rises
+      over 500 steps and D's over 100 (runs/transfer.py).
 
     Raises:
       ValueError: for a learning rate or epsilon that is not positive, a beta outside [0, 1), or a decay that ends
-        before it starts.
+        before it starts, or a warm-up of less than 0 steps.
     """
 
     g_learning_rate: float = 1e-4
@@ -61,6 +64,8 @@ class TwoTimescaleAdam:
     epsilon: float = 1e-8
     decay_from: int | None = None
     decay_to: int | None = None
+    g_warmup: int | None = None
+    d_warmup: int | None = None
 
     def __post_init__(self):
         for name in ("g_learning_rate", "d_learning_rate", "epsilon"):
@@ -73,6 +78,12 @@ class TwoTimescaleAdam:
                 "decay_from and decay_to must be given together, 0 <= decay_from < decay_to; received "
                 f"decay_from={start!r}, decay_to={end!r}. SNGAN's are 400000 and 450000."
             )
+        for name in ("g_warmup", "d_warmup"):
+            steps = getattr(self, name)
+            if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
+                raise ValueError(
+                    f"{name} must be an integer of at least 0, or None; received {name}={steps!r}. 0 is no warm-up."
+                )
 
     def decay(self, step: tf.Tensor) -> tf.Tensor:
         """The factor of both learning rates in a step (scalar integer, from 0): 1, then linearly down to 0."""
@@ -81,10 +92,22 @@ class TwoTimescaleAdam:
         return tf.clip_by_value(tf.cast(self.decay_to - step, tf.float32) / (self.decay_to - self.decay_from), 0.0, 1.0)
 
     def generator(self, variables: dict[str, tf.Variable], loss_scale: LossScale | None = None) -> "Adam":
-        return Adam(variables, learning_rate=self.g_learning_rate, options=self, loss_scale=loss_scale)
+        return Adam(
+            variables,
+            learning_rate=self.g_learning_rate,
+            options=self,
+            loss_scale=loss_scale,
+            warmup=self.g_warmup or 0,
+        )
 
     def discriminator(self, variables: dict[str, tf.Variable], loss_scale: LossScale | None = None) -> "Adam":
-        return Adam(variables, learning_rate=self.d_learning_rate, options=self, loss_scale=loss_scale)
+        return Adam(
+            variables,
+            learning_rate=self.d_learning_rate,
+            options=self,
+            loss_scale=loss_scale,
+            warmup=self.d_warmup or 0,
+        )
 
 
 def _check_number(name: str, value: float, *, above: float | None = None, below: float | None = None) -> None:
@@ -102,6 +125,7 @@ class Adam(tf.Module):
 
     variables: the weights to be optimized, by name.
     loss_scale: float16's; its state is checkpointed with the slots.
+    warmup: over how many steps the learning rate rises to its value.
     """
 
     def __init__(
@@ -111,18 +135,27 @@ class Adam(tf.Module):
         learning_rate: float,
         options: TwoTimescaleAdam,
         loss_scale: LossScale | None = None,
+        warmup: int = 0,
     ):
         super().__init__()
         self.variables_by_name = dict(variables)
         self.learning_rate = learning_rate
         self.options = options
         self.loss_scale = loss_scale
+        self.warmup = warmup
         self.m = {name: self._slot(name, v) for name, v in variables.items()}
         self.v = {name: self._slot(name, v) for name, v in variables.items()}
 
     @staticmethod
     def _slot(name: str, variable: tf.Variable) -> tf.Variable:
         return tf.Variable(tf.zeros(variable.shape, variable.dtype), trainable=False, name=name.replace(".", "_"))
+
+    def rate_factor(self, step: tf.Tensor) -> tf.Tensor:
+        """The factor of the learning rate in a step (scalar integer, from 0): its warm-up times its decay."""
+        decay = self.options.decay(step)
+        if not self.warmup:
+            return decay
+        return decay * tf.minimum((tf.cast(step, tf.float32) + 1.0) / self.warmup, 1.0)
 
     def slots(self) -> dict[str, tf.Variable]:
         """The state to be checkpointed, under the names "m.NAME", "v.NAME" and "loss_scale.NAME"."""

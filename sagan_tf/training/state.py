@@ -29,6 +29,8 @@ class GAN:
     u and the moving statistics.
 
     seed: of the initial weights; None leaves them zero, where only the program matters, not what it computes.
+    frozen_blocks: how many of D's first blocks training leaves alone (Mo et al. 2020, FreezeD): the optimizer has no
+      slots for their weights, and their u stays as it is.
     """
 
     def __init__(
@@ -39,16 +41,18 @@ class GAN:
         average: MovingAverage | None,
         numerics: Numerics,
         seed: int | None,
+        frozen_blocks: int = 0,
     ):
         self.spec = spec
         self.average = average
         g_seed, d_seed = (None, None) if seed is None else initial_seeds(seed)
         self.generator = Generator(spec, numerics=numerics, seed=g_seed)
-        self.discriminator = Discriminator(spec, numerics=numerics, seed=d_seed)
+        self.discriminator = Discriminator(spec, numerics=numerics, seed=d_seed, frozen_blocks=frozen_blocks)
         self.g_variables = named_variables(self.generator)
         self.d_variables = named_variables(self.discriminator)
         self.g_trainable = {n: v for n, v in self.g_variables.items() if v.trainable}
-        self.d_trainable = {n: v for n, v in self.d_variables.items() if v.trainable}
+        frozen = self.discriminator.frozen_names(self.d_variables)
+        self.d_trainable = {n: v for n, v in self.d_variables.items() if v.trainable and n not in frozen}
         self.g_non_trainable = {n: v for n, v in self.g_variables.items() if not v.trainable}
         self.d_non_trainable = {n: v for n, v in self.d_variables.items() if not v.trainable}
         scales = [LossScale() if numerics and numerics.precision == "float16" else None for _ in range(2)]

@@ -70,7 +70,8 @@ def gan_step(
     Returns the logs that training/logs.py names, float32 scalars. An update whose loss or gradients are not finite
     changes nothing; the logs `skipped` (0 or 1) and `bad_tensor` report it.
     """
-    n_d, decay = len(real_batches), gan.g_optimizer.options.decay(step)
+    n_d = len(real_batches)
+    g_factor, d_factor = (optimizer.rate_factor(step) for optimizer in (gan.g_optimizer, gan.d_optimizer))
     features = gan.spec.discriminator_channels[-1]
 
     def fakes(number: int) -> Batch:
@@ -83,7 +84,7 @@ def gan_step(
             with _after(after):
                 t, mask = step * n_d + number + 1, draw.dropout_mask(step, number, 2 * features, objective.dropout)
                 after = update_discriminator(
-                    gan, objective, real, fakes(number), t, decay, mask, microbatches=microbatches
+                    gan, objective, real, fakes(number), t, d_factor, mask, microbatches=microbatches
                 )
             updates.append(after)
         return updates
@@ -96,7 +97,7 @@ def gan_step(
                 objective,
                 fakes(n_d),
                 step + 1,
-                decay,
+                g_factor,
                 mask,
                 real=real_batches[-1] if objective.likeness else None,
                 store_u=step_options.store_u_in_generator_step,

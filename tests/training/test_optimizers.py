@@ -85,3 +85,15 @@ def test_beyond_its_range_the_update_is_skipped_the_scale_halves_and_adam_does_n
     tiny.step(gan, number=1)
     kernel = "discriminator.head.dense.layer.kernel"
     np.testing.assert_allclose(np.abs(tiny.values(gan)[kernel] - after[kernel]), 0.01, rtol=1e-3)
+
+
+def test_rates_warm_up_linearly_each_over_its_own_steps(tiny):
+    options = TwoTimescaleAdam(g_learning_rate=0.01, d_learning_rate=0.02, d_warmup=4, decay_from=6, decay_to=10)
+    gan = tiny.make(optimizer=options)
+    steps = [tf.constant(step, tf.int64) for step in (0, 1, 3, 5, 8)]
+    np.testing.assert_allclose([gan.d_optimizer.rate_factor(step) for step in steps], [0.25, 0.5, 1.0, 1.0, 0.5])
+    np.testing.assert_allclose([gan.g_optimizer.rate_factor(step) for step in steps], [1.0, 1.0, 1.0, 1.0, 0.5])
+    logs = tiny.step(gan, number=1)
+    np.testing.assert_allclose((logs["g_learning_rate"], logs["d_learning_rate"]), (0.01, 0.01))
+    with pytest.raises(ValueError, match="g_warmup must be an integer of at least 0, or None; received g_warmup=-1"):
+        TwoTimescaleAdam(g_warmup=-1)

@@ -172,3 +172,20 @@ def test_u_of_the_discriminator_moves_in_the_generators_step_if_asked(tiny):
         tiny.step(gan, step_options=StepOptions(store_u_in_generator_step=store_u))
     u = [gan.d_variables["blocks.0.conv_2.u"].numpy() for gan in (once, twice)]
     assert np.abs(u[0] - u[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize("store_u", [False, True])
+def test_frozen_blocks_of_the_discriminator_stay_and_the_others_move(tiny, store_u):
+    spec = dataclasses.replace(tiny.spec, attention_d=(4,))
+    frozen, free = tiny.make(spec, frozen_blocks=1), tiny.make(spec)
+    before, options = tiny.values(frozen), {"step_options": StepOptions(store_u_in_generator_step=store_u)}
+    tiny.step(frozen, **options)
+    logs, expected = (tiny.step(gan, **options) for gan in (tiny.make(spec, frozen_blocks=1), free))
+    assert_close(logs["d_loss"], expected["d_loss"], relative=NETWORK, floor=0.1)
+    after, moved = tiny.values(frozen), tiny.values(free)
+    for name in frozen.d_variables:
+        name = f"discriminator.{name}"
+        stays = name.startswith(("discriminator.blocks.0.", "discriminator.long_range.0."))
+        unmoved = np.array_equal(before[name], after[name])
+        assert unmoved == (stays or np.array_equal(before[name], moved[name])), name
+    assert not any("blocks.0." in name for name in frozen.d_optimizer.slots())

@@ -1,0 +1,103 @@
+"""Taking networks from a run's origin: values into the state, a summary for the terminal, and the list for the run."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.spelling import counted
+from sagan_tf.models.transfer import Match, match, rows_by_name, source_of, value
+from sagan_tf.runs.origin import RECORD, Origin
+from sagan_tf.training.state import GAN
+
+# Steps over which the rates rise where D starts anew beside a trained G: D's, since Adam's first steps on fresh weights
+# are large; G's for longer, so that a D that has learned nothing yet doesn't spoil it. No paper's.
+_WARMUP = {"g_warmup": 500, "d_warmup": 100}
+_NAMED = 4  # variables and classes that a note names
+
+
+def warmed_up(settings: Experiment, *, fresh_discriminator: bool) -> Experiment:
+    """The settings with the warm-up of a run whose D starts anew beside a trained G, where they name none."""
+    if not fresh_discriminator:
+        return settings
+    optimizer = settings.optimizer
+    chosen = {name: steps for name, steps in _WARMUP.items() if getattr(optimizer, name) is None}
+    return dataclasses.replace(settings, optimizer=dataclasses.replace(optimizer, **chosen))
+
+
+def note_fresh_discriminator(settings: Experiment) -> None:
+    """Says that D starts anew. settings: those that `warmed_up` returned."""
+    d, g = settings.optimizer.d_warmup, settings.optimizer.g_warmup
+    note(
+        "The discriminator starts anew beside a trained generator, since none was imported. Its learning rate rises "
+        f"over the first {d:,} steps and the generator's over {g:,} (TwoTimescaleAdam.d_warmup, .g_warmup)."
+    )
+
+
+def transfer(gan: GAN, origin: Origin, class_names: Sequence[str]) -> str:
+    """Writes what fits of the origin into the state, notes a summary, and returns the text of init_from.json.
+
+    gan: the fresh state of the new run; the optimizers' slots and the step stay as they are.
+    class_names: of the new run's data.
+
+    The average of G is the origin's, or a copy of its weights if it keeps none.
+
+    Raises:
+      TransferError: if the networks are of different families.
+    """
+    groups = {"generator": gan.g_variables, "discriminator": gan.d_variables}
+    here = {f"{group}.{name}": variable for group, variables in groups.items() for name, variable in variables.items()}
+    n_trained = len(origin.class_names)
+    rows = rows_by_name(origin.class_names, class_names, origin.class_map)
+    found = match(
+        {name: tuple(array.shape) for name, array in origin.values.items()},
+        {name: tuple(variable.shape) for name, variable in here.items()},
+        spec_there=origin.spec,
+        spec_here=gan.spec,
+        same_classes=rows == tuple(range(n_trained)),
+    )
+    average = "average" if any(name.startswith("average.") for name in origin.values) else "generator"
+    targets = [(name, variable, name) for name, variable in here.items()]
+    targets += [(f"generator.{name}", variable, f"{average}.{name}") for name, variable in gan.shadow.items()]
+    for name, variable, source in targets:
+        if found[name].how != "new":
+            trained = origin.values[source_of(source, found[name])]
+            shape = tuple(variable.shape)
+            variable.assign(value(found[name], trained, shape=shape, rows=rows, n_trained=n_trained))
+    sources = {source_of(name, how) for name, how in found.items() if how.how != "new"}
+    names = zip(class_names, rows, strict=True)
+    record = {
+        **origin.facts(),
+        "average": {"average": "taken", "generator": "a copy of the generator"}[average] if gan.shadow else "none kept",
+        "classes": {name: None if row is None else origin.class_names[row] for name, row in names},
+        "variables": {name: how.how for name, how in found.items()},
+        "not_taken": [n for n in origin.values if not n.startswith("average.") and n not in sources],
+    }
+    for line in summary(record, found, conditional="none" not in (origin.spec.conditioning, gan.spec.conditioning)):
+        note(line)
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def summary(record: dict, found: Mapping[str, Match], *, conditional: bool) -> list[str]:
+    """What was taken and what was not, in a few lines.
+
+    record: what `transfer` records. found: the matches in it. conditional: whether both networks have classes.
+    """
+    new = [name for name, how in found.items() if how.how == "new"]
+    counts = []
+    for network in ("generator", "discriminator"):
+        names = [name for name in found if name.startswith(f"{network}.")]
+        counts.append(f"{sum(found[name].how != 'new' for name in names)} of {len(names)} variables of the {network}")
+    lines = [f"From {record['path']}, step {record['step']:,}: {' and '.join(counts)}; average: {record['average']}."]
+    if conditional:
+        same = [name if name == old else f"{name} (from {old})" for name, old in record["classes"].items() if old]
+        others = [name for name, old in record["classes"].items() if old is None]
+        lines += [f"Classes taken by name: {_some(same)}; new, starting as the mean of the others': {_some(others)}."]
+    lines += [f"New: {_some(new)}."] if new else []
+    lines += [f"Not taken: {_some(record['not_taken'])}."] if record["not_taken"] else []
+    return [*lines, f"The whole list of {counted(len(found), 'variable')} is in {RECORD} of the run."]
+
+
+def _some(names: Sequence[str]) -> str:
+    return (", ".join(names[:_NAMED]) or "none") + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
