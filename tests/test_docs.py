@@ -20,7 +20,16 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 LINKING = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "benchmarks/README.md", ROOT / "launch/serve.md"]
 README_LINES = 214
 # Files in backticks that a run, a user or the build makes, rather than the tree.
-MADE = {"config-STEP.gin", "config.gin", "config.json", "dataset.json", "init_from.json", "run.json", "architecture.txt", "health.jsonl"}
+MADE = {
+    "config-STEP.gin",
+    "config.gin",
+    "config.json",
+    "dataset.json",
+    "init_from.json",
+    "run.json",
+    "architecture.txt",
+    "health.jsonl",
+}
 MADE |= {"metrics.jsonl", "train.jsonl", "training.lock"}
 ROOMS = sorted(path.name for path in (ROOT / "sagan_tf").iterdir() if path.is_dir() and path.name != "__pycache__")
 VERBS = sorted(

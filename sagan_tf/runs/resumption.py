@@ -22,6 +22,7 @@ from sagan_tf.data.source import Examples
 from sagan_tf.foundation import files
 from sagan_tf.foundation.versions import versions
 from sagan_tf.models import summary
+from sagan_tf.models.transfer import check_same_networks
 from sagan_tf.runs.data_changes import content_changes, data_facts, refuse_other_classes
 from sagan_tf.runs.origin import RECORD, Origin, starts_fresh_discriminator
 from sagan_tf.runs.run_directory import LOCK, RunDirectory, RunError
@@ -114,7 +115,10 @@ def admit(
 
     Raises:
       RunError: if the folder holds something else, or if configuration or data differ from the run's.
+      TransferError: if the networks are none that can start from the origin's.
     """
+    if origin:
+        check_same_networks(origin.spec, loaded.value.sized(len(examples.class_names)))
     if not run.exists:
         _refuse_foreign(run.path)
         facts = {"init_from": origin.facts()} if origin else {}

@@ -70,9 +70,8 @@ def gan_step(
     Returns the logs that training/logs.py names, float32 scalars. An update whose loss or gradients are not finite
     changes nothing; the logs `skipped` (0 or 1) and `bad_tensor` report it.
     """
-    n_d = len(real_batches)
+    n_d, features = len(real_batches), gan.spec.discriminator_channels[-1]
     g_factor, d_factor = (optimizer.rate_factor(step) for optimizer in (gan.g_optimizer, gan.d_optimizer))
-    features = gan.spec.discriminator_channels[-1]
 
     def fakes(number: int) -> Batch:
         z, y = draw(step, number)

@@ -104,7 +104,10 @@ def test_attention_elsewhere_is_new_and_networks_of_another_family_are_refused(b
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"resolution": 16, "generator_ladder": (1, 1, 1), "attention_d": ()}, "received resolution=8 of .* and resolution=16 of"),
+        (
+            {"resolution": 16, "generator_ladder": (1, 1, 1), "attention_d": ()},
+            "received resolution=8 of .* and resolution=16 of",
+        ),
         ({"width": 16}, "received width=8 of .* and width=16 of"),
         ({"discriminator_width": 4}, "received discriminator_width=8 of .* and discriminator_width=4 of"),
         ({"z_dim": 8}, "received z_dim=4 of .* and z_dim=8 of"),
