@@ -154,15 +154,18 @@ def moved_bytes(program: Program, instructions: list[tuple[int, Instruction]]) -
 
 
 def products(program: Program) -> collections.Counter:
-    """Convolutions and matrix products, also those within fusions, by the type of their inputs."""
+    """Convolutions and matrix products, also those within fusions, by the type of their inputs.
+
+    TPUs make convolutions of matrix products too; TensorFlow's name of the operation tells them apart.
+    """
     found: collections.Counter = collections.Counter()
     for computation in program.computations.values():
         results = {i.name: i.result for i in computation}
         for i in computation:
-            called = i.opcode == "custom-call" and re.search(r'custom_call_target="__cud?nn\$|__cublas', i.rest)
-            if i.opcode in ("convolution", "dot") or called:
+            library = i.opcode == "custom-call" and re.search(r'custom_call_target="__(cudnn|cublas)', i.rest)
+            if i.opcode in ("convolution", "dot") or library:
                 source = results.get(i.operands[0], i.result) if i.operands else i.result
-                kind = "convolution" if i.opcode == "convolution" or (called and "conv" in i.rest) else "dot"
+                kind = "convolution" if re.search("conv2d", i.op_name, re.I) else "matrix product"
                 found[kind, re.match(r"\(?([a-z]+\d*)", source)[1]] += 1
     return found
 

@@ -159,7 +159,7 @@ def test_a_listing_by_hand(scripts):
         parts[name] = parts.get(name, 0) + cycles
     assert parts == {"batch norms": 30, "attention": 400, "optimizer": 70}
     assert listing.aliased(program) == 2 and listing.reductions(program) == 1
-    assert dict(listing.products(program)) == {("convolution", "bf16"): 1}
+    assert dict(listing.products(program)) == {("matrix product", "bf16"): 1}
     assert listing.dynamic_dimensions(LISTING) == 0 and listing.dynamic_dimensions("f32[<=8,4]{1,0}") == 1
     # x is read from the memory; its copy lives in the chip's own, S(1), and only the sum is written back
     in_memory = 4 * 128

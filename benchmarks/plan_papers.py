@@ -1,0 +1,166 @@
+"""Plans the papers' runs on accelerators that are not there: which chips hold them, and how long they would take.
+
+    python benchmarks/plan_papers.py --compile   # hours of CPU, resumable: results go to benchmarks/paper_plans.jsonl
+    python benchmarks/plan_papers.py             # the tables, from these results
+
+Each compilation is one of benchmarks/compile_for.py's, in bfloat16 and at the compiler's fast effort.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from compilation import environment, report, targets
+from compilation.compilations import compile_hlo, needed
+
+from sagan_tf import experiment
+from sagan_tf.models.chips import CHIPS, Chip
+
+RESULTS = Path(__file__).with_name("paper_plans.jsonl")
+MODELS = ("sagan_128", "sngan_projection_128", "biggan_128", "biggan_256", "biggan_512")
+SLICES = {"v3-8": ("v3", 8), "v4-8": ("v4", 4), "v5e-8": ("v5e", 8), "v5e-64": ("v5e", 64), "v6e-8": ("v6e", 8),
+          "one H100": ("H100", 1)}  # fmt: skip
+# Model, chip, and the images per device from which the largest power of two that fits is searched.
+SEARCHES = (
+    *zip(MODELS, ["v5e"] * 5, (256, 64, 128, 32, 16), strict=True),
+    *zip(MODELS, ["H100"] * 5, (256, 64, 512, 128, 64), strict=True),
+    *zip(MODELS[2:], ["v6e"] * 3, (256, 64, 32), strict=True),
+    *zip(MODELS, ["v3"] * 5, (256, 64, 128, 32, 16), strict=True),
+    *zip(MODELS, ["v4"] * 5, (256, 64, 256, 64, 32), strict=True),
+    *zip(MODELS[:2], ["v6e"] * 2, (256, 64), strict=True),
+)
+# Whole batches in one program: model, target, replicas.
+WHOLE = (("sagan_128", "v5e:2x4", 8), ("biggan_128", "v5e:16x16", 256))
+CERTAIN = 1.1  # a program that would need so much of the memory by proportion is not compiled
+
+
+def settings_of(model: str, chip: Chip) -> experiment.Experiment:
+    return experiment.load([f"gin/{model}.gin", f"gin/hardware/{chip.platform}.gin"], []).value
+
+
+def recorded() -> list[dict]:
+    lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+class Compilations:
+    """Compilations by model, target and share; each is done once, and its record kept."""
+
+    def __init__(self):
+        self._programs = {}
+
+    def __call__(self, model: str, target: targets.Target, share: int) -> dict:
+        for record in recorded():
+            if (record["model"], record["target"], record["images_per_replica"]) == (model, target.name, share):
+                return record
+        settings = settings_of(model, target.chip)
+        platform = target.chip.platform
+        folder = environment.default_folder(platform)
+        with environment.alone(folder, print):
+            python = environment.prepare(folder, platform, print)
+            program = self._program(model, settings, platform)
+            found = compile_hlo(python, program.hlo(share, target.replicas), target, fast=True)
+        facts = report.record(settings, target, share, found, state_bytes=program.state_bytes, effort="fast")
+        facts = {"model": model, "date": time.strftime("%Y-%m-%d"), **facts}
+        with open(RESULTS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(facts) + "\n")
+        print(f"{model} {target.name} {share}: {'fits' if facts['fits'] else 'does not fit'}", flush=True)
+        return facts
+
+    def _program(self, model: str, settings, platform: str):
+        from compilation.step_program import StepProgram
+
+        if (model, platform) not in self._programs:
+            self._programs = {(model, platform): StepProgram(settings, platform)}  # one at a time: they take gigabytes
+        return self._programs[model, platform]
+
+
+def search(compiled: Compilations, model: str, chip: Chip, start: int) -> None:
+    """Compiles from `start` images upwards or downwards by factors of two, until the largest that fits is known."""
+    target, share = targets.parse(chip.name), start
+    batch = settings_of(model, chip).batch_size
+    record = compiled(model, target, share)
+    while not record["fits"] and share > 1:
+        share //= 2
+        record = compiled(model, target, share)
+    while record["fits"] and share < min(start, batch) * 8 and 2 * share <= batch:
+        state = record["state_bytes"]
+        if state + 2 * (needed(record) - state) > CERTAIN * chip.memory:
+            return
+        share *= 2
+        record = compiled(model, target, share)
+        if not record["fits"]:
+            return
+
+
+def compile_all() -> None:
+    compiled = Compilations()
+    for model, target, replicas in WHOLE:
+        chip = targets.parse(target, replicas)
+        compiled(model, chip, settings_of(model, chip.chip).batch_size // replicas)
+    for model, chip, start in SEARCHES:
+        search(compiled, model, CHIPS[chip], start)
+
+
+def largest(model: str, chip: str) -> dict | None:
+    """The compilation with the most images on one device of this chip that fits."""
+    fitting = [r for r in recorded() if r["model"] == model and r["fits"] and r["replicas"] == 1]
+    fitting = [r for r in fitting if r["target"].partition(":")[0] == chip]
+    return max(fitting, key=lambda record: record["images_per_replica"], default=None)
+
+
+def roofline(record: dict, chip: Chip) -> float:
+    """Milliseconds per image that a chip's published rates allow the compiled program."""
+    seconds = max(record["product_flops"] / chip.flops, record["program"]["bytes"] / chip.bandwidth)
+    return 1e3 * seconds / record["images_per_replica"]
+
+
+def memory_rows() -> Iterator[str]:
+    yield "| model | chip | images per device | GB they need | of GB | state GB | GFLOP per image | MB moved per image |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for model in MODELS:
+        for name, chip in CHIPS.items():
+            if (r := largest(model, name)) is not None:
+                share = r["images_per_replica"]
+                yield (
+                    f"| {model} | {name} | {share} | {needed(r) / 1e9:.1f} | {chip.memory / 1e9:.1f} "
+                    f"| {r['state_bytes'] / 1e9:.2f} | {r['product_flops'] / share / 1e9:,.0f} "
+                    f"| {r['program']['bytes'] / share / 1e6:,.0f} |"
+                )
+
+
+def plan_rows() -> Iterator[str]:
+    yield "| model | batch, steps | on | images per device | in parts of | ms per step, at least | hours | chip-hours |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for model in MODELS:
+        for name, (kind, devices) in SLICES.items():
+            chip = CHIPS[kind]
+            own = largest(model, kind)
+            held = own or largest(model, "v5e")
+            if held is None:
+                continue
+            settings = settings_of(model, chip)
+            share = settings.batch_size / devices
+            parts = math.ceil(share / held["images_per_replica"])
+            milliseconds = share * roofline(held, chip)
+            hours = settings.total_steps * milliseconds / 3.6e6
+            yield (
+                f"| {model} | {settings.batch_size:,}, {settings.total_steps:,} | {name}{'' if own else ' *'} "
+                f"| {share:g} | {parts if parts > 1 else 'one'} | {milliseconds:,.0f} | {hours:,.0f} "
+                f"| {hours * devices / chip.devices_per_chip:,.0f} |"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compile", action="store_true", help="compile what is missing before the tables are printed")
+    if parser.parse_args().compile:
+        compile_all()
+    print("\n".join([*memory_rows(), "", *plan_rows()]))
+
+
+if __name__ == "__main__":
+    main()
