@@ -119,7 +119,7 @@ def roofline(record: dict, chip: Chip) -> float:
 
 
 def memory_rows() -> Iterator[str]:
-    yield "| model | chip | images per device | GB they need | of GB | state GB | GFLOP per image | MB moved per image |"
+    yield "| model | chip | images per device | GB they need | of GB | state GB | GFLOP an image | MB moved an image |"
     yield "|---|---|---|---|---|---|---|---|"
     for model in MODELS:
         for name, chip in CHIPS.items():

@@ -15,13 +15,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shared.add_configuration(parser)
     parser.add_argument("--run_dir", metavar="RUN", help="describe this run instead of a configuration")
     parser.add_argument("--replicas", type=int, default=1, metavar="N", help="number of devices that share the batch")
+    parser.add_argument("--chip", metavar="CHIP", help="what a step needs on v3, v4, v5e, v5p, v6e, A100 or H100")
     parser.add_argument("--json", action="store_true", help="print JSON")
     flags = parser.parse_args(arguments)
 
     def work() -> None:
         # Here, since flags are answered before TensorFlow is imported.
         from sagan_tf.models.summary import table
-        from sagan_tf.runs.description import as_json, described, step_costs, step_text
+        from sagan_tf.runs.description import as_json, chip_text, described, on_chip, step_costs, step_text
 
         settings, spec = described(flags)
         if flags.replicas < 1 or settings.batch_size % (flags.replicas * settings.accumulation):
@@ -29,10 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"--replicas must divide the batch of {settings.batch_size} in its {settings.accumulation} part(s); "
                 f"received --replicas={flags.replicas}."
             )
+        chip = on_chip(settings, spec, flags.chip, flags.replicas) if flags.chip else None
         if flags.json:
-            print(json.dumps(as_json(settings, spec, flags.replicas), indent=1))
-        else:
-            print(table(spec, settings.numerics), step_text(step_costs(settings, spec, flags.replicas)), sep="\n\n")
+            found = as_json(settings, spec, flags.replicas)
+            print(json.dumps(found | ({"on_chip": chip} if chip else {}), indent=1))
+            return
+        print(table(spec, settings.numerics), step_text(step_costs(settings, spec, flags.replicas)), sep="\n\n")
+        if chip:
+            print(chip_text(chip, settings.batch_size))
 
     return answered(work)
 

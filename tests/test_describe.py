@@ -48,3 +48,23 @@ def test_a_run_is_described_by_what_it_holds(tiny_run, capsys):
     assert "--run_dir must stand without --gin_file" in capsys.readouterr().err
     assert describe.main(["--run_dir=/nowhere"]) == 2
     assert "received /nowhere, which has none" in capsys.readouterr().err
+
+
+def test_what_a_chip_needs(capsys):
+    def on(chip, *more):
+        assert (
+            describe.main(["--gin_file=gin/biggan_128.gin", "--gin_file=gin/hardware/tpu.gin", *more, f"--chip={chip}"])
+            == 0
+        )
+        return capsys.readouterr().out
+
+    found = json.loads(on("V5E", "--replicas=64", "--json"))["on_chip"]
+    assert (found["chip"], found["images_at_once"], found["chip_memory"]) == ("v5e", 32, 16 << 30)
+    # libtpu states 2.06 GB of state and 4.8 GB in all for these 32 images, and refuses 256
+    assert found["state"] / 1e9 == pytest.approx(2.06, abs=0.2) and 4 < found["memory"] / 1e9 < 5.6
+    assert found["most_images_at_once"] == 128 and found["least_devices"] == 16
+    assert "16 devices hold the batch of 2,048 without accumulation" in on("v5e", "--replicas=64").splitlines()[-1]
+    assert "one device holds the batch" in on("H100", "--gin_bindings=train.batch_size=256")
+    assert "not even one image fits" in on("v5e", "--gin_bindings=families.biggan.width=768")
+    assert describe.main([*SAGAN, "--chip=v7"]) == 2
+    assert "chip must be one of v3, v4" in capsys.readouterr().err

@@ -182,19 +182,34 @@ def training_memory(
 ) -> MemoryEstimate:
     """Estimates the peak memory of a training step on one replica.
 
-    The update of G keeps the activations of both networks for the batch; that of D keeps those of D alone for twice the
-    batch. The larger of the two counts.
-
     Args:
       batch_size: images of one replica, or of one of its microbatches if gradients are accumulated.
       averaged: whether a moving average of G is kept.
     """
-    g, d = (total(costs(spec, algorithms)).kept_bytes(precision) for costs in (generator_costs, discriminator_costs))
-    weights = generator_parameters(spec) + discriminator_parameters(spec)
-    copies = 3 * weights + (generator_parameters(spec) if averaged else 0)
+    precise = precision == "float32"
     return MemoryEstimate(
         process=PROCESS,
-        state=4 * copies,
-        weights=round(4 * (PER_WEIGHT + PER_WEIGHT_16_BITS * (precision != "float32")) * weights),
-        activations=round(PER_ACTIVATION * batch_size * max(g + d, 2 * d)),
+        state=state_bytes(spec, averaged),
+        weights=round(4 * (PER_WEIGHT + PER_WEIGHT_16_BITS * (not precise)) * weights_of(spec)),
+        activations=round(PER_ACTIVATION * batch_size * kept_per_image(spec, algorithms, precision)),
     )
+
+
+def weights_of(spec: GANSpec) -> int:
+    """The number of weights of both networks."""
+    return generator_parameters(spec) + discriminator_parameters(spec)
+
+
+def state_bytes(spec: GANSpec, averaged: bool) -> int:
+    """Bytes of the weights, Adam's two moments, and the moving average of G if there is one."""
+    return 4 * (3 * weights_of(spec) + (generator_parameters(spec) if averaged else 0))
+
+
+def kept_per_image(spec: GANSpec, algorithms: Algorithms, precision: str) -> int:
+    """Bytes that a training step keeps of the forward passes for the gradients, for each image of the batch.
+
+    The update of G keeps the activations of both networks for the batch; that of D keeps those of D alone for twice the
+    batch. The larger of the two counts.
+    """
+    g, d = (total(costs(spec, algorithms)).kept_bytes(precision) for costs in (generator_costs, discriminator_costs))
+    return max(g + d, 2 * d)

@@ -4,6 +4,8 @@ import argparse
 
 from sagan_tf import experiment
 from sagan_tf.experiment import Experiment
+from sagan_tf.models.chip_memory import chip_memory
+from sagan_tf.models.chips import chip_named
 from sagan_tf.models.cost import (
     PLAIN,
     MemoryEstimate,
@@ -60,6 +62,47 @@ def step_text(costs: dict) -> str:
         f"  peak memory{replicas}, estimated: {memory['total']} GB (process {memory['process']}, state "
         f"{memory['state']}, kernels and gradients {memory['weights']}, activations {memory['activations']})",
     ])  # fmt: skip
+
+
+def on_chip(settings: Experiment, spec: GANSpec, name: str, replicas: int = 1) -> dict:
+    """What a training step needs on devices of a chip when the batch is divided among `replicas`, estimated.
+
+    Raises:
+      ValueError: for an unknown chip.
+    """
+    chip = chip_named(name)
+    precision, averaged = settings.numerics.precision, settings.average is not None
+    memory = chip_memory(
+        spec, algorithms_of(settings.numerics, spec.resolution), precision=precision, averaged=averaged
+    )
+    images = settings.batch_size // (replicas * settings.accumulation)
+    most = memory.most_images(chip)
+    return {
+        "chip": chip.name,
+        "chip_memory": chip.memory,
+        "images_at_once": images,
+        "memory": memory.total(images),
+        "state": memory.state,
+        "most_images_at_once": most,
+        "least_devices": -(-settings.batch_size // most) if most else None,
+    }
+
+
+def chip_text(found: dict, batch_size: int) -> str:
+    """The result of `on_chip` as a line."""
+    state, memory, size = (f"{found[name] / 1e9:.1f}" for name in ("state", "memory", "chip_memory"))
+    needs = (
+        f"On {found['chip']}, estimated (benchmarks/compile_for.py asks its compiler): {found['images_at_once']} "
+        f"images at once need {memory} of {size} GB (state {state})"
+    )
+    if not found["most_images_at_once"]:
+        return f"{needs}; not even one image fits."
+    devices = found["least_devices"]
+    whole = "one device holds" if devices == 1 else f"{devices} devices hold"
+    return (
+        f"{needs}; up to {found['most_images_at_once']} fit, so that {whole} the batch of {batch_size:,} without "
+        "accumulation."
+    )
 
 
 def as_json(settings: Experiment, spec: GANSpec, replicas: int = 1) -> dict:
