@@ -152,6 +152,7 @@ CONFIGURABLES = {
     "families.sngan_projection": families.sngan_projection,
     "families.acgan": families.acgan,
     "families.biggan": families.biggan,
+    "families.biggan_deep": families.biggan_deep,
     "TwoTimescaleAdam": TwoTimescaleAdam,
     "Objective": Objective,
     "SigmaControl": SigmaControl,

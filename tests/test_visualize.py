@@ -72,7 +72,7 @@ def test_a_run_without_attention_says_so():
     model = types.SimpleNamespace(
         generator=types.SimpleNamespace(long_range=[None, None]),
         run=types.SimpleNamespace(path="RUN"),
-        spec=types.SimpleNamespace(attention_d=(), long_range="attention"),
+        spec=types.SimpleNamespace(discriminator_attends=(), long_range="attention"),
     )
     with pytest.raises(RunError, match="RUN has no self-attention"):
         figures.layers_of(model)

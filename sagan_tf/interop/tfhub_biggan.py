@@ -1,8 +1,9 @@
 """DeepMind's published BigGAN generators (TF-Hub, 128, 256, 512 px): the variables of their SavedModels beside ours.
 
 Their traps: weights are read from the moving averages (".../ema_b999900"); the conditional norms' maps take
-[chunk, embedding] where ours take [embedding, chunk]; statistics are sums with a counter; every epsilon is 1e-4 (the
-default of `families.biggan`); the 512 px module has z of 128 entries. The first dense layer is (4,4,C)-major, as ours.
+[chunk, embedding] where those of `families.biggan` take [embedding, chunk]; statistics are sums with a counter; every
+epsilon is 1e-4 (the default of `families.biggan`); the 512 px module has z of 128 entries. The first dense layer is
+(4,4,C)-major, as ours.
 """
 
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.interop.condition_order import reordered, takes_z_and_embedding
 from sagan_tf.interop.tensor_files import WeightsError, check_finite, check_fit
 from sagan_tf.models.spec import GANSpec
 
@@ -92,6 +94,6 @@ def _converted(spec: GANSpec, name: str, array: np.ndarray, there: Mapping, thei
         if counter is None or not counter > 0:
             raise WeightsError(f"{theirs} must come with a positive accumulation_counter; received {counter}.")
         return (array / counter).astype(np.float32)
-    if re.search(r"norm_\d\.(gain|bias)\..*kernel$", name):
-        return np.concatenate([array[spec.z_chunk :], array[: spec.z_chunk]]).astype(np.float32)
+    if takes_z_and_embedding(spec, name):
+        return reordered(array, spec, "z_embedding").astype(np.float32)
     return array.astype(np.float32)

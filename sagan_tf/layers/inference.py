@@ -70,7 +70,7 @@ def fold_linear(layer: SpectralNorm | KernelLayer, dtype: tf.DType) -> FoldedLin
     """
     kernel, inner = applied_kernel(layer)
     dtype = dtype if kernel.shape.rank == 4 else tf.float32
-    bias = tf.cast(tf.convert_to_tensor(inner.bias), dtype) if inner.use_bias else None
+    bias = inner.applied_bias(dtype) if inner.use_bias else None
     return FoldedLinear(type(inner).product, inner.applied(kernel, dtype), bias)
 
 

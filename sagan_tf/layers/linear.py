@@ -38,6 +38,10 @@ class KernelLayer(tf.keras.layers.Layer):
         """Converts a kernel of the stored shape to the form that `product` takes."""
         return tf.cast(kernel, dtype)
 
+    def applied_bias(self, dtype: tf.DType) -> tf.Tensor:
+        """The bias that is added to the outputs of `product`."""
+        return tf.cast(tf.convert_to_tensor(self.bias), dtype)
+
     @staticmethod
     def product(inputs: tf.Tensor, applied: tf.Tensor) -> tf.Tensor:
         """The outputs without bias, from inputs and an `applied` kernel."""
@@ -55,7 +59,7 @@ class KernelLayer(tf.keras.layers.Layer):
         if scale is not None:
             outputs = tf.cast(outputs, scale.dtype) * scale
         if self.use_bias:
-            outputs += tf.cast(tf.convert_to_tensor(self.bias), outputs.dtype)
+            outputs += self.applied_bias(outputs.dtype)
         return in_compute_dtype(self, tf.cast(outputs, dtype))
 
     def call(self, inputs, training=False):
@@ -120,6 +124,33 @@ class Conv2D(KernelLayer):
 
     def get_config(self):
         return {**super().get_config(), "channels": self.channels, "size": self.size}
+
+
+@register
+class FirstChannelsConv2D(Conv2D):
+    """Convolution of which only the first `used` output channels are computed.
+
+    BigGAN-deep's published generators have as many outputs in their last convolution as inputs and take three of them
+    as the image. All channels of the kernel count for its spectral norm.
+
+    Shapes: x (B,H,W,I), kernel (k,k,I,channels) -> (B,H,W,used).
+    """
+
+    def __init__(self, channels: int, size: int = 3, *, used: int, **kwargs):
+        super().__init__(channels, size, **kwargs)
+        self.used = used
+
+    def applied(self, kernel, dtype):
+        return tf.cast(kernel[..., : self.used], dtype)
+
+    def applied_bias(self, dtype):
+        return super().applied_bias(dtype)[: self.used]
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.used)
+
+    def get_config(self):
+        return {**super().get_config(), "used": self.used}
 
 
 @register

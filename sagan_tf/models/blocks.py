@@ -73,6 +73,76 @@ class DBlock(WithoutBuild, Layer):
         return h + (x if self.shortcut is None else self.shortcut(x, training=training))
 
 
+class GBottleneck(WithoutBuild, Layer):
+    """Residual block of BigGAN-deep's generator (Brock et al. 2019, Appendix B), four convolutions deep.
+
+    norm -> ReLU -> conv1x1 -> norm -> ReLU [-> nearest x2] -> conv3x3 -> norm -> ReLU -> conv3x3 -> norm -> ReLU ->
+    conv1x1, with a quarter of the input's channels inside. The shortcut has no weights: it is the first `channels`
+    channels of the input [-> nearest x2].
+
+    Shapes: x (B,H,W,inputs), condition (B,) or (B,K) -> (B,2H,2W,channels), or (B,H,W,channels) without upsampling.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        channels: int,
+        *,
+        hidden: int,
+        upsamples: bool,
+        conv: Callable[..., Layer],
+        norm: Callable[[int], Layer],
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.upsamples = upsamples
+        self.channels = channels
+        self.norm_1 = norm(inputs)
+        self.conv_1 = conv(hidden, size=1)
+        self.norm_2 = norm(hidden)
+        self.conv_2 = conv(hidden, resample="up" if upsamples else None)
+        self.norm_3 = norm(hidden)
+        self.conv_3 = conv(hidden)
+        self.norm_4 = norm(hidden)
+        self.conv_4 = conv(channels, size=1)
+
+    def call(self, x, condition, training=False):
+        h = self.conv_1(tf.nn.relu(self.norm_1(x, condition, training=training)), training=training)
+        h = self.conv_2(tf.nn.relu(self.norm_2(h, condition, training=training)), training=training)
+        h = self.conv_3(tf.nn.relu(self.norm_3(h, condition, training=training)), training=training)
+        h = self.conv_4(tf.nn.relu(self.norm_4(h, condition, training=training)), training=training)
+        x = x[..., : self.channels]
+        return h + (upsample(x) if self.upsamples else x)
+
+
+class DBottleneck(WithoutBuild, Layer):
+    """Residual block of BigGAN-deep's discriminator (Brock et al. 2019, Appendix B), four convolutions deep.
+
+    ReLU -> conv1x1 -> ReLU -> conv3x3 -> ReLU -> conv3x3 -> ReLU [-> pool] -> conv1x1, with a quarter of the output's
+    channels inside. The shortcut [pools and] passes the input on, and concatenates the channels that are missing as a
+    1x1 convolution of it.
+
+    Shapes: x (B,H,W,inputs) -> (B,H/2,W/2,channels), or (B,H,W,channels) without pooling.
+    """
+
+    def __init__(self, inputs: int, channels: int, *, hidden: int, pools: bool, conv: Callable[..., Layer], **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.pools = pools
+        self.conv_1 = conv(hidden, size=1)
+        self.conv_2 = conv(hidden)
+        self.conv_3 = conv(hidden)
+        self.conv_4 = conv(channels, size=1)
+        self.shortcut = conv(channels - inputs, size=1) if channels > inputs else None
+
+    def call(self, x, training=False):
+        h = self.conv_1(tf.nn.relu(x), training=training)
+        h = self.conv_2(tf.nn.relu(h), training=training)
+        h = tf.nn.relu(self.conv_3(tf.nn.relu(h), training=training))
+        h = self.conv_4(downsample(h) if self.pools else h, training=training)
+        x = downsample(x) if self.pools else x
+        return h + (x if self.shortcut is None else tf.concat([x, self.shortcut(x, training=training)], -1))
+
+
 class MatchedResidual(Layer):
     """SAGAN Table 1's residual block "with the same number of parameters" as the attention that it replaces.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sagan_tf.foundation.attention_forms import ATTENTION_FORMS
 from sagan_tf.models.parameters import (
+    TableRow,
     discriminator_parameters,
     discriminator_table,
     generator_parameters,
@@ -24,10 +25,11 @@ class Algorithms:
     fused_up: tuple[int, ...] = ()  # low-resolution sides at which upsampling and 3x3 are one 4x4 convolution
     fused_down: tuple[int, ...] = ()  # the same for the 3x3 and average pooling
     low_shortcuts: bool = True  # whether the 1x1 of a block's shortcut is computed at the low resolution
+    rgb_alone: bool = True  # whether a wide last convolution of G computes no more than the three channels of the image
     blocked_from: int | None = None  # scores per image from which attention recomputes its map; None: never
 
 
-PLAIN = Algorithms(low_shortcuts=False)  # every operation as the papers draw the blocks
+PLAIN = Algorithms(low_shortcuts=False, rgb_alone=False)  # every operation as the papers draw the blocks
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,17 @@ def generator_block(inputs: int, outputs: int, high: int, algorithms: Algorithms
     return Cost(flops, 2 * normalized, normalized)
 
 
+def generator_bottleneck(
+    inputs: int, hidden: int, outputs: int, high: int, upsamples: bool, algorithms: Algorithms
+) -> Cost:
+    """A block of BigGAN-deep's G to high x high. Its four norms keep their inputs, as float32 for the moments."""
+    low = high // 2 if upsamples else high
+    first = resampled(hidden, hidden, high, upsamples and low in algorithms.fused_up)
+    flops = convolution(1, inputs, hidden, low) + first + convolution(3, hidden, hidden, high)
+    normalized = (inputs + hidden) * low * low + 2 * hidden * high * high
+    return Cost(flops + convolution(1, hidden, outputs, high), 2 * normalized, normalized)
+
+
 def discriminator_block(inputs: int, hidden: int, outputs: int, high: int, pools: bool, algorithms: Algorithms) -> Cost:
     """A block of D from high x high. It keeps the outputs of the ReLUs and the pooled input of the shortcut."""
     low = high // 2 if pools else high
@@ -103,39 +116,66 @@ def discriminator_block(inputs: int, hidden: int, outputs: int, high: int, pools
     return Cost(convolution(3, inputs, hidden, high) + second + shortcut, kept)
 
 
+def discriminator_bottleneck(inputs: int, hidden: int, outputs: int, high: int, pools: bool) -> Cost:
+    """A block of BigGAN-deep's D from high x high. It keeps the outputs of the ReLUs and what is pooled of them."""
+    low = high // 2 if pools else high
+    flops = convolution(1, inputs, hidden, high) + 2 * convolution(3, hidden, hidden, high)
+    flops += convolution(1, hidden, outputs, low) + convolution(1, inputs, outputs - inputs, low)
+    kept = (inputs + 3 * hidden) * high * high + (hidden + inputs) * low * low * pools
+    return Cost(flops, kept)
+
+
 def generator_costs(spec: GANSpec, algorithms: Algorithms) -> tuple[Cost, ...]:
     """The cost of each row of `generator_table(spec)`, for one image."""
-    channels, rows = spec.generator_channels, []
+    rows, hidden = [], iter(spec.generator_hidden)
     for stage in generator_table(spec):
         if stage.kind == "shared embedding":
             rows.append(Cost(0))
         elif stage.kind == "dense":
-            rows.append(Cost(2 * spec.z_chunk * 16 * channels[0]))
-        elif stage.kind == "up block":
-            condition = spec.condition_dim if spec.conditioning == "shared" else 0
-            maps = Cost(2 * condition * 2 * (stage.in_channels + stage.out_channels))
-            rows.append(maps + generator_block(stage.in_channels, stage.out_channels, stage.size, algorithms))
+            rows.append(Cost(2 * stage.in_channels * 16 * stage.out_channels))
+        elif stage.kind in ("up block", "block"):
+            rows.append(_generator_block(spec, stage, next(hidden), algorithms))
         elif stage.kind == spec.long_range:
             rows.append(long_range(spec, stage.out_channels, stage.size, algorithms))
         else:
             kept = stage.in_channels * stage.size**2
-            rows.append(Cost(convolution(3, stage.in_channels, 3, stage.size), 2 * kept, kept))
+            outputs = 3 if algorithms.rgb_alone else spec.rgb_channels
+            rows.append(Cost(convolution(3, stage.in_channels, outputs, stage.size), 2 * kept, kept))
     return tuple(rows)
+
+
+def _generator_block(spec: GANSpec, stage: TableRow, hidden: int, algorithms: Algorithms) -> Cost:
+    """A block with the linear maps of its norms."""
+    inputs, outputs = stage.in_channels, stage.out_channels
+    condition = spec.condition_dim if spec.conditioning == "shared" else 0
+    if spec.block == "basic":
+        maps = Cost(2 * condition * 2 * (inputs + outputs))
+        return maps + generator_block(inputs, outputs, stage.size, algorithms)
+    maps = Cost(2 * condition * 2 * (inputs + 3 * hidden))
+    upsamples = stage.kind == "up block"
+    return maps + generator_bottleneck(inputs, hidden, outputs, stage.size, upsamples, algorithms)
 
 
 def discriminator_costs(spec: GANSpec, algorithms: Algorithms) -> tuple[Cost, ...]:
     """The cost of each row of `discriminator_table(spec)`, for one image."""
-    rows, block, high = [], 0, spec.resolution
+    rows, high = [], spec.resolution
+    blocks = zip(spec.discriminator_hidden, spec.discriminator_pools, strict=True)
     for stage in discriminator_table(spec):
+        inputs, outputs = stage.in_channels, stage.out_channels
         if stage.kind == spec.long_range:
-            rows.append(long_range(spec, stage.out_channels, stage.size, algorithms))
+            rows.append(long_range(spec, outputs, stage.size, algorithms))
         elif stage.kind.endswith("head"):
             logits = 1 + {"projection": 1, "auxiliary": spec.n_classes, "plain": 0}[spec.head]
-            rows.append(Cost(2 * stage.in_channels * logits, stage.in_channels * high * high))
+            rows.append(Cost(2 * inputs * logits, inputs * high * high))
+        elif stage.kind == "stem":
+            rows.append(Cost(convolution(3, inputs, outputs, high), inputs * high * high))
         else:
-            hidden, pools = spec.hidden_channels(block), block < spec.pools
-            rows.append(discriminator_block(stage.in_channels, hidden, stage.out_channels, high, pools, algorithms))
-            block, high = block + 1, stage.size
+            hidden, pools = next(blocks)
+            if spec.block == "basic":
+                rows.append(discriminator_block(inputs, hidden, outputs, high, pools, algorithms))
+            else:
+                rows.append(discriminator_bottleneck(inputs, hidden, outputs, high, pools))
+            high = stage.size
     return tuple(rows)
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sagan_tf.layers.building import WithoutBuild
 from sagan_tf.layers.projection_head import ProjectionHead
-from sagan_tf.models.blocks import DBlock
+from sagan_tf.models.blocks import DBlock, DBottleneck
 from sagan_tf.models.heads import AuxiliaryHead, DiscriminatorOutput, PlainHead
 from sagan_tf.models.parts import Numerics, Parts
 from sagan_tf.models.precision import check_precision
@@ -14,7 +14,7 @@ from sagan_tf.models.spec import GANSpec
 
 
 class Discriminator(WithoutBuild, tf.keras.Model):
-    """Residual blocks, attention after the sizes named in the description -> ReLU, sum over H and W -> head.
+    """[Stem ->] blocks, attention after those that the description names -> ReLU, sum over H and W -> head.
 
     Shapes: images (B,R,R,3) in [-1,1], y (B,) int32 ->
     DiscriminatorOutput(logits (B,), class_logits (B,n) or None), float32.
@@ -40,11 +40,9 @@ class Discriminator(WithoutBuild, tf.keras.Model):
         check_precision(self.numerics.precision, trains=False)
         parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_d, seed=seed)
         channels = spec.discriminator_channels
-        self.blocks = [
-            DBlock(a, b, hidden=spec.hidden_channels(i), pools=i < spec.pools, first=i == 0, conv=parts.conv)
-            for i, (a, b) in enumerate(zip((3, *channels), channels, strict=False))
-        ]
-        attends = spec.attends_after(spec.discriminator_sizes, spec.attention_d)
+        self.stem = parts.stem(spec.discriminator_inputs[0]) if spec.discriminator_stem is not None else None
+        self.blocks = make_blocks(spec, parts)
+        attends = spec.discriminator_attends
         self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels, attends, strict=True)]
         self.head = make_head(spec, parts)
         self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
@@ -52,6 +50,7 @@ class Discriminator(WithoutBuild, tf.keras.Model):
 
     def call(self, x, y, training=False, dropout_mask=None):
         h = tf.cast(x, self.numerics.dtype)
+        h = h if self.stem is None else self.stem(h, training=training and not self.frozen_blocks)
         for i, (block, long_range) in enumerate(zip(self.blocks, self.long_range, strict=True)):
             stores = training and i >= self.frozen_blocks
             h = block(h, training=stores)
@@ -61,9 +60,30 @@ class Discriminator(WithoutBuild, tf.keras.Model):
         return DiscriminatorOutput(*outputs) if self.spec.head == "auxiliary" else DiscriminatorOutput(outputs)
 
     def frozen_names(self, names: Iterable[str]) -> set[str]:
-        """Those of D's variables that belong to the frozen blocks, or to the attention after them."""
+        """Those of D's variables that belong to the frozen blocks, to the attention after them, or to the stem before."""
         frozen = tuple(f"{part}.{i}." for i in range(self.frozen_blocks) for part in ("blocks", "long_range"))
-        return {name for name in names if name.startswith(frozen)}
+        stem = ("stem.",) if self.frozen_blocks else ()
+        return {name for name in names if name.startswith((*stem, *frozen))}
+
+
+def make_blocks(spec: GANSpec, parts: Parts) -> list[tf.keras.layers.Layer]:
+    """The residual blocks that the description names."""
+    columns = zip(
+        spec.discriminator_inputs,
+        spec.discriminator_channels,
+        spec.discriminator_hidden,
+        spec.discriminator_pools,
+        strict=True,
+    )
+    if spec.block == "basic":
+        return [
+            DBlock(inputs, outputs, hidden=hidden, pools=pools, first=i == 0, conv=parts.conv)
+            for i, (inputs, outputs, hidden, pools) in enumerate(columns)
+        ]
+    return [
+        DBottleneck(inputs, outputs, hidden=hidden, pools=pools, conv=parts.conv)
+        for inputs, outputs, hidden, pools in columns
+    ]
 
 
 def make_head(spec: GANSpec, parts: Parts) -> tf.keras.layers.Layer:

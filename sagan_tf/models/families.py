@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sagan_tf.foundation.attention_forms import AttentionFormName
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.models.biggan_deep import biggan_deep as biggan_deep
 from sagan_tf.models.spec import (
     BiasInitializer,
     Conditioning,

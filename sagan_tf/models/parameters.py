@@ -45,14 +45,20 @@ def long_range(spec: GANSpec, channels: int) -> int:
     return matched_residual(channels) if residual else attention(ATTENTION_FORMS[spec.attention_form], channels)
 
 
-def generator_block(spec: GANSpec, inputs: int, outputs: int) -> int:
-    convolutions = conv(3, inputs, outputs) + conv(3, outputs, outputs) + conv(1, inputs, outputs)
-    return convolutions + norm(spec, inputs) + norm(spec, outputs)
+def generator_block(spec: GANSpec, inputs: int, hidden: int, outputs: int) -> int:
+    if spec.block == "basic":
+        convolutions = conv(3, inputs, outputs) + conv(3, outputs, outputs) + conv(1, inputs, outputs)
+        return convolutions + norm(spec, inputs) + norm(spec, outputs)
+    convolutions = conv(1, inputs, hidden) + 2 * conv(3, hidden, hidden) + conv(1, hidden, outputs)
+    return convolutions + norm(spec, inputs) + 3 * norm(spec, hidden)
 
 
-def discriminator_block(inputs: int, hidden: int, outputs: int, pools: bool) -> int:
-    shortcut = conv(1, inputs, outputs) if pools or inputs != outputs else 0
-    return conv(3, inputs, hidden) + conv(3, hidden, outputs) + shortcut
+def discriminator_block(spec: GANSpec, inputs: int, hidden: int, outputs: int, pools: bool) -> int:
+    if spec.block == "basic":
+        shortcut = conv(1, inputs, outputs) if pools or inputs != outputs else 0
+        return conv(3, inputs, hidden) + conv(3, hidden, outputs) + shortcut
+    shortcut = conv(1, inputs, outputs - inputs) if outputs > inputs else 0
+    return conv(1, inputs, hidden) + 2 * conv(3, hidden, hidden) + conv(1, hidden, outputs) + shortcut
 
 
 def head(spec: GANSpec, channels: int) -> int:
@@ -64,45 +70,62 @@ def head(spec: GANSpec, channels: int) -> int:
 
 
 def generator_table(spec: GANSpec) -> tuple[TableRow, ...]:
-    """The stages of G from z to image: shared embedding if any, dense, up blocks and attention, output layers.
+    """The stages of G from z to image: shared embedding if any, dense, blocks and attention, output layers.
 
     Raises:
       ValueError: if the number of classes is not known yet.
     """
     _require_classes(spec)
-    channels, sizes = spec.generator_channels, spec.generator_sizes
-    attends = spec.attends_after(sizes, spec.attention_g)
+    channels = spec.generator_channels
+    columns = zip(
+        channels,
+        spec.generator_hidden,
+        channels[1:],
+        spec.generator_sizes,
+        spec.generator_upsamples,
+        spec.generator_attends,
+        strict=False,
+    )
     rows = []
     if spec.conditioning == "shared":
         rows.append(TableRow("shared embedding", 1, spec.n_classes, spec.shared_dim, shared_embedding_parameters(spec)))
-    rows.append(TableRow("dense", 4, spec.z_chunk, channels[0], (spec.z_chunk + 1) * 16 * channels[0]))
-    for inputs, outputs, size, attend in zip(channels, channels[1:], sizes, attends, strict=False):
-        rows.append(TableRow("up block", size, inputs, outputs, generator_block(spec, inputs, outputs)))
-        if attend:
+    rows.append(TableRow("dense", 4, spec.dense_inputs, channels[0], (spec.dense_inputs + 1) * 16 * channels[0]))
+    for inputs, hidden, outputs, size, upsamples, attends in columns:
+        parameters = generator_block(spec, inputs, hidden, outputs)
+        rows.append(TableRow("up block" if upsamples else "block", size, inputs, outputs, parameters))
+        if attends:
             rows.append(TableRow(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
-    output = 2 * channels[-1] + conv(3, channels[-1], 3)
+    output = 2 * channels[-1] + conv(3, channels[-1], spec.rgb_channels)
     return (*rows, TableRow("norm, ReLU, conv, tanh", spec.resolution, channels[-1], 3, output))
 
 
 def discriminator_table(spec: GANSpec) -> tuple[TableRow, ...]:
-    """The stages of D from image to logit: blocks that halve the map, blocks that keep it, attention, head.
+    """The stages of D from image to logit: stem if any, blocks that halve the map or keep it, attention, head.
 
     Raises:
       ValueError: if the number of classes is not known yet.
     """
     _require_classes(spec)
-    channels, sizes = spec.discriminator_channels, spec.discriminator_sizes
-    attends = spec.attends_after(sizes, spec.attention_d)
-    rows, inputs = [], 3
-    for i, (outputs, size, attend) in enumerate(zip(channels, sizes, attends, strict=True)):
-        pools = i < spec.pools
-        kind = "first block" if i == 0 else "down block" if pools else "block"
-        parameters = discriminator_block(inputs, spec.hidden_channels(i), outputs, pools)
-        rows.append(TableRow(kind, size, inputs, outputs, parameters))
-        if attend:
+    columns = zip(
+        spec.discriminator_inputs,
+        spec.discriminator_hidden,
+        spec.discriminator_channels,
+        spec.discriminator_sizes,
+        spec.discriminator_pools,
+        spec.discriminator_attends,
+        strict=True,
+    )
+    rows = []
+    if spec.discriminator_stem is not None:
+        outputs = spec.discriminator_inputs[0]
+        rows.append(TableRow("stem", spec.resolution, 3, outputs, conv(3, 3, outputs)))
+    for inputs, hidden, outputs, size, pools, attends in columns:
+        kind = "first block" if not rows else "down block" if pools else "block"
+        rows.append(TableRow(kind, size, inputs, outputs, discriminator_block(spec, inputs, hidden, outputs, pools)))
+        if attends:
             rows.append(TableRow(spec.long_range, size, outputs, outputs, long_range(spec, outputs)))
-        inputs = outputs
-    return (*rows, TableRow(f"ReLU, sum, {spec.head} head", 1, inputs, 1, head(spec, inputs)))
+    features = spec.discriminator_channels[-1]
+    return (*rows, TableRow(f"ReLU, sum, {spec.head} head", 1, features, 1, head(spec, features)))
 
 
 def generator_parameters(spec: GANSpec) -> int:

@@ -9,7 +9,7 @@ from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers import initializers
 from sagan_tf.layers.batch_norm import BatchNorm
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
-from sagan_tf.layers.linear import Conv2D, Dense, Embedding
+from sagan_tf.layers.linear import Conv2D, Dense, Embedding, FirstChannelsConv2D
 from sagan_tf.layers.resampling import ConvDownsample2D, UpsampleConv2D
 from sagan_tf.layers.self_attention import Algorithm as AttentionAlgorithm
 from sagan_tf.layers.self_attention import SelfAttention
@@ -76,8 +76,20 @@ class Parts:
         return self._conv(channels, size, resample, use_bias, gain)
 
     def to_rgb(self) -> Layer:
-        """The last convolution of G, 3x3 to three channels; `convolution_gain` does not apply to its initial kernel."""
-        return self._conv(3, 3, None, True, 1.0)
+        """The last convolution of G, 3x3 to three channels; `convolution_gain` does not apply to its initial kernel.
+
+        In a wide one, only the channels of the image are computed, while the kernel and its spectral norm have all.
+        """
+        if not self._spec.wide_rgb:
+            return self._conv(3, 3, None, True, 1.0)
+        kernel_initializer = next(self._initializers)
+        return self._normalized(
+            FirstChannelsConv2D(self._spec.rgb_channels, used=3, kernel_initializer=kernel_initializer)
+        )
+
+    def stem(self, channels: int) -> Layer:
+        """The convolution from the image to the features that D's bottlenecks take."""
+        return self._conv(channels, 3, None, True, 1.0)
 
     def _conv(self, channels: int, size: int, resample: str | None, use_bias: bool, gain: float) -> Layer:
         kernel_initializer = initializers.scaled(next(self._initializers), gain)

@@ -5,11 +5,12 @@ models/cost.py estimates its work and memory, and generator.py and discriminator
 """
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, AttentionFormName
-from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.attention_forms import AttentionFormName
+from sagan_tf.models import spec_checks
 
 Conditioning = Literal["tables", "shared", "none"]
 Head = Literal["projection", "auxiliary", "plain"]
@@ -18,6 +19,10 @@ InferenceStatistics = Literal["moving", "batch"]
 InitializerName = Literal["glorot_uniform", "orthogonal", "normal"]
 TableInitializer = Literal["constant", "glorot_uniform", "orthogonal", "normal"]
 BiasInitializer = Literal["zeros", "torch"]
+Block = Literal["basic", "bottleneck"]
+ConditionOrder = Literal["embedding_z", "z_embedding"]
+
+BOTTLENECK = 4  # divides the channels inside a bottleneck: those of its input in G, of its output in D
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +37,10 @@ class GANSpec:
 
     # Sizes. Ladders are channels as multiples of a width.
     resolution: int  # side of the images in pixels, 4 * 2^(number of up blocks)
-    generator_ladder: tuple[int, ...]  # multiples of `width`: the 4x4 map, then the output of each up block
+    generator_ladder: tuple[int, ...]  # multiples of `width`: the 4x4 map, then the output of each block
     discriminator_ladder: tuple[int, ...]  # multiples of `discriminator_width`: the output of each block, in order
-    pools: int  # number of D's blocks, counted from the first, that halve the map
+    pools: int | tuple[bool, ...]  # D's blocks that halve the map: the first so many, or whether each one does
+    upsamples: tuple[bool, ...] | None = None  # whether each of G's blocks doubles the map; None: all do
     width: int = 64  # channel multiplier of G ("ch")
     discriminator_width: int | None = None  # channel multiplier of D; None: as G's
 
@@ -44,14 +50,21 @@ class GANSpec:
     conditioning: Conditioning = "tables"  # G's norms: a gain and bias per class, or linear in one shared embedding
     shared_dim: int = 128  # length of the shared class embedding
     hierarchical: bool = False  # split z into equal chunks: one for the dense layer and one for each block
+    condition_includes_z: bool = False  # the dense layer and all norms receive z and the embedding whole (BigGAN-deep)
+    condition_order: ConditionOrder = "embedding_z"  # of the two in a condition; "z_embedding": DeepMind's modules
 
     # Long-range blocks.
     attention_g: tuple[int, ...] = ()  # sides of the maps after which G attends; () for none
     attention_d: tuple[int, ...] = ()  # sides of the maps after which D attends; () for none
+    attention_blocks_g: tuple[int, ...] | None = None  # numbers of G's blocks, from 0, after which it attends instead
+    attention_blocks_d: tuple[int, ...] | None = None  # the same for D
     attention_form: AttentionFormName = "code"  # published form of the attention; see SelfAttention
     long_range: LongRange = "attention"  # or Table 1's "residual" block, which has as many parameters
 
-    # Head and blocks of D, and the spectral normalization of both networks.
+    # Blocks of both networks, head of D, last convolution of G, and the spectral normalization.
+    block: Block = "basic"  # two 3x3 convolutions; "bottleneck": 1x1, 3x3, 3x3, 1x1 at a quarter of the width
+    discriminator_stem: int | None = None  # multiple of D's width: a 3x3 convolution before blocks of bottlenecks
+    wide_rgb: bool = False  # G's last convolution keeps its input's channels, of which the first three are the image
     head: Head = "projection"  # Miyato & Koyama 2018; "auxiliary" is AC-GAN's, "plain" ignores the label
     head_bias: bool = True  # whether D's last dense layer has a bias
     spectral_norm_g: bool = True  # normalizes G's kernels
@@ -76,78 +89,7 @@ class GANSpec:
     inference_statistics: InferenceStatistics = "moving"  # statistics at inference; "batch": of the batch itself
 
     def __post_init__(self):
-        self._check_choices()
-        self._check_sizes()
-        self._check_attention()
-        self._check_latent()
-        self._check_constants()
-
-    def _check_choices(self) -> None:
-        kinds = {
-            "conditioning": Conditioning,
-            "head": Head,
-            "long_range": LongRange,
-            "initializer": InitializerName,
-            "table_initializer": TableInitializer,
-            "bias_initializer": BiasInitializer,
-            "inference_statistics": InferenceStatistics,
-        }
-        for name, kind in kinds.items():
-            check_choice("GANSpec", name, getattr(self, name), get_args(kind))
-        if self.dense_initializer is not None:
-            check_choice("GANSpec", "dense_initializer", self.dense_initializer, get_args(InitializerName))
-        check_choice("GANSpec", "attention_form", self.attention_form, ATTENTION_FORMS)
-
-    def _check_sizes(self) -> None:
-        ups = len(self.generator_ladder) - 1
-        if ups < 1 or self.resolution != 4 * 2**ups:
-            raise ValueError(
-                f"generator_ladder must have log2(resolution / 4) + 1 entries; received resolution={self.resolution}, "
-                f"generator_ladder={self.generator_ladder}. Give a ladder that doubles 4 pixels up to the resolution."
-            )
-        if not 1 <= self.pools <= min(ups, len(self.discriminator_ladder)):
-            raise ValueError(
-                f"pools must be between 1 and {min(ups, len(self.discriminator_ladder))} for this resolution and "
-                f"discriminator_ladder; received pools={self.pools}."
-            )
-        for name in ("width", "discriminator_width", "z_dim", "shared_dim", "n_classes"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be a positive integer; received {name}={value!r}.")
-
-    def _check_attention(self) -> None:
-        for name, sizes in (("attention_g", self.generator_sizes), ("attention_d", self.discriminator_sizes)):
-            wanted = getattr(self, name)
-            if not isinstance(wanted, tuple) or not set(wanted) <= set(sizes):
-                raise ValueError(
-                    f"{name} must be a tuple of the network's map sizes {tuple(dict.fromkeys(sizes))}; "
-                    f"received {name}={wanted!r}. For none, give ()."
-                )
-        if self.long_range == "residual" and self.attention_form == "paper":
-            raise ValueError(
-                "long_range='residual' must be matched to the code's or v1's attention (5C^2/4 + 1 parameters); "
-                "received attention_form='paper'. Leave attention_form at 'code'."
-            )
-
-    def _check_latent(self) -> None:
-        if self.hierarchical and self.conditioning != "shared":
-            raise ValueError(
-                "hierarchical=True must go with conditioning='shared', whose linear maps take the chunks of z; "
-                f"received conditioning={self.conditioning!r}. Set conditioning='shared' or hierarchical=False."
-            )
-        if self.hierarchical and self.z_dim % len(self.generator_ladder):
-            raise ValueError(
-                f"z_dim must be a multiple of {len(self.generator_ladder)} (a chunk for the dense layer and one for "
-                f"each block) when hierarchical; received z_dim={self.z_dim}."
-            )
-
-    def _check_constants(self) -> None:
-        for name in ("norm_decay", "final_norm_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1); received {name}={getattr(self, name)!r}.")
-        for name in ("norm_epsilon", "final_norm_epsilon", "spectral_norm_epsilon", "convolution_gain"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive; received {name}={getattr(self, name)!r}.")
+        spec_checks.check(self)
 
     def with_classes(self, n_classes: int) -> "GANSpec":
         """The same networks for a data set of `n_classes` labels."""
@@ -159,36 +101,93 @@ class GANSpec:
 
     @property
     def discriminator_channels(self) -> tuple[int, ...]:
-        return tuple((self.discriminator_width or self.width) * factor for factor in self.discriminator_ladder)
+        return tuple(self._d_width * factor for factor in self.discriminator_ladder)
+
+    @property
+    def _d_width(self) -> int:
+        return self.discriminator_width or self.width
+
+    @property
+    def discriminator_inputs(self) -> tuple[int, ...]:
+        """The channels that each block of D receives; the first one's are the image's, or those of the stem."""
+        first = 3 if self.discriminator_stem is None else self._d_width * self.discriminator_stem
+        return (first, *self.discriminator_channels[:-1])
+
+    @property
+    def generator_upsamples(self) -> tuple[bool, ...]:
+        """Whether each block of G doubles the map."""
+        return (True,) * (len(self.generator_ladder) - 1) if self.upsamples is None else self.upsamples
+
+    @property
+    def discriminator_pools(self) -> tuple[bool, ...]:
+        """Whether each block of D halves the map."""
+        if isinstance(self.pools, tuple):
+            return self.pools
+        return tuple(i < self.pools for i in range(len(self.discriminator_ladder)))
 
     @property
     def generator_sizes(self) -> tuple[int, ...]:
-        """The side of each up block's output, in pixels."""
-        return tuple(4 * 2**i for i in range(1, len(self.generator_ladder)))
+        """The side of each block's output, in pixels."""
+        return tuple(4 << doubled for doubled in itertools.accumulate(map(int, self.generator_upsamples)))
 
     @property
     def discriminator_sizes(self) -> tuple[int, ...]:
         """The side of each block's output, in pixels."""
-        return tuple(self.resolution >> min(i + 1, self.pools) for i in range(len(self.discriminator_ladder)))
+        return tuple(self.resolution >> halved for halved in itertools.accumulate(map(int, self.discriminator_pools)))
+
+    @property
+    def generator_attends(self) -> tuple[bool, ...]:
+        """For each block of G, whether attention follows it: it follows the first block of each side in attention_g."""
+        return _followed(self.generator_sizes, self.attention_g, self.attention_blocks_g, first=True)
+
+    @property
+    def discriminator_attends(self) -> tuple[bool, ...]:
+        """The same for D. With bottlenecks, attention follows the last block of each side (BigGAN-deep)."""
+        first = self.block == "basic"
+        return _followed(self.discriminator_sizes, self.attention_d, self.attention_blocks_d, first=first)
+
+    @property
+    def rgb_channels(self) -> int:
+        """The output channels of G's last convolution, of which the first three are the image."""
+        return self.generator_channels[-1] if self.wide_rgb else 3
 
     @property
     def z_chunk(self) -> int:
-        """The number of entries of z that the dense layer receives: all, or one chunk when hierarchical."""
+        """The number of entries of z that a layer receives: all, or one chunk when hierarchical."""
         return self.z_dim // len(self.generator_ladder) if self.hierarchical else self.z_dim
+
+    @property
+    def dense_inputs(self) -> int:
+        """The number of entries that G's dense layer receives: z, its first chunk, or z and the embedding."""
+        return self.condition_dim if self.condition_includes_z else self.z_chunk
 
     @property
     def condition_dim(self) -> int:
         """The length of the condition that the linear maps of conditional norms receive."""
-        return self.shared_dim + (self.z_chunk if self.hierarchical else 0)
+        return self.shared_dim + (self.z_chunk if self.hierarchical or self.condition_includes_z else 0)
 
-    def hidden_channels(self, block: int) -> int:
-        """Channels between the two convolutions of D's block: the output's ("wide"), or the input's ("thin").
+    @property
+    def generator_hidden(self) -> tuple[int, ...]:
+        """The channels inside each block of G: its output's, or in a bottleneck a quarter of its input's."""
+        channels = self.generator_channels
+        return tuple(c // BOTTLENECK for c in channels[:-1]) if self.block == "bottleneck" else channels[1:]
+
+    @property
+    def discriminator_hidden(self) -> tuple[int, ...]:
+        """The channels inside each block of D: its output's ("wide") or its input's ("thin"); a bottleneck's quarter.
 
         The first block of a thin D is wide too (Miyato & Koyama's code; BigGAN-PyTorch's has 3 channels there).
         """
         channels = self.discriminator_channels
-        return channels[block - 1] if self.thin_discriminator and block else channels[block]
+        if self.block == "bottleneck":
+            return tuple(c // BOTTLENECK for c in channels)
+        return (channels[0], *channels[:-1]) if self.thin_discriminator else channels
 
-    def attends_after(self, sizes: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[bool, ...]:
-        """For each block, whether attention follows it: it follows the first block of each wanted output size."""
-        return tuple(size in wanted and size not in sizes[:i] for i, size in enumerate(sizes))
+
+def _followed(
+    sizes: tuple[int, ...], sides: tuple[int, ...], blocks: tuple[int, ...] | None, *, first: bool
+) -> tuple[bool, ...]:
+    """For each block, whether it is one of `blocks`, or else the first (or last) of one of these sides."""
+    if blocks is not None:
+        return tuple(i in blocks for i in range(len(sizes)))
+    return tuple(side in sides and side not in (sizes[:i] if first else sizes[i + 1 :]) for i, side in enumerate(sizes))

@@ -40,7 +40,7 @@ def layers_of(model: TrainedModel) -> dict[str, AttentionLayer]:
       RunError: if neither network has attention.
     """
     found = _layers(model.generator, "generator")
-    if model.spec.attention_d and model.spec.long_range == "attention":
+    if any(model.spec.discriminator_attends) and model.spec.long_range == "attention":
         found |= _layers(model.discriminator, "discriminator")
     if not found:
         raise RunError(

@@ -4,19 +4,14 @@ biggan32_ch8.npz was made with BigGAN-PyTorch's classes in torch 2.13 from rando
 classes, shared embedding 16, hierarchical z in chunks of 8, attention in G with gamma 0.7. Images are NCHW.
 """
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from sagan_tf.interop import biggan_pytorch
-from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.losses import LOSSES
 from tests.closeness import LAYER, NETWORK, assert_close
+from tests.parity.golden import Net, inputs_of, on_their_side, read
 
 SPEC = GANSpec(
     resolution=32,
@@ -38,48 +33,24 @@ SPEC = GANSpec(
 )
 
 
-class Net:
-    """One of our networks, its variables, and their golden values under a prefix ("G0/", "gradG/", ...)."""
-
-    def __init__(self, network, prefix, golden):
-        self.network, self.prefix, self.golden = network, prefix, golden
-        self.variables = named_variables(network)
-        shapes = {name: tuple(v.shape) for name, v in self.variables.items()}
-        self.matches = biggan_pytorch.matches(SPEC, shapes)
-
-    def reset(self):
-        for name, variable in self.variables.items():
-            variable.assign(self.expected(self.prefix, name))
-        return self.network
-
-    def has(self, prefix, name):
-        return prefix + self.matches[name].name in self.golden
-
-    def expected(self, prefix, name):
-        match = self.matches[name]
-        return match.convert(self.golden[prefix + match.name]).reshape(self.variables[name].shape)
-
-
 @pytest.fixture(scope="module")
 def golden():
-    with np.load(Path(__file__).parent / "biggan32_ch8.npz") as file:
-        return {name: file[name] for name in file.files}
+    return read("biggan32_ch8.npz")
 
 
 @pytest.fixture(scope="module")
 def g(golden):
-    return Net(Generator(SPEC), "G0/", golden)
+    return Net("G", SPEC, golden)
 
 
 @pytest.fixture(scope="module")
 def d(golden):
-    return Net(Discriminator(SPEC), "D0/", golden)
+    return Net("D", SPEC, golden)
 
 
 @pytest.fixture(scope="module")
 def inputs(golden):
-    images = golden["x"].transpose(0, 2, 3, 1)
-    return golden["z"], golden["y"].astype(np.int32), images, golden["yr"].astype(np.int32)
+    return inputs_of(golden)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -96,40 +67,8 @@ def test_u_and_moving_statistics_after_a_training_pass(g, d, inputs):
     z, y, x, y_real = inputs
     g.reset()(z, y, training=True)
     d.reset()(x, y_real, training=True)
-    for net, after in ((g, "G1/"), (d, "D1/")):
-        moved = [name for name in net.variables if net.has(after, name)]
-        assert len(moved) == sum(not v.trainable for v in net.variables.values())
-        for name in moved:
-            value, expected = net.variables[name].numpy(), net.expected(after, name)
-            if name.endswith("moving_variance"):
-                expected = biased(net, name, expected)
-            assert_close(value, expected, relative=NETWORK, name=name)
-
-
-def biased(net, name, after):
-    """torch keeps the unbiased variance n / (n - 1); ours is the biased one. n = batch * height * width."""
-    before = net.expected("G0/", name)
-    side = 32 if name.startswith("final") else 4 * 2 ** (int(name.split(".")[1]) + ("norm_2" in name))
-    n = 4 * side * side
-    return 0.9 * before + (after - 0.9 * before) * (n - 1) / n
-
-
-def check_gradients(net, prefix, gradients):
-    for name, gradient in gradients.items():
-        gradient, expected = tf.convert_to_tensor(gradient).numpy(), net.expected(prefix, name)
-        # a bias before a batch norm has gradient 0 but for rounding, hence the absolute part
-        assert_close(gradient, expected, relative=NETWORK, floor=0.1, name=name)
-
-
-def gradients_of(net, loss):
-    variables = {name: v for name, v in net.variables.items() if v.trainable}
-    with tf.GradientTape() as tape:
-        value = loss()
-    gradients = tape.gradient(value, variables)
-    assert {net.matches[n].name for n in gradients} == {
-        name.partition("/")[2] for name in net.golden if name.startswith("grad" + net.prefix[0] + "/")
-    }
-    return value, gradients
+    g.check_moved(batch=4)
+    d.check_moved(batch=4)
 
 
 # Inputs of ReLU, by shape and place, that lie so near its kink (8e-6) that rounding decides: the sides they had there.
@@ -142,20 +81,11 @@ NEAR_THE_KINK = {
 
 
 @pytest.fixture
-def on_their_side(monkeypatch):
-    """Moves those units by 1e-5, to the side that they had in torch."""
-    relu = tf.nn.relu
-
-    def sided(x):
-        shift = np.zeros(x.shape, np.float32)
-        for place, side in NEAR_THE_KINK.get(tuple(x.shape), {}).items():
-            shift.flat[place] = 1e-5 * side
-        return relu(x + shift)
-
-    monkeypatch.setattr(tf.nn, "relu", sided)
+def torchs_sides(monkeypatch):
+    on_their_side(monkeypatch, NEAR_THE_KINK)
 
 
-def test_loss_and_every_gradient_of_the_discriminator_step(g, d, inputs, golden, on_their_side):
+def test_loss_and_every_gradient_of_the_discriminator_step(g, d, inputs, golden, torchs_sides):
     z, y, x, y_real = inputs
     fake, network = g.reset()(z, y, training=True), d.reset()
 
@@ -163,21 +93,21 @@ def test_loss_and_every_gradient_of_the_discriminator_step(g, d, inputs, golden,
         logits = network(tf.concat([x, fake], 0), tf.concat([y_real, y], 0), training=True).logits
         return LOSSES["hinge"].discriminator(logits[:4], logits[4:])
 
-    value, gradients = gradients_of(d, loss)
+    value, gradients = d.gradients_of(loss)
     assert_close(value, golden["loss/D"], relative=LAYER)
-    check_gradients(d, "gradD/", gradients)
+    d.check_gradients(gradients)
 
 
-def test_loss_and_every_gradient_of_the_generator_step(g, d, inputs, golden, on_their_side):
+def test_loss_and_every_gradient_of_the_generator_step(g, d, inputs, golden, torchs_sides):
     z, y, _, _ = inputs
     generator, discriminator = g.reset(), d.reset()
 
     def loss():
         return LOSSES["hinge"].generator(discriminator(generator(z, y, training=True), y, training=True).logits)
 
-    value, gradients = gradients_of(g, loss)
+    value, gradients = g.gradients_of(loss)
     assert_close(value, golden["loss/G"], relative=LAYER)
-    check_gradients(g, "gradG/", gradients)
+    g.check_gradients(gradients)
 
 
 def test_names_there():
