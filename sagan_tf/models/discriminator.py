@@ -60,7 +60,7 @@ class Discriminator(WithoutBuild, tf.keras.Model):
         return DiscriminatorOutput(*outputs) if self.spec.head == "auxiliary" else DiscriminatorOutput(outputs)
 
     def frozen_names(self, names: Iterable[str]) -> set[str]:
-        """Those of D's variables that belong to the frozen blocks, to the attention after them, or to the stem before."""
+        """Those of D's variables in the frozen blocks, in the attention after them, or in the stem before them."""
         frozen = tuple(f"{part}.{i}." for i in range(self.frozen_blocks) for part in ("blocks", "long_range"))
         stem = ("stem.",) if self.frozen_blocks else ()
         return {name for name in names if name.startswith((*stem, *frozen))}
