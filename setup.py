@@ -64,6 +64,7 @@ setup(
     package_data={
         "sagan_tf": ["py.typed"],
         "sagan_tf.shipped.gin": ["*.gin", "**/*.gin"],
+        "sagan_tf.data": ["imagenet_classes.tsv"],
         "sagan_tf.figures": ["page.css"],
     },
     entry_points={"console_scripts": ["sagan_tf=sagan_tf.__main__:main"]},

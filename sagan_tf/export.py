@@ -24,7 +24,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", required=True, metavar="DIR", help="DIR/1, or the next free number, is written")
     parser.add_argument("--format", choices=["saved_model", "onnx"], default="saved_model")
     shared.add_checkpoint(parser)
-    shared.add_statistics(parser, choices=("moving", "standing"))
+    shared.add_statistics(parser, choices=("moving", "standing", "published"))
     parser.add_argument(
         "--truncations", type=comma_list(_threshold, "thresholds in (0, 2]"), metavar="T1,T2,...",
         help=f"thresholds of standing statistics, in (0, 2]; {','.join(map(str, sorted(THRESHOLDS)))} by default",

@@ -60,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs["truncation"].add_argument(
         "--thresholds",
         type=comma_list(number, "numbers"),
-        default=list(THRESHOLDS),
         metavar="2,1,0.5",
+        help=f"by default {','.join(f'{t:g}' for t in THRESHOLDS)}, up to 1 with published statistics",
     )
     shared.add_truncation_mode(verbs["truncation"])
     shared.add_statistics(verbs["truncation"])

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Statistics = Literal["moving", "batch", "standing"]  # what G's batch norms divide by: sampling/standing_statistics.py
+Statistics = Literal["moving", "batch", "standing", "published"]  # what G's batch norms divide by: runs/trained.py
 TruncationMode = Literal["resampled", "scaled_truncated", "scaled"]  # how z is truncated: latents.py
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]  # devices: training/strategy.py
 CropMethod = Literal["biggan", "sagan", "sngan"]  # how images become squares: data/transforms.py

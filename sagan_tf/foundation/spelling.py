@@ -22,8 +22,9 @@ def nearest_files(file: str, known: Collection[str], count: int = 3) -> list[str
 
 
 def did_you_mean(names: Collection[str]) -> str:
-    """ "Did you mean A or B? ", or "" without names."""
-    return f"Did you mean {' or '.join(names)}? " if names else ""
+    """ "Did you mean A, B or C? ", or "" without names."""
+    *others, last = names or [""]
+    return f"Did you mean {', '.join(others) + ' or ' if others else ''}{last}? " if last else ""
 
 
 def counted(number: int, noun: str) -> str:

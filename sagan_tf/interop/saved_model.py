@@ -7,10 +7,11 @@
     attention        z, label                                                  attention_SIDE float32 (B,H,W,h,w) per
                                                                                layer; absent without attention
 
-truncation is float32 in (0, 2] and has two effects, as in DeepMind's published BigGANs: it chooses the standing
-statistics, interpolated between the thresholds that were baked in, and in `generate` and `png` it also truncates z, by
-the mode of the export. `serving_default` uses z unchanged; the caller is responsible for truncating it. `attention`
-uses the statistics of the last threshold. A prior that is not normal can't be truncated: there truncation must be 1.
+truncation is float32 in (0, 2], or up to where published statistics end, and has two effects, as in DeepMind's
+published BigGANs: it chooses the statistics, interpolated between the thresholds that were baked in, and in `generate`
+and `png` it also truncates z, by the mode of the export. `serving_default` uses z unchanged; the caller is responsible
+for truncating it. `attention` uses the statistics of the last threshold. A prior that is not normal can't be truncated:
+there truncation must be 1.
 Each image has its own `seed` and equals that of `sample --seeds`, pixel by pixel.
 
 The network always runs on batches of one size, the last one being padded, so that an image doesn't depend on the rest
@@ -40,7 +41,8 @@ class Served:
     """The generator to be served, with its classes and its prior.
 
     n_classes: labels are below it; the network's tables may be larger. mode: of truncation, see latents.TRUNCATIONS;
-    None for a prior that is not normal. batch_size: of the network's passes; None: the sampler's.
+    None for a prior that is not normal. batch_size: of the network's passes; None: the sampler's. largest_truncation:
+    what requests may ask for.
     """
 
     generator: BakedGenerator
@@ -48,6 +50,7 @@ class Served:
     latent: str = "normal"
     mode: str | None = "resampled"
     batch_size: int | None = None
+    largest_truncation: float = 2.0
 
     @property
     def size(self) -> int:
@@ -113,8 +116,12 @@ class Served:
             inside = tf.logical_and(value >= 0, value < self.n_classes)
             return [_require(inside, f"label must be in [0, {self.n_classes}); received label", value)]
         if name == "truncation":
-            inside = tf.logical_and(value > 0, value <= 2) if self.mode else value == 1.0
-            limits = "in (0, 2]" if self.mode else f"1, because the prior {self.latent} is not cut"
+            inside = tf.logical_and(value > 0, value <= self.largest_truncation) if self.mode else value == 1.0
+            limits = (
+                f"in (0, {self.largest_truncation:g}]"
+                if self.mode
+                else f"1, because the prior {self.latent} is not cut"
+            )
             return [_require(inside, f"truncation must be {limits}; received truncation", value)]
         if name == "z":
             width, z_dim = tf.shape(value)[1], self.generator.spec.z_dim

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from sagan_tf.data.class_aliases import class_aliases
 from sagan_tf.data.class_names import all_integers, is_integer, listed
-from sagan_tf.foundation.spelling import counted, nearest
+from sagan_tf.foundation.spelling import counted, did_you_mean
 from sagan_tf.runs.run_directory import RunError
 
 Class = int | str
@@ -12,21 +13,32 @@ Class = int | str
 def class_index(word: Class, names: Sequence[str]) -> int:
     """A class by index (an int, or its digits) or name.
 
-    A string is a name first. Where all names are integers, digits are never an index, only a name, or one of the same
-    value: "02" is the class "2". Elsewhere digits are an index, unless they are another class's name as well.
+    A string is a name first. A class that is named by a synset, such as ImageNet's, goes by WordNet's names as well:
+    "n02099601" is "golden retriever", in any case, with blanks, hyphens or underscores. Where all names are integers,
+    digits are never an index, only a name, or one of the same value: "02" is the class "2". Elsewhere digits are an
+    index, unless they are another class's name as well.
 
     Raises:
-      RunError: for one that isn't there, with the nearest name, and for digits that are one class's name and another's
-        index.
+      RunError: for one that isn't there, with the nearest names, for a name that several classes share, and for digits
+        that are one class's name and another's index.
     """
     if isinstance(word, str) and (found := _named(word, names)) is not None:
         return found
     may_be_index = is_integer(str(word)) and not (isinstance(word, str) and all_integers(names))
     if may_be_index and 0 <= int(word) < len(names):
         return int(word)
+    aliases = class_aliases(names)
+    found = aliases.find(word) if isinstance(word, str) else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RunError(
+            f"a class must be told by a name of its own or by its index; received {word!r}, which is a name of classes "
+            f"{' and '.join(f'{i} {aliases.titles[i]}' for i in found)}. Give the index."
+        )
     raise RunError(
         f"classes must be names or indices of this run's {counted(len(names), 'class')}; received {word!r}. "
-        f"{nearest(str(word), names)}Classes: {listed(names, most=30)}."
+        f"{did_you_mean(aliases.near(str(word)))}Classes: {listed(aliases.titles, most=30)}."
     )
 
 

@@ -174,7 +174,7 @@ def _add_samples(built: argparse.ArgumentParser) -> None:
     shared.add_checkpoint(built)
     shared.add_statistics(built)
     shared.add_truncation(built)
-    shared.add_truncation_mode(built, default=None)
+    shared.add_truncation_mode(built)
 
 
 def _add_results(built: argparse.ArgumentParser) -> None:

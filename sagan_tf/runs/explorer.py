@@ -42,7 +42,10 @@ class ExplorerView:
 
 
 class ExplorerModel:
-    """Computes the views of a trained model, one at a time; the norms use the moving statistics of training."""
+    """Computes the views of a trained model, one at a time.
+
+    The norms use the moving statistics of training, or those that were published for the truncation.
+    """
 
     def __init__(self, model: TrainedModel):
         self.model = model
@@ -72,15 +75,16 @@ class ExplorerModel:
         with self._lock:
             z = self.model.z(seeds, truncation=threshold)
             shares = np.eye(self.model.spec.n_classes, dtype=np.float32)[[label] * len(seeds)]
-            images = self.model.generator(tf.constant(z), tf.constant(shares), training=False)
-            return to_pixels(images).numpy()
+            with self.model.truncated_at(threshold) as generator:
+                return to_pixels(generator(tf.constant(z), tf.constant(shares), training=False)).numpy()
 
     def _view(self, latent: LatentPoint) -> ExplorerView:
         a, b = self.model.z(latent.seeds, truncation=latent.threshold)
         at = np.asarray([latent.position])
         z = spherical(a, b, at).astype(np.float32)
         shares = linear(*np.eye(self.model.spec.n_classes)[list(latent.classes)], at).astype(np.float32)
-        images, maps = attention_maps(self.model.generator, tf.constant(z), tf.constant(shares))
+        with self.model.truncated_at(latent.threshold) as generator:
+            images, maps = attention_maps(generator, tf.constant(z), tf.constant(shares))
         found = {f"generator.{name}": values for name, values in maps.items()}
         if self._discriminator is not None:
             _, maps = attention_maps(self._discriminator, images, tf.constant([latent.classes[0]]))

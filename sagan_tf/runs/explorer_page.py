@@ -56,7 +56,7 @@ class Page:
         self._add_grid()
 
     def _add_choices(self, latent: LatentPoint) -> None:
-        ui, names = self._ui, dict(enumerate(self._explorer.model.class_names))
+        ui, names = self._ui, dict(enumerate(self._explorer.model.titles))
         self._classes, self._seeds = [], []
         for number, which in enumerate(("First image", "Second image")):
             ui.label(which).classes("font-bold mt-2")
@@ -75,7 +75,7 @@ class Page:
         self._position = self._changing(ui.slider(min=0, max=1, step=0.01, value=latent.position))
         self._cuts = self._changing(ui.switch("Truncate z", value=latent.threshold is not None)).classes("mt-2")
         self._threshold = self._changing(
-            ui.slider(min=THRESHOLD_RANGE[0], max=THRESHOLD_RANGE[1], step=0.02, value=latent.threshold or 1)
+            ui.slider(min=THRESHOLD_RANGE[0], max=self._largest_threshold, step=0.02, value=latent.threshold or 1)
         )
         self._threshold.bind_enabled_from(self._cuts, "value")
         ui.label().classes("text-sm").bind_text_from(self._threshold, "value", lambda value: f"threshold {value:g}")
@@ -95,9 +95,11 @@ class Page:
         model = self._explorer.model
         self._ui.label(f"Run {model.run.path.resolve().name}").classes("text-2xl").style("overflow-wrap: anywhere")
         weights = "averaged" if model.averaged else "raw"
+        statistics = "published" if model.published else "moving"
         self._ui.label(
-            f"Step {model.step:,}, {weights} weights, moving statistics. Click a pixel to see where that location "
-            "attends; the outline holds half of its attention. The address of this page restores what it shows."
+            f"Step {model.step:,}, {weights} weights, {statistics} statistics. Click a pixel to see where that "
+            "location attends; the outline holds half of its attention. The address of this page restores what it "
+            "shows."
         ).classes("text-sm")
 
     def _changing(self, element):
@@ -145,7 +147,7 @@ class Page:
             return
         if images is not None:
             self._grid.set_source(data_uri(enlarged(tiled(images, _GRID), _GRID * _CELL)))
-            name = self._explorer.model.class_names[latent.classes[0]]
+            name = self._explorer.model.titles[latent.classes[0]]
             self._grid_caption.set_text(f"{name}, seeds {seeds[0]} to {seeds[-1]}. Click one to show it.")
             self._dialog.open()
 
@@ -159,6 +161,11 @@ class Page:
     @property
     def _resolution(self) -> int:
         return self._explorer.model.spec.resolution
+
+    @property
+    def _largest_threshold(self) -> float:
+        published = self._explorer.model.published
+        return published.largest if published else THRESHOLD_RANGE[1]
 
     @property
     def _scale(self) -> int:

@@ -17,6 +17,7 @@ from sagan_tf.foundation.versions import versions
 from sagan_tf.interop import onnx, saved_model
 from sagan_tf.latents import NORMAL
 from sagan_tf.models.inference import bake
+from sagan_tf.runs.published_statistics import MODE, published_statistics
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel, default_statistics
 
@@ -46,7 +47,52 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
     """The generator with its statistics baked in, and what is to be known about it."""
     latent, n_classes = run.experiment().latent, len(run.class_names)
     truncated = latent in NORMAL  # with every request comes a truncation in (0, 2]
-    statistics = flags.statistics or default_statistics(run.spec(), truncated=truncated)
+    steps = run.checkpoints().steps() if flags.step is None else [flags.step]
+    published = published_statistics(run, steps[-1]) if steps else None
+    mode = (flags.truncation_mode or (MODE if published else "resampled")) if truncated else None
+    held = published is not None and mode == MODE
+    statistics = flags.statistics or default_statistics(run.spec(), truncated=truncated, published=held)
+    _check_statistics(statistics, flags, latent, mode)
+    model = TrainedModel(
+        run, average=flags.average, step=flags.step, statistics=statistics, standing_passes=flags.standing_passes
+    )
+    summary = f"Step {model.step}, {'averaged' if model.averaged else 'raw'} weights, {statistics} statistics"
+    thresholds = tuple(sorted(set(flags.truncations or THRESHOLDS))) if truncated else (1.0,)
+    if statistics == "standing":
+        note(f"{summary} at truncation {', '.join(map(str, thresholds))}")
+        of_prior = thresholds if truncated else [None]
+        generator = bake(model.generator, model.standing_statistics(of_prior, mode or "resampled"), thresholds)
+    elif statistics == "published":
+        thresholds = model.published.thresholds
+        note(f"{summary} at {len(thresholds)} truncations up to {thresholds[-1]:g}")
+        generator = bake(model.generator, model.published.sets(), thresholds)
+    else:
+        note(summary)
+        generator = bake(model.generator)
+    protocol = {
+        "class_names": list(run.class_names),
+        "resolution": generator.spec.resolution,
+        "z_dim": generator.spec.z_dim,
+        "latent": latent,
+        "truncation_mode": mode,
+        "statistics": statistics,
+        "truncations": list(thresholds) if statistics in ("standing", "published") else None,
+        "standing_passes": flags.standing_passes if statistics == "standing" else None,
+        "weights": "ema" if model.averaged else "raw",
+        "step": model.step,
+        "data": run.facts()["data"]["name"],
+        "config": (run.path / "config.gin").read_text(encoding="utf-8"),
+        "versions": versions(),
+    }
+    largest = thresholds[-1] if statistics == "published" else 2.0
+    served = saved_model.Served(
+        generator=generator, n_classes=n_classes, latent=latent, mode=mode, largest_truncation=largest
+    )
+    return served, protocol
+
+
+def _check_statistics(statistics: str, flags: argparse.Namespace, latent: str, mode: str | None) -> None:
+    """Raises ExportError for statistics that can't be baked into an export, or not with the other flags."""
     if statistics == "batch":
         raise ExportError(
             f"an exported image must not depend on the others of its batch; received a run whose networks divide by "
@@ -57,35 +103,11 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
         raise ExportError(
             f"--truncations are of standing statistics; received --statistics={statistics}. Leave one of them out."
         )
-    model = TrainedModel(
-        run, average=flags.average, step=flags.step, statistics=statistics, standing_passes=flags.standing_passes
-    )
-    summary = f"Step {model.step}, {'averaged' if model.averaged else 'raw'} weights, {statistics} statistics"
-    thresholds = tuple(sorted(set(flags.truncations or THRESHOLDS))) if truncated else (1.0,)
-    if statistics == "standing":
-        note(f"{summary} at truncation {', '.join(map(str, thresholds))}")
-        of_prior = thresholds if truncated else [None]
-        generator = bake(model.generator, model.standing_statistics(of_prior, flags.truncation_mode), thresholds)
-    else:
-        note(summary)
-        generator = bake(model.generator)
-    mode = flags.truncation_mode if truncated else None
-    protocol = {
-        "class_names": list(run.class_names),
-        "resolution": generator.spec.resolution,
-        "z_dim": generator.spec.z_dim,
-        "latent": latent,
-        "truncation_mode": mode,
-        "statistics": statistics,
-        "truncations": list(thresholds) if statistics == "standing" else None,
-        "standing_passes": flags.standing_passes if statistics == "standing" else None,
-        "weights": "ema" if model.averaged else "raw",
-        "step": model.step,
-        "data": run.facts()["data"]["name"],
-        "config": (run.path / "config.gin").read_text(encoding="utf-8"),
-        "versions": versions(),
-    }
-    return saved_model.Served(generator=generator, n_classes=n_classes, latent=latent, mode=mode), protocol
+    if statistics == "published" and mode != MODE:
+        raise ExportError(
+            f"--statistics=published are those of --truncation_mode={MODE}; received --truncation_mode={mode}. "
+            "Leave one of them out."
+        )
 
 
 @contextlib.contextmanager

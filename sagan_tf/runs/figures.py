@@ -20,7 +20,7 @@ from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps, gammas
 from sagan_tf.sampling.interpolation import between, class_shares
-from sagan_tf.sampling.sampler import Truncation, to_pixels
+from sagan_tf.sampling.sampler import to_pixels
 from sagan_tf.sampling.seeds import image_seeds
 
 
@@ -34,13 +34,15 @@ class AttentionLayer:
 
 
 def layers_of(model: TrainedModel) -> dict[str, AttentionLayer]:
-    """The run's attention layers by name ("generator.attention_64"), G's before D's; D is restored only if it has any.
+    """The run's attention layers by name ("generator.attention_64"), G's before D's; D is restored only if it has any
+    and is there.
 
     Raises:
       RunError: if neither network has attention.
     """
     found = _layers(model.generator, "generator")
-    if any(model.spec.discriminator_attends) and model.spec.long_range == "attention":
+    attends = any(model.spec.discriminator_attends) and model.spec.long_range == "attention"
+    if attends and model.has_discriminator:
         found |= _layers(model.discriminator, "discriminator")
     if not found:
         raise RunError(
@@ -114,7 +116,7 @@ def attention(
         seen = model.generator(seen, tf.constant(labels), training=False)
     output, maps = attention_maps(layer.network, seen, tf.constant(labels))
     views = [
-        AttentionView(image=image, maps=image_maps, caption=model.class_names[label])
+        AttentionView(image=image, maps=image_maps, caption=model.titles[label])
         for image, image_maps, label in zip(
             to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True
         )
@@ -164,8 +166,7 @@ def interpolation(
         shares = class_shares(start, end, steps, n)
         images.append(to_pixels(model.generator(tf.constant(z), tf.constant(shares), training=False)).numpy())
     names = [
-        model.class_names[a] + ("" if a == b else f" to {model.class_names[b]}")
-        for a, b in zip(labels, targets, strict=True)
+        model.titles[a] + ("" if a == b else f" to {model.titles[b]}") for a, b in zip(labels, targets, strict=True)
     ]
     what = {"z": f"Another z, {path}", "class": "Another class, the same z", "both": f"Another class and z ({path})"}
     title = f"{what[kind]}; step {model.step:,}; {shown_classes(model, labels)}"
@@ -173,17 +174,17 @@ def interpolation(
 
 
 def truncation(
-    model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[float], mode: str = "resampled", seed: int = 0
+    model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[float], mode: str | None = None, seed: int = 0
 ) -> ImageTable:
     """One row per label and one column per threshold: the same seeds in each column (Brock et al. 2018, Figure 2)."""
-    cuts = [Truncation(threshold=threshold, mode=mode) for threshold in thresholds]
+    cuts = [model.cut(threshold, mode) for threshold in thresholds]
     columns = [model.images(labels.tolist(), seed=seed, truncation=cut) for cut in cuts]
-    how = f"Truncation threshold ({mode}), {model.statistics(cuts[0])} statistics"
+    how = f"Truncation threshold ({cuts[0].mode}), {model.statistics(cuts[0])} statistics"
     return ImageTable(
         images=np.stack(columns, axis=1),
         title=f"{how}; step {model.step:,}; {shown_classes(model, labels)}",
         heads=[(f"{t:g}", 1) for t in thresholds],
-        rows=[model.class_names[label] for label in labels],
+        rows=[model.titles[label] for label in labels],
         side=64,
     )
 
@@ -207,7 +208,7 @@ def nearest_images(
     captions = [
         [""]
         + [
-            f"{model.class_names[label]} {distance:.2g}"
+            f"{model.titles[label]} {distance:.2g}"
             for space in spaces
             for label, distance in zip(found[space].labels[i], found[space].distances[i], strict=True)
         ]
@@ -216,7 +217,7 @@ def nearest_images(
     return ImageTable(
         images=np.concatenate(images, 1),
         captions=captions,
-        rows=[model.class_names[i] for i in labels],
+        rows=[model.titles[i] for i in labels],
         heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
         title=f"Nearest of {reference.real.count:,} training images, and their distance; step "
         f"{model.step:,}; features of {reference.extractor.name}; {shown_classes(model, labels)}",
@@ -232,7 +233,7 @@ def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 
     return ImageTable(
         images=filled.reshape(-1, columns, *images.shape[1:]),
         side=64,
-        title=f"{model.class_names[label]}; seed {seed}, step {model.step:,}",
+        title=f"{model.titles[label]}; seed {seed}, step {model.step:,}",
     )
 
 
@@ -247,7 +248,7 @@ def easy_and_difficult(model: TrainedModel, *, seed: int = 0, each: int = 5, col
     each = min(each, len(order) // 2)
     chosen = [*order[:each], *order[len(order) - each :]]
     images = model.images(np.repeat(chosen, columns), seed=seed)
-    names = [f"{model.class_names[label]} {distances[label]:.1f}" for label in chosen]
+    names = [f"{model.titles[label]} {distances[label]:.1f}" for label in chosen]
     protocol = record["protocol"]
     return ImageTable(
         images=images.reshape(len(chosen), columns, *images.shape[1:]),

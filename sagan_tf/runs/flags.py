@@ -51,14 +51,13 @@ def add_truncation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truncation", type=float, metavar="THRESHOLD", help="truncate z; BigGAN's are 0.04 to 2")
 
 
-def add_truncation_mode(parser: argparse.ArgumentParser, default: TruncationMode | None = "resampled") -> None:
-    """`--truncation_mode`."""
+def add_truncation_mode(parser: argparse.ArgumentParser) -> None:
+    """`--truncation_mode`; the default is `TrainedModel.truncation_mode`."""
     parser.add_argument(
         "--truncation_mode",
         choices=get_args(TruncationMode),
-        default=default,
-        help="how z is truncated: drawn again (BigGAN's paper, the default), cut at 2 and scaled (DeepMind's modules), "
-        "or scaled (BigGAN-PyTorch)",
+        help="how z is truncated: drawn again (BigGAN's paper, the default), cut at 2 and scaled (DeepMind's modules; "
+        "the default of runs that were imported from them), or scaled (BigGAN-PyTorch)",
     )
 
 
@@ -68,8 +67,9 @@ def add_statistics(parser: argparse.ArgumentParser, choices: tuple[Statistics, .
         "--statistics",
         choices=choices,
         help="what the batch norms of G divide by: training's moving averages, each batch's own moments, or standing "
-        "statistics of 100 fresh batches (BigGAN), gathered for each truncation; by default standing ones for a "
-        "truncated z, else what the run's description says",
+        "statistics of 100 fresh batches (BigGAN), gathered for each truncation, or those that were published with "
+        "imported weights; by default published ones where there are any, standing ones for a truncated z, else what "
+        "the run's description says",
     )
 
 

@@ -15,6 +15,7 @@ from sagan_tf.figures.spectra import spectra_figure
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.comma_lists import entries
 from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.option_names import THRESHOLDS
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures
@@ -22,6 +23,7 @@ from sagan_tf.runs.report import write_report
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 
+_UP_TO_1 = (1.0, 0.8, 0.6, 0.4, 0.2)  # thresholds of generators whose published statistics end at 1
 _CLASSES = 8  # Shown where neither --classes nor --num asks for more.
 
 
@@ -58,8 +60,9 @@ def neighbors(flags: argparse.Namespace) -> list[Path]:
 
 def truncation(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
+    usual = _UP_TO_1 if model.published else THRESHOLDS
     table = figures.truncation(
-        model, _labels(flags, model), thresholds=flags.thresholds, mode=flags.truncation_mode, seed=flags.seed
+        model, _labels(flags, model), thresholds=flags.thresholds or usual, mode=flags.truncation_mode, seed=flags.seed
     )
     return [sheets.save(table.draw(), _out(flags))]
 
@@ -119,7 +122,7 @@ def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
     text, names = flags.classes, model.class_names
     chosen = model.labels(range(len(names)) if text is None else [text] if text in names else entries(text))
     if flags.num is None and text is None and len(names) > _CLASSES:
-        shown = ", ".join(names[:_CLASSES])
+        shown = ", ".join(model.titles[:_CLASSES])
         note(f"Showing {_CLASSES} of {len(names)} classes: {shown}. Choose with --classes or --num.")
         return chosen[:_CLASSES]
     return np.resize(chosen, flags.num or len(chosen))

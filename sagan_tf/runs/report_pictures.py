@@ -104,7 +104,7 @@ def beside_real(model: TrainedModel) -> str:
     samples = model.images(np.repeat(labels, _EACH), seed=0).reshape(len(labels), _EACH, *real[labels[0]].shape[1:])
     table = ImageTable(
         images=np.concatenate([np.stack([real[label] for label in labels]), samples], axis=1),
-        rows=[model.class_names[label] for label in labels],
+        rows=[model.titles[label] for label in labels],
         heads=[("training images", _EACH), ("samples", _EACH)],
         side=64,
     )

@@ -81,10 +81,12 @@ def check_target(target: Path | str | None, flags: argparse.Namespace) -> None:
 def sample(flags: argparse.Namespace) -> Path:
     """Draws what the flags ask for and returns where it is."""
     check_target(flags.npz or flags.out, flags)
-    cut = Truncation(threshold=flags.truncation, mode=flags.truncation_mode) if flags.truncation is not None else None
+    if flags.truncation is not None:
+        Truncation(threshold=flags.truncation)  # is refused before the run is read
     with create_strategy(flags.strategy, say=lambda line: None).scope():
         model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step, statistics=flags.statistics)
         classes = parse_classes(flags.classes, model)
+        cut = model.cut(flags.truncation, flags.truncation_mode)
         sampler = model.sampler(cut)
     count = len(flags.seeds) if flags.seeds else flags.num
     labels = labels_for(classes, count)
@@ -93,7 +95,7 @@ def sample(flags: argparse.Namespace) -> Path:
     summary += [f"{model.statistics(cut)} statistics"]
     summary += [f"truncation {cut.threshold:g} ({cut.mode})" if cut else "no truncation"]
     if flags.classes:
-        note("Classes: " + ", ".join(f"{y} {model.class_names[y]}" for y in classes[:40]))
+        note("Classes: " + ", ".join(f"{y} {model.titles[y]}" for y in classes[:40]))
     note(", ".join([*summary, "seeds given" if flags.seeds else f"seed {flags.seed}"]))
     plan = {
         "made": summary,
@@ -110,4 +112,4 @@ def sample(flags: argparse.Namespace) -> Path:
         return store(NpzFile(out, labels, sampler.resolution, model.class_names), plan, sampler, seeds, labels)
     if out.suffix.lower() != ".png":
         return store(PngFolder(out, [model.class_names[y] for y in labels]), plan, sampler, seeds, labels)
-    return sheet(np.concatenate(list(drawn(sampler, seeds, labels))), labels, model.class_names, out)
+    return sheet(np.concatenate(list(drawn(sampler, seeds, labels))), labels, model.titles, out)

@@ -3,19 +3,21 @@
 import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.foundation.notes import note
+from sagan_tf.data.class_aliases import class_aliases
 from sagan_tf.foundation.option_names import Statistics
-from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.inference import BakedGenerator, bake, fold
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.runs.class_index import Class, class_index
+from sagan_tf.runs.published_statistics import MODE, check_published, published_statistics
+from sagan_tf.runs.restored import restore, restored_discriminator
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.sampler import Sampler, Truncation
@@ -23,12 +25,15 @@ from sagan_tf.sampling.seeds import SeededLatents, image_seeds
 from sagan_tf.sampling.standing_statistics import StandingStatistics
 
 
-def default_statistics(spec: GANSpec, *, truncated: bool) -> Statistics:
+def default_statistics(spec: GANSpec, *, truncated: bool, published: bool = False) -> Statistics:
     """The statistics that the batch norms of G divide by where the user names none; the rule of every verb.
 
-    Standing ones for a truncated z (Brock et al. 2018, section 3.1), gathered at that truncation. Otherwise those of
-    the run's description, `GANSpec.inference_statistics`.
+    Those that were published with imported weights, where they hold. Standing ones for a truncated z (Brock et al.
+    2018, section 3.1), gathered at that truncation. Otherwise those of the run's description,
+    `GANSpec.inference_statistics`.
     """
+    if published:
+        return "published"
     return "standing" if truncated else spec.inference_statistics
 
 
@@ -42,9 +47,12 @@ class TrainedModel:
 
     Attributes:
       run, spec, class_names, latent: the run, its networks' description, its classes, and the name of its prior.
+      titles: the classes as a reader calls them: "golden retriever" for ImageNet's n02099601.
       generator: G with the checkpoint's weights.
       step: the checkpoint's step.
       averaged: whether G's weights are the moving average.
+      published: the statistics that were published with imported weights, or None.
+      truncation_mode: how a truncation is meant that is given as a number: BigGAN's, or as the published modules do it.
     """
 
     def __init__(
@@ -63,16 +71,18 @@ class TrainedModel:
           average: use the moving average of G or its raw weights; None: the average if the run keeps one.
           step: the checkpoint's step; None: the newest good one.
           statistics: what the batch norms of G divide by: training's "moving" averages, the "batch"'s own moments (an
-            image then depends on its batch), or "standing" statistics, gathered for each truncation; None: see
-            `default_statistics`.
+            image then depends on its batch), "standing" statistics, gathered for each truncation, or the "published"
+            ones of imported weights; None: see `default_statistics`.
           standing_passes: forward passes that standing statistics are gathered in.
 
         Raises:
-          RunError: if there is no run or no checkpoint, or an average is asked for and the run keeps none.
+          RunError: if there is no run or no checkpoint, or an average or published statistics are asked for and the
+            run has none.
         """
         self.run = run if isinstance(run, RunDirectory) else RunDirectory.open(run)
         settings = self.run.experiment()
         self.class_names = self.run.class_names
+        self.titles = class_aliases(self.class_names).titles
         self.latent = settings.latent
         self.averaged = settings.average is not None if average is None else average
         if self.averaged and settings.average is None:
@@ -83,18 +93,27 @@ class TrainedModel:
             self.spec = dataclasses.replace(self.spec, inference_statistics=inference)
         self.generator = Generator(self.spec, numerics=settings.numerics, seed=None)
         self.step = restore(self.run, self.generator, "average" if self.averaged else "generator", step)
+        self.published = published_statistics(self.run, self.step)
+        if statistics == "published":
+            check_published(self.published, self.run, self.step)
+        self.truncation_mode = MODE if self.published else "resampled"
         self.standing_passes = standing_passes
         self._statistics = statistics
         self._samplers: dict[Truncation | None, Sampler] = {}
 
     def __repr__(self) -> str:
-        side, names = self.spec.resolution, self.class_names
+        side, names = self.spec.resolution, self.titles
         classes = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         weights = "averaged" if self.averaged else "raw"
         return (
             f"<TrainedModel of {self.run.path}: {side}x{side} pixels, {len(names)} classes ({classes}), "
             f"step {self.step}, {weights} weights>"
         )
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether the checkpoint holds D; that of an imported generator may not."""
+        return "discriminator" in self.run.checkpoints().groups(self.step)
 
     @functools.cached_property
     def discriminator(self) -> Discriminator:
@@ -103,7 +122,8 @@ class TrainedModel:
 
     def statistics(self, truncation: Truncation | None) -> Statistics:
         """The statistics that the batch norms of G divide by at this truncation."""
-        return self._statistics or default_statistics(self.spec, truncated=truncation is not None)
+        held = self.published is not None and self.published.cover(truncation)
+        return self._statistics or default_statistics(self.spec, truncated=truncation is not None, published=held)
 
     def standing_statistics(
         self, thresholds: Sequence[float | None], mode: str = "resampled"
@@ -129,8 +149,21 @@ class TrainedModel:
             return fold(self.generator)
         if statistics == "moving":
             return bake(self.generator)
+        if statistics == "published":
+            self.published.check_cover(truncation)
+            return bake(self.generator, [self.published.at(truncation.threshold if truncation else None)])
         threshold, mode = (truncation.threshold, truncation.mode) if truncation else (None, "resampled")
         return bake(self.generator, self.standing_statistics([threshold], mode))
+
+    def cut(self, truncation: Truncation | float | None, mode: str | None = None) -> Truncation | None:
+        """A truncation; a bare threshold is one of this mode, by default the model's `truncation_mode`."""
+        if isinstance(truncation, Truncation | None):
+            return truncation
+        return Truncation(threshold=float(truncation), mode=mode or self.truncation_mode)
+
+    def truncated_at(self, threshold: float | None) -> AbstractContextManager[Generator]:
+        """`generator` for a block in which it divides by the published statistics of this truncation, if any."""
+        return self.published.used_by(self.generator, threshold) if self.published else nullcontext(self.generator)
 
     def labels(self, classes: Iterable[Class]) -> np.ndarray:
         """Classes by index or name to labels (N,) int32.
@@ -154,7 +187,8 @@ class TrainedModel:
           classes: names or indices; one alone gives one image.
           seed: of the whole set; image i has the seed `image_seeds(seed, N)[i]`.
           seeds: one int64 per image, in place of `seed`.
-          truncation: a threshold, beyond which entries of z are drawn again, or a Truncation that names its mode.
+          truncation: a threshold, beyond which entries of z are drawn again (but see `truncation_mode`), or a
+            Truncation that names its mode.
 
         Raises:
           RunError: for a class that the run doesn't have.
@@ -163,11 +197,11 @@ class TrainedModel:
         labels = self.labels([classes] if isinstance(classes, int | np.integer | str) else classes)
         chosen = image_seeds(seed, len(labels)) if seeds is None else seeds
         empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.uint8)
-        return np.concatenate([empty, *self.sampler(as_truncation(truncation)).of_seeds(chosen, labels)])
+        return np.concatenate([empty, *self.sampler(self.cut(truncation)).of_seeds(chosen, labels)])
 
     def z(self, seeds: Sequence[int], *, truncation: Truncation | float | None = None) -> np.ndarray:
         """The z (N,z_dim) that the images of these seeds are made from."""
-        cut = as_truncation(truncation)
+        cut = self.cut(truncation)
         z_of = SeededLatents(z_dim=self.spec.z_dim, latent=self.latent, mode=cut.mode if cut else None)
         thresholds = tf.fill([len(seeds)], cut.threshold if cut else 1.0)
         return z_of(tf.constant(np.asarray(seeds, np.int64)), thresholds).numpy()
@@ -179,39 +213,12 @@ class TrainedModel:
 
         `truncation` only chooses the statistics.
         """
-        return np.concatenate(list(self.sampler(as_truncation(truncation)).of_latents(z, self.labels(classes))))
+        return np.concatenate(list(self.sampler(self.cut(truncation)).of_latents(z, self.labels(classes))))
 
     def attention(self, z: np.ndarray, classes: Iterable[Class]) -> dict[str, np.ndarray]:
         """Attention maps (N,H,W,h,w) of these images by layer; see sampling/attention_maps.py."""
         _, maps = attention_maps(self.generator, tf.constant(z, tf.float32), tf.constant(self.labels(classes)))
         return {name: values.numpy() for name, values in maps.items()}
-
-
-def restored_discriminator(run: RunDirectory, *, step: int | None = None) -> tuple[Discriminator, int]:
-    """D with the weights of the newest good checkpoint (or of `step`), and that step.
-
-    Raises:
-      RunError: if there is no checkpoint.
-    """
-    discriminator = Discriminator(run.spec(), numerics=run.experiment().numerics, seed=None)
-    return discriminator, restore(run, discriminator, "discriminator", step)
-
-
-def restore(run: RunDirectory, network: tf.keras.Model, group: str, step: int | None = None) -> int:
-    """Reads a network's weights from a checkpoint, and returns its step.
-
-    group: "generator", "average" or "discriminator".
-
-    Raises:
-      RunError: if there is no checkpoint.
-    """
-    variables = {f"{group}.{name}": v for name, v in named_variables(network).items()}
-    found = run.checkpoints(say=note).restore(variables, step)
-    if found is None:
-        raise RunError(
-            f"the run in {run.path} has no checkpoint yet. Train it first: repeat its command (run.json has it)."
-        )
-    return found
 
 
 def sampler_of(
@@ -226,8 +233,3 @@ def sampler_of(
         latent=latent,
         truncation=truncation,
     )
-
-
-def as_truncation(truncation: Truncation | float | None) -> Truncation | None:
-    """A bare threshold is BigGAN's truncation: entries of z beyond it are drawn again."""
-    return truncation if isinstance(truncation, Truncation | None) else Truncation(threshold=float(truncation))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sagan_tf.data.class_aliases import class_aliases
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.metrics import is_better
 from sagan_tf.experiment import Experiment
@@ -74,7 +75,7 @@ def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writ
     The weights are the moving average if the run keeps one.
     """
     spec = gan.spec
-    names = run.class_names[:_SHEET_ROWS]
+    names = class_aliases(run.class_names).titles[:_SHEET_ROWS]
     labels = np.repeat(np.arange(len(names)), _SHEET_COLUMNS)
     generator = gan.generator if gan.average is None else Generator(spec, numerics=settings.numerics, seed=None)
     sampler = sampler_of(generator, n_classes=len(run.class_names), latent=settings.latent)

@@ -134,6 +134,14 @@ class CheckpointStore:
         candidates = (self.path(step), *sorted(self.folder.glob(f"*/{self.path(step).name}")))
         return next((path for path in candidates if path.exists()), self.path(step))
 
+    def groups(self, step: int) -> frozenset[str]:
+        """What a step's checkpoint holds ("generator", "average", ...); nothing where its manifest can't be read."""
+        try:
+            variables = json.loads((self.find(step) / _MANIFEST).read_text())["variables"]
+            return frozenset(name.partition(".")[0] for name, *_ in variables)
+        except _DAMAGE:
+            return frozenset()
+
     def kept(self, name: str) -> Kept | None:
         """Which step is kept apart under this name, and why; None if there is none."""
         path = self.folder / name / _KEPT

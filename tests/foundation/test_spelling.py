@@ -7,3 +7,5 @@ def test_numbers_agree_with_their_nouns():
     said = [spelling.counted(n, noun) for n, noun in ((1, "class"), (2, "class"), (0, "image"), (1200, "image"))]
     assert said == ["1 class", "2 classes", "0 images", "1,200 images"]
     assert spelling.did_you_mean(["a.b", "c.b"]) == "Did you mean a.b or c.b? " and spelling.did_you_mean([]) == ""
+    assert spelling.did_you_mean(["a"]) == "Did you mean a? "
+    assert spelling.did_you_mean("abc") == "Did you mean a, b or c? "
