@@ -16,7 +16,8 @@ from pathlib import Path
 import tensorflow as tf
 from rounds import Program, interleave, serve
 
-from sagan_tf.layers.blocked_attention import block_length, in_blocks
+from sagan_tf.layers.blocked_attention import choose_blocks, in_blocks
+from sagan_tf.layers.platform_algorithms import platform_algorithms
 from sagan_tf.layers.self_attention import attend
 
 
@@ -25,7 +26,8 @@ def plain(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
 
 
 def blocked(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    return in_blocks(plain, query, key, value, block=block_length(query.shape[1], key.shape[1]))
+    blocks = choose_blocks(*query.shape[:2], key.shape[1], platform_algorithms(), always=True)
+    return in_blocks(plain, query, key, value, blocks)
 
 
 def keras(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tf.Tensor:

@@ -1,51 +1,110 @@
-"""Attention in blocks of queries: the same numbers, with memory that grows with H*W rather than its square.
+"""Attention in blocks: the same numbers, with memory that grows with H*W rather than its square.
 
 The scores of a block are computed, used and discarded, and recomputed when the gradient needs them (Rabe & Staats 2021,
 "Self-attention does not need O(n^2) memory"; keys are not divided into blocks here, so each row of scores is complete
 and its softmax is the plain one). TensorFlow has no fused attention to use instead: Keras' dot_product_attention forms
 all scores on this backend.
 
+A block is some queries of some images. On the CPU it holds all images of the batch. On TPUs and GPUs it holds few
+images and, if they fit, all of their queries, so that its scores stay in fast memory (layers/platform_algorithms.py).
+
 Shapes: B images per batch, N queries of length K, M keys of length K and values of length V.
 """
 
+import functools
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from sagan_tf.layers.platform_algorithms import ALGORITHMS, PlatformAlgorithms
+
 Attend = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
-# Scores of one image in one block: 2 MiB of float32.
-BLOCK_SCORES = 2**19
-# Queries that a block may have however many scores they make: matrix products of fewer rows are slow.
-BLOCK_QUERIES = 128
+# Scores per image (queries times keys; 16 MiB of float32) from which blocked attention was measured to take about as
+# long as plain attention on the CPU, forward and backward: maps of 64x64 and larger, pooled or not.
+BLOCKED_FROM = 2**22
 
 
-def block_length(queries: int, keys: int) -> int:
-    """The largest divisor of the number of queries up to BLOCK_QUERIES, or to BLOCK_SCORES scores if that is more."""
-    most = max(BLOCK_QUERIES, BLOCK_SCORES // keys)
-    return max(n for n in range(1, queries + 1) if queries % n == 0 and n <= most)
+class Blocks(NamedTuple):
+    """The size of a block. images: how many, None for the whole batch. queries: how many of each image."""
+
+    images: int | None
+    queries: int
 
 
-def in_blocks(attend: Attend, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, *, block: int) -> tf.Tensor:
-    """Computes attend(query, key, value) for `block` queries at a time, one block after another.
+def choose_blocks(
+    batch: int | None, queries: int, keys: int, algorithms: PlatformAlgorithms, *, always: bool = False
+) -> Blocks | None:
+    """The blocks for a map of this size on this platform, or None where plain attention is the better choice.
 
-    attend: (B,n,K), (B,M,K), (B,M,V) -> (B,n,V); each row of its result must depend on its own query alone.
-    Shapes: query (B,N,K), key (B,M,K), value (B,M,V) -> (B,N,V). `block` must divide N.
-    The gradients of key and value are summed over the blocks in float32. They can be differentiated again (R1), at the
-    cost of the memory that the blocks save.
+    batch: the number of images, None if it is unknown while a graph is traced.
+    always: whether to choose blocks even if plain attention is better.
     """
+    if batch is None:
+        algorithms = ALGORITHMS["cpu"]  # whose blocks hold the whole batch, however many images it has
+    if batch is None or not algorithms.image_groups:
+        worth = queries * keys >= BLOCKED_FROM
+        return Blocks(None, block_length(queries, keys, algorithms)) if worth or always else None
+    most = algorithms.block_scores
+    if batch * queries * keys <= most:
+        return Blocks(None, queries) if always else None
+    images = max(_largest_divisor(batch, most // (queries * keys)), 2 if batch % 2 == 0 else 1)
+    if images * queries * keys <= most:
+        return Blocks(images, queries)
+    return Blocks(images, block_length(queries, images * keys, algorithms))
+
+
+def block_length(queries: int, keys: int, algorithms: PlatformAlgorithms) -> int:
+    """The largest divisor of the queries' number up to `block_queries`, or to `block_scores` scores if that is more."""
+    return _largest_divisor(queries, max(algorithms.block_queries, algorithms.block_scores // keys))
+
+
+def _largest_divisor(number: int, most: int) -> int:
+    return max((n for n in range(1, min(number, most) + 1) if number % n == 0), default=1)
+
+
+def in_blocks(attend: Attend, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, blocks: Blocks) -> tf.Tensor:
+    """Computes attend(query, key, value) for one block after another.
+
+    attend: (b,n,K), (b,M,K), (b,M,V) -> (b,n,V); each row of its result must depend on its own image and query alone.
+    Shapes: query (B,N,K), key (B,M,K), value (B,M,V) -> (B,N,V). The block's sizes must divide B and N.
+    The gradients of key and value are summed over the blocks of an image in float32. They can be differentiated again
+    (R1), at the cost of the memory that the blocks save.
+    """
+
+    if blocks.images is not None and blocks.queries == query.shape[1]:
+        forward, backward = attend, functools.partial(_gradients_of_one, attend)
+    else:
+        forward = functools.partial(_over_blocks, attend, block=blocks.queries)
+        backward = functools.partial(_gradients, attend, block=blocks.queries)
 
     @tf.custom_gradient
     def blocked(query, key, value):
-        out = _over_blocks(lambda part: attend(part, key, value), query, block)
-        return out, lambda d_out: _gradients(attend, query, key, value, d_out, block)
+        if blocks.images is None:
+            return forward(query, key, value), lambda d_out: backward(query, key, value, d_out)
+        out = _over_images(forward, (query, key, value), blocks.images, value.dtype)
+        types = (query.dtype, key.dtype, value.dtype)
+        return out, lambda d_out: _over_images(backward, (query, key, value, d_out), blocks.images, types)
 
     return blocked(query, key, value)
 
 
-def _over_blocks(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, block: int) -> tf.Tensor:
-    """Applies a function to each block of rows: (B,N,.) -> (B,N,.)."""
-    out = tf.map_fn(function, _split(x, block), parallel_iterations=1)
+def _over_images(function: Callable, inputs: tuple[tf.Tensor, ...], images: int, types: Any) -> Any:
+    """Applies a function to so many images of each input at a time: (B,.,.) -> (B,.,.), of the given types."""
+    parts = [tf.reshape(x, [-1, images, *x.shape[1:]]) for x in inputs]
+    found = tf.map_fn(lambda part: function(*part), parts, parallel_iterations=1, fn_output_signature=types)
+    return tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), found)
+
+
+def _over_blocks(attend: Attend, query, key, value, block: int) -> tf.Tensor:
+    """Applies attention to each block of queries: (B,N,K) -> (B,N,V)."""
+    out = tf.map_fn(
+        lambda part: attend(part, key, value),
+        _split(query, block),
+        parallel_iterations=1,
+        fn_output_signature=value.dtype,
+    )
     return _join(out)
 
 
@@ -55,11 +114,7 @@ def _gradients(attend: Attend, query, key, value, d_out, block: int) -> tuple[tf
     n_blocks = queries.shape[0]
 
     def add_block(i, d_queries, d_key, d_value):
-        inputs = [tf.gather(queries, i), tf.identity(key), tf.identity(value)]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(inputs)
-            out = attend(*inputs)
-        d_query, d_k, d_v = tape.gradient(out, inputs, tf.gather(d_outs, i))
+        d_query, d_k, d_v = _gradients_of_one(attend, tf.gather(queries, i), key, value, tf.gather(d_outs, i))
         d_key, d_value = d_key + tf.cast(d_k, tf.float32), d_value + tf.cast(d_v, tf.float32)
         return i + 1, d_queries.write(i, d_query), d_key, d_value
 
@@ -73,6 +128,15 @@ def _gradients(attend: Attend, query, key, value, d_out, block: int) -> tuple[tf
         lambda i, *_: i < n_blocks, add_block, start, parallel_iterations=1, maximum_iterations=n_blocks
     )
     return _join(d_queries.stack()), tf.cast(d_key, key.dtype), tf.cast(d_value, value.dtype)
+
+
+def _gradients_of_one(attend: Attend, query, key, value, d_out) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The gradients of one block's attention."""
+    inputs = [tf.identity(x) for x in (query, key, value)]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        out = attend(*inputs)
+    return tuple(tape.gradient(out, inputs, d_out))
 
 
 def _split(x: tf.Tensor, block: int) -> tf.Tensor:

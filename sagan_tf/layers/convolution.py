@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from sagan_tf.layers import im2col
+from sagan_tf.layers.platform_algorithms import platform_algorithms
 from sagan_tf.layers.shapes import lengths
-from sagan_tf.layers.target_platform import target_platform
 
 # On a CPU, matrix products (layers/im2col.py) were measured to be 1.1 to 7 times as fast as TensorFlow's convolutions
 # or their kernel gradients for maps of up to this side (the larger of input and output) and kernels with at least so
@@ -57,4 +57,4 @@ def _im2col_is_faster(side: int | None, kernel: tf.Tensor) -> bool:
     if side is None:
         return False
     small, large = side <= SMALL_SIDE, kernel.shape[2] * kernel.shape[3] >= LARGE_KERNEL
-    return small and large and target_platform() == "cpu"
+    return small and large and platform_algorithms().matrix_products

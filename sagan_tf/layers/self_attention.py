@@ -7,19 +7,16 @@ import tensorflow as tf
 
 from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, QUERY_DIVISOR, AttentionFormName
 from sagan_tf.foundation.choices import check_choice
-from sagan_tf.layers.blocked_attention import block_length, in_blocks
+from sagan_tf.layers.blocked_attention import Blocks, choose_blocks, in_blocks
 from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.linear import Conv2D
+from sagan_tf.layers.platform_algorithms import platform_algorithms
 from sagan_tf.layers.serialization import refuse_factories, register, serialize_initializer
 from sagan_tf.layers.shapes import lengths
 from sagan_tf.layers.spectral_norm import SpectralNorm
 
 Algorithm = Literal["auto", "plain", "blocked"]
-
-# Scores per image (queries times keys; 16 MiB of float32) from which blocked attention was measured to take about as
-# long as plain attention, forward and backward (two CPU cores): maps of 64x64 and larger, pooled or not.
-BLOCKED_FROM = 2**22
 
 
 def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -134,15 +131,19 @@ class SelfAttention(tf.keras.layers.Layer):
         if self.observer is not None:
             self.observer(x)
         query, key, value = self._query_key_value(x, training)
-        queries, keys = query.shape[1], key.shape[1]
-        if self.algorithm == "blocked" or (
-            self.algorithm == "auto" and queries and keys and queries * keys >= BLOCKED_FROM
-        ):
-            block = block_length(queries, keys)
-            out = in_blocks(lambda *inputs: attend(*inputs)[0], query, key, value, block=block)
-        else:
+        blocks = self._blocks(query, key)
+        if blocks is None:
             out, _ = attend(query, key, value)
+        else:
+            out = in_blocks(lambda *inputs: attend(*inputs)[0], query, key, value, blocks)
         return tf.cast(tf.convert_to_tensor(self.gamma), x.dtype) * self._to_map(out, x, training) + x
+
+    def _blocks(self, query: tf.Tensor, key: tf.Tensor) -> Blocks | None:
+        """The blocks in which attention is computed, or None for plain attention. Unknown sides allow no blocks."""
+        batch, queries, _ = query.shape
+        if self.algorithm == "plain" or queries is None or key.shape[1] is None:
+            return None
+        return choose_blocks(batch, queries, key.shape[1], platform_algorithms(), always=self.algorithm == "blocked")
 
     def attention(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """o of eq. 2 (B,H,W,C), and the map beta (B,H*W,M) with M = H*W/4 (`code`) or H*W locations."""

@@ -1,8 +1,8 @@
 """The architecture of both networks as a text table: sizes, channels, parameters and work per stage."""
 
 from sagan_tf.foundation.spelling import counted
+from sagan_tf.layers.blocked_attention import BLOCKED_FROM
 from sagan_tf.layers.resampling import FUSED_SIDES
-from sagan_tf.layers.self_attention import BLOCKED_FROM
 from sagan_tf.models.cost import Algorithms, Cost, discriminator_costs, generator_costs
 from sagan_tf.models.parameters import (
     TableRow,

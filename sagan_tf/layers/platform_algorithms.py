@@ -1,0 +1,42 @@
+"""Which algorithms the layers use on each platform. Their results are equal up to rounding; time and memory differ.
+
+The CPU's were timed on two cores. Those for TPUs were chosen by the estimates of the TPU's own compiler, without a TPU,
+and those for GPUs by the memory that XLA's compiler reports. benchmarks/accelerators.md holds the figures.
+"""
+
+from dataclasses import dataclass
+
+from sagan_tf.layers.target_platform import Platform, target_platform
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformAlgorithms:
+    """The choices for one platform.
+
+    image_groups: whether blocked attention also divides the batch, and then prefers whole images to blocks of queries.
+    block_scores: how many float32 scores (queries times keys) a block of attention has at most: those of all of its
+      images with `image_groups`, of each image otherwise.
+    block_queries: queries that a block of one image may have however many scores they make, since matrix products of
+      fewer rows are slow.
+    matrix_products: whether convolutions of small maps with large kernels are computed as matrix products
+      (layers/im2col.py).
+    """
+
+    image_groups: bool
+    block_scores: int
+    block_queries: int
+    matrix_products: bool
+
+
+# Accelerators: 32 MiB of scores, which stay in the fast memory of a v5e (128 MiB of VMEM) together with their gradients
+# and the softmax; the blocks of all images at once, as on the CPU, go through HBM. On the CPU: 2 MiB per image.
+ALGORITHMS: dict[Platform, PlatformAlgorithms] = {
+    "cpu": PlatformAlgorithms(image_groups=False, block_scores=2**19, block_queries=128, matrix_products=True),
+    "gpu": PlatformAlgorithms(image_groups=True, block_scores=2**23, block_queries=128, matrix_products=False),
+    "tpu": PlatformAlgorithms(image_groups=True, block_scores=2**23, block_queries=128, matrix_products=False),
+}
+
+
+def platform_algorithms() -> PlatformAlgorithms:
+    """The algorithms for the platform that the operations traced now are meant for."""
+    return ALGORITHMS[target_platform()]
