@@ -25,6 +25,7 @@ from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.monitoring.collapse import MonitorOptions
+from sagan_tf.objectives.augmentation import AdaptiveAugmentation, DiffAugment
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.sigma_control import SigmaControl
 from sagan_tf.sampling.seeds import SeededLatents
@@ -53,6 +54,7 @@ class Experiment:
 
     # What a step computes
     objective: Objective = field(default_factory=Objective)  # losses and penalties
+    augmentation: DiffAugment | None = None  # random changes of what D sees, or AdaptiveAugmentation; None = none
     optimizer: TwoTimescaleAdam = field(default_factory=TwoTimescaleAdam)  # Adam with a learning rate for G and for D
     average: MovingAverage | None = None  # the moving average of G's weights; None = none
     step_options: StepOptions = field(default_factory=StepOptions)  # details in which the papers' codes differ
@@ -156,6 +158,8 @@ CONFIGURABLES = {
     "TwoTimescaleAdam": TwoTimescaleAdam,
     "Objective": Objective,
     "SigmaControl": SigmaControl,
+    "DiffAugment": DiffAugment,
+    "AdaptiveAugmentation": AdaptiveAugmentation,
     "StepOptions": StepOptions,
     "MovingAverage": MovingAverage,
     "Numerics": Numerics,

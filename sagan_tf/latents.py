@@ -28,6 +28,7 @@ class Purpose(enum.IntEnum):
     DROPOUT = 3
     STATISTICS_Z = 4  # of standing statistics
     STATISTICS_LABELS = 5
+    AUGMENTATION = 6
 
 
 Prior = Callable[[Shape, tf.Tensor], tf.Tensor]

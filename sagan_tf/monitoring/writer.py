@@ -29,6 +29,8 @@ _TAGS = {
     "g_learning_rate": "learning_rate/G",
     "d_loss_scale": "loss_scale/D",
     "g_loss_scale": "loss_scale/G",
+    "augmentation_strength": "augmentation/strength",
+    "augmentation_real_signs": "augmentation/real_signs",
     "skipped": "loss/skipped_steps",
     "seconds_per_step": "speed/seconds_per_step",
     "images_per_second": "speed/images_per_second",

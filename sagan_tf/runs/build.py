@@ -57,6 +57,7 @@ def build_state(settings: Experiment, n_classes: int, strategy: tf.distribute.St
             numerics=settings.numerics,
             seed=settings.seed,
             frozen_blocks=settings.freeze_discriminator,
+            augmentation=settings.augmentation,
         )
 
 

@@ -25,6 +25,7 @@ _CHARTS = {
     "Mean logits": "logits_*",
     "Share of saturated hinge terms": "saturated_*",
     "Gradient norms": "*_gradient_norm",
+    "Augmentation: its strength p, and the mean sign of logits of real images r_t": "augmentation_*",
     "Gain gamma of attention": "gamma/*",
     "Learning rates": "*_learning_rate",
     "Images per second": "images_per_second",

@@ -1,4 +1,4 @@
-"""The random numbers of a training step: latents and labels of the generated images, and dropout's masks."""
+"""The random numbers of a training step: latents and labels of the fakes, and those of dropout and augmentation."""
 
 from dataclasses import dataclass
 
@@ -56,6 +56,12 @@ class LatentSampler:
             return None
         noise = latents.uniform([self.batch_size, width], self._key(Purpose.DROPOUT, step, number))
         return self._replica_rows(tf.cast(noise >= rate, tf.float32) / (1.0 - rate))
+
+    def augmentation(self, step: tf.Tensor, number: int, width: int) -> tf.Tensor:
+        """Augmentation's uniform numbers in (0,1): (b,width) float32."""
+        return self._replica_rows(
+            latents.uniform([self.batch_size, width], self._key(Purpose.AUGMENTATION, step, number))
+        )
 
     def _key(self, purpose: Purpose, step: tf.Tensor, number: int) -> tf.Tensor:
         return latents.key(self.seed + _NOISE_STRIDE * self.noise, purpose, step * self.draws_per_step + number)

@@ -20,13 +20,16 @@ ALWAYS = (
 )
 HINGE = ("saturated_real", "saturated_fake")  # shares of images beyond the hinge's margin
 FLOAT16 = ("d_loss_scale", "g_loss_scale")
+AUGMENTATION = ("augmentation_real_signs", "augmentation_strength")  # r_t and p, see objectives/augmentation.py
 NON_FINITE = ("skipped", "bad_tensor")  # steps with a skipped update; index into `tensor_names`, -1 for none
 
 
 def names(gan: GAN, objective: Objective) -> tuple[str, ...]:
     """The names of one step's logs, without the two of NON_FINITE."""
     scaled = gan.d_optimizer.loss_scale is not None
-    return ALWAYS + (HINGE if objective.loss == "hinge" else ()) + (FLOAT16 if scaled else ())
+    augments = gan.augmenter.options is not None
+    optional = ((HINGE, objective.loss == "hinge"), (FLOAT16, scaled), (AUGMENTATION, augments))
+    return ALWAYS + tuple(name for group, included in optional if included for name in group)
 
 
 def tensor_names(d_trainable: Mapping[str, tf.Variable], g_trainable: Mapping[str, tf.Variable]) -> tuple[str, ...]:

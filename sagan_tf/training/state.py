@@ -9,6 +9,8 @@ from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
+from sagan_tf.objectives.augmentation import DiffAugment
+from sagan_tf.training.augmenter import Augmenter
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import LossScale, TwoTimescaleAdam
 
@@ -21,7 +23,7 @@ def initial_seeds(seed: int) -> tuple[int, int]:
 
 
 class GAN:
-    """Both networks, both optimizers, the average of G, and the step; built inside the strategy's scope.
+    """Both networks, both optimizers, the average of G, augmentation, and the step; built inside the strategy's scope.
 
     `step` counts G's updates. Nothing else needs to be kept: the optimizers' counts follow from it, and the position in
     the data and all randomness are functions of (seed, step). In float16 each optimizer has a loss scale beside its
@@ -42,6 +44,7 @@ class GAN:
         numerics: Numerics,
         seed: int | None,
         frozen_blocks: int = 0,
+        augmentation: DiffAugment | None = None,
     ):
         self.spec = spec
         self.average = average
@@ -59,6 +62,7 @@ class GAN:
         self.g_optimizer = optimizer.generator(self.g_trainable, scales[0])
         self.d_optimizer = optimizer.discriminator(self.d_trainable, scales[1])
         self.shadow = {n: self._copy(n, v) for n, v in self.g_variables.items()} if average else {}
+        self.augmenter = Augmenter(augmentation)
         self.step = tf.Variable(
             0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA, name="step"
         )
@@ -75,6 +79,7 @@ class GAN:
             "g_optimizer": self.g_optimizer.slots(),
             "d_optimizer": self.d_optimizer.slots(),
             "average": self.shadow,
+            "augmentation": self.augmenter.variables(),
         }
         named = {f"{group}.{name}": v for group, variables in groups.items() for name, v in variables.items()}
         return {"step": self.step, **named}

@@ -6,7 +6,8 @@ resolution, Z the width of the latent, C the number of D's pooled features. Imag
 """
 
 import contextlib
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -70,48 +71,73 @@ def gan_step(
     Returns the logs that training/logs.py names, float32 scalars. An update whose loss or gradients are not finite
     changes nothing; the logs `skipped` (0 or 1) and `bad_tensor` report it.
     """
-    n_d, features = len(real_batches), gan.spec.discriminator_channels[-1]
+    n_d = len(real_batches)
     g_factor, d_factor = (optimizer.rate_factor(step) for optimizer in (gan.g_optimizer, gan.d_optimizer))
 
     def fakes(number: int) -> Batch:
         z, y = draw(step, number)
         return z, (y if step_options.fake_labels == "uniform" else real_batches[min(number, n_d - 1)][1])
 
-    def discriminator_updates(after: Update | None) -> list[Update]:
-        updates = []
-        for number, real in enumerate(real_batches):
-            with _after(after):
-                t, mask = step * n_d + number + 1, draw.dropout_mask(step, number, 2 * features, objective.dropout)
-                after = update_discriminator(
-                    gan, objective, real, fakes(number), t, d_factor, mask, microbatches=microbatches
-                )
-            updates.append(after)
-        return updates
-
     def generator_update(after: Update | None) -> Update:
         with _after(after):
-            mask = draw.dropout_mask(step, n_d, features, objective.dropout)
             return update_generator(
                 gan,
                 objective,
                 fakes(n_d),
                 step + 1,
                 g_factor,
-                mask,
+                draw.dropout_mask(step, n_d, gan.spec.discriminator_channels[-1], objective.dropout),
+                augmentation=gan.augmenter.noise(draw, step, n_d, 1),
                 real=real_batches[-1] if objective.likeness else None,
                 store_u=step_options.store_u_in_generator_step,
                 microbatches=microbatches,
             )
 
+    discriminator_updates = functools.partial(
+        _discriminator_updates, gan, objective, draw, real_batches, fakes, step, d_factor, microbatches
+    )
     if step_options.generator_first:
-        g = generator_update(after=None)
-        d = discriminator_updates(after=g)
+        g = generator_update(None)
+        d = discriminator_updates(g)
     else:
-        d = discriminator_updates(after=None)
-        g = generator_update(after=d[-1])
+        d = discriminator_updates(None)
+        g = generator_update(d[-1])
     if gan.average is not None:
         gan.average.update(gan.shadow, gan.g_variables, step, g.check.ok)
+    if gan.augmenter.adapts:
+        signs, ok = zip(*((update.logs["augmentation_real_signs"], update.check.ok) for update in d), strict=True)
+        gan.augmenter.adapt(signs, ok, real_batches[0][0].shape[0], step)
     return logs.of_step(gan, d, g)
+
+
+def _discriminator_updates(
+    gan: GAN,
+    objective: Objective,
+    draw: LatentSampler,
+    real_batches: Sequence[Batch],
+    fakes: Callable[[int], Batch],
+    step: tf.Tensor,
+    decay: tf.Tensor,
+    microbatches: int,
+    after: Update | None,
+) -> list[Update]:
+    """D's updates of one step, one on each real batch. fakes: returns the latents and labels of a draw."""
+    updates, width = [], 2 * gan.spec.discriminator_channels[-1]
+    for number, real in enumerate(real_batches):
+        with _after(after):
+            after = update_discriminator(
+                gan,
+                objective,
+                real,
+                fakes(number),
+                step * len(real_batches) + number + 1,
+                decay,
+                draw.dropout_mask(step, number, width, objective.dropout),
+                augmentation=gan.augmenter.noise(draw, step, number, 2),
+                microbatches=microbatches,
+            )
+        updates.append(after)
+    return updates
 
 
 def _after(update: Update | None) -> contextlib.AbstractContextManager:
@@ -132,25 +158,30 @@ def update_discriminator(
     decay: tf.Tensor | float = 1.0,
     dropout_mask: tf.Tensor | None = None,
     *,
+    augmentation: tf.Tensor | None = None,
     microbatches: int = 1,
 ) -> Update:
     """D's t-th update (from 1). Real and fake images pass D as one batch, so that u moves once.
 
     real: images (b,R,R,3) and labels (b,). fakes: latents (b,Z) and labels (b,).
     dropout_mask: (b,2C), the factors for the features of the real images beside those for the fakes'.
+    augmentation: (b,2n), the augmenter's random numbers for the real images beside those for the fakes.
     """
 
-    def loss(x_real, y_real, z, y_fake, dropout_mask) -> tuple[tf.Tensor, Logs]:
+    def loss(x_real, y_real, z, y_fake, dropout_mask, noise) -> tuple[tf.Tensor, Logs]:
         x_fake = tf.stop_gradient(gan.generator(z, y_fake, training=True))
         dropout_mask = None if dropout_mask is None else tf.concat(tf.split(dropout_mask, 2, axis=1), 0)  # (2b,C)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x_real)
-            images, y = tf.concat([x_real, x_fake], 0), tf.concat([y_real, y_fake], 0)
+            seen_real, seen_fake = gan.augmenter.real_and_fake(x_real, x_fake, noise)
+            tape.watch(penalized := gan.augmenter.penalized(x_real, seen_real))
+            images, y = tf.concat([seen_real, seen_fake], 0), tf.concat([y_real, y_fake], 0)
             real, fake = halves(gan.discriminator(images, y, training=True, dropout_mask=dropout_mask))
         value = objective.discriminator(real, fake, y_real, y_fake)
         if objective.r1:
-            value += objective.r1 * r1(tape.gradient(real.logits, x_real))
+            value += objective.r1 * r1(tape.gradient(real.logits, penalized))
         means = {"logits_real": tf.reduce_mean(real.logits), "logits_fake": tf.reduce_mean(fake.logits)}
+        means |= gan.augmenter.logs(real.logits)
         if objective.loss == "hinge":
             means["saturated_real"], means["saturated_fake"] = hinge_saturated(real.logits, fake.logits)
         return value, means
@@ -158,7 +189,7 @@ def update_discriminator(
     non_trainable = {f"generator.{n}": v for n, v in gan.g_non_trainable.items()} | gan.d_non_trainable
     return minimize(
         loss,
-        (*real, *fakes, dropout_mask),
+        (*real, *fakes, dropout_mask, augmentation),
         gan.d_optimizer,
         t,
         decay,
@@ -175,6 +206,7 @@ def update_generator(
     decay: tf.Tensor | float = 1.0,
     dropout_mask: tf.Tensor | None = None,
     *,
+    augmentation: tf.Tensor | None = None,
     real: Batch | None = None,
     store_u: bool = False,
     microbatches: int = 1,
@@ -183,13 +215,15 @@ def update_generator(
 
     fakes: latents (b,Z) and labels (b,).
     dropout_mask: (b,C), the factors for D's features.
+    augmentation: (b,n), the augmenter's random numbers.
     real: images (b,R,R,3) and labels (b,) that `Objective.likeness` compares G's images with.
     """
     kernels = filters(gan.generator)
 
-    def loss(z, y, dropout_mask, *real) -> tuple[tf.Tensor, Logs]:
+    def loss(z, y, dropout_mask, noise, *real) -> tuple[tf.Tensor, Logs]:
         images = gan.generator(z, y, training=True)
-        value = objective.generator(gan.discriminator(images, y, training=store_u, dropout_mask=dropout_mask), y)
+        seen = gan.augmenter(images, noise)
+        value = objective.generator(gan.discriminator(seen, y, training=store_u, dropout_mask=dropout_mask), y)
         if objective.likeness:
             value += objective.likeness * excess_likeness(images, y, *real)
         return value, {}
@@ -200,7 +234,7 @@ def update_generator(
     d_non_trainable = {f"discriminator.{n}": v for n, v in gan.d_non_trainable.items()} if store_u else {}
     return minimize(
         loss,
-        (*fakes, dropout_mask, *(real or ())),
+        (*fakes, dropout_mask, augmentation, *(real or ())),
         gan.g_optimizer,
         t,
         decay,

@@ -26,10 +26,10 @@ BATCH = 4
 LINEAR = TwoTimescaleAdam(g_learning_rate=10.0, d_learning_rate=10.0, epsilon=1e3)
 
 
-def make(spec=SPEC, optimizer=LINEAR, precision="float32", resampling="auto", strategy=None, frozen_blocks=0):
+def make(spec=SPEC, optimizer=LINEAR, precision="float32", resampling="auto", strategy=None, **options):
     with (strategy or tf.distribute.get_strategy()).scope():
         average, numerics = MovingAverage(decay=0.5, start=0), Numerics(precision=precision, resampling=resampling)
-        return GAN(spec, optimizer=optimizer, average=average, numerics=numerics, seed=1, frozen_blocks=frozen_blocks)
+        return GAN(spec, optimizer=optimizer, average=average, numerics=numerics, seed=1, **options)
 
 
 def draw(spec=SPEC, batch_size=BATCH, draws_per_step=2):
