@@ -54,7 +54,7 @@ class Experiment:
 
     # What a step computes
     objective: Objective = field(default_factory=Objective)  # losses and penalties
-    augmentation: DiffAugment | None = None  # random changes of what D sees, or AdaptiveAugmentation; None = none
+    augmentation: DiffAugment | AdaptiveAugmentation | None = None  # random changes of what D sees; None = none
     optimizer: TwoTimescaleAdam = field(default_factory=TwoTimescaleAdam)  # Adam with a learning rate for G and for D
     average: MovingAverage | None = None  # the moving average of G's weights; None = none
     step_options: StepOptions = field(default_factory=StepOptions)  # details in which the papers' codes differ

@@ -66,6 +66,13 @@ CASES = [
     ("export", "--run_dir={run} --out={bad}/e --format=tflite", "tflite"),
     ("train", f"{GIN} {NEW} --stop_after=0", "--stop_after=0"),
     ("train", f"{GIN} {NEW} --stop_at=-1", "--stop_at=-1"),
+    *[
+        ("train", f"{GIN} {NEW} --gin_bindings=train.augmentation=@DiffAugment() --gin_bindings=DiffAugment.{b}", said)
+        for b, said in (
+            ("strength=1.2", "must be a probability, from 0 to 1; received strength=1.2"),
+            ("transformations=('colour',)", "Did you mean 'color'?"),
+        )
+    ],
     ("describe", f"{GIN} --replicas=0", "--replicas=0"),
     ("describe", f"{GIN} --replicas=7", "--replicas=7"),
     ("explore", "--run_dir={run} --port=http", "http"),

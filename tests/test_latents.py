@@ -30,6 +30,7 @@ def test_every_purpose_keeps_its_number():
     """Another number would give other images for every seed."""
     assert {purpose.name: purpose.value for purpose in latents.Purpose} == {
         "TRAINING_Z": 0, "TRAINING_LABELS": 1, "IMAGE_Z": 2, "DROPOUT": 3, "STATISTICS_Z": 4, "STATISTICS_LABELS": 5,
+        "AUGMENTATION": 6,
     }  # fmt: skip
     np.testing.assert_array_equal(latents.key(3, latents.Purpose.DROPOUT, 5), [3 * 256 + 3, 5])
 

@@ -99,6 +99,8 @@ def _advice(name: str, value: Any, hint: Any, configurables: Mapping[str, Callab
             return f" Call it: {name}={called!r}."
     if isinstance(value, list) and _fits(tuple(value), hint, configurables):
         return f" Write {name}={tuple(value)!r}."
+    if not isinstance(value, Reference) and _fits((value,), hint, configurables):
+        return f" Write {name}={(value,)!r}."
     if isinstance(value, str):
         if _fits(number := _literal(value), hint, configurables):
             return f" Leave the quotes out: {name}={number!r}."

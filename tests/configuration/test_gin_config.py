@@ -50,6 +50,11 @@ QUICKSTART = ["gin/quickstart.gin"]
             ["train.average=@MovingAverage"],
             r"^train\.average must be a MovingAverage or None;.* Call it: .*\(\)\.$",
         ),
+        (
+            ["train.augmentation=@DiffAugment()", "DiffAugment.transformations='cutout'"],
+            r"must be a tuple of strings; received .*='cutout'\. Write DiffAugment\.transformations=\('cutout',\)\.$",
+        ),
+        (["train.augmentation='ada'"], r"Bind it to @DiffAugment\(\) or @AdaptiveAugmentation\(\)\.$"),
         (["train.evaluation=@EvaluationOptions"], r"Call it: train\.evaluation=@EvaluationOptions\(\)\.$"),
         (["train.spec=@families.sagan"], r"train\.spec must be a GANSpec.*Call it: train\.spec=@families\.sagan\(\)"),
         (["train.optimizer=@MovingAverage()"], r"must be a TwoTimescaleAdam;.*Bind it to @TwoTimescaleAdam\(\)\."),
