@@ -73,44 +73,63 @@ def in_blocks(attend: Attend, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor
     (R1), at the cost of the memory that the blocks save.
     """
 
-    if blocks.images is not None and blocks.queries == query.shape[1]:
-        forward, backward = attend, functools.partial(_gradients_of_one, attend)
-    else:
-        forward = functools.partial(_over_blocks, attend, block=blocks.queries)
-        backward = functools.partial(_gradients, attend, block=blocks.queries)
+    whole = blocks.images is not None and blocks.queries == query.shape[1]
+    forward, backward = (attend, _gradients_of_one) if whole else (functools.partial(_over_blocks, attend), _gradients)
+
+    def split(x: tf.Tensor) -> tf.Tensor:
+        return x if whole else _split(x, blocks.queries)
+
+    def join(x: tf.Tensor) -> tf.Tensor:
+        return x if whole else _join(x)
+
+    def groups(function: Callable, inputs: tuple[tf.Tensor, ...], types: Any) -> Any:
+        if blocks.images is None:
+            return function(*inputs)
+        return _over_images(function, inputs, blocks.images, types)
 
     @tf.custom_gradient
     def blocked(query, key, value):
-        if blocks.images is None:
-            return forward(query, key, value), lambda d_out: backward(query, key, value, d_out)
-        out = _over_images(forward, (query, key, value), blocks.images, value.dtype)
-        types = (query.dtype, key.dtype, value.dtype)
-        return out, lambda d_out: _over_images(backward, (query, key, value, d_out), blocks.images, types)
+        def gradients(d_out):
+            inputs = (split(query), key, value, split(d_out))
+            types = (query.dtype, key.dtype, value.dtype)
+            d_query, d_key, d_value = groups(functools.partial(backward, attend), inputs, types)
+            return join(d_query), d_key, d_value
+
+        return join(groups(forward, (split(query), key, value), value.dtype)), gradients
 
     return blocked(query, key, value)
 
 
 def _over_images(function: Callable, inputs: tuple[tf.Tensor, ...], images: int, types: Any) -> Any:
-    """Applies a function to so many images of each input at a time: (B,.,.) -> (B,.,.), of the given types."""
-    parts = [tf.reshape(x, [-1, images, *x.shape[1:]]) for x in inputs]
+    """Applies a function to so many images of each input at a time, one group after another.
+
+    Shapes: (B,.,.), or (N/n,B,n,.) for queries in blocks; so are the results, which have the given types.
+    """
+
+    def grouped(x: tf.Tensor) -> tf.Tensor:
+        *blocks, _, rows, width = x.shape
+        parts = tf.reshape(x, [*blocks, -1, images, rows, width])
+        return tf.transpose(parts, [1, 0, 2, 3, 4]) if blocks else parts
+
+    def together(x: tf.Tensor) -> tf.Tensor:
+        _, *blocks, _, rows, width = x.shape
+        parts = tf.transpose(x, [1, 0, 2, 3, 4]) if blocks else x
+        return tf.reshape(parts, [*blocks, -1, rows, width])
+
+    parts = tuple(grouped(x) for x in inputs)
     found = tf.map_fn(lambda part: function(*part), parts, parallel_iterations=1, fn_output_signature=types)
-    return tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), found)
+    return tf.nest.map_structure(together, found)
 
 
-def _over_blocks(attend: Attend, query, key, value, block: int) -> tf.Tensor:
-    """Applies attention to each block of queries: (B,N,K) -> (B,N,V)."""
-    out = tf.map_fn(
-        lambda part: attend(part, key, value),
-        _split(query, block),
-        parallel_iterations=1,
-        fn_output_signature=value.dtype,
+def _over_blocks(attend: Attend, queries: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    """Attention of each block of queries: (N/n,B,n,K) -> (N/n,B,n,V)."""
+    return tf.map_fn(
+        lambda part: attend(part, key, value), queries, parallel_iterations=1, fn_output_signature=value.dtype
     )
-    return _join(out)
 
 
-def _gradients(attend: Attend, query, key, value, d_out, block: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The gradients of query, key and value from d_out (B,N,V). The scores of each block are recomputed."""
-    queries, d_outs = _split(query, block), _split(d_out, block)
+def _gradients(attend: Attend, queries, key, value, d_outs) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The gradients of queries (N/n,B,n,K), key and value from d_outs (N/n,B,n,V). All scores are recomputed."""
     n_blocks = queries.shape[0]
 
     def add_block(i, d_queries, d_key, d_value):
@@ -120,14 +139,14 @@ def _gradients(attend: Attend, query, key, value, d_out, block: int) -> tuple[tf
 
     start = (
         tf.constant(0),
-        tf.TensorArray(query.dtype, n_blocks, element_shape=queries.shape[1:]),
+        tf.TensorArray(queries.dtype, n_blocks, element_shape=queries.shape[1:]),
         tf.zeros(tf.shape(key), tf.float32),
         tf.zeros(tf.shape(value), tf.float32),
     )
     _, d_queries, d_key, d_value = tf.while_loop(
         lambda i, *_: i < n_blocks, add_block, start, parallel_iterations=1, maximum_iterations=n_blocks
     )
-    return _join(d_queries.stack()), tf.cast(d_key, key.dtype), tf.cast(d_value, value.dtype)
+    return d_queries.stack(), tf.cast(d_key, key.dtype), tf.cast(d_value, value.dtype)
 
 
 def _gradients_of_one(attend: Attend, query, key, value, d_out) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
