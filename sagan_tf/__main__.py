@@ -5,6 +5,7 @@ import sys
 
 import sagan_tf
 from sagan_tf.foundation.flag_parser import REFUSED
+from sagan_tf.foundation.refusals import report_error
 from sagan_tf.foundation.spelling import nearest
 
 VERBS = {
@@ -37,7 +38,7 @@ def main() -> None:
         print(f"sagan_tf {sagan_tf.__version__}")
     elif verb not in VERBS:
         hint = nearest(verb, VERBS)
-        print(f"error: a verb must be one of {', '.join(VERBS)}; received {verb}. {hint}".rstrip(), file=sys.stderr)
+        report_error(f"a verb must be one of {', '.join(VERBS)}; received {verb}. {hint}".rstrip())
         sys.exit(REFUSED)
     else:
         sys.argv[1:] = arguments

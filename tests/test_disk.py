@@ -89,7 +89,7 @@ def test_a_cache_that_cannot_be_written_is_a_note_and_kept_in_memory(refusing, c
         cache.keep_arrays(refusing / name, arrays, what="the cache of classifiers")
         np.testing.assert_array_equal(cache.read_arrays(refusing / name)["a"], [0, 1, 2])
     (note,) = capsys.readouterr().err.splitlines()
-    assert note.startswith("Note: the cache of classifiers") and "SAGAN_TF_CACHE" in note and "goes on" in note
+    assert "] the cache of classifiers" in note and "SAGAN_TF_CACHE" in note and "goes on" in note
 
 
 def test_a_cache_that_can_be_written_is_on_the_disk_alone(tmp_path):
@@ -123,8 +123,8 @@ def test_logs_that_cannot_be_written_are_noted_once_per_kind(refusing, capsys):
     write_all(writer, 1)
     write_all(writer, 2)
     notes = capsys.readouterr().err.splitlines()
-    assert [note.split(" could not")[0] for note in notes] == [
-        "Note: train.jsonl", "Note: TensorBoard's events", "Note: health.jsonl"
+    assert [note[0] + note.partition("]")[2].split(" could not")[0] for note in notes] == [
+        "W train.jsonl", "W TensorBoard's events", "W health.jsonl"
     ]  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def test_numbers_that_cannot_be_kept_are_noted(refusing, capsys):
     run = RunDirectory(refusing)
     evaluation.record_result(run, EvaluationResult(metrics={"fid": 1.0}, protocol={"step": 3}))
     notes = capsys.readouterr().err
-    assert "Note: metrics.jsonl" in notes and "Note: TensorBoard's events of an evaluation" in notes
+    assert "] metrics.jsonl" in notes and "] TensorBoard's events of an evaluation" in notes
 
 
 class FullStore(CheckpointStore):
@@ -155,15 +155,15 @@ class FullStore(CheckpointStore):
 
 def test_a_best_checkpoint_that_cannot_be_kept_is_noted(tmp_path, capsys):
     training_actions.keep_best(FullStore(tmp_path), 3, 1.0, "fid")
-    assert "Note: checkpoints/best could not be written (No space left on device" in capsys.readouterr().err
+    assert "] checkpoints/best could not be written (No space left on device" in capsys.readouterr().err
 
 
 def test_a_checkpoint_before_collapse_that_cannot_be_kept_is_noted(tmp_path, capsys):
     (tmp_path / "step-00000001").mkdir()
     seen = dataclasses.replace(health_record(9), signs=("sign",), collapsed=True)
     training_actions.report(seen, [health_record(step) for step in range(1, 9)], FullStore(tmp_path), stop=False)
-    captured = capsys.readouterr()
-    assert "Note: checkpoints/before_collapse could not be written" in captured.err and "step 1" in captured.out
+    said = capsys.readouterr().err
+    assert "] checkpoints/before_collapse could not be written" in said and "step 1" in said
 
 
 def test_the_numbers_are_printed_though_out_cannot_be_written_any_more(tmp_path, monkeypatch, capsys):

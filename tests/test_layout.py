@@ -156,6 +156,35 @@ def test_choices_are_checked_in_one_place():
     ]
 
 
+# Standard output is for results; every verb's body that prints one is here.
+PRINTS_RESULTS = {
+    "__main__.py",
+    "runs/data_preparation.py",
+    "runs/explorer_server.py",
+    "runs/measurement.py",
+    "runs/training.py",
+    *(f"{verb}.py" for verb in ("describe", "export", "import_weights", "sample", "visualize")),
+}
+# Standard error is for errors, the answer to a signal, TensorFlow's own start-up messages, progress bars and the log.
+WRITES_TO_STDERR = {
+    "foundation/interruption.py",
+    "foundation/notes.py",
+    "foundation/progress.py",
+    "foundation/quiet_import.py",
+    "foundation/refusals.py",
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_results_are_printed_and_notes_are_logged(path):
+    text = path.read_text(encoding="utf-8")
+    uses_print = any(isinstance(node, ast.Name) and node.id == "print" for node in ast.walk(ast.parse(text)))
+    if re.search(r"file=sys\.std|sys\.std(err|out)\.write", text):
+        assert name(path) in WRITES_TO_STDERR, "notes go through foundation/notes.py, errors through refusals.py"
+    elif uses_print:
+        assert name(path) in PRINTS_RESULTS, "notes go through foundation/notes.py"
+
+
 def test_levels_are_mapped_to_images_in_one_place():
     """The map between 8-bit levels and [-1, 1] is written once, in foundation/pixels.py."""
     by_hand = {

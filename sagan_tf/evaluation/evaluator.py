@@ -4,7 +4,6 @@
 """
 
 import dataclasses
-import sys
 from collections.abc import Iterable
 
 import tensorflow as tf
@@ -21,6 +20,7 @@ from sagan_tf.evaluation.metrics.kid import BLOCK_SIZE
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, describe_protocol
 from sagan_tf.evaluation.reference import reference_activations
+from sagan_tf.foundation.notes import warn
 from sagan_tf.foundation.progress import clock
 
 _MOST_NAMED = 5  # classes that a message lists
@@ -119,13 +119,13 @@ def _defaults(comparison: Comparison) -> dict[str, Metric]:
 def _classes_match(name: str, metric: Metric, comparison: Comparison) -> bool:
     """Whether the classes that a metric compares can be matched.
 
-    If the classifier can't be applied to images that do have classes, the reason is printed.
+    If the classifier can't be applied to images that do have classes, the reason is noted.
     """
     try:
         metric.class_indices(comparison)
     except DataError as error:
         if metric.classifies and comparison.generated.label_kind != "none":
-            print(f"{name} is left out: {error}", file=sys.stderr)
+            warn(f"{name} is left out: {error}")
         return False
     return True
 

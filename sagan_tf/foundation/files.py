@@ -5,10 +5,11 @@ import errno
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from sagan_tf.foundation.notes import warn
 
 TEMPORARY = ".tmp-"  # prefix of files and folders that are being written; after a crash they may be deleted
 
@@ -233,7 +234,7 @@ def dispensable(what: str, *, say: Callable[[str], None] | None = None) -> Itera
     """Turns an error of the disk into a note, for files that the work can do without; once per `what` and process.
 
     what: the subject of the note, such as "the cache of reference statistics".
-    say: receives the note; by default it is printed to stderr.
+    say: receives the note; by default it is logged as a warning.
     """
     try:
         yield
@@ -245,5 +246,5 @@ def dispensable(what: str, *, say: Callable[[str], None] | None = None) -> Itera
             _noted.add(what)
             name = getattr(error, "filename", None)
             where = f": {name}" if name else ""
-            note = f"Note: {what} could not be written ({why}{where}). The work goes on without it."
-            say(note) if say else print(note, file=sys.stderr)
+            text = f"{what} could not be written ({why}{where}). The work goes on without it."
+            (say or warn)(text)

@@ -4,24 +4,34 @@ Results go to standard output. `--verbosity` chooses what is noted (flag_parser.
 below absl's, so that those of other libraries that log through absl stay at warnings.
 """
 
+import contextlib
 import logging as standard_logging
 import sys
+from collections.abc import Callable
 
 from absl import logging
 
 
 class _CurrentStderr(standard_logging.Handler):
-    """Writes to what is standard error at the time, which tests and `output_streams` replace."""
+    """Writes to what is standard error at the time, which tests and `output_streams` replace.
+
+    bars_hidden: makes a context in which no progress bar stands on the line that is written; progress.py sets it.
+    """
+
+    bars_hidden: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext
 
     def emit(self, record: standard_logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        with self.bars_hidden():
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+_HANDLER = _CurrentStderr()
 
 
 def _logger() -> standard_logging.Logger:
     logger = logging.get_absl_logger().getChild("sagan_tf")
-    handler = _CurrentStderr()
-    handler.setFormatter(logging.PythonFormatter())
-    logger.addHandler(handler)
+    _HANDLER.setFormatter(logging.PythonFormatter())
+    logger.addHandler(_HANDLER)
     logger.propagate = False
     logger.setLevel(standard_logging.INFO)
     return logger
@@ -38,6 +48,11 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Notes what the user should know and may have to act on."""
     _LOGGER.warning("%s", text, stacklevel=2)
+
+
+def write_beside_bars(bars_hidden: Callable[[], contextlib.AbstractContextManager]) -> None:
+    """Lets every note be written inside a context of `bars_hidden`, which takes progress bars off the screen."""
+    _HANDLER.bars_hidden = bars_hidden
 
 
 def set_level(verbosity: int) -> None:

@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from sagan_tf.foundation import notes
+
 Item, Result = TypeVar("Item"), TypeVar("Result")
 DELAY = 2.0  # seconds before anything is shown
 _LINE = "{desc}: {percentage:.0f}%, {n_fmt} of {total_fmt}, {elapsed} elapsed, {remaining} left, {rate_fmt}{postfix}"
@@ -101,6 +103,24 @@ class Progress(tqdm):
             self.sp, self.fp = (lambda text: None), io.StringIO()
         super().close()
 
+    @classmethod
+    @contextlib.contextmanager
+    def hidden(cls) -> Iterator[None]:
+        """In the block, the bars on a terminal are gone, so that a line can be written in their place."""
+        with cls.get_lock():
+            shown = [bar for bar in list(cls._instances) if isinstance(bar, Progress) and bar._stands()]
+            for bar in shown:
+                bar.clear(nolock=True)
+            yield
+            for bar in shown:
+                bar.refresh(nolock=True)
+
+    def _stands(self) -> bool:
+        """Whether the bar is on a terminal's screen now."""
+        if self.disable or not hasattr(self, "last_print_t") or self._whole_lines:
+            return False
+        return self.last_print_t >= self.start_t + self.delay
+
     @contextlib.contextmanager
     def waiting(self, what: str) -> Iterator[None]:
         """In the block, shows `what` and a running clock instead of the bar; the time is not counted in the rate."""
@@ -135,6 +155,9 @@ class Progress(tqdm):
         finally:
             over.set()
             thread.join()
+
+
+notes.write_beside_bars(Progress.hidden)
 
 
 @contextlib.contextmanager

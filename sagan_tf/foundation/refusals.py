@@ -54,9 +54,14 @@ def answered(
             raise
         if os.environ.get("SAGAN_TF_TRACEBACK"):
             traceback.print_exc()
-        print(f"error: {message}", file=sys.stderr)
+        report_error(message)
         _silence_stdout()
         return REFUSED
+
+
+def report_error(message: object) -> None:
+    """Tells the user on stderr why the process ends: every error of every verb has this form."""
+    print(f"error: {message}", file=sys.stderr, flush=True)
 
 
 def _silence_stdout() -> None:

@@ -12,6 +12,7 @@ from sagan_tf.data.shards.index import INDEX_NAME, VALIDATION_FOLDER, ShardIndex
 from sagan_tf.data.shards.preparation import prepare
 from sagan_tf.data.source import DataError, Source
 from sagan_tf.foundation import files
+from sagan_tf.foundation.notes import note
 
 _SHARD_BYTES = 2**27  # of decoded pixels per shard; a third to a half of that when encoded
 _PER_SHARD = (64, 8192)  # least and most examples per shard
@@ -27,8 +28,8 @@ def check(source: Source, resolution: int) -> bool:
 def write(source: Source, flags: argparse.Namespace) -> ShardIndex:
     """Prepares the split of the data set that the flags ask for."""
     examples = source.open(flags.resolution, class_names=_class_names(source, flags))
-    for note in examples.notes:
-        print(note)
+    for text in examples.notes:
+        note(text)
     low, high = _PER_SHARD
     per_shard = min(high, max(low, _SHARD_BYTES // (3 * flags.resolution**2)))
     plan = ShardPlan(

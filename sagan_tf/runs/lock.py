@@ -16,7 +16,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -24,6 +23,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.refusals import report_error
 from sagan_tf.runs.lock_holder import Holder
 from sagan_tf.runs.run_directory import LOCK, RunError
 
@@ -41,7 +42,7 @@ class TrainingLock:
     say: is given a line before a wait.
     """
 
-    def __init__(self, folder: Path, *, say: Callable[[str], None] = print):
+    def __init__(self, folder: Path, *, say: Callable[[str], None] = note):
         self.path = Path(folder) / LOCK
         self._say = say
         self._mine: Holder | None = None
@@ -195,10 +196,8 @@ class TrainingLock:
 
     def _leave(self, holder: Holder) -> None:
         """This process was stopped for so long that it seemed dead: what it would save now, another one trains."""
-        print(
-            f"error: {self.path.parent} has been taken over by process {holder.pid} on {holder.host}, as this process "
-            "gave no sign of life for too long. It ends without saving.",
-            file=sys.stderr,
-            flush=True,
+        report_error(
+            f"{self.path.parent} has been taken over by process {holder.pid} on {holder.host}, as this process "
+            "gave no sign of life for too long. It ends without saving."
         )
         os._exit(LOST)

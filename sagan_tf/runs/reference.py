@@ -1,7 +1,6 @@
 """What images are measured against: a run's own data or anybody's files, with the extractor that compares them."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +12,7 @@ from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_files import open_images
 from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments, example_images
 from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.option_names import DataSplit
 from sagan_tf.runs.run_data import training_examples, validation_examples
 from sagan_tf.runs.run_directory import RunDirectory
@@ -87,7 +87,7 @@ def file_images(
 ) -> ImageSet:
     """Anybody's images to be measured: an .npz, a folder, or a data set by its name; see `image_files.open_images`."""
     examples, resolution = open_images(path, resolution=resolution, data_dir=data_dir)
-    _print_notes(examples)
+    _note(examples)
     return _images(examples, resolution, Transform(), options)
 
 
@@ -99,7 +99,7 @@ def _file_side(
     if moments and not holds(Path(path).expanduser(), "arr_0"):
         return KnownMoments(name=f"moments:{Path(path).name}", moments=moments[0], protocol=moments[1]), None
     examples, _ = open_images(path, resolution=resolution, data_dir=data_dir)
-    _print_notes(examples)
+    _note(examples)
     images = _images(examples, resolution, Transform(), options)
     if not moments:
         return images, examples
@@ -107,9 +107,9 @@ def _file_side(
     return KnownMoments(name=name, moments=moments[0], protocol=moments[1], images=images), examples
 
 
-def _print_notes(examples: Examples) -> None:
-    for note in examples.notes:
-        print(note, file=sys.stderr)
+def _note(examples: Examples) -> None:
+    for text in examples.notes:
+        note(text)
 
 
 def _extractor(

@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from sagan_tf.foundation.notes import note
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.runs.run_directory import RunDirectory, RunError
@@ -26,7 +25,7 @@ def restore(run: RunDirectory, network: tf.keras.Model, group: str, step: int | 
     Raises:
       RunError: if there is no checkpoint, or it holds no such network.
     """
-    store = run.checkpoints(say=note)
+    store = run.checkpoints()
     steps = store.steps() if step is None else [step]
     held = store.groups(steps[-1]) if steps else ()
     if group == "discriminator" and held and group not in held:

@@ -20,6 +20,7 @@ from sagan_tf.configuration import gin_config
 from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.source import Examples
 from sagan_tf.foundation import files
+from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.versions import versions
 from sagan_tf.models import summary
 from sagan_tf.models.transfer import check_same_networks
@@ -93,7 +94,7 @@ class Admission:
         unchanged = [name for name, text in texts.items() if _holds(folder / name, text)]
         write_together(folder, {name: text for name, text in texts.items() if name not in unchanged})
         for line in self.changes:
-            print(f"Recorded: {line}")
+            note(f"Recorded: {line}")
 
     def _history(self, former_data: dict, step: int, former_config: str) -> dict:
         entry = {"time": _now(), "step": step, "changes": list(self.changes), "former_config": former_config}

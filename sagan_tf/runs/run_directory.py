@@ -19,7 +19,6 @@ tensorboard/                the same for TensorBoard
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from sagan_tf.data.from_flag import source_from_flag
@@ -110,9 +109,9 @@ class RunDirectory:
         """Whether metrics.jsonl has a result of this step."""
         return any(record["protocol"]["step"] == step for record in jsonl.read(self.path / "metrics.jsonl"))
 
-    def checkpoints(self, keep: int = 3, say: Callable[[str], None] = print) -> CheckpointStore:
-        """The run's checkpoints. keep: how many of the last ones a save keeps. say: receives its notes."""
-        return CheckpointStore(self.path / "checkpoints", keep=keep, say=say)
+    def checkpoints(self, keep: int = 3) -> CheckpointStore:
+        """The run's checkpoints. keep: how many of the last ones a save keeps."""
+        return CheckpointStore(self.path / "checkpoints", keep=keep)
 
     def weights_hash(self, step: int) -> str:
         """The hash of a checkpoint's manifest, which holds the hash of every file of weights."""

@@ -23,6 +23,7 @@ from sagan_tf.foundation import files
 from sagan_tf.foundation.interruption import INTERRUPTED, leaving_at_once
 from sagan_tf.foundation.notes import note, warn
 from sagan_tf.foundation.output_streams import forgiving
+from sagan_tf.foundation.refusals import report_error
 from sagan_tf.models.precision import precision_note
 from sagan_tf.runs import dry_run, resumption
 from sagan_tf.runs.evaluation import evaluate_run
@@ -205,10 +206,10 @@ def run_to_code(flags: argparse.Namespace) -> int:
         with forgiving():
             return run_training(flags)
     except LostPeerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        report_error(error)
         leave(INTERRUPTED)
     except tf.errors.OpError as error:
         if (failed := failed_read()) is None:
             raise error
-        print(f"error: {failed}", file=sys.stderr)
+        report_error(failed)
         return INTERRUPTED  # with the file put back, the run goes on from its last checkpoint

@@ -12,6 +12,7 @@ from sagan_tf.evaluation.metrics import is_better
 from sagan_tf.experiment import Experiment
 from sagan_tf.figures import sheets
 from sagan_tf.foundation import files
+from sagan_tf.foundation.notes import note, warn
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator, filters
 from sagan_tf.monitoring import collapse
@@ -97,10 +98,10 @@ def evaluation_action(settings: Experiment, run: RunDirectory, store: Checkpoint
 
     def evaluate(step: int, logs: dict[str, float]) -> None:
         result = evaluate_run(run, settings.evaluation, examples=examples, step=step)
-        store.say(f"step {step}\n{result.summary()}")
+        note(f"step {step}\n{result.summary()}")
         score = result.metrics.get(settings.best_by)
         if score is None:
-            store.say(f"step {step} is not compared with the best checkpoint: {settings.best_by} was not measured")
+            note(f"step {step} is not compared with the best checkpoint: {settings.best_by} was not measured")
         else:
             keep_best(store, step, float(score), settings.best_by)
 
@@ -118,7 +119,7 @@ def keep_best(store: CheckpointStore, step: int, score: float, by: str) -> bool:
         return False
     with files.dispensable(f"checkpoints/{BEST}"):
         path = store.keep_apart(step, BEST, why=by, score=score)
-        store.say(f"the best by {by} so far: {score:.6g} at step {step}, kept in {path}")
+        note(f"the best by {by} so far: {score:.6g} at step {step}, kept in {path}")
     return True
 
 
@@ -132,7 +133,7 @@ def health_action(
 ) -> Action:
     """Writes a health record every `MonitorOptions.every` steps.
 
-    If its signs say that training has collapsed, a warning is printed, and the checkpoint from before the collapse is
+    If its signs say that training has collapsed, a warning is logged, and the checkpoint from before the collapse is
     copied to `checkpoints/before_collapse`. After a resume, the earlier records are read from the run's directory. The
     samples are drawn from the raw weights, since a moving average collapses thousands of steps later. Without
     `examples` the samples are not compared with real images.
@@ -192,7 +193,7 @@ def report(record: HealthRecord, before: list[HealthRecord], store: CheckpointSt
             kept = f"The checkpoint {which} is kept in {path} (--step={step} samples it)"
     if stop:
         raise collapse.CollapseError(f"{seen}. {kept}.")
-    store.say(f"Warning: {seen}. {kept}.")
+    warn(f"{seen}. {kept}.")
 
 
 def kernels_of(gan: GAN) -> dict[str, object]:

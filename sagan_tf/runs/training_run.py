@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.notes import note
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import build, training_actions
 from sagan_tf.runs.origin import RECORD
@@ -61,7 +62,7 @@ def train_run(
     stop = stop_step(step, settings.total_steps, stop_after, stop_at)
     if step >= stop:
         record(admission, step)
-        print(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train.")
+        note(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train.")
         return True
     parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
     record(admission, step)

@@ -1,7 +1,6 @@
 """Measures a run's truncation curve: each threshold once, recorded with the run, as a table and a figure."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 
 from sagan_tf.data.source import DataError
@@ -11,6 +10,7 @@ from sagan_tf.evaluation.truncation_curve import CurvePoint, csv_text, reported_
 from sagan_tf.figures import canvas
 from sagan_tf.figures.truncation_curve import truncation_figure
 from sagan_tf.foundation import files
+from sagan_tf.foundation.notes import note
 from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator, measure_split, record_result
 from sagan_tf.runs.reference import Reference
 from sagan_tf.runs.run_directory import RunDirectory
@@ -49,10 +49,7 @@ def measure_curve(
         results.append(result)
         point = _point(result, truncated.truncation)
         points.append(point)
-        print(
-            f"truncation {point.truncation or 'none'}: FID {point.fid:.4g}, IS {point.inception_score:.4g}",
-            file=sys.stderr,
-        )
+        note(f"truncation {point.truncation or 'none'}: FID {point.fid:.4g}, IS {point.inception_score:.4g}")
     score = _validation_score(run, options, reference)
     reported = reported_points(points, score)
     summary = EvaluationResult(
@@ -71,7 +68,7 @@ def measure_curve(
             truncation_figure(points, reported, validation_score=score, caption=_caption(summary)),
             table.with_suffix(".png"),
         )
-        print(f"curve: {table} and .png", file=sys.stderr)
+        note(f"The curve is in {table} and .png")
     return summary
 
 
@@ -93,7 +90,7 @@ def _validation_score(run: RunDirectory, options: EvaluationOptions, reference: 
             run, dataclasses.replace(options, metrics=("is",)), reference, "validation", reuse=True
         ).metrics["is"]
     except DataError as error:
-        print(f"The point of the validation images' IS is left out: {error}", file=sys.stderr)
+        note(f"The point of the validation images' IS is left out: {error}")
         return None
 
 

@@ -15,6 +15,7 @@ from sagan_tf import experiment
 from sagan_tf.data.class_names import listed
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.foundation import files
+from sagan_tf.foundation.notes import note, warn
 from sagan_tf.interop import biggan_pytorch, tfhub_biggan
 from sagan_tf.runs import resumption
 from sagan_tf.runs.build import build_state
@@ -39,9 +40,9 @@ def import_weights(flags: argparse.Namespace) -> Path:
         raise RunError(f"--run_dir must be new or empty; received --run_dir={run.path}. Name another directory.")
     files.check_output("--run_dir", run.path, folder=True)
     names = settings.data.class_names()
-    print(f"The weights' classes are taken in this order: {listed(names)}")
+    note(f"The weights' classes are taken in this order: {listed(names)}")
     if len(names) == _IMAGENET and not all(_SYNSET.fullmatch(name) for name in names):
-        print(
+        warn(
             "Published ImageNet weights number their classes by sorted synset (n01440764, n01443537, ...); these names "
             "are no synsets. Make sure that they are in that order."
         )
@@ -82,7 +83,7 @@ def examples_of(settings: experiment.Experiment, names: Sequence[str], source: s
     try:
         return settings.data.open(settings.spec.resolution)
     except DataError:
-        print("The data set is not on this machine; its class names are kept with the run.")
+        note("The data set is not on this machine; its class names are kept with the run.")
 
     def absent(**_):
         raise DataError(f"the run holds weights imported from {source}; give its data set with --data to train on.")

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files
+from sagan_tf.foundation.notes import warn
 from sagan_tf.training.state_check import first_non_finite
 
 _MANIFEST, _KEPT = "manifest.json", "kept.json"
@@ -44,7 +45,7 @@ class CheckpointStore:
     """The checkpoints in one folder.
 
     keep: how many of the newest are kept; older ones are removed.
-    say: receives a line about everything unusual.
+    say: receives a line about every checkpoint that can't be used.
 
     The methods take `variables`, the state by stable names.
 
@@ -52,7 +53,7 @@ class CheckpointStore:
       ValueError: if keep is below 1.
     """
 
-    def __init__(self, folder: Path, *, keep: int = 3, say: Callable[[str], None] = print):
+    def __init__(self, folder: Path, *, keep: int = 3, say: Callable[[str], None] = warn):
         if keep < 1:
             raise ValueError(f"keep_checkpoints must be at least 1; received keep_checkpoints={keep!r}.")
         self.folder = Path(folder)

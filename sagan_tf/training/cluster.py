@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sagan_tf.foundation.notes import note
+
 # The first port of the workers of a Slurm job. The job's number shifts it, so that two jobs can share a node.
 _SLURM_PORT = 20_000
 
@@ -121,7 +123,7 @@ def expand_counts(text: str) -> list[int]:
     return [int(count) for count, times in matches for _ in range(int(times or 1))]
 
 
-def gather(cluster: Cluster, seconds: float, say: Callable[[str], None] = print) -> None:
+def gather(cluster: Cluster, seconds: float, say: Callable[[str], None] = note) -> None:
     """Waits until every worker is there. (TensorFlow waits for peers without a limit and without a message.)
 
     The workers report to the chief's address, where TensorFlow's server is opened afterwards.

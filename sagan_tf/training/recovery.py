@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagan_tf.foundation import files
+from sagan_tf.foundation.notes import note, warn
 from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
 from sagan_tf.training.non_finite import NonFiniteError
 from sagan_tf.training.state import GAN
@@ -80,7 +81,7 @@ def resume(gan: GAN, store: CheckpointStore, workers: Workers) -> int:
             f"checkpoint {store.path(step)} must hold the state of step {step}; received step={int(gan.step.numpy())}. "
             "Remove its folder to go on from the checkpoint before it."
         )
-    store.say(f"Going on from step {step} ({store.path(step)})")
+    note(f"Going on from step {step} ({store.path(step)})")
     return step
 
 
@@ -107,7 +108,7 @@ def roll_back(
         raise NonFiniteError(
             f"{error}; training stopped and nothing of it was saved, after {used} roll-back(s). {last}."
         ) from error
-    store.say(f"Warning: {error}; going back, roll-back {used + 1} of {allowed}")
+    warn(f"{error}; going back, roll-back {used + 1} of {allowed}")
     step = resume(gan, store, workers)
     if workers.is_chief:
         rollbacks.note(step, str(error))

@@ -8,6 +8,7 @@ from typing import get_args
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.option_names import StrategyName
 from sagan_tf.training.cluster import Cluster, LostPeerError, cluster_from_environment, gather
 
@@ -18,12 +19,12 @@ class StrategyError(ValueError):
 
 def create_strategy(
     name: StrategyName = "auto",
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = note,
     *,
     tpu: str | None = None,
     wait_seconds: float = 300,
 ) -> tf.distribute.Strategy:
-    """Creates the strategy of that name, and prints which it is, why, and the device of each replica.
+    """Creates the strategy of that name, and notes which it is, why, and the device of each replica.
 
     name:
       "auto": "multi_worker" if TF_CONFIG or Slurm describes several workers, else the TPU, all GPUs, or the CPU.

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 from sagan_tf.foundation.interruption import INTERRUPTED
+from sagan_tf.foundation.refusals import report_error
 
 
 class Watchdog:
@@ -37,11 +38,9 @@ class Watchdog:
             timer.cancel()
 
     def _end_process(self, what: str) -> None:
-        print(
-            f"error: {what} must end within {self.seconds:g} s (Safeguards.hang_minutes) and did not; the stacks of "
-            "all threads follow. Repeat the command to go on from the last checkpoint.",
-            file=sys.stderr,
-            flush=True,
+        report_error(
+            f"{what} must end within {self.seconds:g} s (Safeguards.hang_minutes) and did not; the stacks of "
+            "all threads follow. Repeat the command to go on from the last checkpoint."
         )
         faulthandler.dump_traceback(sys.__stderr__, all_threads=True)
         os._exit(INTERRUPTED)

@@ -124,7 +124,7 @@ def test_a_run_directory_explains_itself(straight):
 def test_more_of_a_finished_run_is_nothing(straight, capsys):
     before = sorted(p.name for p in (straight / "checkpoints").iterdir())
     assert train.main([*TINY, f"--run_dir={straight}"]) == 0
-    assert "nothing is left to train" in capsys.readouterr().out
+    assert "nothing is left to train" in capsys.readouterr().err
     assert sorted(p.name for p in (straight / "checkpoints").iterdir()) == before
 
 

@@ -173,8 +173,9 @@ def test_what_is_dispensable_is_noted_once_a_kind(capsys):
     for number in (1, 2):
         with files.dispensable(f"{test_what_is_dispensable_is_noted_once_a_kind.__name__}"):
             raise OSError(errno.EROFS, "Read-only file system", f"/cache/{number}")
-    assert capsys.readouterr().err == (
-        "Note: test_what_is_dispensable_is_noted_once_a_kind could not be written (Read-only file system: /cache/1). "
+    _, told = capsys.readouterr().err.split("] ")
+    assert told == (
+        "test_what_is_dispensable_is_noted_once_a_kind could not be written (Read-only file system: /cache/1). "
         "The work goes on without it.\n"
     )
     with pytest.raises(ValueError, match="mistake"), files.dispensable("the cache"):

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from sagan_tf.foundation import notes
 from sagan_tf.foundation.progress import Progress, clock
 
 
@@ -83,6 +84,20 @@ def test_a_clock_ticks_while_nothing_can_be_counted(stderr_is):
         assert bar.start_t > started and bar.bar_format is None  # the rate is that of the steps alone
         bar.update(3)
     assert "5/5" in terminal.getvalue()
+
+
+def test_a_note_is_written_above_the_bar_that_stands_and_brings_up_none(stderr_is):
+    terminal = stderr_is(Terminal())
+    with Progress(total=5, title="slow", unit="step", delay=60), Progress(total=2, title="train", unit="step", delay=0):
+        shown = len(terminal.getvalue())
+        notes.warn("something happened")
+        said = terminal.getvalue()[shown:]
+    line, _, after = said.partition("something happened\n")
+    assert "W" in line.rpartition("\r")[2] and "train:" in after and "slow:" not in said
+    with Progress(total=5, title="slow", unit="step", delay=0):
+        stderr_is(log := io.StringIO())
+        notes.note("something else")
+    assert log.getvalue().count("\n") == 1 and "\r" not in log.getvalue()
 
 
 def test_quiet_is_quiet(stderr_is):

@@ -59,7 +59,7 @@ def test_a_full_disk_is_a_note_that_names_the_file(tmp_path, capsys, monkeypatch
     writer = Writer(tmp_path)
     (tmp_path / "train.jsonl").symlink_to("/dev/full")
     writer.scalars(1, {"d_loss": 1.0})
-    assert re.match(r"Note: train\.jsonl .*\(No space left on device: .*train\.jsonl\)", capsys.readouterr().err)
+    assert re.match(r"W.*\] train\.jsonl .*\(No space left on device: .*train\.jsonl\)", capsys.readouterr().err)
 
 
 def test_health_records_of_lost_steps_are_removed_as_well(tmp_path):

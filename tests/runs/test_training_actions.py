@@ -131,11 +131,11 @@ def test_a_scripted_collapse_raises_the_alarm_across_a_resume_and_keeps_the_chec
                 weight.assign(tf.zeros(weight.shape))
         store.save(gan.variables(), step)
         write(step, LOGS if step < 6 else {"d_loss": 0.0, "g_loss": 0.0})
-    assert "collapsed" not in capsys.readouterr().out
+    assert "collapsed" not in capsys.readouterr().err
     health_action_of(settings, gan, run, store, step=7)(8, {"d_loss": 0.0, "g_loss": 0.0})
 
     assert [seen.step for seen in read_health_records(run.path) if seen.collapsed] == [8]
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "the samples are equal" in said and "D's loss is zero" in said
     for step in (8, 9):
         store.save(gan.variables(), step)
