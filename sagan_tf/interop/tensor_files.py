@@ -20,9 +20,12 @@ class WeightsError(ValueError):
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz; pickled ones are refused."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        with open(path, "rb") as stream:  # np.load would leave a torn file open
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                raise ValueError("a single array (.npy)")
+            return {name: loaded[name] for name in loaded.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsError(f"{path} must be a whole .npz of plain arrays; received {error}.") from error
 
 

@@ -3,7 +3,7 @@
 Shapes: B images per batch, H and W the sides of a map, C its channels.
 """
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import tensorflow as tf
 
@@ -98,12 +98,16 @@ class BatchStatistics(tf.keras.layers.Layer):
         """The moving mean and variance, (C,) each."""
         return tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The constructor's arguments; those of the norm that holds these statistics as well."""
+        return {"decay": self.decay, "cross_replica": self.cross_replica, "inference": self.inference}
+
     def compute_output_shape(self, input_shape):
         return (input_shape[-1],), (input_shape[-1],)
 
     def get_config(self):
-        own = {"decay": self.decay, "cross_replica": self.cross_replica, "inference": self.inference}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **self.options}
 
 
 @register
@@ -143,11 +147,4 @@ class BatchNorm(tf.keras.layers.Layer):
         return tuple(input_shape)
 
     def get_config(self):
-        statistics = self.statistics
-        return {
-            **super().get_config(),
-            "decay": statistics.decay,
-            "epsilon": self.epsilon,
-            "cross_replica": statistics.cross_replica,
-            "inference": statistics.inference,
-        }
+        return {**super().get_config(), **self.statistics.options, "epsilon": self.epsilon}

@@ -96,15 +96,12 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         return tuple(input_shape)
 
     def get_config(self):
-        statistics = self.statistics
         return {
             **super().get_config(),
+            **self.statistics.options,
             "n_classes": self.n_classes,
             "gain": serialize_layer(self.gain) if self.has_given_layers else None,
             "bias": serialize_layer(self.bias) if self.has_given_layers else None,
             "one_centered": self.one_centered,
-            "decay": statistics.decay,
             "epsilon": self.epsilon,
-            "cross_replica": statistics.cross_replica,
-            "inference": statistics.inference,
         }

@@ -56,9 +56,9 @@ def kernel_of(layer: tf.keras.layers.Layer):
 
 def call_with(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """The layer's outputs, bias and activation included, with `kernel` in place of the stored one."""
-    inputs = tf.convert_to_tensor(inputs)
-    dtype = tf.as_dtype(layer.compute_dtype)
-    inputs = tf.cast(inputs, dtype) if inputs.dtype.is_floating else inputs
+    inputs, dtype = tf.convert_to_tensor(inputs), tf.as_dtype(layer.compute_dtype)
+    if type(layer) is not K.Embedding:
+        inputs = tf.cast(inputs, dtype)
     outputs = OPERATIONS[type(layer)].apply(layer, inputs, tf.cast(kernel, dtype))
     if getattr(layer, "use_bias", False):
         outputs += tf.cast(tf.convert_to_tensor(layer.bias), dtype)
@@ -97,6 +97,15 @@ def _convolve_transposed(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel
     return tf.ensure_shape(outputs, layer.compute_output_shape(inputs.shape))
 
 
+def _look_up(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Rows of the table. Indices may be floats, as Keras allows."""
+    return tf.gather(kernel, inputs if inputs.dtype.is_integer else tf.cast(inputs, tf.int32))
+
+
+def _masking(layer: tf.keras.layers.Layer) -> str | None:
+    return "mask_zero=True" if layer.mask_zero else None
+
+
 def _channels_first(layer: tf.keras.layers.Layer) -> str | None:
     return "data_format='channels_first'" if layer.data_format == "channels_first" else None
 
@@ -119,5 +128,5 @@ OPERATIONS: dict[type, Operation] = {
     K.Conv1DTranspose: _TRANSPOSED,
     K.Conv2DTranspose: _TRANSPOSED,
     K.Conv3DTranspose: _TRANSPOSED,
-    K.Embedding: Operation(lambda layer, inputs, kernel: tf.gather(kernel, inputs), "out_in"),
+    K.Embedding: Operation(_look_up, "out_in", _masking),
 }

@@ -65,7 +65,7 @@ class SpectralNorm(tf.keras.layers.Layer):
 
     Raises:
       TypeError: if the layer is not linear in one kernel, or has a setting that is not supported (channels_first;
-        transposed convolutions with dilation or output padding).
+        transposed convolutions with dilation or output padding; an Embedding with a mask), or overrides `call`.
       ValueError: if epsilon is not positive.
     """
 
@@ -76,6 +76,11 @@ class SpectralNorm(tf.keras.layers.Layer):
         layer = deserialize_layer(layer)
         if not isinstance(layer, KernelLayer):
             keras_layers.operation_of(layer)
+        elif type(layer).call is not KernelLayer.call:
+            raise TypeError(
+                "SpectralNorm's layer must compute product(inputs, applied(kernel)) + bias; received "
+                f"{type(layer).__name__}, whose own `call` would not be run. Wrap the layer inside it instead."
+            )
         self.layer = layer
         self.epsilon = epsilon
 
@@ -85,12 +90,12 @@ class SpectralNorm(tf.keras.layers.Layer):
         self.u = add_float32_weight(self, "u", outputs, standard_normal, trainable=False)
 
     def call(self, inputs, training=False):
-        inputs = in_compute_dtype(self, inputs)
         kernel, sigma, u = self._iterate()
         if training:
             self.u.assign(u)
         if not isinstance(self.layer, KernelLayer):
             return keras_layers.call_with(self.layer, inputs, kernel / sigma)
+        inputs = in_compute_dtype(self, inputs)
         if _divides_product(inputs, kernel):
             return self.layer.apply_kernel(inputs, kernel, 1.0 / sigma)
         return self.layer.apply_kernel(inputs, kernel / sigma)

@@ -1,5 +1,6 @@
 """Reading named arrays, and what doesn't fit."""
 
+import gc
 import json
 
 import numpy as np
@@ -29,6 +30,23 @@ def test_safetensors_and_npz_give_the_same_arrays(tmp_path):
         assert set(found) == set(ARRAYS)
         for name, array in ARRAYS.items():
             np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("keep", [4, 40, -3])
+def test_a_torn_npz_is_refused_and_closed(tmp_path, keep):
+    path = tmp_path / "x.npz"
+    np.savez(path, **ARRAYS)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match=r"must be a whole \.npz of plain arrays"):
+        read_npz(path)
+    gc.collect()
+
+
+def test_a_single_array_is_no_npz(tmp_path):
+    np.save(tmp_path / "x.npy", ARRAYS["b"])
+    with pytest.raises(WeightsError, match=r"received a single array"):
+        read_npz(tmp_path / "x.npy")
 
 
 @pytest.mark.parametrize("keep", [4, 40, -3])

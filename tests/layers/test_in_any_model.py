@@ -1,5 +1,6 @@
 """The public layers in any Keras model: every layer, kind of model, precision, and way of saving."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -251,6 +252,36 @@ def test_it_is_compiled_by_xla_and_runs_on_replicas(name, mirrored):
         values = mirrored.run(tf.function(lambda *a: shared(*a, training=True)), inputs)
     first, second = mirrored.experimental_local_results(values)
     np.testing.assert_array_equal(first, second)
+
+
+def all_three():
+    x, y = K.Input(MAP), K.Input((), dtype="int32")
+    h = K.layers.ReLU()(ConditionalBatchNorm(n_classes=N_CLASSES)(SpectralNorm(K.layers.Conv2D(16, 3))(x), y))
+    h = K.layers.GlobalAveragePooling2D()(SelfAttention()(h))
+    return K.Model([x, y], SpectralNorm(K.layers.Dense(1))(h))
+
+
+def fitted(jit_compile=False, strategy=None):
+    """The history and weights of a model of all three layers after four steps of `fit`, and its inputs."""
+    K.utils.set_random_seed(1)
+    inputs = inputs_of("ConditionalBatchNorm of classes", n=16)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = all_three()
+        model.compile(optimizer=K.optimizers.SGD(0.05), loss="mse", jit_compile=jit_compile)
+    targets = np.linspace(-1, 1, 16, dtype=np.float32)[:, None]
+    return model.fit(inputs, targets, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"], model, inputs
+
+
+def test_a_model_of_all_three_is_fitted_by_xla_and_on_replicas_for_any_batch(mirrored):
+    losses, model, inputs = fitted()
+    compiled, by_xla, _ = fitted(jit_compile=True)
+    np.testing.assert_allclose(compiled, losses, rtol=1e-3)
+    np.testing.assert_allclose(by_xla.get_weights()[0], model.get_weights()[0], rtol=0, atol=1e-4)
+    shared, on_replicas, _ = fitted(strategy=mirrored)
+    assert np.isfinite(shared).all() and shared[1] < shared[0] and losses[1] < losses[0]
+    for fit_model in (model, on_replicas):
+        whole = fit_model.predict(inputs, batch_size=16, verbose=0)
+        np.testing.assert_allclose(fit_model.predict(inputs, batch_size=6, verbose=0), whole, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ANY_SIDES)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.layers import SpectralNorm
+from sagan_tf.layers import Conv2D, SpectralNorm
 from sagan_tf.layers.keras_layers import OPERATIONS
 from tests.layers.iterations import call_in_training
 
@@ -36,14 +36,25 @@ class TimesTwo(K.Dense):
         return 2 * super().call(inputs)
 
 
+class OursTimesTwo(Conv2D):
+    def call(self, inputs, training=False):
+        return 2 * super().call(inputs)
+
+
 REFUSED = {
     "depthwise": (lambda: K.DepthwiseConv2D(3), "one small filter per channel"),
     "depthwise 1D": (lambda: K.DepthwiseConv1D(3), "one small filter per channel"),
     "separable": (lambda: K.SeparableConv2D(4, 3), "one small filter per channel"),
+    "separable 1D": (lambda: K.SeparableConv1D(4, 3), "one small filter per channel"),
     "einsum": (lambda: K.EinsumDense("ab,bc->ac", 4), "linear in one kernel.*received EinsumDense"),
     "norm": (lambda: K.BatchNormalization(), "linear in one kernel.*received BatchNormalization"),
     "recurrent": (lambda: K.LSTM(3), "linear in one kernel.*received LSTM"),
     "a subclass": (lambda: TimesTwo(3), "received TimesTwo.*subclass may compute something else"),
+    "a subclass of ours": (lambda: OursTimesTwo(3), "received OursTimesTwo, whose own `call` would not be run"),
+    "a subclass of a convolution": (lambda: type("Mine", (K.Conv2D,), {})(3, 3), "received Mine. A subclass may"),
+    "a mask": (lambda: K.Embedding(4, 3, mask_zero=True), "mask_zero=True"),
+    "no layer": (lambda: "Dense", "received str"),
+    "a wrapped one": (lambda: SpectralNorm(K.Dense(3)), "received SpectralNorm"),
     "channels first": (lambda: K.Conv2D(4, 3, data_format="channels_first"), "data_format='channels_first'"),
     "channels first, transposed": (
         lambda: K.Conv2DTranspose(4, 3, data_format="channels_first"),
@@ -90,6 +101,13 @@ def test_what_is_not_right_is_refused(name):
 
 def test_every_operation_is_held_against_a_singular_value():
     assert {type(make()) for make, _ in SUPPORTED.values()} == set(OPERATIONS)
+
+
+def test_indices_may_be_floats_of_any_size_in_any_precision():
+    table = SpectralNorm(K.Embedding(5000, 2, dtype="mixed_float16"), dtype="mixed_float16")
+    rows = table(np.asarray([4097.0, 4098.0], np.float32))
+    np.testing.assert_array_equal(rows, table(np.asarray([4097, 4098])))
+    assert np.abs(np.diff(rows, axis=0)).max() > 0
 
 
 def test_a_gradient_through_a_transposed_convolution_includes_sigma():
