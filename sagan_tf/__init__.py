@@ -21,5 +21,12 @@ def fit(experiment, run_dir, *, steps=None, callbacks=(), strategy="auto", init_
     return notebook.fit(experiment, run_dir, steps=steps, callbacks=callbacks, **options)
 
 
+def measure(run_dir, options=None, *, step=None, average=None, reference="train", data_dir=None):
+    """Measures a run's samples against real images; see runs/notebook.py."""
+    from sagan_tf.runs import notebook
+
+    return notebook.measure(run_dir, options, step=step, average=average, reference=reference, data_dir=data_dir)
+
+
 answer_while_importing()
 quiet_import.install()

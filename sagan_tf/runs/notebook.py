@@ -1,11 +1,16 @@
-"""Training from Python: an Experiment in, a TrainedModel out, with the same run directory as the command writes."""
+"""The verbs' work from Python: training and measuring, on the same run directories as the commands."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.evaluation.protocol import EvaluationResult
 from sagan_tf.experiment import Experiment, in_code
 from sagan_tf.runs import training
+from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator
+from sagan_tf.runs.reference import run_reference
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.training.loop import Action
 from sagan_tf.training.strategy import StrategyName, create_strategy
@@ -39,7 +44,8 @@ def fit(
     init_from: a run, or one of its checkpoints, from whose networks a new run starts; as `--init_from` of the command.
     class_map: new class -> class of `init_from`, for classes whose names differ; the others go by their names.
 
-    Ctrl-C, or Jupyter's "interrupt", ends the training at the next step with a checkpoint.
+    Ctrl-C, or Jupyter's "interrupt", ends the training at the next step with a checkpoint; so does a callback that
+    raises KeyboardInterrupt.
 
     Raises:
       ValueError, RunError, DataError, ConfigError, CheckpointError: where the command refuses, before any work.
@@ -61,3 +67,32 @@ def fit(
     actions = [Action(every=experiment.log_every, run=callback) for callback in callbacks]
     training.train_and_evaluate(in_code(experiment), Workers(devices), devices, flags, actions)
     return TrainedModel(run_dir)
+
+
+def measure(
+    run_dir: Path | str,
+    options: EvaluationOptions | None = None,
+    *,
+    step: int | None = None,
+    average: bool | None = None,
+    reference: str = "train",
+    data_dir: str | None = None,
+) -> EvaluationResult:
+    """Measures samples of a run's checkpoint against real images, and records the result in the run's metrics.jsonl.
+
+    ```
+    result = sagan_tf.measure("RUN", EvaluationOptions(n_samples=10_000, metrics=("fid", "is")))
+    result.metrics["fid"], result.protocol
+    ```
+
+    options: what is measured and how; None: as the run's description says.
+    step: a checkpoint's; None: the newest. average: as of `sagan_tf.load`.
+    reference, data_dir: as `--reference` and `--data_dir` of the command `evaluate`.
+
+    Raises:
+      ValueError, RunError, DataError: where the command refuses, before any work.
+    """
+    run = RunDirectory.open(run_dir)
+    options = options or run.experiment().evaluation or EvaluationOptions()
+    real = run_reference(run, options, reference=reference, data_dir=data_dir)
+    return measure_generator(run, options, real, CheckpointChoice(average=average, step=step))

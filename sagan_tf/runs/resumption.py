@@ -216,8 +216,12 @@ def _now() -> str:
 
 
 def _command() -> dict:
+    """This process as it was started: a verb, or a notebook or program that called `sagan_tf.fit`."""
+    program = Path(sys.argv[0])
+    is_verb = program.parent.resolve() == Path(experiment.__file__).parent.resolve()
+    words = ["-m", f"sagan_tf.{program.stem}"] if is_verb else [str(program)]
     return {
         "time": _now(),
-        "command": shlex.join(["python", "-m", "sagan_tf." + Path(sys.argv[0]).stem, *sys.argv[1:]]),
+        "command": shlex.join(["python", *words, *sys.argv[1:]]),
         "versions": {**versions(), "python": platform.python_version()},
     }

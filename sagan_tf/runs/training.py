@@ -43,8 +43,9 @@ from sagan_tf.training.strategy import check_batch_size, create_strategy
 from sagan_tf.training.workers import Workers
 
 
-def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:
+def report(run: RunDirectory, settings: Experiment) -> str:
     """Where everything lies, and what to type next."""
+    finished = max(run.checkpoints().steps(), default=0) >= settings.total_steps
     sheets = sorted((run.path / "samples").glob("step-*.png"))
     best = run.checkpoints().kept(BEST)
     lines = [("samples", sheets[-1] if sheets else "none yet"), ("checkpoints", run.path / "checkpoints")]
@@ -56,7 +57,7 @@ def report(run: RunDirectory, settings: Experiment, finished: bool) -> None:
     ]
     if not finished:
         lines += [("to go on", "repeat the command")]
-    print("\n".join(f"{name + ':':<13}{value}" for name, value in lines))
+    return "\n".join(f"{name + ':':<13}{value}" for name, value in lines)
 
 
 def can_evaluate(settings: Experiment, examples: Examples) -> bool:
@@ -83,6 +84,8 @@ def run_training(flags: argparse.Namespace) -> int:
     try:
         with leaving_at_once():
             code = train_and_evaluate(loaded, workers, strategy, flags)
+            if workers.is_chief and not flags.dry_run:
+                print(report(RunDirectory(flags.run_dir), loaded.value))
     except tf.errors.OpError as error:
         if lost := workers.lost_peer(error):
             raise lost from error
@@ -157,7 +160,7 @@ def train_and_evaluate(
             more_actions=more_actions,
         )
         if workers.is_chief:
-            conclude(run, loaded.value, admission.examples, reached=reached, evaluates=evaluates)
+            evaluate_finished(run, loaded.value, admission.examples, reached=reached, evaluates=evaluates)
     return 0 if reached else INTERRUPTED
 
 
@@ -192,12 +195,13 @@ def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int
         resumption.require(admission.run)
 
 
-def conclude(run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool) -> None:
-    """The evaluation of a run that has come to its end, and the report of any."""
+def evaluate_finished(
+    run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool
+) -> None:
+    """Evaluates a run that has come to its end, unless it was evaluated there already, and prints the numbers."""
     finished = reached and run.checkpoints().steps()[-1] >= settings.total_steps
     if finished and evaluates and not run.is_evaluated(settings.total_steps):
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
-    report(run, settings, finished)
 
 
 def run_to_code(flags: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "notebooks.md").read_text(encoding
 @pytest.mark.usefixtures("cache")
 def test_the_guide_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    train, sample, evaluate = re.findall(r"^```python\n(.*?)^```", GUIDE, re.M | re.S)
+    train, sample, evaluate, load = re.findall(r"^```python\n(.*?)^```", GUIDE, re.M | re.S)
     exec(compile(train, "train", "exec"), {})
     assert "<TrainedModel of RUN: 32x32 pixels, 10 classes (stripes, checks" in capsys.readouterr().out
     exec(compile(sample, "sample", "exec"), {})
@@ -34,6 +34,9 @@ def test_the_guide_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(dataset_classifier, "ClassifierBudget", short)
     exec(compile(evaluate, "evaluate", "exec"), {})
     assert (tmp_path / "RUN" / "metrics.jsonl").exists()
+    exec(compile(load, "load", "exec"), {})
+    assert "sagan_tf.pytest" not in (commands := [c["command"] for c in RunDirectory("RUN").facts()["commands"]])[0]
+    assert commands[0].startswith("python ") and len(commands) == 2
 
 
 def described(**options):
