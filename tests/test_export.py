@@ -48,13 +48,21 @@ def live_sampler(run_dir, threshold):
     return model.sampler(Truncation(threshold=threshold))
 
 
+def assert_same_pixels(found, expected):
+    """Equal up to rounding: hardly any pixel lies so close to the middle of two levels that it moves by one."""
+    apart = np.abs(found.astype(int) - expected)
+    assert found.dtype == np.uint8 and apart.max() <= 1 and (apart > 0).mean() < 1e-3
+
+
 def test_an_image_is_the_same_in_batches_of_1_and_7_and_64(elsewhere):
     arrays, _ = elsewhere
     assert arrays["of_64"].dtype == np.uint8 and arrays["of_64"].shape == (64, 32, 32, 3) and arrays["of_64"].std() > 1
-    np.testing.assert_array_equal(arrays["of_1"], arrays["of_64"][:7])
-    np.testing.assert_array_equal(arrays["of_7"], arrays["of_64"][:7])
     np.testing.assert_array_equal(arrays["of_70"][:64], arrays["of_64"])
-    np.testing.assert_array_equal(arrays["png"], arrays["of_64"][:2])
+    assert_same_pixels(arrays["of_70"][64:], arrays["of_70_alone"])
+    assert_same_pixels(arrays["of_1"], arrays["of_64"][:7])
+    assert_same_pixels(arrays["of_7"], arrays["of_64"][:7])
+    np.testing.assert_array_equal(arrays["of_40"], arrays["of_64"][:40])
+    np.testing.assert_array_equal(arrays["png"], arrays["of_2"])
 
 
 @pytest.mark.parametrize(("threshold", "first"), [(0.5, 0), (2.0, 1)])
@@ -100,7 +108,7 @@ def test_the_next_version_is_the_next_number_and_moving_statistics_are_the_runs_
     live = TrainedModel(drawable_run, average=False, statistics="moving").sampler(Truncation(threshold=1.5))
     generate = tf.saved_model.load(str(exported.parent / "2")).signatures["generate"]
     found = generate(seed=tf.constant([1, -2], tf.int64), label=tf.constant([3, 4]), truncation=tf.constant([1.5, 1.5]))
-    np.testing.assert_array_equal(found["images"], next(live.of_seeds([1, -2], [3, 4])))
+    assert_same_pixels(found["images"].numpy(), next(live.of_seeds([1, -2], [3, 4])))
 
 
 @pytest.mark.parametrize(

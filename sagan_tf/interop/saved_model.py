@@ -12,12 +12,15 @@ published BigGANs: it chooses the statistics, interpolated between the threshold
 and `png` it also truncates z, by the mode of the export. `serving_default` uses z unchanged; the caller is responsible
 for truncating it. `attention` uses the statistics of the last threshold. A prior that is not normal can't be truncated:
 there truncation must be 1.
-Each image has its own `seed` and equals that of `sample --seeds`, pixel by pixel.
+Each image has its own `seed` and is that of `sample --seeds`: in full batches pixel by pixel, else up to rounding.
 
-The network always runs on batches of one size, the last one being padded, so that an image doesn't depend on the rest
-of the request. Inputs are checked inside the graph, on any device; the error names the input.
+The network runs on full batches, and on one of 1, 4 or 16 for what is left of a request, padded, so that one image
+costs one image. An image therefore depends on the rest of its request by rounding alone: where a processor computes
+batches of another size in another order, a pixel may differ by one level; alone and in a full batch it is the same
+on most. Inputs are checked inside the graph, on any device; the error names the input.
 """
 
+import functools
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -30,7 +33,7 @@ import tensorflow as tf
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.inference import BakedGenerator
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps
-from sagan_tf.sampling.sampler import default_batch_size, to_pixels
+from sagan_tf.sampling.sampler import default_batch_size, pass_sizes, to_pixels
 from sagan_tf.sampling.seeds import SeededLatents
 
 Signature = Callable[..., dict[str, tf.Tensor]]
@@ -62,30 +65,35 @@ class Served:
         z_of = SeededLatents(z_dim=z_dim, latent=self.latent, mode=self.mode)
 
         def images_of(z, label, truncation):
-            images = self.generator(z, label, truncation)
-            return tf.ensure_shape(images, [self.size, side, side, 3])
+            return tf.ensure_shape(self.generator(z, label, truncation), [z.shape[0], side, side, 3])
+
+        def maps_of(z, label):
+            with self.generator.at_truncation(tf.fill([z.shape[0]], self.generator.last_threshold)):
+                return attention_maps(self.generator.network, z, label)[1]
+
+        z, seed = tf.TensorSpec([z_dim]), tf.TensorSpec([], tf.int64)
+        label, truncation = tf.TensorSpec([], tf.int32), tf.TensorSpec([])
+        images = self._of_each_size(images_of, z, label, truncation)
 
         def pixels_of(seed, label, truncation):
-            return to_pixels(images_of(z_of(seed, truncation), label, truncation))
+            return to_pixels(images[seed.shape[0]](z_of(seed, truncation), label, truncation))
+
+        pixels = self._of_each_size(pixels_of, seed, label, truncation)
 
         def serving_default(z, label, truncation):
             z, label, truncation = self._checked(z=z, label=label, truncation=truncation)
-            return {"images": in_batches(images_of, self.size, z, label, truncation)}
+            return {"images": in_batches(images, z, label, truncation)}
 
         def generate(seed, label, truncation):
             seed, label, truncation = self._checked(seed=seed, label=label, truncation=truncation)
-            return {"images": in_batches(pixels_of, self.size, seed, label, truncation)}
+            return {"images": in_batches(pixels, seed, label, truncation)}
 
         def png(seed, label, truncation):
             images = generate(seed, label, truncation)["images"]
             return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
-        def maps_of(z, label):
-            with self.generator.at_truncation(tf.fill([self.size], self.generator.last_threshold)):
-                return attention_maps(self.generator.network, z, label)[1]
-
         def attention(z, label):
-            return in_batches(maps_of, self.size, *self._checked(z=z, label=label))
+            return in_batches(maps, *self._checked(z=z, label=label))
 
         rows = {"label": tf.TensorSpec([None], tf.int32), "truncation": tf.TensorSpec([None])}
         by_z = {"z": tf.TensorSpec([None, z_dim]), **rows}
@@ -96,8 +104,18 @@ class Served:
             "png": _compiled(png, by_seed),
         }
         if attention_layers(self.generator.network):
+            maps = self._of_each_size(maps_of, z, label)
             made["attention"] = _compiled(attention, {"z": by_z["z"], "label": rows["label"]})
         return made
+
+    def _of_each_size(self, function: Callable, *rows: tf.TensorSpec) -> dict[int, Callable]:
+        """The function compiled for each batch size, by that size; all signatures share its graphs."""
+
+        def compiled(size: int) -> Callable:
+            specs = [tf.TensorSpec([size, *row.shape], row.dtype) for row in rows]
+            return tf.function(function).get_concrete_function(*specs)
+
+        return {size: compiled(size) for size in pass_sizes(self.size)}
 
     def _checked(self, **inputs: tf.Tensor) -> list[tf.Tensor]:
         """The inputs, with control dependencies on their checks, which work on any device."""
@@ -141,27 +159,48 @@ def _compiled(function: Signature, specs: Mapping[str, tf.TensorSpec]) -> tf.typ
     return tf.function(function).get_concrete_function(*named)
 
 
-def in_batches(function: Callable, size: int, *inputs: tf.Tensor):
-    """`function` on batches of exactly `size` rows, one after another; its outputs for the inputs' rows alone.
+def in_batches(functions: Mapping[int, Callable], *inputs: tf.Tensor):
+    """Runs full batches one after another, and the rest as the smallest batch that holds it, padded with zeros.
 
+    functions: compiled functions by batch size, each of (size,...) -> one or several (size,...).
     Shapes: inputs (B,...) with an unknown B >= 1 -> (B,...) of each output.
     """
+    full, *small = sorted(functions, reverse=True)
     count = tf.shape(inputs[0])[0]
-    batches = (count + size - 1) // size
+    rest = count % full
+    whole = count // full + (tf.cast(rest > small[0], tf.int32) if small else tf.cast(rest > 0, tf.int32))
+    kinds = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), functions[full].structured_outputs)
+
+    def padded(x, size):
+        missing = size - tf.shape(x)[0]
+        return tf.pad(x, [[0, missing]] + [[0, 0]] * (x.shape.rank - 1))
 
     def cut(x):
-        padding = [[0, batches * size - count]] + [[0, 0]] * (x.shape.rank - 1)
-        return tf.reshape(tf.pad(x, padding), [batches, size, *x.shape[1:]])  # (batches,size,...)
+        return tf.reshape(padded(x[: whole * full], whole * full), [whole, full, *x.shape[1:]])  # (batches,size,...)
 
-    def one(parts):
-        return function(*parts)
-
-    example = tf.function(one).get_concrete_function(
-        tuple(tf.TensorSpec([size, *x.shape[1:]], x.dtype) for x in inputs)
+    batches = tf.map_fn(
+        lambda parts: functions[full](*parts),
+        tuple(cut(x) for x in inputs),
+        fn_output_signature=kinds,
+        parallel_iterations=1,
     )
-    kinds = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), example.structured_outputs)
-    outputs = tf.map_fn(one, tuple(cut(x) for x in inputs), fn_output_signature=kinds, parallel_iterations=1)
-    return tf.nest.map_structure(lambda t: tf.reshape(t, [batches * size, *t.shape[2:]])[:count], outputs)
+    outputs = tf.nest.map_structure(lambda t: tf.reshape(t, [whole * full, *t.shape[2:]])[:count], batches)
+    if not small:
+        return outputs
+
+    def last(size):
+        rows = (tf.ensure_shape(padded(x[whole * full :], size), [size, *x.shape[1:]]) for x in inputs)
+        return tf.nest.map_structure(lambda t: t[: count - whole * full], functions[size](*rows))
+
+    def nothing():
+        return tf.nest.map_structure(lambda kind: tf.zeros([0, *kind.shape[1:]], kind.dtype), kinds)
+
+    left = tf.maximum(count - whole * full, 0)
+    ascending = sorted(small)
+    which = tf.reduce_sum([tf.cast(left > size, tf.int32) for size in (0, *ascending[:-1])])
+    branches = [nothing, *(functools.partial(last, size) for size in ascending)]
+    rests = tf.switch_case(which, branches)
+    return tf.nest.map_structure(lambda a, b: tf.concat([a, b], 0), outputs, rests)
 
 
 def save(served: Served, folder: Path, protocol: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reaso
 train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
 health.jsonl                singular values, distances of samples, signs of collapse (monitoring/health_records.py)
 samples/step-*.png          sheets with a row per class
+standing_statistics/        of the batch norms, for truncated samples (kept_statistics.py)
 tensorboard/                the same for TensorBoard
 """
 

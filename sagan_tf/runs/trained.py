@@ -16,6 +16,7 @@ from sagan_tf.models.generator import Generator
 from sagan_tf.models.inference import BakedGenerator, bake, fold
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.runs.class_index import Class, class_index
+from sagan_tf.runs.kept_statistics import kept_or_gathered
 from sagan_tf.runs.published_statistics import MODE, check_published, published_statistics
 from sagan_tf.runs.restored import restore, restored_discriminator
 from sagan_tf.runs.run_directory import RunDirectory, RunError
@@ -128,9 +129,12 @@ class TrainedModel:
     def standing_statistics(
         self, thresholds: Sequence[float | None], mode: str = "resampled"
     ) -> list[dict[str, np.ndarray]]:
-        """Standing statistics at each threshold (None: of the whole prior), by the names of G's moving statistics."""
+        """Standing statistics at each threshold (None: of the whole prior), by the names of G's moving statistics.
+
+        They are kept with the run (runs/kept_statistics.py).
+        """
         options = StandingStatistics(passes=self.standing_passes, latent=self.latent, truncation=mode)
-        return options.gathered(self.generator, thresholds)
+        return kept_or_gathered(self.run, self.generator, options, thresholds, step=self.step, averaged=self.averaged)
 
     def sampler(self, truncation: Truncation | None = None) -> Sampler:
         """Draws images of this truncation with its statistics; each is made once. G itself stays as it is."""
@@ -183,6 +187,9 @@ class TrainedModel:
     ) -> np.ndarray:
         """One image per class, uint8 (N,R,R,3).
 
+        Few images take small passes, so that one image costs one image; an image then agrees with that of the verb
+        `sample` up to rounding (see `Sampler`). `sampler(truncation).of_seeds(...)` gives it to the bit.
+
         Args:
           classes: names or indices; one alone gives one image.
           seed: of the whole set; image i has the seed `image_seeds(seed, N)[i]`.
@@ -197,7 +204,9 @@ class TrainedModel:
         labels = self.labels([classes] if isinstance(classes, int | np.integer | str) else classes)
         chosen = image_seeds(seed, len(labels)) if seeds is None else seeds
         empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.uint8)
-        return np.concatenate([empty, *self.sampler(self.cut(truncation)).of_seeds(chosen, labels)])
+        cut = self.cut(truncation)
+        drawn = self.sampler(cut).of_seeds(chosen, labels, exact=self.statistics(cut) == "batch")
+        return np.concatenate([empty, *drawn])
 
     def z(self, seeds: Sequence[int], *, truncation: Truncation | float | None = None) -> np.ndarray:
         """The z (N,z_dim) that the images of these seeds are made from."""
@@ -213,7 +222,9 @@ class TrainedModel:
 
         `truncation` only chooses the statistics.
         """
-        return np.concatenate(list(self.sampler(self.cut(truncation)).of_latents(z, self.labels(classes))))
+        cut = self.cut(truncation)
+        drawn = self.sampler(cut).of_latents(z, self.labels(classes), exact=self.statistics(cut) == "batch")
+        return np.concatenate(list(drawn))
 
     def attention(self, z: np.ndarray, classes: Iterable[Class]) -> dict[str, np.ndarray]:
         """Attention maps (N,H,W,h,w) of these images by layer; see sampling/attention_maps.py."""

@@ -3,7 +3,6 @@
 Shapes: N images in all, B per forward pass, R x R pixels.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,17 @@ from sagan_tf.sampling.seeds import SeededLatents, image_seeds
 def default_batch_size(resolution: int) -> int:
     """Images per forward pass: 64 up to 64 px, and a quarter for each doubling, so that memory stays constant."""
     return max(1, 64 * 64**2 // max(64, resolution) ** 2)
+
+
+SMALL_BATCHES = (1, 4, 16)
+
+
+def pass_sizes(full: int) -> tuple[int, ...]:
+    """The batch sizes of forward passes that needn't be full, ascending: SMALL_BATCHES as far as they are, and `full`.
+
+    What is left of a request is drawn by the smallest that holds it, so that one image costs one image.
+    """
+    return (*(size for size in SMALL_BATCHES if size < full), full)
 
 
 def to_pixels(images: tf.Tensor) -> tf.Tensor:
@@ -50,7 +60,9 @@ class Sampler:
     """Draws uint8 images from a generator in inference mode.
 
     The z of an image depends on its own seed only, and every forward pass on every replica has the same batch size, the
-    last one being padded. Therefore an image doesn't depend on the number of images, their order, or the devices.
+    last one being padded. Therefore an image doesn't depend on the number of images, their order, or the devices. With
+    `exact=False` the last pass is as small as `pass_sizes` allows, which is faster for few images. Their pixels then
+    agree up to rounding: where processors compute other batch sizes in another order, a level may differ by one.
 
     generator: (z (B,z_dim), y (B,), training=False) -> images (B,R,R,3) in [-1,1].
     truncation: of a normal prior; None draws from the whole prior.
@@ -80,42 +92,48 @@ class Sampler:
         self.per_replica = batch_size or default_batch_size(resolution)
         self.batch_size = self.per_replica * self.strategy.num_replicas_in_sync
         self._generator = generator
+        self._functions: dict[tuple[str, int], Callable] = {}  # by kind of input and images per replica
         self._z_of = SeededLatents(z_dim=z_dim, latent=latent, mode=truncation.mode if truncation else None)
 
-    @functools.cached_property
-    def _from_seeds(self) -> Callable:
-        """(seeds, labels, thresholds) of a whole batch -> uint8 images."""
+    def _from_seeds(self, size: int) -> Callable:
+        """(seeds, labels, thresholds) of `size` images per replica -> uint8 images."""
 
-        def draw(seeds, labels, thresholds):
+        def from_seeds(seeds, labels, thresholds):
             return to_pixels(self._generator(self._z_of(seeds, thresholds), labels, training=False))
 
-        return self._compiled(draw, tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int32), tf.TensorSpec([]))
+        return self._compiled(
+            from_seeds, size, tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int32), tf.TensorSpec([])
+        )
 
-    @functools.cached_property
-    def _from_latents(self) -> Callable:
-        """(z, labels) of a whole batch -> images in [-1,1]."""
+    def _from_latents(self, size: int) -> Callable:
+        """(z, labels) of `size` images per replica -> images in [-1,1]."""
 
-        def draw(z, labels):
+        def from_latents(z, labels):
             return self._generator(z, labels, training=False)
 
-        return self._compiled(draw, tf.TensorSpec([self.z_dim]), tf.TensorSpec([], tf.int32))
+        return self._compiled(from_latents, size, tf.TensorSpec([self.z_dim]), tf.TensorSpec([], tf.int32))
 
-    def _compiled(self, draw: Callable, *rows: tf.TensorSpec) -> Callable:
+    def _compiled(self, draw: Callable, size: int, *rows: tf.TensorSpec) -> Callable:
         """Compiles `draw`, which takes the rows of one replica, to one graph for the whole batch.
 
-        It is a concrete function, since TensorFlow would warn of retracing when many samplers are made.
+        It is a concrete function, since TensorFlow would warn of retracing when many samplers are made. Each is
+        compiled once.
         """
 
         def whole(*inputs):
             def on_replica():
-                first = tf.distribute.get_replica_context().replica_id_in_sync_group * self.per_replica
-                own = [x[first : first + self.per_replica] for x in inputs]
-                return draw(*(tf.ensure_shape(x, [self.per_replica, *x.shape[1:]]) for x in own))
+                first = tf.distribute.get_replica_context().replica_id_in_sync_group * size
+                own = [x[first : first + size] for x in inputs]
+                return draw(*(tf.ensure_shape(x, [size, *x.shape[1:]]) for x in own))
 
             return tf.concat(self.strategy.experimental_local_results(self.strategy.run(on_replica)), 0)
 
-        signature = [tf.TensorSpec([self.batch_size, *row.shape], row.dtype) for row in rows]
-        return tf.function(whole, input_signature=signature).get_concrete_function()
+        if (draw.__name__, size) in self._functions:
+            return self._functions[draw.__name__, size]
+        whole_size = size * self.strategy.num_replicas_in_sync
+        signature = [tf.TensorSpec([whole_size, *row.shape], row.dtype) for row in rows]
+        self._functions[draw.__name__, size] = tf.function(whole, input_signature=signature).get_concrete_function()
+        return self._functions[draw.__name__, size]
 
     def batches(self, labels: Sequence[int], *, seed: int = 0, start: int = 0) -> Iterator[np.ndarray]:
         """Batches (b,R,R,3) uint8 of the image set `seed`, in the order of `labels` (N,), starting at image `start`.
@@ -127,8 +145,8 @@ class Sampler:
         """
         return self.of_seeds(image_seeds(seed, len(labels))[start:], labels[start:])
 
-    def of_seeds(self, seeds: Sequence[int], labels: Sequence[int]) -> Iterator[np.ndarray]:
-        """The same for one seed per image: seeds (N,) int64, labels (N,).
+    def of_seeds(self, seeds: Sequence[int], labels: Sequence[int], *, exact: bool = True) -> Iterator[np.ndarray]:
+        """The same for one seed per image: seeds (N,) int64, labels (N,). exact: whether every pass has a full batch.
 
         Raises:
           ValueError: if a label is out of range, or labels and seeds differ in number.
@@ -137,10 +155,10 @@ class Sampler:
         if seeds.shape != labels.shape:
             raise ValueError(f"seeds must be as many as labels; received {len(seeds)} seeds for {len(labels)} labels.")
         thresholds = np.full(len(labels), self.truncation.threshold if self.truncation else 1.0, np.float32)
-        return self._padded(lambda: self._from_seeds, seeds, labels, thresholds)
+        return self._padded(self._from_seeds, exact, seeds, labels, thresholds)
 
-    def of_latents(self, z: np.ndarray, labels: Sequence[int]) -> Iterator[np.ndarray]:
-        """Images (b,R,R,3) float32 in [-1,1] of given z (N,z_dim) and labels (N,), in their order.
+    def of_latents(self, z: np.ndarray, labels: Sequence[int], *, exact: bool = True) -> Iterator[np.ndarray]:
+        """Images (b,R,R,3) float32 in [-1,1] of given z (N,z_dim) and labels (N,), in their order; exact as above.
 
         Raises:
           ValueError: if a label is out of range, or z has another shape.
@@ -148,15 +166,18 @@ class Sampler:
         labels, z = check_labels(labels, self.n_classes), np.asarray(z, np.float32)
         if z.shape != (len(labels), self.z_dim):
             raise ValueError(f"z must have the shape ({len(labels)}, {self.z_dim}); received shape {z.shape}.")
-        return self._padded(lambda: self._from_latents, z, labels)
+        return self._padded(self._from_latents, exact, z, labels)
 
-    def _padded(self, forward: Callable[[], Callable], *inputs: np.ndarray) -> Iterator[np.ndarray]:
+    def _padded(self, forward: Callable[[int], Callable], exact: bool, *inputs: np.ndarray) -> Iterator[np.ndarray]:
         """Runs batch after batch, the last one padded with zeros; without inputs nothing is compiled."""
+        replicas = self.strategy.num_replicas_in_sync
+        sizes = (self.per_replica,) if exact else pass_sizes(self.per_replica)
         for start in range(0, len(inputs[0]), self.batch_size):
             parts = [x[start : start + self.batch_size] for x in inputs]
             count = len(parts[0])
-            filled = [np.concatenate([x, np.zeros([self.batch_size - count, *x.shape[1:]], x.dtype)]) for x in parts]
-            yield forward()(*map(tf.constant, filled)).numpy()[:count]
+            size = next(size for size in sizes if count <= size * replicas)
+            filled = [np.concatenate([x, np.zeros([size * replicas - count, *x.shape[1:]], x.dtype)]) for x in parts]
+            yield forward(size)(*map(tf.constant, filled)).numpy()[:count]
 
     def images(self, labels: Sequence[int], *, seed: int = 0) -> np.ndarray:
         """All images at once: (N,R,R,3) uint8."""

@@ -29,7 +29,10 @@ truncation = np.resize([0.5, 2.0, 1.0], 64)
 z = np.random.default_rng(0).standard_normal([3, 8]).astype(np.float32)
 arrays = {
     "of_64": images(seeds, labels, truncation),
+    "of_40": images(seeds[:40], labels[:40], truncation[:40]),
+    "of_2": images(seeds[:2], labels[:2], truncation[:2]),
     "of_70": images(np.arange(70) + 5, np.resize(labels, 70), np.resize(truncation, 70)),
+    "of_70_alone": images(np.arange(64, 70) + 5, np.resize(labels, 70)[64:], np.resize(truncation, 70)[64:]),
     "of_7": images(seeds[:7], labels[:7], truncation[:7]),
     "of_1": np.concatenate([images(seeds[i : i + 1], labels[i : i + 1], truncation[i : i + 1]) for i in range(7)]),
     "z": z,

@@ -1,0 +1,89 @@
+"""Standing statistics that are kept with the run, since gathering them takes a hundred passes for each truncation.
+
+    RUN/standing_statistics/step-00004000-average-0.5-resampled-100.npz
+
+A file is named by step, weights, threshold, mode and number of passes. Beside the statistics it holds an identity that
+changes with the checkpoint's content, the networks, and everything else that the statistics depend on. A file with
+another identity is not used, and is replaced. Files of steps whose checkpoint is gone are removed.
+"""
+
+import dataclasses
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sagan_tf.foundation import files
+from sagan_tf.models.generator import Generator
+from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.sampling.standing_statistics import StandingStatistics
+
+FOLDER = "standing_statistics"
+_IDENTITY = "identity"  # no name of a statistic, all of which have dots
+
+Statistics = dict[str, np.ndarray]
+
+
+def kept_or_gathered(
+    run: RunDirectory,
+    generator: Generator,
+    options: StandingStatistics,
+    thresholds: Sequence[float | None],
+    *,
+    step: int,
+    averaged: bool,
+) -> list[Statistics]:
+    """`options.gathered` at each threshold (None: of the whole prior), read from the run's files where they have it.
+
+    What is gathered is written there; a folder that can't be written is a note.
+
+    generator: with the weights of the checkpoint of `step`, `averaged` or raw.
+
+    Raises:
+      ValueError: for a threshold that is not positive.
+    """
+    wanted = [dataclasses.replace(options, threshold=threshold) for threshold in thresholds]
+    paths = [run.path / FOLDER / _name(chosen, step, averaged) for chosen in wanted]
+    identities = [_identity(run, generator, chosen, step, averaged) for chosen in wanted]
+    found = [_read(path, identity) for path, identity in zip(paths, identities, strict=True)]
+    missing = [i for i, statistics in enumerate(found) if statistics is None]
+    gathered = options.gathered(generator, [thresholds[i] for i in missing]) if missing else []
+    for i, statistics in zip(missing, gathered, strict=True):
+        found[i] = statistics
+        _keep(run, paths[i], identities[i], statistics)
+    return found
+
+
+def _name(options: StandingStatistics, step: int, averaged: bool) -> str:
+    weights = "average" if averaged else "raw"
+    threshold = "untruncated" if options.threshold is None else f"{options.threshold:g}-{options.truncation}"
+    return f"step-{step:08d}-{weights}-{threshold}-{options.passes}.npz"
+
+
+def _identity(run: RunDirectory, generator: Generator, options: StandingStatistics, step: int, averaged: bool) -> str:
+    """A hash of all that the statistics depend on. Which ones inference divides by doesn't matter to them."""
+    spec = dataclasses.replace(generator.spec, inference_statistics="moving")
+    text = repr((run.weights_hash(step), averaged, spec, generator.numerics, options))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(path: Path, identity: str) -> Statistics | None:
+    """The statistics of the file; None if there is none, if it is damaged, or if it has another identity."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile):
+        return None
+    return found if str(found.pop(_IDENTITY, "")) == identity else None
+
+
+def _keep(run: RunDirectory, path: Path, identity: str, statistics: Statistics) -> None:
+    with files.dispensable("the run's standing statistics"):
+        path.parent.mkdir(exist_ok=True)
+        with files.replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{_IDENTITY: np.asarray(identity)}, **statistics)
+        for other in path.parent.glob("step-*.npz"):
+            if not run.checkpoints().find(int(other.name.split("-")[1])).exists():
+                other.unlink(missing_ok=True)
