@@ -52,6 +52,9 @@ class Parser(argparse_flags.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with REFUSED and one sentence; a misspelt flag is the first thing to be told."""
+        needed = message.removeprefix("the following arguments are required: ")
+        if needed != message and needed in self._option_string_actions:
+            message = f"{needed} must be given: {self._option_string_actions[needed].help}"
         names = [word.partition("=")[0] for word in self._given if word.startswith("--")]
         known = ["--flagfile", *(name for name in self._option_string_actions if name.startswith("--"))]
         misspelt = [name for name in names if name != "--" and not any(right.startswith(name) for right in known)]

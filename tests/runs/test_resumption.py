@@ -82,7 +82,7 @@ def test_what_is_free_to_change_is_recorded_with_what_it_was(run, pictures, caps
     assert (entry["step"], entry["former_config"]) == (4, "config-00000004.gin") and "former_data" not in entry
     assert "total_steps: 8 in the run, 12 now" in entry["changes"] and len(entry["changes"]) == 2
     assert (run.path / "config-00000004.gin").read_text() == before
-    assert "Recorded: total_steps: 8 in the run, 12 now" in capsys.readouterr().out
+    assert "Recorded: total_steps: 8 in the run, 12 now" in capsys.readouterr().err
     assert json.loads((run.path / "config.json").read_text())["total_steps"] == 12
     assert not again(run, pictures, "train.total_steps=12", "EvaluationOptions.n_samples=640").changes
 
