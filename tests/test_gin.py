@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +72,15 @@ def first_with(key):
     return list(firsts.values())
 
 
+def quick(files):
+    """Files whose networks have the most layers are slow tests: deep ones, of which one at 128 pixels stays."""
+    slow = pytest.mark.slow(reason="many layers")
+    return [pytest.param(f, marks=slow) if re.search(r"deep_(256|512)|released/biggan_deep", f) else f for f in files]
+
+
 @pytest.mark.parametrize(
-    "file", first_with(lambda s: (s.spec, s.objective, s.step_options, s.optimizer, s.latent, s.discriminator_steps))
+    "file",
+    quick(first_with(lambda s: (s.spec, s.objective, s.step_options, s.optimizer, s.latent, s.discriminator_steps))),
 )
 def test_each_file_trains_a_step_at_reduced_width(file):
     settings = settings_of(file)
@@ -108,7 +116,7 @@ def values(gan):
     return {name: v.numpy() for name, v in gan.variables().items() if name.startswith(("generator", "discriminator"))}
 
 
-@pytest.mark.parametrize("file", first_with(lambda s: s.spec))
+@pytest.mark.parametrize("file", quick(first_with(lambda s: s.spec)))
 def test_each_file_builds_at_full_size_every_weight_made_once(file, unallocated):
     spec = settings_of(file).spec.with_classes(1000)
     assert made(Generator, spec) == (generator_parameters(spec), 1.0)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from sagan_tf.layers import spectral_norm
 from sagan_tf.layers.initializers import seeded
 from sagan_tf.layers.kernel_matrix import as_matrix
-from sagan_tf.layers.linear import Conv2D, Dense, Embedding, KernelLayer
+from sagan_tf.layers.linear import Conv2D, Dense, Embedding, FirstChannelsConv2D, KernelLayer
 from sagan_tf.layers.spectral_norm import SpectralNorm, power_iteration
 from sagan_tf.layers.variable_names import named_variables
 from tests.closeness import LAYER, NETWORK, ROUNDING, assert_close, assert_each_close, half_precision
@@ -81,6 +81,27 @@ def test_a_table_of_classes_has_u_on_the_side_of_the_classes(table, kernel):
     v = w.T @ u / np.linalg.norm(w.T @ u)
     layer(tf.constant([0]), training=True)
     assert_close(u_of(layer), w @ v / np.linalg.norm(w @ v), relative=LAYER)
+
+
+@pytest.mark.parametrize("side", [2, 16])
+def test_channels_that_are_not_computed_count_for_sigma(side):
+    """The output is the first channels of the whole convolution's, on small maps by dividing the product."""
+    x = tf.random.stateless_normal([2, side, side, 16], [1, 2])
+    whole, first = (SpectralNorm(layer) for layer in (Conv2D(8), FirstChannelsConv2D(8, used=3)))
+    whole(x), first(x)
+    for name, source in named_variables(whole).items():
+        source.assign(tf.random.stateless_normal(source.shape, [3, 4]))
+        named_variables(first)[name].assign(source)
+    with tf.GradientTape(persistent=True) as tape:
+        outputs, expected = first(x, training=True), whole(x, training=True)[..., :3]
+        loss, whole_loss = (tf.reduce_sum(tf.sin(y)) for y in (outputs, expected))
+    assert_close(outputs, expected, relative=LAYER)
+    np.testing.assert_array_equal(u_of(first), u_of(whole))
+    gradients = tape.gradient(loss, [first.layer.kernel, first.layer.bias])
+    for gradient, theirs in zip(
+        gradients, tape.gradient(whole_loss, [whole.layer.kernel, whole.layer.bias]), strict=True
+    ):
+        assert_close(gradient, theirs, relative=LAYER)
 
 
 def test_a_perturbed_kernel_is_normalized_again_after_updates():

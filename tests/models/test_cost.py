@@ -37,6 +37,26 @@ def test_an_up_block_by_hand():
     assert ours.flops == 2 * 64 * (4 * 2 * 3 + 9 * 3 * 3) + 2 * 16 * 2 * 3
 
 
+def test_bottlenecks_by_hand():
+    up = cost.generator_bottleneck(8, 2, 4, 16, True, PLAIN)
+    assert up.flops == 2 * (64 * 8 * 2 + 256 * (9 * 2 * 2 + 9 * 2 * 2 + 2 * 4))
+    normalized = (8 + 2) * 64 + 2 * 2 * 256
+    assert (up.kept, up.widened) == (2 * normalized, normalized)
+    fused = cost.generator_bottleneck(8, 2, 4, 16, True, Algorithms(fused_up=(8,)))
+    assert up.flops - fused.flops == 2 * 256 * 5 * 2 * 2
+    down = cost.discriminator_bottleneck(8, 3, 12, 16, True)
+    assert down.flops == 2 * (256 * (8 * 3 + 9 * 3 * 3 + 9 * 3 * 3) + 64 * (3 * 12 + 8 * 4))
+    assert down.kept == (8 + 3 * 3) * 256 + (3 + 8) * 64
+    same = cost.discriminator_bottleneck(12, 3, 12, 8, False)
+    assert (same.flops, same.kept) == (2 * 64 * (12 * 3 + 18 * 3 * 3 + 3 * 12), (12 + 9) * 64)
+
+
+def test_a_wide_last_convolution_computes_the_image_alone():
+    spec = families.biggan_deep(32, width=8).with_classes(3)
+    ours, drawn = (cost.generator_costs(spec, a)[-1].flops for a in (AUTO, PLAIN))
+    assert (ours, drawn) == (2 * 9 * 32 * 3 * 32 * 32, 2 * 9 * 32 * 32 * 32 * 32)
+
+
 @pytest.mark.parametrize(
     ("algorithms", "gflop"), [(PLAIN, 616.9), (Algorithms(fused_up=(16, 32, 64), fused_down=(16, 32, 64)), 467.0)]
 )
@@ -74,6 +94,7 @@ SPECS = {
     "residual": families.sagan(32, width=8, attention=(16,), long_range="residual"),
     "biggan": families.biggan(32, width=8),
     "acgan": families.acgan(32, width=8),
+    "biggan_deep": families.biggan_deep(32, width=8),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.families import biggan, sagan
+from sagan_tf.models.families import biggan, biggan_deep, sagan
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.inference import bake, fold, interpolation_weights
 from sagan_tf.models.parts import Numerics
@@ -21,6 +21,7 @@ VARIANTS = {
     "no_spectral_norm": dataclasses.replace(TINY, spectral_norm_g=False),
     "unconditional": dataclasses.replace(TINY, conditioning="none", head="plain"),
     "biggan": dataclasses.replace(TINY, conditioning="shared", shared_dim=6, hierarchical=True),
+    "biggan_deep": biggan_deep(32, width=4, z_dim=16, shared_dim=6, initializer="normal").with_classes(5),
     "batch_statistics": dataclasses.replace(TINY, inference_statistics="batch"),
 }
 Z = tf.random.stateless_normal([3, 16], [1, 2])

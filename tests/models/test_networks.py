@@ -1,16 +1,26 @@
 """The built networks: parameters against the arithmetic, names of variables, initial values and behavior."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.layers.batch_norm import BatchNorm
+from sagan_tf.layers.linear import Conv2D
+from sagan_tf.layers.resampling import UpsampleConv2D, downsample, upsample
 from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.blocks import DBottleneck, GBottleneck
 from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.families import sagan, sngan_projection
+from sagan_tf.models.families import biggan_deep, sagan, sngan_projection
 from sagan_tf.models.generator import Generator
-from sagan_tf.models.parameters import discriminator_parameters, generator_parameters, generator_table
+from sagan_tf.models.parameters import (
+    discriminator_parameters,
+    discriminator_table,
+    generator_parameters,
+    generator_table,
+)
 from sagan_tf.models.parts import Numerics
 from tests.closeness import LAYER, NETWORK, assert_close, half_precision
 
@@ -28,6 +38,10 @@ VARIANTS = {
         TINY, conditioning="shared", shared_dim=6, hierarchical=True, initializer="orthogonal"
     ),
     "no_head_bias": dataclasses.replace(TINY, head_bias=False),
+    "biggan_deep": biggan_deep(32, width=8, z_dim=16, shared_dim=6).with_classes(5),
+    "biggan_deep_of_pytorch": biggan_deep(
+        32, width=4, z_dim=16, shared_dim=6, depth=1, condition_order="embedding_z", wide_rgb=False, attention_d=(16,)
+    ).with_classes(5),
 }
 
 
@@ -53,8 +67,9 @@ def test_built_networks_have_the_counted_parameters_and_finite_gradients(name):
     assert all(g is not None and np.isfinite(tf.convert_to_tensor(g)).all() for g in gradients)
 
 
-def test_stage_by_stage_the_built_generator_matches_the_table():
-    spec = VARIANTS["biggan"]
+@pytest.mark.parametrize("name", ["biggan", "biggan_deep"])
+def test_stage_by_stage_the_built_generator_matches_the_table(name):
+    spec = VARIANTS[name]
     generator = Generator(spec)
     built = [count(generator.shared.trainable_variables), count(generator.dense.trainable_variables)]
     for block, long_range in zip(generator.blocks, generator.long_range, strict=True):
@@ -62,6 +77,33 @@ def test_stage_by_stage_the_built_generator_matches_the_table():
         built += [count(long_range.trainable_variables)] if long_range is not None else []
     built.append(count(generator.final_norm.trainable_variables) + count(generator.to_rgb.trainable_variables))
     assert built == [stage.parameters for stage in generator_table(spec)]
+
+
+def test_stage_by_stage_the_built_discriminator_of_biggan_deep_matches_the_table():
+    discriminator = Discriminator(VARIANTS["biggan_deep"])
+    built = [count(discriminator.stem.trainable_variables)]
+    for block, long_range in zip(discriminator.blocks, discriminator.long_range, strict=True):
+        built.append(count(block.trainable_variables))
+        built += [count(long_range.trainable_variables)] if long_range is not None else []
+    built.append(count(discriminator.head.trainable_variables))
+    assert built == [stage.parameters for stage in discriminator_table(discriminator.spec)]
+
+
+def test_shortcuts_of_bottlenecks_pass_their_input_on():
+    """With the last convolution at zero, G's block drops channels and D's adds a 1x1 of the input behind them."""
+
+    def sized(channels, size=3, resample=None):
+        conv = UpsampleConv2D if resample else functools.partial(Conv2D, size=size)
+        return conv(channels, kernel_initializer="zeros")
+
+    x = tf.random.stateless_normal([2, 4, 4, 8], [1, 2])
+    block = GBottleneck(8, 4, hidden=2, upsamples=True, conv=sized, norm=lambda channels: BatchNorm())
+    np.testing.assert_array_equal(block(x, None), upsample(x[..., :4]))
+    block = DBottleneck(8, 12, hidden=3, pools=True, conv=sized)
+    out = block(x)
+    block.shortcut.kernel.assign(tf.ones([1, 1, 8, 4]))
+    np.testing.assert_array_equal(out, tf.concat([downsample(x), tf.zeros([2, 2, 2, 4])], -1))
+    assert_close(block(x)[..., 8:], tf.repeat(tf.reduce_sum(downsample(x), -1, keepdims=True), 4, -1), relative=LAYER)
 
 
 def test_initial_weights_depend_on_the_seed_alone():
@@ -115,11 +157,13 @@ def test_the_same_names_in_both_keras_flavors():
     assert len(names) == len(Generator(TINY).weights)
 
 
-def test_resampling_forms_and_bfloat16_compute_the_same_image():
-    z = tf.random.stateless_normal([2, TINY.z_dim], [1, 2])
+@pytest.mark.parametrize("name", ["sagan", "biggan_deep"])
+def test_resampling_forms_and_bfloat16_compute_the_same_image(name):
+    spec = VARIANTS[name]
+    z = tf.random.stateless_normal([2, spec.z_dim], [1, 2])
     y = tf.constant([0, 4])
     images = {
-        (p, r): Generator(TINY, numerics=Numerics(precision=p, resampling=r))(z, y, training=True).numpy()
+        (p, r): Generator(spec, numerics=Numerics(precision=p, resampling=r))(z, y, training=True).numpy()
         for p, r in (("float32", "plain"), ("float32", "fused"), ("bfloat16", "auto"))
     }
     plain = images["float32", "plain"]

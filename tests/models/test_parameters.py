@@ -11,7 +11,7 @@ import tensorflow as tf
 from sagan_tf.interop import biggan_pytorch
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
-from sagan_tf.models.families import acgan, biggan, sagan, sngan_projection
+from sagan_tf.models.families import acgan, biggan, biggan_deep, sagan, sngan_projection
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.parameters import (
     discriminator_parameters,
@@ -141,6 +141,37 @@ def test_sngan_and_acgan_are_built_so(name):
     spec, n_classes, g, d = OTHERS[name]
     spec = spec.with_classes(n_classes)
     assert (total(built_shapes(Generator, spec)), total(built_shapes(Discriminator, spec))) == (g, d)
+
+
+# BigGAN-deep with the last convolution of DeepMind's modules, of which the paper prints 50.4M and 34.6M at 128 px, and
+# with BigGAN-PyTorch's; D's at 256 px are BigGAN-PyTorch's, and 512 px follows from the paper's Table 9.
+DEEP = {
+    128: (50_388_609, 50_244_484, 34_590_210),
+    256: (55_880_833, 55_736_708, 38_247_426),
+    512: (56_163_905, 56_019_780, 38_301_122),
+}
+
+
+@pytest.mark.parametrize("resolution", DEEP)
+def test_biggan_deep_has_the_published_totals(resolution):
+    wide, narrow, d = DEEP[resolution]
+    for wide_rgb, g in ((True, wide), (False, narrow)):
+        spec = biggan_deep(resolution, wide_rgb=wide_rgb).with_classes(1000)
+        assert (generator_parameters(spec), discriminator_parameters(spec)) == (g, d)
+        assert shared_embedding_parameters(spec) == 128_000
+
+
+def test_biggan_deep_walks_as_the_papers_table_7_does():
+    spec = biggan_deep().with_classes(1000)
+    g = [(s.kind, s.size, s.in_channels // 128, s.out_channels // 128) for s in generator_table(spec)][2:-1]
+    assert g == [("block", 4, 16, 16), ("up block", 8, 16, 16), ("block", 8, 16, 16), ("up block", 16, 16, 8),
+                 ("block", 16, 8, 8), ("up block", 32, 8, 4), ("block", 32, 4, 4), ("up block", 64, 4, 2),
+                 ("attention", 64, 2, 2), ("block", 64, 2, 2), ("up block", 128, 2, 1)]  # fmt: skip
+    d = [(s.kind, s.size, s.in_channels // 128, s.out_channels // 128) for s in discriminator_table(spec)][:-1]
+    assert d == [("stem", 128, 0, 1), ("down block", 64, 1, 2), ("block", 64, 2, 2), ("attention", 64, 2, 2),
+                 ("down block", 32, 2, 4), ("block", 32, 4, 4), ("down block", 16, 4, 8), ("block", 16, 8, 8),
+                 ("down block", 8, 8, 16), ("block", 8, 16, 16), ("down block", 4, 16, 16), ("block", 4, 16, 16),
+                 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("side", [8, 16, 32, 64])

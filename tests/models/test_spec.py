@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sagan_tf.models.families import sagan
+from sagan_tf.models.families import biggan_deep, sagan
 from sagan_tf.models.parameters import (
     discriminator_parameters,
     discriminator_table,
@@ -68,6 +68,47 @@ def test_attention_stands_after_the_first_block_of_a_size_only():
 def test_what_does_not_fit_is_refused_with_what_would(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(sagan(), **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"block": "deep"}, "block must be one of basic, bottleneck; received block='deep'"),
+        ({"condition_order": "z"}, "condition_order must be one of embedding_z, z_embedding"),
+        ({"block": "basic"}, "must go with block='bottleneck'"),
+        ({"discriminator_stem": None}, "discriminator_stem must be a positive integer with block='bottleneck'"),
+        ({"discriminator_stem": 4}, "must have channels that don't increase from block to block in G"),
+        ({"discriminator_width": 1, "discriminator_stem": 1}, "at least four of them"),
+        ({"wide_rgb": True, "width": 2}, "wide_rgb=True must have three channels"),
+        ({"upsamples": (True,) * 10}, "upsamples must be True log2"),
+        ({"upsamples": (True, False)}, "upsamples must hold True or False for each of the 10 blocks"),
+        ({"pools": (True,) * 9}, "pools must hold True or False for each of the 10 blocks"),
+        ({"thin_discriminator": True}, "thin_discriminator must be False with block='bottleneck'"),
+        ({"attention_blocks_g": (3,)}, "without attention_g beside it"),
+        (
+            {"attention_g": (), "attention_blocks_g": (10,)},
+            "attention_blocks_g must be a tuple of blocks' numbers, 0 to 9",
+        ),
+        ({"conditioning": "none"}, "condition_includes_z=True must go with conditioning='shared'"),
+        ({"hierarchical": True}, r"hierarchical=True \(BigGAN\) must stand without"),
+    ],
+)
+def test_what_does_not_fit_bottlenecks_is_refused_with_what_would(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(biggan_deep(), **change)
+
+
+def test_where_bottlenecks_stand_in_a_stage_and_attention_after_it():
+    spec = biggan_deep(64, depth=3, attention_g=(8, 64), attention_d=(32, 4))
+    assert spec.generator_ladder == (16, 16, 16, 16, 16, 16, 8, 8, 8, 4, 4, 4, 2)
+    assert spec.generator_sizes == (4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64)
+    assert [i for i, attends in enumerate(spec.generator_attends) if attends] == [2, 11]
+    assert spec.discriminator_sizes == (32, 32, 32, 16, 16, 16, 8, 8, 8, 4, 4, 4)
+    assert [i for i, attends in enumerate(spec.discriminator_attends) if attends] == [2, 11]
+    with pytest.raises(ValueError, match="depth must be a positive integer; received depth=0"):
+        biggan_deep(depth=0)
+    with pytest.raises(ValueError, match=r"resolution must be one of 32, 64, 128, 256, 512.*add stages to STAGES"):
+        biggan_deep(96)
 
 
 def test_a_resolution_without_a_ladder_names_those_that_have_one():
