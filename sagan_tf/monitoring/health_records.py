@@ -22,7 +22,7 @@ from sagan_tf.monitoring.distances import Distances
 
 FILE_NAME = "health.jsonl"
 FORMER_FILE_NAME = "looks.jsonl"  # version 0.1.0
-_DEPTH_ORDER = ("shared", "dense", "blocks", "final_norm", "to_rgb", "head")
+_DEPTH_ORDER = ("shared", "dense", "stem", "blocks", "final_norm", "to_rgb", "head")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,13 @@
 
 import json
 
+import pytest
+import tensorflow as tf
+
+from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.families import biggan_deep
+from sagan_tf.models.generator import Generator
 from sagan_tf.monitoring.distances import Distances
 from sagan_tf.monitoring.health_records import HealthRecord, by_depth, read_health_records
 from sagan_tf.monitoring.writer import Writer
@@ -36,4 +43,11 @@ def test_depth_is_the_way_of_the_data():
     assert by_depth(g) == [
         "shared", "dense", "blocks.0.shortcut", "long_range.0.key", "blocks.1.conv_1", "blocks.10.conv_1", "to_rgb",
     ]  # fmt: skip
-    assert by_depth(["head.dense", "blocks.0.conv_1"]) == ["blocks.0.conv_1", "head.dense"]
+    assert by_depth(["head.dense", "blocks.0.conv_1", "stem"]) == ["stem", "blocks.0.conv_1", "head.dense"]
+
+
+@pytest.mark.parametrize("network", [Generator, Discriminator])
+def test_every_part_of_the_networks_has_its_place(network, unallocated):
+    with tf.Graph().as_default():
+        names = [*named_variables(network(biggan_deep(32, width=4).with_classes(2)))]
+    assert sorted(by_depth(names)) == sorted(names)
