@@ -4,6 +4,7 @@ In gin files its name is `train`: `train.batch_size = 256`. To make a new class 
 CONFIGURABLES.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -231,6 +232,15 @@ def load_saved(folder: Path) -> gin_config.Loaded:
     if current == lines:
         return gin_config.load(_OF_RECORDS, "train", files=[str(file)])
     return gin_config.load(_OF_RECORDS, "train", bindings=["\n".join(current)])
+
+
+def with_bindings(loaded: gin_config.Loaded, bindings: Sequence[str]) -> gin_config.Loaded:
+    """The same experiment with further bindings.
+
+    Raises:
+      ConfigError: for wrong bindings.
+    """
+    return gin_config.load(_OF_RECORDS, "train", bindings=[loaded.text, *bindings])
 
 
 def in_code(experiment: Experiment) -> gin_config.Loaded:

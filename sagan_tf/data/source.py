@@ -50,6 +50,8 @@ class Examples:
       notes: remarks about this data set for the user, one line each.
       label_kind: "named" if classes have names, "numbered" if the names are only the labels' numbers (an .npz), "none"
         if there are no classes and the single name is that of the data.
+      gray: whether every image is known to be gray. Images have three equal channels then, and runs on them draw gray
+        images (see `Generator`).
     """
 
     name: str
@@ -64,6 +66,7 @@ class Examples:
     class_digests: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     label_kind: LabelKind = "named"
+    gray: bool = False
 
     def __post_init__(self):
         if not self.class_names or self.n_examples < 1:

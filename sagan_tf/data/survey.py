@@ -7,8 +7,9 @@ import hashlib
 import numpy as np
 
 from sagan_tf.data.python_reads import with_plain_errors
-from sagan_tf.data.source import Examples
+from sagan_tf.data.source import Examples, LabelKind
 from sagan_tf.foundation.progress import Progress
+from sagan_tf.foundation.spelling import counted
 
 _MAX_BAD, _MAX_CLASSES, _MAX_DUPLICATES = 20, 12, 5  # lines of each kind that fit on a screen
 _BAR = 30
@@ -27,6 +28,7 @@ class Survey:
       digests: of the images' contents; equal contents have equal digests.
       bad: name of each bad image -> what is wrong with it.
       notes: remarks about the data set.
+      label_kind, gray: as in `Examples`.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Survey:
     digests: tuple[bytes, ...]
     bad: dict[str, str]
     notes: tuple[str, ...] = ()
+    label_kind: LabelKind = "named"
+    gray: bool = False
 
     def duplicates(self) -> list[list[int]]:
         """Groups of readable images with the same content."""
@@ -48,12 +52,13 @@ class Survey:
     def report(self, resolution: int) -> str:
         """The summary as text; `resolution` is that of the networks."""
         good = self.sizes[:, 0] > 0
-        kind = "class" if len(self.class_names) == 1 else "classes"
+        has_classes = self.label_kind != "none"
+        classes = counted(len(self.class_names), "class") if has_classes else "no classes"
         parts = [
-            f"{self.name}: {good.sum()} good images, {len(self.class_names)} {kind}",
+            f"{self.name}: {good.sum()} good images, {classes}{', all gray' if self.gray else ''}",
             *self.notes,
             *self._bad_lines(),
-            *self._class_lines(self.labels[good]),
+            *(self._class_lines(self.labels[good]) if has_classes else []),
         ]
         if good.any():
             parts += self._size_lines(self.sizes[good], resolution)
@@ -125,4 +130,6 @@ def survey_examples(examples: Examples) -> Survey:
         digests=tuple(digests),
         bad=bad,
         notes=examples.notes,
+        label_kind=examples.label_kind,
+        gray=examples.gray,
     )

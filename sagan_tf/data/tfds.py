@@ -80,6 +80,7 @@ class TfdsSource:
             stream=stream,
             ordered=ordered,
             fingerprint=f"tfds {identity} n={files.n_records} bytes={n_bytes}",
+            gray=features[image_key].shape[-1] == 1,
         )
         return relabeled(examples, class_names)
 

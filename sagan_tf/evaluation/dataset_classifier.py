@@ -1,7 +1,8 @@
 """A small classifier of the run's own data set as a feature extractor.
 
-It serves data unlike ImageNet, and machines without Inception. Its numbers carry its name, and are comparable only with
-numbers by exactly the same weights.
+It serves data unlike ImageNet, and machines without Inception. If the data have no classes, it learns instead to tell
+how their images are turned (rotations.py). Its numbers carry its name, and are comparable only with numbers by exactly
+the same weights.
 
 Letters of shapes: N images, B of them per batch, R pixels per side, K classes.
 """
@@ -16,9 +17,11 @@ from sagan_tf.data.pipeline import training_batches
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
+from sagan_tf.evaluation.rotations import FEWEST, TURNS, with_turns
 from sagan_tf.foundation.files import cache_folder
 from sagan_tf.foundation.pixels import levels, normalized
 from sagan_tf.foundation.progress import Progress
+from sagan_tf.foundation.spelling import counted
 
 VERSION = 2
 MAX_SIDE = 64  # pixels per side; larger images are first averaged down to this
@@ -70,30 +73,35 @@ class DatasetClassifier:
     """The trained network as an extractor.
 
     accuracy: on examples that were held out of training.
+    classifies: whether its logits are of the data's classes, and not of rotations, which are not given out.
     class_names, label_kind: of the examples that it learned from; logit k is of class k.
     """
-
-    classifies = True
 
     def __init__(self, arrays: dict[str, np.ndarray], *, examples: Examples, resolution: int):
         weights = {name: value for name, value in arrays.items() if name != "accuracy"}
         self.accuracy = float(arrays["accuracy"])
-        self.name = f"dataset-classifier:{examples.name}@{resolution}"
+        self.name = f"{extractor_name(examples)}@{resolution}"
+        self.classifies = has_classes(examples)
         self.class_names, self.label_kind = examples.class_names, examples.label_kind
         self.hash = array_hash(weights)
         self.resize = f"area {MAX_SIDE}" if resolution > MAX_SIDE else "none"
-        self.n_features, self.n_logits = N_FEATURES, len(weights["head/bias"])
-        self.note = f"held-out accuracy {self.accuracy:.4f}"
-        self._network = _build(self.n_logits, min(resolution, MAX_SIDE))
+        n_outputs = len(weights["head/bias"])
+        self.n_features, self.n_logits = N_FEATURES, n_outputs if self.classifies else 0
+        self.note = f"held-out accuracy {self.accuracy:.4f}{'' if self.classifies else ' at telling rotations'}"
+        self._network = _build(n_outputs, min(resolution, MAX_SIDE))
         for name, variable in self._network.named_variables().items():
             variable.assign(weights[name])
         self._run = tf.function(
-            lambda images: self._network(_shrink(images)),
+            self._outputs,
             input_signature=[tf.TensorSpec([None, resolution, resolution, 3])],
         )
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._run(images)
+
+    def _outputs(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        features, logits = self._network(_shrink(images))
+        return features, logits[:, : self.n_logits]
 
 
 def dataset_classifier(
@@ -109,11 +117,11 @@ def dataset_classifier(
     The cache's key covers the data's fingerprint and classes, the resolution, transform and budget, and VERSION.
 
     Raises:
-      ValueError: for data with fewer than two classes.
+      ValueError: for data with too few classes or images.
     """
     budget = budget or ClassifierBudget()
-    check_classes(examples)
-    n_classes = len(examples.class_names)
+    check_learnable(examples)
+    n_classes = len(examples.class_names) if has_classes(examples) else TURNS
     key = content_key(
         kind="classifier",
         version=VERSION,
@@ -122,28 +130,40 @@ def dataset_classifier(
         transform=repr(transform),
         budget=repr(budget),
         widths=str(WIDTHS),
-        classes="\n".join(examples.class_names),
+        classes="\n".join(examples.class_names) if has_classes(examples) else "rotations",
     )
     path = cache_folder("classifiers") / f"{key}.npz"
     arrays = read_arrays(path)
     if arrays is None:
         images, labels = _draw(examples, resolution=resolution, transform=transform, seed=budget.seed)
+        images, labels = (images, labels) if has_classes(examples) else with_turns(images)
         arrays = train_classifier(images, labels, n_classes=n_classes, budget=budget, progress=progress)
         keep_arrays(path, arrays, what="the cache of classifiers")
     return DatasetClassifier(arrays, examples=examples, resolution=resolution)
 
 
-def check_classes(examples: Examples) -> None:
+def has_classes(examples: Examples) -> bool:
+    """Whether there are classes to be told apart."""
+    return examples.label_kind != "none" and len(examples.class_names) > 1
+
+
+def extractor_name(examples: Examples) -> str:
+    """What the extractor that learns from these examples is called, without its resolution."""
+    return f"dataset-{'classifier' if has_classes(examples) else 'rotations'}:{examples.name}"
+
+
+def check_learnable(examples: Examples) -> None:
     """Checks that there is something to learn.
 
     Raises:
-      ValueError: for data with fewer than two classes.
+      ValueError: for data with too few classes or images.
     """
-    if len(examples.class_names) < 2:
+    if not has_classes(examples) and examples.n_examples < FEWEST:
         raise ValueError(
-            "images must be of 2 classes or more to be measured by a classifier of their own; received "
-            f"{examples.name} with the classes {', '.join(examples.class_names)}. Name another extractor: "
-            "--extractor=inception, or --extractor=FOLDER with a SavedModel (in gin: EvaluationOptions.extractor)."
+            f"images must be of 2 classes or more, or at least {FEWEST} without classes, to be measured by a network "
+            f"that learns from them; received {counted(examples.n_examples, 'image')} in {examples.name} without "
+            "classes. Name another extractor: --extractor=inception, or --extractor=FOLDER with a SavedModel (in gin: "
+            "EvaluationOptions.extractor)."
         )
 
 
@@ -184,7 +204,8 @@ def train_classifier(
 def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Distinct examples in random order, as many as MAX_BYTES allows: the first batches of the first shuffled epoch."""
     side = min(resolution, MAX_SIDE)
-    wanted = min(examples.n_examples, MAX_BYTES // (side * side * 3))
+    each = side * side * 3 * (1 if has_classes(examples) else TURNS)
+    wanted = min(examples.n_examples, MAX_BYTES // each)
     batch_size = min(100, wanted)
     batches = training_batches(
         examples, resolution=resolution, batch_size=batch_size, seed=seed, start_batch=0, transform=transform

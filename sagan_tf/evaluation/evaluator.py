@@ -132,6 +132,11 @@ def _classes_match(name: str, metric: Metric, comparison: Comparison) -> bool:
 
 def _check(name: str, metric: Metric, comparison: Comparison) -> None:
     """Raises ValueError, with what to do, for a metric that the comparison can't give."""
+    if metric.by_class and metric.fewest_classes > 1 and comparison.generated.label_kind == "none":
+        raise ValueError(
+            f"metric {name} compares classes; received {comparison.generated.name} without classes, against "
+            f"{comparison.real.name}. Leave it out, or measure fid, kid, pr or variety."
+        )
     _check_extractor(name, metric, comparison)
     if metric.by_class:
         _check_classes(name, metric, comparison)

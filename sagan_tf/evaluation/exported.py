@@ -69,6 +69,7 @@ def exported_samples(folder: str, options: EvaluationOptions) -> tuple[ImageSet,
         seed=options.seed,
         name=f"saved-model:{export.name}",
         identity=repr(facts),
+        label_kind=known.get("label_kind", "named"),
     )
     return images, facts
 

@@ -2,7 +2,13 @@
 
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.dataset_classifier import N_FEATURES, check_classes, dataset_classifier
+from sagan_tf.evaluation.dataset_classifier import (
+    N_FEATURES,
+    check_learnable,
+    dataset_classifier,
+    extractor_name,
+    has_classes,
+)
 from sagan_tf.evaluation.features import Extractor, ExtractorTraits, SavedModelExtractor
 from sagan_tf.evaluation.inception import inception, local_inception
 
@@ -19,8 +25,9 @@ def choose_extractor(
     """Loads an extractor, or trains it in the case of the data set's classifier, whose weights are cached.
 
     kind: "inception" is TF-GAN's module, from `inception_location`, `$TFHUB_CACHE_DIR` or TF-Hub. "dataset" is a
-      classifier of `examples`. "auto" is Inception if it is on this machine, else the data set's classifier; every
-      number carries the extractor's name. Anything else is the folder of a SavedModel.
+      classifier of `examples`, or of their rotations if they have no classes. "auto" is Inception if it is on this
+      machine, else the data set's classifier; every number carries the extractor's name. Anything else is the folder of
+      a SavedModel.
 
     Raises:
       ValueError: if the extractor can't be had, with what to do.
@@ -46,12 +53,13 @@ def extractor_traits(kind: str, examples: Examples, *, inception_location: str |
     """
     kind = _resolved(kind, inception_location)
     if kind == "dataset":
-        check_classes(examples)
+        check_learnable(examples)
+        classifies = has_classes(examples)
         return ExtractorTraits(
-            name=f"dataset-classifier:{examples.name}",
+            name=extractor_name(examples),
             n_features=N_FEATURES,
-            n_logits=len(examples.class_names),
-            classifies=True,
+            n_logits=len(examples.class_names) if classifies else 0,
+            classifies=classifies,
             class_names=examples.class_names,
             label_kind=examples.label_kind,
         )

@@ -121,6 +121,7 @@ def generated_images(
     name: str = "samples",
     identity: str | None = None,
     agreement: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    label_kind: LabelKind = "named",
 ) -> ImageSet:
     """`count` samples, quantized to uint8 as stored images are; image i has class i modulo the number of classes.
 
@@ -147,6 +148,7 @@ def generated_images(
         class_names=class_names,
         batches=batches,
         agreement=agreement,
+        label_kind=label_kind,
     )
 
 

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from sagan_tf.foundation import files
 from sagan_tf.foundation.fonts import Lettering
+from sagan_tf.foundation.pixels import is_gray
 
 _GAP = 2
 _BACKGROUND = (255, 255, 255)
@@ -40,7 +41,9 @@ def sheet(images: np.ndarray, names: Sequence[str], *, scale: int | None = None)
 
 
 def save(image: Image.Image, path: Path) -> Path:
-    """Writes a PNG atomically."""
+    """Writes a PNG atomically, with one channel if all its pixels are gray."""
+    if image.mode == "RGB" and is_gray(np.asarray(image)):
+        image = image.convert("L")
     with files.replacing(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)
     return path

@@ -13,6 +13,7 @@ and `png` it also truncates z, by the mode of the export. `serving_default` uses
 for truncating it. `attention` uses the statistics of the last threshold. A prior that is not normal can't be truncated:
 there truncation must be 1.
 Each image has its own `seed` and is that of `sample --seeds`: in full batches pixel by pixel, else up to rounding.
+Images of a run on gray data have three equal channels; their PNGs have one.
 
 The network runs on full batches, and on one of 1, 4 or 16 for what is left of a request, padded, so that one image
 costs one image. An image therefore depends on the rest of its request by rounding alone: where a processor computes
@@ -90,6 +91,7 @@ class Served:
 
         def png(seed, label, truncation):
             images = generate(seed, label, truncation)["images"]
+            images = images[..., :1] if self.generator.network.gray else images
             return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
         def attention(z, label):

@@ -111,6 +111,7 @@ def sngan_projection(
     width: int = 64,
     discriminator_width: int | None = None,
     z_dim: int = 128,
+    conditioning: Conditioning = "tables",
     thin_discriminator: bool = True,
     head_bias: bool = True,
     spectral_norm_g: bool = False,
@@ -118,6 +119,8 @@ def sngan_projection(
     norm_epsilon: float = 2e-5,
 ) -> GANSpec:
     """SNGAN with projection (Miyato & Koyama 2018): spectral norm in D alone, a thin D, no attention.
+
+    With conditioning="none", for images without classes, it is SNGAN's unconditional ResNet (Miyato et al. 2018).
 
     The constants are those of the released code: 3x3 kernels start at sqrt(2) times Glorot's width, and moving
     statistics decay by 0.9. That code starts the moving variance at 0, which decays as 0.9^n; here it starts at 1. On
@@ -132,6 +135,8 @@ def sngan_projection(
         width=width,
         discriminator_width=discriminator_width,
         z_dim=z_dim,
+        conditioning=conditioning,
+        head="plain" if conditioning == "none" else "projection",
         head_bias=head_bias,
         spectral_norm_g=spectral_norm_g,
         thin_discriminator=thin_discriminator,
@@ -190,6 +195,7 @@ def biggan(
     *,
     width: int = 96,
     discriminator_width: int | None = None,
+    conditioning: Conditioning | None = None,
     shared: bool = True,
     hierarchical: bool = True,
     z_dim: int | None = None,
@@ -210,6 +216,7 @@ def biggan(
     """BigGAN (Brock et al. 2018). Each row of its Table 1 is a setting of width, `shared` and `hierarchical`.
 
     shared: one class embedding for all norms; if False (rows 1-5), each norm has class tables, as in SAGAN.
+    conditioning: "none" for images without classes: plain norms and head, z in one piece. None: as `shared` says.
     z_dim: None for 20 entries per dense layer and block when hierarchical (120, 140, 160 at 128, 256, 512 px;
       DeepMind's published 512 px module has 128), else 128; these reproduce the paper's parameter counts.
     attention_g, attention_d: None for the sides in the paper, BIGGAN_ATTENTION.
@@ -220,6 +227,8 @@ def biggan(
     """
     ladder = ladder_of(resolution)
     sides_g, sides_d = BIGGAN_ATTENTION[resolution]
+    conditioning = conditioning or ("shared" if shared else "tables")
+    hierarchical = hierarchical and conditioning != "none"
     return GANSpec(
         resolution=resolution,
         generator_ladder=ladder.generator,
@@ -228,7 +237,8 @@ def biggan(
         width=width,
         discriminator_width=discriminator_width,
         z_dim=z_dim or (_Z_CHUNK * len(ladder.generator) if hierarchical else 128),
-        conditioning="shared" if shared else "tables",
+        conditioning=conditioning,
+        head="plain" if conditioning == "none" else "projection",
         shared_dim=shared_dim,
         hierarchical=hierarchical,
         attention_g=sides_g if attention_g is None else attention_g,

@@ -20,6 +20,10 @@ class Generator(WithoutBuild, tf.keras.Model):
     All variables exist after construction, with initial values that depend on (spec, seed) alone. With seed=None the
     kernels are zeros, to be replaced by those of a checkpoint.
 
+    gray: for data of gray images, whose three channels are equal. In inference, G's images then have the mean of its
+    channels in all three of them, which of all gray images is the nearest. Training is as usual, so that D sees colors
+    in fakes as long as there are any.
+
     Hierarchical z (BigGAN, Fig. 15a): the first chunk feeds the dense layer and chunk i+1 feeds block i, concatenated
     with the shared embedding. BigGAN-deep does not split z: the dense layer and all norms receive both whole. The order
     is [embedding, z] in BigGAN-PyTorch and [z, embedding] in DeepMind's modules (`GANSpec.condition_order`).
@@ -30,6 +34,7 @@ class Generator(WithoutBuild, tf.keras.Model):
     ):
         super().__init__(name=name)
         self.spec = spec
+        self.gray = False
         self.numerics = numerics or Numerics()
         check_precision(self.numerics.precision, trains=False)
         parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_g, seed=seed)
@@ -52,7 +57,8 @@ class Generator(WithoutBuild, tf.keras.Model):
             h = block(h, condition, training=training)
             h = h if long_range is None else long_range(h, training=training)
         h = tf.nn.relu(self.final_norm(h, training=training))
-        return tf.tanh(tf.cast(self.to_rgb(h, training=training), tf.float32))
+        images = tf.tanh(tf.cast(self.to_rgb(h, training=training), tf.float32))
+        return grayed(images) if self.gray and not training else images
 
     def inputs(self, z: tf.Tensor, y: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """What the dense layer receives, and the condition of each block's norms: y itself (B,), or a vector (B,K)."""
@@ -83,6 +89,11 @@ def make_blocks(spec: GANSpec, parts: Parts) -> list[tf.keras.layers.Layer]:
         GBottleneck(inputs, outputs, hidden=hidden, upsamples=upsamples, conv=parts.conv, norm=parts.norm)
         for inputs, outputs, hidden, upsamples in columns
     ]
+
+
+def grayed(images: tf.Tensor) -> tf.Tensor:
+    """The mean of the three channels in each of them. Shapes: (...,3) -> (...,3)."""
+    return tf.repeat(tf.reduce_mean(images, -1, keepdims=True), 3, -1)
 
 
 def filters(generator: Generator) -> dict[str, tf.Variable]:

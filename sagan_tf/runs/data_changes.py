@@ -10,15 +10,23 @@ from sagan_tf.runs.run_directory import RunError
 _NAMED = 8  # classes that a message names
 
 
-def data_facts(examples: Examples) -> dict:
-    """What run.json says of the data."""
-    return {
+def data_facts(examples: Examples, before: dict | None = None) -> dict:
+    """What run.json says of the data.
+
+    before: what it says of the run already. A run that began without a fact goes on without it, so that its images stay
+      what they were.
+    """
+    facts = {
         "name": examples.name,
         "fingerprint": examples.fingerprint,
         "n_examples": examples.n_examples,
         "class_names": list(examples.class_names),
         "class_digests": list(examples.class_digests),
+        "label_kind": examples.label_kind,
+        "gray": examples.gray,
     }
+    unknown = () if before is None else {"label_kind", "gray"} - set(before)
+    return {name: fact for name, fact in facts.items() if name not in unknown}
 
 
 def refuse_other_classes(run: Path, before: dict, after: dict) -> None:

@@ -20,6 +20,7 @@ from sagan_tf.evaluation.activations import BatchedExtractor
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, DatasetClassifier, train_classifier
 from sagan_tf.evaluation.extractor_choice import choose_extractor, extractor_traits
 from sagan_tf.evaluation.features import Extractor
+from sagan_tf.evaluation.rotations import TURNS
 from sagan_tf.experiment import Experiment
 from sagan_tf.foundation.pixels import normalized
 from sagan_tf.runs import build
@@ -97,12 +98,13 @@ def extractor(settings: Experiment, examples: Examples, images: np.ndarray, labe
     """The evaluation's own; in place of the data set's classifier an untrained one, as fast as that."""
     options, side = settings.evaluation, settings.spec.resolution
     traits = extractor_traits(options.extractor, examples, inception_location=options.inception_location)
-    if not traits.classifies:
+    if not traits.name.startswith("dataset-"):
         return choose_extractor(options.extractor, examples=examples, resolution=side, transform=settings.transform,
                                 inception_location=options.inception_location)  # fmt: skip
     small = images[:, : min(side, 64), : min(side, 64)]
     budget = ClassifierBudget(steps=1, batch_size=8)
-    arrays = train_classifier(small, labels, n_classes=traits.n_logits, budget=budget, progress=False)
+    labels, n_classes = (labels, traits.n_logits) if traits.classifies else (labels % TURNS, TURNS)
+    arrays = train_classifier(small, labels, n_classes=n_classes, budget=budget, progress=False)
     return DatasetClassifier(arrays, examples=examples, resolution=side)
 
 

@@ -84,6 +84,7 @@ def run_samples(
         resolution=model.spec.resolution,
         seed=options.seed,
         identity=repr(facts),
+        label_kind=run.label_kind,
     )
     return images, facts
 
@@ -208,7 +209,7 @@ def evaluate_run(
 ) -> EvaluationResult:
     """Measures a run's generator against the run's own data, and records the result with the run.
 
-    FID comes with that of the run's untrained generator, which is measured once.
+    FID comes with that of the run's untrained generator, which is measured once. Small data sets have none.
 
     examples: the data, if they are open already.
     step: a checkpoint's; None: the newest.
@@ -217,7 +218,8 @@ def evaluate_run(
     reference = run_reference(run, options, examples=examples)
     chosen = CheckpointChoice(step=step, strategy=strategy)
     extra = {}
-    if options.metrics is None or "fid" in options.metrics:
+    has_fid = options.allow_few_samples or (reference.real.count or 0) > reference.extractor.n_features
+    if "fid" in options.metrics if options.metrics else has_fid:
         extra["fid_untrained"] = _fid_untrained(run, options, reference, strategy)
     return measure_generator(run, options, reference, chosen, extra=extra)
 
@@ -236,12 +238,14 @@ def _fid_untrained(
             return record["fid_untrained"]
     settings, spec = run.experiment(), run.spec()
     generator = Generator(spec, numerics=settings.numerics, seed=initial_seeds(settings.seed)[0])
+    generator.gray = run.gray
     images = generated_images(
         lambda: sampler_of(bake(generator), n_classes=len(run.class_names), latent=settings.latent),
         count=options.n_samples,
         class_names=run.class_names,
         resolution=spec.resolution,
         seed=options.seed,
+        label_kind=run.label_kind,
     )
     only_fid = dataclasses.replace(options, metrics=("fid",))
     result = compare(images, reference.real, extractor=reference.extractor, options=only_fid, strategy=strategy)

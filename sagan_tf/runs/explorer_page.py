@@ -61,6 +61,7 @@ class Page:
         for number, which in enumerate(("First image", "Second image")):
             ui.label(which).classes("font-bold mt-2")
             chosen = ui.select(names, value=latent.classes[number], label="class", with_input=True)
+            chosen.set_visibility(self._explorer.model.has_classes)
             self._classes.append(self._changing(chosen))
             with ui.row().classes("w-full items-end no-wrap gap-1"):
                 seed = ui.number("seed", value=latent.seeds[number], min=0, max=LARGEST_SEED, precision=0, step=1)
@@ -126,7 +127,9 @@ class Page:
         """Downloads the image at its own size; the file's name tells classes, seeds and position."""
         state = self._state()
         packed = io.BytesIO()
-        Image.fromarray(self._shown.image).save(packed, format="PNG")
+        image = Image.fromarray(self._shown.image)
+        image = image.convert("L") if self._explorer.model.run.gray else image
+        image.save(packed, format="PNG")
         self._ui.download.content(packed.getvalue(), file_name(state, self._explorer.model.class_names), "image/png")
 
     async def _open_grid(self) -> None:

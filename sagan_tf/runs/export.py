@@ -71,6 +71,8 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
         generator = bake(model.generator)
     protocol = {
         "class_names": list(run.class_names),
+        "label_kind": run.label_kind,
+        "gray": run.gray,
         "resolution": generator.spec.resolution,
         "z_dim": generator.spec.z_dim,
         "latent": latent,

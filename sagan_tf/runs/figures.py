@@ -81,7 +81,9 @@ def choose_layer(layers: dict[str, AttentionLayer], name: str | None) -> Attenti
 
 
 def shown_classes(model: TrainedModel, labels: np.ndarray) -> str:
-    """How many of the run's classes a figure shows: "8 of 10 classes", "all 10 classes", or "1 class" of one."""
+    """How many of the run's classes a figure shows: "8 of 10 classes", "all 10 classes", or "no classes"."""
+    if not model.has_classes:
+        return "no classes"
     shown, total = len(np.unique(labels)), len(model.class_names)
     if shown < total:
         return f"{shown} of {total:,} classes"
@@ -115,11 +117,10 @@ def attention(
     if not (real or of_generator):
         seen = model.generator(seen, tf.constant(labels), training=False)
     output, maps = attention_maps(layer.network, seen, tf.constant(labels))
+    images = to_pixels(output if of_generator else seen).numpy()
     views = [
-        AttentionView(image=image, maps=image_maps, caption=model.titles[label])
-        for image, image_maps, label in zip(
-            to_pixels(output if of_generator else seen).numpy(), maps[layer.name].numpy(), labels, strict=True
-        )
+        AttentionView(image=image, maps=image_maps, caption=caption)
+        for image, image_maps, caption in zip(images, maps[layer.name].numpy(), model.row_names(labels), strict=True)
     ]
     title = f"{layer.title[0].upper()}{layer.title[1:]}, step {model.step:,}, {shown_classes(model, labels)}"
     return attention_figure(views, title=title, points=points, count=count)
@@ -157,6 +158,7 @@ def interpolation(
     The last row goes to the first label. path: of z; classes are always mixed linearly.
     """
     rows, n = len(labels), model.spec.n_classes
+    kind = kind if model.has_classes else "z"
     ends = model.z(image_seeds(seed, 2 * rows)).reshape(rows, 2, -1)
     targets = labels if kind == "z" else np.roll(labels, -1)
     images = []
@@ -165,9 +167,8 @@ def interpolation(
         z = between(a, a if kind == "class" else b, steps, path)
         shares = class_shares(start, end, steps, n)
         images.append(to_pixels(model.generator(tf.constant(z), tf.constant(shares), training=False)).numpy())
-    names = [
-        model.titles[a] + ("" if a == b else f" to {model.titles[b]}") for a, b in zip(labels, targets, strict=True)
-    ]
+    pairs = zip(model.row_names(labels), model.row_names(targets), strict=True)
+    names = [a if a == b else f"{a} to {b}" for a, b in pairs]
     what = {"z": f"Another z, {path}", "class": "Another class, the same z", "both": f"Another class and z ({path})"}
     title = f"{what[kind]}; step {model.step:,}; {shown_classes(model, labels)}"
     return ImageTable(images=np.stack(images), title=title, rows=names, side=64)
@@ -184,7 +185,7 @@ def truncation(
         images=np.stack(columns, axis=1),
         title=f"{how}; step {model.step:,}; {shown_classes(model, labels)}",
         heads=[(f"{t:g}", 1) for t in thresholds],
-        rows=[model.titles[label] for label in labels],
+        rows=model.row_names(labels),
         side=64,
     )
 
@@ -208,16 +209,16 @@ def nearest_images(
     captions = [
         [""]
         + [
-            f"{model.titles[label]} {distance:.2g}"
+            f"{name} {distance:.2g}".lstrip()
             for space in spaces
-            for label, distance in zip(found[space].labels[i], found[space].distances[i], strict=True)
+            for name, distance in zip(model.row_names(found[space].labels[i]), found[space].distances[i], strict=True)
         ]
         for i in range(len(samples))
     ]
     return ImageTable(
         images=np.concatenate(images, 1),
         captions=captions,
-        rows=[model.titles[i] for i in labels],
+        rows=model.row_names(labels),
         heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
         title=f"Nearest of {reference.real.count:,} training images, and their distance; step "
         f"{model.step:,}; features of {reference.extractor.name}; {shown_classes(model, labels)}",

@@ -20,7 +20,7 @@ from sagan_tf.foundation.progress import Progress
 from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures
 from sagan_tf.runs.report import write_report
-from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
 
 _UP_TO_1 = (1.0, 0.8, 0.6, 0.4, 0.2)  # thresholds of generators whose published statistics end at 1
@@ -39,6 +39,8 @@ def attention(flags: argparse.Namespace) -> list[Path]:
 
 def interpolate(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
+    if flags.kind == "class" and not model.has_classes:
+        raise RunError(f"--kind=class needs classes; received a run without, {flags.run_dir}. Give --kind=z.")
     labels = _labels(flags, model)
 
     def table(steps: int) -> ImageTable:
@@ -70,11 +72,14 @@ def truncation(flags: argparse.Namespace) -> list[Path]:
 def classes(flags: argparse.Namespace) -> list[Path]:
     model, folder = _model(flags), _out(flags, suffix="")
     made = []
-    for label in Progress(_labels(flags, model), title="drawing sheets", unit="class"):
+    labels = dict.fromkeys(_labels(flags, model).tolist())
+    for label in Progress(labels, total=len(labels), title="drawing sheets", unit="class"):
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in model.class_names[label])
         table = figures.class_sheet(model, label, seed=flags.seed, count=flags.count)
         made.append(sheets.save(table.draw(), folder / f"{label:04d}_{name}.png"))
     compared = figures.easy_and_difficult(model, seed=flags.seed)
+    if compared is None and not model.has_classes:
+        return made
     if compared is None:
         note(
             "No intra-FID of this run yet, so easy and difficult classes are not told apart: "
@@ -118,8 +123,13 @@ def _model(flags: argparse.Namespace) -> TrainedModel:
 
 
 def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
-    """`--num` labels, the chosen classes in turn; without --num each once, of the run's own at most eight, said so."""
+    """`--num` labels, the chosen classes in turn; without --num each once, of the run's own at most eight, said so.
+
+    A run without classes has eight rows of its single label.
+    """
     text, names = flags.classes, model.class_names
+    if not model.has_classes and text is None:
+        return np.zeros(flags.num or _CLASSES, np.int32)
     chosen = model.labels(range(len(names)) if text is None else [text] if text in names else entries(text))
     if flags.num is None and text is None and len(names) > _CLASSES:
         shown = ", ".join(model.titles[:_CLASSES])

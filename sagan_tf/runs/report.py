@@ -72,6 +72,7 @@ def write_report(run: RunDirectory, out: Path, *, expected: ExpectedCurves | Non
 def _lead(model: TrainedModel, metrics: list[dict]) -> str:
     facts, spec = model.run.facts()["data"], model.spec
     weights = "averaged" if model.averaged else "raw"
+    classes = f"of {counted(len(model.class_names), 'class')}" if model.has_classes else "without classes"
     numbers = {
         f"of {model.run.experiment().total_steps:,} steps": f"{model.step:,}",
         "parameters of G": f"{generator_parameters(spec):,}",
@@ -80,7 +81,7 @@ def _lead(model: TrainedModel, metrics: list[dict]) -> str:
     numbers |= report_metrics.headlines(metrics)
     now = datetime.datetime.now(datetime.timezone.utc)
     return page.text(
-        f"{spec.resolution}x{spec.resolution} images of {counted(len(model.class_names), 'class')}, trained on "
+        f"{spec.resolution}x{spec.resolution} images {classes}, trained on "
         f"{facts['name']} ({facts['n_examples']:,} images). Pictures are of {weights} weights at step "
         f"{model.step:,}. Written on {now.day} {now:%B %Y}."
     ) + page.tiles(numbers)
@@ -91,7 +92,8 @@ def _samples(run: RunDirectory) -> str:
     if not sheets:
         return page.text("The run has drawn no sheets (train.sample_every).")
     chosen = [sheets[i] for i in report_pictures.spread(len(sheets), _MOST_SHEETS)]
-    return page.text("The same latents at each step, one class per row.") + page.frames(
+    rows = "" if run.label_kind == "none" else ", one class per row"
+    return page.text(f"The same latents at each step{rows}.") + page.frames(
         {f"step {int(path.stem[5:]):,}": report_pictures.opened(path) for path in chosen}
     )
 

@@ -12,6 +12,7 @@ from sagan_tf.data.pipeline import evaluation_batches
 from sagan_tf.data.source import DataError
 from sagan_tf.figures import page
 from sagan_tf.figures.image_table import ImageTable
+from sagan_tf.runs.figures import shown_classes
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.sampler import to_pixels
@@ -104,11 +105,11 @@ def beside_real(model: TrainedModel) -> str:
     samples = model.images(np.repeat(labels, _EACH), seed=0).reshape(len(labels), _EACH, *real[labels[0]].shape[1:])
     table = ImageTable(
         images=np.concatenate([np.stack([real[label] for label in labels]), samples], axis=1),
-        rows=[model.titles[label] for label in labels],
+        rows=model.row_names(labels),
         heads=[("training images", _EACH), ("samples", _EACH)],
         side=64,
     )
-    caption = f"{len(labels)} of {len(model.class_names)} classes: training images on the left, samples on the right."
+    caption = f"{shown_classes(model, labels)}: training images on the left, samples on the right.".capitalize()
     return page.text(caption) + page.picture(table.draw(), caption)
 
 

@@ -125,10 +125,11 @@ def admit(
         facts = {"init_from": origin.facts()} if origin else {}
         data = data_facts(examples)
         return Admission(run=run, loaded=loaded, examples=examples, data=data, is_new=True, origin=origin, facts=facts)
-    before, after = run.facts()["data"], data_facts(examples)
+    before = run.facts()["data"]
+    after = data_facts(examples, before)
     refuse_other_classes(run.path, before, after)
     examples = relabeled(examples, before["class_names"])
-    after = data_facts(examples)
+    after = data_facts(examples, before)
     content = content_changes(before, after, examples.former_fingerprint)
     free = experiment.free_on_resume(loaded.value)
     refused = [*gin_config.difference(run.path, loaded.value, (*free, *(() if content else _PLACES))), *content]

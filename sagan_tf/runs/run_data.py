@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sagan_tf.data.class_names import in_order
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.spelling import counted
 from sagan_tf.runs.run_directory import RunDirectory
 
 
@@ -28,6 +29,20 @@ def training_examples(run: RunDirectory, settings: Experiment | None = None) -> 
     if recorded == in_order(recorded) or set(recorded) != set(settings.data.class_names()):
         return settings.data.open(side)
     return settings.data.open(side, class_names=recorded)
+
+
+def check_count(examples: Examples, batch_size: int) -> None:
+    """Refuses data that don't fill a batch, where no two steps would see different images.
+
+    Raises:
+      DataError: if there are fewer images than `batch_size`.
+    """
+    count = examples.n_examples
+    if count < batch_size:
+        raise DataError(
+            f"The data must hold a batch of images or more; received {counted(count, 'image')} in {examples.name} and "
+            f"train.batch_size={batch_size}. Add images, or lower it: train.batch_size={2 ** (count.bit_length() - 1)}."
+        )
 
 
 def validation_examples(run: RunDirectory) -> Examples:

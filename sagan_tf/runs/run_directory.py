@@ -23,6 +23,7 @@ import json
 from pathlib import Path
 
 from sagan_tf.data.from_flag import source_from_flag
+from sagan_tf.data.source import LabelKind
 from sagan_tf.experiment import Experiment, load_saved
 from sagan_tf.foundation import jsonl
 from sagan_tf.models.spec import GANSpec
@@ -101,6 +102,17 @@ class RunDirectory:
     def class_names(self) -> tuple[str, ...]:
         """The classes that labels index, in the order in which the run has recorded them."""
         return tuple(self.facts()["data"]["class_names"])
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """The kind of the run's labels; see `Examples`. Early runs don't tell: data with one class had none."""
+        names = self.class_names
+        return self.facts()["data"].get("label_kind", "named" if len(names) > 1 else "none")
+
+    @property
+    def gray(self) -> bool:
+        """Whether the run's data are gray, so that its images are."""
+        return self.facts()["data"].get("gray", False)
 
     def spec(self) -> GANSpec:
         """The networks' description, with the run's number of classes."""

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def sheet(images: np.ndarray, labels: np.ndarray, names: Sequence[str], path: Pa
         chosen = images[labels == row]
         cells[i, : len(chosen)] = chosen
     return sheets.save(sheets.sheet(cells.reshape(-1, *images.shape[1:]), [names[row] for row in rows]), path)
+
+
+def square_sheet(images: np.ndarray, path: Path) -> Path:
+    """Writes a sheet of images without classes, about as high as wide, filled up with white."""
+    columns = math.isqrt(len(images) - 1) + 1
+    rows = -(-len(images) // columns)
+    cells = np.full((rows * columns, *images.shape[1:]), 255, np.uint8)
+    cells[: len(images)] = images
+    return sheets.save(sheets.sheet(cells, [""] * rows), path)
 
 
 def drawn(sampler: Sampler, seeds: np.ndarray, labels: np.ndarray, start: int = 0) -> Iterator[np.ndarray]:
@@ -109,7 +119,10 @@ def sample(flags: argparse.Namespace) -> Path:
     out = Path(flags.npz or flags.out or model.run.path / "samples" / f"sample-step-{model.step:08d}-{which}.png")
     check_target(out, flags)
     if flags.npz:
-        return store(NpzFile(out, labels, sampler.resolution, model.class_names), plan, sampler, seeds, labels)
+        file = NpzFile(out, labels, sampler.resolution, model.class_names, has_classes=model.has_classes)
+        return store(file, plan, sampler, seeds, labels)
     if out.suffix.lower() != ".png":
-        return store(PngFolder(out, [model.class_names[y] for y in labels]), plan, sampler, seeds, labels)
-    return sheet(np.concatenate(list(drawn(sampler, seeds, labels))), labels, model.titles, out)
+        names = [model.class_names[y] if model.has_classes else "" for y in labels]
+        return store(PngFolder(out, names, gray=model.run.gray), plan, sampler, seeds, labels)
+    images = np.concatenate(list(drawn(sampler, seeds, labels)))
+    return sheet(images, labels, model.titles, out) if model.has_classes else square_sheet(images, out)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from sagan_tf.data.class_aliases import class_aliases
 from sagan_tf.foundation.option_names import Statistics
+from sagan_tf.foundation.spelling import counted
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.inference import BakedGenerator, bake, fold
@@ -93,6 +94,7 @@ class TrainedModel:
             inference = "batch" if statistics == "batch" else "moving"
             self.spec = dataclasses.replace(self.spec, inference_statistics=inference)
         self.generator = Generator(self.spec, numerics=settings.numerics, seed=None)
+        self.generator.gray = self.run.gray
         self.step = restore(self.run, self.generator, "average" if self.averaged else "generator", step)
         self.published = published_statistics(self.run, self.step)
         if statistics == "published":
@@ -104,17 +106,26 @@ class TrainedModel:
 
     def __repr__(self) -> str:
         side, names = self.spec.resolution, self.titles
-        classes = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        classes = f"{counted(len(names), 'class')} ({shown})" if self.has_classes else "no classes"
         weights = "averaged" if self.averaged else "raw"
         return (
-            f"<TrainedModel of {self.run.path}: {side}x{side} pixels, {len(names)} classes ({classes}), "
-            f"step {self.step}, {weights} weights>"
+            f"<TrainedModel of {self.run.path}: {side}x{side} pixels, {classes}, step {self.step}, {weights} weights>"
         )
 
     @property
     def has_discriminator(self) -> bool:
         """Whether the checkpoint holds D; that of an imported generator may not."""
         return "discriminator" in self.run.checkpoints().groups(self.step)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the run's data have classes. Without, there is one label, 0, named like the data."""
+        return self.run.label_kind != "none"
+
+    def row_names(self, labels: Iterable[int]) -> list[str]:
+        """The names of figures' rows: the titles of labels (N,), "" without classes."""
+        return [self.titles[label] if self.has_classes else "" for label in labels]
 
     @functools.cached_property
     def discriminator(self) -> Discriminator:

@@ -26,11 +26,13 @@ from sagan_tf.foundation.output_streams import forgiving
 from sagan_tf.foundation.refusals import report_error
 from sagan_tf.models.precision import precision_note
 from sagan_tf.runs import dry_run, resumption
+from sagan_tf.runs.advice import advice
+from sagan_tf.runs.conditioning import fitted
 from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.lock import TrainingLock
 from sagan_tf.runs.origin import find_origin
 from sagan_tf.runs.resumption import Admission
-from sagan_tf.runs.run_data import training_examples
+from sagan_tf.runs.run_data import check_count, training_examples
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.training_actions import BEST
 from sagan_tf.runs.training_run import train_run
@@ -69,7 +71,7 @@ def can_evaluate(settings: Experiment, examples: Examples) -> bool:
     except ValueError as error:
         warn(f"The run will go without its evaluation: {error}")
         return False
-    if settings.evaluate_every:
+    if settings.evaluate_every and not (settings.best_by == "fid" and "kid" in measured):  # KID then stands in for FID
         check_best_by(settings.best_by, measured)  # which metrics are measured depends on extractor and data
     return True
 
@@ -136,9 +138,9 @@ def train_and_evaluate(
     run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
     origin = find_origin(run, loaded.value, flags.init_from, flags.class_map, workers=workers)
     if flags.dry_run:
-        examples = open_data(run, loaded.value)
+        loaded, examples = open_data(run, loaded)
         tried = dry_run.try_run(loaded.value, examples, strategy, evaluates=can_evaluate(loaded.value, examples))
-        print(dry_run.report(tried, loaded.value, run.path))
+        print("\n".join([dry_run.report(tried, loaded.value, run.path), *advice(loaded.value, examples)]))
         return 0
     if workers.is_chief:
         for folder in (run.path, run.path / "checkpoints"):
@@ -147,7 +149,7 @@ def train_and_evaluate(
         at_end.callback(lock.release)
         if workers.is_chief and run.exists:
             lock.acquire()  # before the data are read; a new directory is made when the networks are known to fit
-        examples = open_data(run, loaded.value)
+        loaded, examples = open_data(run, loaded)
         admission = admitted(run, loaded, examples, workers, allow_change=flags.allow_config_change, origin=origin)
         evaluates = can_evaluate(loaded.value, admission.examples)
         reached = train_run(
@@ -164,14 +166,25 @@ def train_and_evaluate(
     return 0 if reached else INTERRUPTED
 
 
-def open_data(run: RunDirectory, settings: Experiment) -> Examples:
-    """The training data; notes what is remarkable about them and about the settings."""
+def open_data(run: RunDirectory, loaded: gin_config.Loaded) -> tuple[gin_config.Loaded, Examples]:
+    """The training data, and the configuration fitted to them; notes what is remarkable about both.
+
+    Raises:
+      DataError: for data that can't be read, or that the configuration can't be trained on.
+    """
+    settings = loaded.value
     examples = training_examples(run, settings)
+    check_count(examples, settings.batch_size)
     for text in (*examples.notes, *settings.notes()):
         note(text)
     if len(examples.class_names) > 1:
         note(f"Classes: {listed(examples.class_names, most=40)}")
-    return examples
+    if examples.gray:
+        note(
+            "All images are gray. The networks have the three channels of color; what a run draws is gray: single "
+            "files with one channel, arrays and exports with three equal ones."
+        )
+    return fitted(loaded, examples, run), examples
 
 
 def admitted(

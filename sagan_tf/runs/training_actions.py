@@ -41,6 +41,7 @@ def actions(
 
     examples: the run's training data; distances between samples are compared with those between its images.
     """
+    gan.generator.gray = run.gray
     scalars = Action(every=settings.log_every, run=scalars_of(gan, settings.batch_size, writer))
     sheets = [sheet_action(settings, gan, run, writer)] if settings.sample_every else []
     health = [health_action(settings, gan, run, writer, store, examples)] if settings.monitoring.every else []
@@ -71,14 +72,14 @@ def scalars_of(gan: GAN, batch_size: int, writer: Writer) -> Callable[[int, dict
 
 
 def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writer) -> Action:
-    """Draws the same latents every `sample_every` steps: one row per class, at most ten rows.
+    """Draws the same latents every `sample_every` steps: one row per class, at most ten rows; ten without classes.
 
     The weights are the moving average if the run keeps one.
     """
     spec = gan.spec
-    names = class_aliases(run.class_names).titles[:_SHEET_ROWS]
-    labels = np.repeat(np.arange(len(names)), _SHEET_COLUMNS)
+    names, labels = sheet_rows(run)
     generator = gan.generator if gan.average is None else Generator(spec, numerics=settings.numerics, seed=None)
+    generator.gray = run.gray
     sampler = sampler_of(generator, n_classes=len(run.class_names), latent=settings.latent)
 
     def draw_sheet(step: int, logs: dict[str, float]) -> None:
@@ -93,17 +94,30 @@ def sheet_action(settings: Experiment, gan: GAN, run: RunDirectory, writer: Writ
     return Action(every=settings.sample_every, run=draw_sheet)
 
 
+def sheet_rows(run: RunDirectory) -> tuple[list[str], np.ndarray]:
+    """The names of a sheet's rows, and the labels of its images in row order."""
+    if run.label_kind == "none":
+        return [""] * _SHEET_ROWS, np.zeros(_SHEET_ROWS * _SHEET_COLUMNS, int)
+    names = list(class_aliases(run.class_names).titles[:_SHEET_ROWS])
+    return names, np.repeat(np.arange(len(names)), _SHEET_COLUMNS)
+
+
 def evaluation_action(settings: Experiment, run: RunDirectory, store: CheckpointStore, examples: Examples) -> Action:
-    """Measures the newest checkpoint every `evaluate_every` steps; keeps the best by `best_by` in checkpoints/best."""
+    """Measures the newest checkpoint every `evaluate_every` steps; keeps the best by `best_by` in checkpoints/best.
+
+    KID stands in for FID where the data set is too small for it.
+    """
 
     def evaluate(step: int, logs: dict[str, float]) -> None:
         result = evaluate_run(run, settings.evaluation, examples=examples, step=step)
         note(f"step {step}\n{result.summary()}")
-        score = result.metrics.get(settings.best_by)
+        by = settings.best_by
+        by = "kid" if by == "fid" and "fid" not in result.metrics else by
+        score = result.metrics.get(by)
         if score is None:
             note(f"step {step} is not compared with the best checkpoint: {settings.best_by} was not measured")
         else:
-            keep_best(store, step, float(score), settings.best_by)
+            keep_best(store, step, float(score), by)
 
     return Action(every=settings.evaluate_every, run=evaluate, reads_checkpoint=True)
 

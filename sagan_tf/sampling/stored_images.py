@@ -22,13 +22,17 @@ class PlanError(ValueError):
 
 
 class PngFolder:
-    """FOLDER/00000_CLASS.png and so on, with the plan in FOLDER/sampled.json."""
+    """FOLDER/00000_CLASS.png and so on, with the plan in FOLDER/sampled.json; without classes, FOLDER/00000.png."""
 
-    def __init__(self, folder: Path, names: Sequence[str]):
-        """names: the class of each image, in order; characters that file names can't hold become "_"."""
+    def __init__(self, folder: Path, names: Sequence[str], *, gray: bool = False):
+        """names: the class of each image, in order; characters that file names can't hold become "_".
+
+        gray: writes files of one channel; the images have three equal ones.
+        """
         self.folder = folder
+        self._gray = gray
         plain = ("".join(c if c.isalnum() or c in "-_" else "_" for c in name) for name in names)
-        self._paths = [folder / f"{number:05d}_{name}.png" for number, name in enumerate(plain)]
+        self._paths = [folder / f"{number:05d}{name and '_'}{name}.png" for number, name in enumerate(plain)]
 
     def begin(self, plan: Mapping) -> int:
         """Starts or resumes; returns the number of images that already exist.
@@ -50,7 +54,7 @@ class PngFolder:
         """Writes images (b,R,R,3) uint8, starting with number `first`, each file atomically."""
         for path, image in zip(self._paths[first:], images, strict=False):
             with files.replacing(path) as temporary:
-                Image.fromarray(image).save(temporary, format="PNG")
+                Image.fromarray(image[..., 0] if self._gray else image).save(temporary, format="PNG")
 
     def finish(self) -> Path:
         return self.folder
@@ -61,12 +65,22 @@ class NpzFile:
 
     `class_names` (K,) are those of the run; without them readers only have the labels' numbers. Until all images
     exist, parts of them are kept in the folder FILE.parts.
+
+    has_classes: if False, the labels mean nothing and aren't written.
     """
 
-    def __init__(self, path: Path, labels: np.ndarray, resolution: int, class_names: Sequence[str] = ()):
+    def __init__(
+        self,
+        path: Path,
+        labels: np.ndarray,
+        resolution: int,
+        class_names: Sequence[str] = (),
+        *,
+        has_classes: bool = True,
+    ):
         self.path = path
-        self._class_names = class_names
-        self._labels = labels
+        self._arrays = {"labels": labels} if has_classes else {}
+        self._arrays |= {"class_names": np.array(class_names, np.str_)} if has_classes and class_names else {}
         self._shape = (len(labels), resolution, resolution, 3)
         self._parts = path.with_name(path.name + ".parts")
 
@@ -98,11 +112,9 @@ class NpzFile:
                 np.lib.format.write_array_header_1_0(file, header)
                 for path in sorted(self._parts.glob("part-*.npy")):
                     file.write(np.load(path).tobytes())
-            with archive.open("labels.npy", "w") as file:
-                np.lib.format.write_array(file, self._labels)
-            if self._class_names:
-                with archive.open("class_names.npy", "w") as file:
-                    np.lib.format.write_array(file, np.array(self._class_names, np.str_))
+            for name, array in self._arrays.items():
+                with archive.open(f"{name}.npy", "w") as file:
+                    np.lib.format.write_array(file, array)
         shutil.rmtree(self._parts)
         return self.path
 

@@ -17,9 +17,11 @@ from sagan_tf.data.image_folder.decoding import UnreadableImageError, decode
 from sagan_tf.data.source import DataError
 from sagan_tf.foundation import files
 from sagan_tf.foundation.check_cache import CheckCache, stamp
+from sagan_tf.foundation.pixels import is_gray
 from sagan_tf.foundation.progress import in_parallel
 
 _MAX_NAMED = 20  # bad files that an error message names; the others are counted
+_COLUMNS = 6  # of a cached row: the stamp, and what `_check` returns
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class FileReport:
       stamps: "size:mtime" of each file, in bytes and nanoseconds.
       sizes: (N, 2) height and width in pixels, 0 for a bad file.
       digests: the first 32 hexadecimal digits of each file's SHA-256, "" for a bad file.
+      grays: for each file, whether all its pixels are gray.
       bad: path of each bad file -> what is wrong with it.
     """
 
@@ -38,6 +41,7 @@ class FileReport:
     stamps: tuple[str, ...]
     sizes: np.ndarray
     digests: tuple[str, ...]
+    grays: tuple[bool, ...]
     bad: dict[str, str]
 
     @property
@@ -110,7 +114,7 @@ def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) 
     changed.
     """
     cache = CheckCache(root, f"decodes, max_pixels={max_pixels}")
-    known = {path: row for path, row in cache.read().items() if len(row) in (4, 5) and not row[3]}
+    known = {path: row for path, row in cache.read().items() if len(row) == _COLUMNS and not row[3]}
     stamps = tuple(stamp(root / path) for path in paths)
     new = [path for path, now in zip(paths, stamps, strict=True) if not _is_current(known.get(path), now)]
     found = dict(
@@ -130,24 +134,28 @@ def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) 
         stamps=stamps,
         sizes=np.array([row[1:3] for row in rows], np.int64),
         digests=tuple(row[4] for row in rows),
+        grays=tuple(bool(row[5]) for row in rows),
         bad={path: row[3] for path, row in zip(paths, rows, strict=True) if row[3]},
     )
 
 
 def _is_current(row: list | None, now: str) -> bool:
-    return row is not None and len(row) == 5 and row[0] == now
+    return row is not None and row[0] == now
 
 
-def _check(path: pathlib.Path, row: list | None, max_pixels: int) -> tuple[int, int, str, str]:
-    """Height, width, what is wrong ("" if nothing is) and digest of a file; `row` is its cached result, if any."""
+def _check(path: pathlib.Path, row: list | None, max_pixels: int) -> tuple[int, int, str, str, bool]:
+    """Height, width, what is wrong ("" if nothing is), digest, and whether the file's image is gray.
+
+    row: the cached result, if any.
+    """
     try:
         digest = files.sha256(path)[:32]
     except OSError:
         digest = ""  # decoding says why
-    if row and digest and (row[4] == digest if len(row) == 5 else row[0] == stamp(path)):
-        return row[1], row[2], "", digest
+    if row and digest and row[4] == digest:
+        return row[1], row[2], "", digest, row[5]
     try:
-        height, width, _ = decode(path, max_pixels=max_pixels).shape
+        image = decode(path, max_pixels=max_pixels)
     except UnreadableImageError as error:
-        return 0, 0, str(error), ""
-    return height, width, "", digest
+        return 0, 0, str(error), "", False
+    return *image.shape[:2], "", digest, is_gray(image)

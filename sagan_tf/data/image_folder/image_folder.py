@@ -23,8 +23,8 @@ class ImageFolder:
     """Images in `path/CLASS/*.{png,jpg,jpeg,webp,bmp}`, one level deeper below split folders, or all in `path`.
 
     The classes are the names of the class folders: sorted by value where all of them are integers, else by code point.
-    A flat folder of images is one class, for an unconditional model, unless StyleGAN's dataset.json lies beside the
-    images and gives their labels. All color modes are converted to 8-bit RGB (see `decoding.decode`).
+    A flat folder of images, or one with a single class folder, has no classes, unless StyleGAN's dataset.json lies
+    beside the images and gives their labels. All color modes are converted to 8-bit RGB (see `decoding.decode`).
 
     Attributes:
       path: the folder.
@@ -63,6 +63,7 @@ class ImageFolder:
         notes = list(found.notes)
         if left_out := len(found.paths) - len(paths):
             notes.append(f"{left_out} images with a short edge below {self.min_short_edge} pixels are left out.")
+        gray = all(gray for gray, large in zip(report.grays, large_enough, strict=True) if large)
         stream, ordered = random_access(len(paths), _reader(found.root, paths, labels, self.max_pixels))
         return Examples(
             name=printable(f"folder:{found.root}"),
@@ -76,6 +77,7 @@ class ImageFolder:
             ordered=ordered,
             notes=tuple(notes),
             label_kind=found.label_kind,
+            gray=gray,
         )
 
     def validation(self) -> "ImageFolder":
@@ -109,6 +111,8 @@ class ImageFolder:
             digests=tuple(map(bytes.fromhex, report.digests)),
             bad={printable(path): reason for path, reason in report.bad.items()},
             notes=found.notes,
+            label_kind=found.label_kind,
+            gray=all(report.grays),
         )
 
     def _found(self, class_names: Sequence[str] | None = None) -> FoundImages:

@@ -14,7 +14,7 @@ VALIDATION_SPLITS = ("val", "valid", "validation")
 _LAYOUT = """Expected:
   {root}/CLASS/*.png          class folders; also jpg, jpeg, webp, bmp
   {root}/train/CLASS/*.png    the same below split folders (train, val, test)
-  {root}/*.png                no classes: one class, for an unconditional model"""
+  {root}/*.png                images without classes, for an unconditional model"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,10 +81,13 @@ def find_images(
     if set(tree.images) == {()}:
         return _unlabeled(root, tree.paths(), class_names, [*notes, *_flat_notes(root, tree)])
     if not any_layout:
-        _refuse_ambiguous(root, tree, min_classes=2 if class_names is None else 1)
+        _refuse_ambiguous(root, tree)
     elif any(len(parts) != 1 for parts in tree.images):
         note = f"{root} has images outside class folders of one level: all are taken for images without classes."
         return _unlabeled(root, tree.paths(), class_names, [*notes, note])
+    if not any_layout and len(tree.tops()) == 1 and (class_names is None or len(class_names) == 1):
+        note = f"{root} has a single class folder, {tree.tops()[0]}: its images are taken for images without classes."
+        return _unlabeled(root, tree.paths(), class_names, [*notes, note], name=tree.tops()[0])
     named = {f"{parts[0]}/{name}": printable(parts[0]) for parts, names in tree.images.items() for name in names}
     return _labeled(root, named, class_names, notes)
 
@@ -113,9 +116,15 @@ def _labeled(
 
 
 def _unlabeled(
-    root: pathlib.Path, paths: list[str], class_names: Sequence[str] | None, notes: list[str]
+    root: pathlib.Path,
+    paths: list[str],
+    class_names: Sequence[str] | None,
+    notes: list[str],
+    *,
+    name: str | None = None,
 ) -> FoundImages:
-    own = (printable(root.name),)
+    """All files without classes. name: what they are called in place of a class; by default, as the folder."""
+    own = (printable(name or root.name),)
     if class_names is not None and len(class_names) != 1:
         indices_in(class_names, own, of=str(root), to="the data set trained on", kind="none")
     return FoundImages(
@@ -129,7 +138,7 @@ def _unlabeled(
 
 
 def _flat_notes(root: pathlib.Path, tree: Tree) -> list[str]:
-    notes = [f"{root} has no class folders: all its images are one class, for an unconditional model."]
+    notes = [f"{root} has no class folders: its images have no classes."]
     if tables := tree.tables.get((), []):
         notes.append(
             f"{root}: {_some(tables)} isn't read. To train with labels, sort the images into class folders, or give "
@@ -152,8 +161,8 @@ def _chosen_split(root: pathlib.Path, tops: list[str], split: str | None) -> str
     return top
 
 
-def _refuse_ambiguous(root: pathlib.Path, tree: Tree, min_classes: int):
-    """All class folders must lie at one level and hold an image, and there must be at least `min_classes`."""
+def _refuse_ambiguous(root: pathlib.Path, tree: Tree):
+    """All class folders must lie at one level and hold an image."""
     tops = tree.tops()
     if () in tree.images:
         raise DataError(
@@ -172,11 +181,6 @@ def _refuse_ambiguous(root: pathlib.Path, tree: Tree, min_classes: int):
         raise DataError(
             f"Every class folder must hold an image; received {root} with none in {_some(empty)}. Remove "
             f"these folders or fill them."
-        )
-    if len(tops) < min_classes:
-        raise DataError(
-            f"A data set with class folders must have two classes; received {root} with the one class "
-            f"{tops[0]}. For an unconditional model give that folder itself: {root / tops[0]}"
         )
 
 

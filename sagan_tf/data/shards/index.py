@@ -74,10 +74,11 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardIndex:
-    """A plan and its finished shards."""
+    """A plan and its finished shards. gray: whether the source's images are known to be gray."""
 
     plan: ShardPlan
     shards: tuple[Shard, ...] = ()
+    gray: bool = False
 
     @property
     def complete(self) -> bool:
@@ -93,10 +94,10 @@ class ShardIndex:
 
     def with_shard(self, shard: Shard) -> "ShardIndex":
         others = [other for other in self.shards if other.name != shard.name]
-        return ShardIndex(plan=self.plan, shards=tuple(sorted([*others, shard], key=lambda each: each.name)))
+        return dataclasses.replace(self, shards=tuple(sorted([*others, shard], key=lambda each: each.name)))
 
     def without(self, names: set[str]) -> "ShardIndex":
-        return ShardIndex(plan=self.plan, shards=tuple(shard for shard in self.shards if shard.name not in names))
+        return dataclasses.replace(self, shards=tuple(shard for shard in self.shards if shard.name not in names))
 
     def content_key(self) -> str:
         """Identity of the content, 16 hexadecimal digits, from class names and checksums."""
@@ -146,7 +147,7 @@ def read_index(folder: pathlib.Path) -> ShardIndex:
             f"The index must hold a plan and its shards; received {path} with {error!r} wrong. Prepare the "
             f"shards again."
         ) from error
-    return ShardIndex(plan=plan, shards=shards)
+    return ShardIndex(plan=plan, shards=shards, gray=content.get("gray") is True)
 
 
 def damaged_shards(folder: pathlib.Path, index: ShardIndex) -> dict[str, str]:

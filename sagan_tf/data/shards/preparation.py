@@ -1,5 +1,6 @@
 """Writes a data set as shards, each atomically, so that a preparation can be interrupted and resumed anywhere."""
 
+import dataclasses
 import errno
 import os
 import pathlib
@@ -39,7 +40,7 @@ def prepare(examples: Examples, plan: ShardPlan, folder: pathlib.Path) -> ShardI
     """
     folder.mkdir(parents=True, exist_ok=True)
     files.sweep(folder)
-    index = _begun(plan, folder)
+    index = dataclasses.replace(_begun(plan, folder), gray=examples.gray)
     finished = {shard.name for shard in index.shards}
     todo = [number for number in range(plan.n_shards) if plan.shard_name(number) not in finished]
     done = plan.n_source - sum(plan.n_in_shard(number) for number in todo)

@@ -72,6 +72,7 @@ class PreparedShards:
             ordered=ordered,
             notes=(printable(note),),
             label_kind="named" if len(plan.class_names) > 1 else "none",
+            gray=index.gray,
         )
         return relabeled(examples, class_names)
 

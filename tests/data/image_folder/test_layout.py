@@ -62,10 +62,20 @@ def test_splits_without_a_training_one_ask_which(tmp_path):
         find_images(tree(tmp_path, "val/a/1.png", "test/a/1.png"), None)
 
 
-def test_a_flat_folder_is_one_class_said_aloud(tmp_path):
+def test_a_flat_folder_has_no_classes_said_aloud(tmp_path):
     found = find_images(tree(tmp_path, "2.png", "1.png"), None)
     assert found.class_names == (tmp_path.name,) and found.paths == ("1.png", "2.png") and found.labels == (0, 0)
-    assert "one class" in found.notes[0]
+    assert "no classes" in found.notes[0] and found.label_kind == "none"
+
+
+def test_a_single_class_folder_has_no_classes_either_said_aloud(tmp_path):
+    found = find_images(tree(tmp_path, "cats/2.png", "cats/1.png"), None)
+    assert found.class_names == ("cats",) and found.paths == ("cats/1.png", "cats/2.png") and found.labels == (0, 0)
+    assert "single class folder, cats" in found.notes[0] and found.label_kind == "none"
+    of_many = find_images(tmp_path, None, class_names=("cats", "dogs"))  # the rest of a data set that had two
+    assert of_many.class_names == ("cats", "dogs") and of_many.label_kind == "named"
+    measured = find_images(tmp_path, None, any_layout=True)  # to be compared with the samples of that class
+    assert measured.class_names == ("cats",) and measured.label_kind == "named"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +88,6 @@ def test_a_flat_folder_is_one_class_said_aloud(tmp_path):
         (("a/1.png", "b/deep/1.png"), "too deep or more, in b/deep"),
         (("a/1.png", "b/x.txt"), "none in b"),
         (("a/1.png", "1.png"), "1 images of its own beside the folders a"),
-        (("a/1.png",), "the one class a"),
     ],
 )
 def test_doubtful_layouts_are_refused(tmp_path, paths, message):

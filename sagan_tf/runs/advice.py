@@ -1,0 +1,56 @@
+"""What `train --dry_run` advises for a data set: epochs, memory, mirror images, augmentation, small classes."""
+
+from sagan_tf.data.source import Examples
+from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.spelling import counted
+from sagan_tf.runs.description import step_memory
+
+# Numbers of images. Without augmentation D learns fewer than DUE by heart; up to HELPFUL, FID still gains by it (Karras
+# et al. 2020, "Training Generative Adversarial Networks with Limited Data", on faces and on cats at 256 px).
+DUE, HELPFUL = 5_000, 30_000
+FEW_OF_CLASS = 50  # images with which a class hardly has a shape of its own
+_AUGMENTATION = "train.augmentation = @AdaptiveAugmentation()"
+
+
+def advice(settings: Experiment, examples: Examples) -> list[str]:
+    """Sentences on whether settings and data suit each other, one per line."""
+    seen = settings.batch_size * settings.discriminator_steps * settings.total_steps
+    classes = counted(len(examples.class_names), "class") if examples.label_kind != "none" else "no classes"
+    memory = step_memory(settings, settings.sized(len(examples.class_names))).total
+    lines = [
+        f"Data: {counted(examples.n_examples, 'image')}, {classes}{', gray' if examples.gray else ''}. D sees "
+        f"{seen:,} images in the run, which are {seen / examples.n_examples:,.1f} epochs.",
+        f"Memory by `describe`: {memory / 1e9:.1f} GB on one device.",
+        f"Mirror images are {'on' if settings.transform.flip else 'off'} (Transform.flip={settings.transform.flip}), "
+        + ("which double the data. Turn them off where left and right differ: text, clocks."
+           if settings.transform.flip
+           else "which would double the data, unless left and right differ: text, clocks."),
+        _on_augmentation(settings, examples.n_examples),
+    ]  # fmt: skip
+    return [*lines, *_on_small_classes(examples)]
+
+
+def _on_augmentation(settings: Experiment, count: int) -> str:
+    """Whether augmentation is due, by the number of images, and whether it is on."""
+    used = getattr(settings, "augmentation", None)
+    size = counted(count, "image")
+    if used is not None:
+        late = "" if count < HELPFUL else f" With {size} it may be left out."
+        return f"Augmentation is on ({type(used).__name__}).{late}"
+    if count < DUE:
+        return f"Augmentation is due: with {size} D soon knows them by heart. Bind {_AUGMENTATION}."
+    if count < HELPFUL:
+        return f"Augmentation is off, and would help with {size}: {_AUGMENTATION}."
+    return f"Augmentation is off, and with {size} hardly needed."
+
+
+def _on_small_classes(examples: Examples) -> list[str]:
+    """Names the classes with few images, where the data tell how many there are."""
+    if examples.label_kind == "none" or not all(examples.class_digests):
+        return []
+    counts = [int(digest.split()[0]) for digest in examples.class_digests]
+    few = [f"{n} {name}" for n, name in sorted(zip(counts, examples.class_names, strict=False)) if n < FEW_OF_CLASS]
+    if not few:
+        return []
+    shown = ", ".join(few[:5]) + (f" and {len(few) - 5} more classes" if len(few) > 5 else "")
+    return [f"Classes with fewer than {FEW_OF_CLASS} images: {shown}. Add images, or merge classes."]

@@ -1,0 +1,56 @@
+"""Networks without class tables for data without classes, where the configuration leaves the choice open."""
+
+import re
+
+from sagan_tf import experiment
+from sagan_tf.configuration import gin_config
+from sagan_tf.data.source import DataError, Examples
+from sagan_tf.foundation.notes import note
+from sagan_tf.models import families
+from sagan_tf.runs.run_directory import RunDirectory
+
+# What a description that Python built becomes. It holds values alone, so that a choice can't be told from a default.
+_UNCONDITIONAL_SPEC = ("GANSpec.conditioning = 'none'", "GANSpec.head = 'plain'", "GANSpec.hierarchical = False")
+
+
+def fitted(loaded: gin_config.Loaded, examples: Examples, run: RunDirectory) -> gin_config.Loaded:
+    """The configuration of a run on these data: with conditioning='none' if they have no classes.
+
+    The binding is added to the configuration's text, so that the run records it like one that was asked for. A binding
+    of `conditioning` that is already there is followed: data without classes then train as one class, by tables of one
+    row. So does a run that began in this way.
+
+    Raises:
+      DataError: for a family of networks that needs classes.
+    """
+    if loaded.value.spec.conditioning == "none":
+        if examples.label_kind != "none":
+            note(f"The classes of {examples.name} are not used: the networks' conditioning is 'none'.")
+        return loaded
+    if examples.label_kind != "none" or (run.exists and run.spec().conditioning != "none"):
+        return loaded
+    family = re.search(r"^train\.spec = @(?:families\.)?(\w+)\(\)", loaded.text, re.MULTILINE)[1]
+    if family == "GANSpec":
+        bindings = _UNCONDITIONAL_SPEC
+    else:
+        name = f"families.{family}.conditioning"
+        if re.search(rf"^{re.escape(name)} *=", loaded.text, re.MULTILINE):
+            note(f"{examples.name} has no classes; as {name} is bound, all its images train as one class.")
+            return loaded
+        _refuse_without_choice(family, examples)
+        bindings = (f"{name} = 'none'",)
+    note(
+        f"{examples.name} has no classes: the networks have no class tables and a plain head ({'; '.join(bindings)}). "
+        "Class folders make a class-conditional model."
+    )
+    return experiment.with_bindings(loaded, bindings)
+
+
+def _refuse_without_choice(family: str, examples: Examples) -> None:
+    options = {name: getattr(function, "__kwdefaults__", None) or {} for name, function in vars(families).items()}
+    if "conditioning" not in options[family]:
+        choices = [name for name in options if "conditioning" in options[name]]
+        raise DataError(
+            f"The data must have classes for families.{family}; received {examples.name}, which has none. Sort the "
+            f"images into class folders, or take networks that do without: families.{' or families.'.join(choices)}."
+        )
