@@ -120,6 +120,13 @@ CASES = [
     ("train", f"{GIN} {NEW} --data={{bad}}/empty", "empty"),
     ("train", f"{GIN} {NEW} --data={{bad}}/damaged", "damaged"),
     ("train", f"{GIN} {NEW} --data=tfds:", "tfds:"),
+    ("train", f"{GIN} {NEW} --data={{bad}}/pictures", "1 image in folder:{bad}/pictures and train.batch_size=32"),
+    ("train", f"{GIN} {NEW} --data={{bad}}/pictures --dry_run", "lower it: train.batch_size=1"),
+    (
+        "train",
+        f"--gin_file=gin/acgan_128.gin {NEW} --data={{bad}}/pictures --gin_bindings=train.batch_size=1",
+        "families.acgan",
+    ),
     ("train", f"--gin_file={{bad}}/nowhere.gin {NEW}", "nowhere.gin"),
     ("train", f"--gin_file={{bad}} {NEW}", "bad"),
     ("train", f"--gin_file={{bad}}/binary.gin {NEW}", "binary.gin"),

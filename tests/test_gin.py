@@ -16,6 +16,7 @@ from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan, sagan
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.parameters import discriminator_parameters, generator_parameters
+from sagan_tf.runs.description import step_costs
 from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
@@ -62,6 +63,19 @@ def test_rows_are_what_the_papers_say():
         0.999, (32,), True)  # fmt: skip
     paper = settings_of("gin/sagan_128.gin")
     assert (paper.optimizer.beta_2, paper.spec.attention_g, paper.step_options.generator_first) == (0.9, (64,), False)
+
+
+@pytest.mark.parametrize("side", [64, 128, 256])
+def test_files_for_own_images_say_what_a_step_takes_and_mirror_the_images(side):
+    file = f"gin/own_{side}.gin"
+    settings = settings_of(file)
+    assert settings.spec.resolution == side and settings.transform.flip and settings.average is not None
+    assert settings.evaluate_every and settings.best_by == "fid" and settings.checkpoint_every
+    costs = step_costs(settings, settings.spec.with_classes(CLASSES))
+    head = (ROOT / file).read_text().split("include")[0]
+    assert f"{costs['memory']['total'] / 1e9:.1f} GB at batch {settings.batch_size}" in head
+    assert f"A step is {costs['step_flops'] / 1e9:,.0f}" in head.replace("\n# GFLOP", " GFLOP")
+    assert f"--gin_file={file} --data=FOLDER" in head and "not measured" in head
 
 
 def first_with(key):

@@ -143,8 +143,8 @@ def dataset_classifier(
 
 
 def has_classes(examples: Examples) -> bool:
-    """Whether there are classes to be told apart."""
-    return examples.label_kind != "none" and len(examples.class_names) > 1
+    """Whether images have classes to be told apart, rather than orientations."""
+    return examples.label_kind != "none"
 
 
 def extractor_name(examples: Examples) -> str:
@@ -158,12 +158,19 @@ def check_learnable(examples: Examples) -> None:
     Raises:
       ValueError: for data with too few classes or images.
     """
+    remedy = (
+        "Name another extractor: --extractor=inception, or --extractor=FOLDER with a SavedModel (in gin: "
+        "EvaluationOptions.extractor)."
+    )
+    if has_classes(examples) and len(examples.class_names) < 2:
+        raise ValueError(
+            "images must be of 2 classes or more to be measured by a classifier of their own; received "
+            f"{examples.name} with the classes {', '.join(examples.class_names)}. {remedy}"
+        )
     if not has_classes(examples) and examples.n_examples < FEWEST:
         raise ValueError(
-            f"images must be of 2 classes or more, or at least {FEWEST} without classes, to be measured by a network "
-            f"that learns from them; received {counted(examples.n_examples, 'image')} in {examples.name} without "
-            "classes. Name another extractor: --extractor=inception, or --extractor=FOLDER with a SavedModel (in gin: "
-            "EvaluationOptions.extractor)."
+            f"images without classes must be at least {FEWEST} to be measured by a network that learns from them; "
+            f"received {counted(examples.n_examples, 'image')} in {examples.name}. {remedy}"
         )
 
 

@@ -1,7 +1,5 @@
 """The linear map between 8-bit levels 0..255 and the networks' images in [-1, 1], and what gray images are."""
 
-import numpy as np
-
 LEVELS = 127.5  # 8-bit levels per unit of the networks' images
 
 
@@ -15,6 +13,6 @@ def levels(images):
     return (images + 1.0) * LEVELS
 
 
-def is_gray(images: np.ndarray) -> bool:
-    """Whether all pixels of images (..., 3) are gray, that is, have three equal channels."""
+def is_gray(images) -> bool:
+    """Whether all pixels of an array of images (..., 3) are gray, that is, have three equal channels."""
     return bool((images[..., 1:] == images[..., :1]).all())

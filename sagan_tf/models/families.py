@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from sagan_tf.foundation.attention_forms import AttentionFormName
 from sagan_tf.foundation.choices import check_choice
@@ -52,6 +53,22 @@ def ladder_of(resolution: int) -> Ladder:
     return LADDERS[resolution]
 
 
+def _sizes(resolution: int) -> dict[str, Any]:
+    """The fields of a description that a resolution's ladder gives."""
+    ladder = ladder_of(resolution)
+    return {
+        "resolution": resolution,
+        "generator_ladder": ladder.generator,
+        "discriminator_ladder": ladder.discriminator,
+        "pools": ladder.pools,
+    }
+
+
+def _conditioned(conditioning: Conditioning) -> dict[str, str]:
+    """The conditioning of G's norms, and the head of D that goes with it."""
+    return {"conditioning": conditioning, "head": "plain" if conditioning == "none" else "projection"}
+
+
 def sagan(
     resolution: int = 128,
     *,
@@ -79,21 +96,16 @@ def sagan(
     network alone. Table 1's columns are (8,), (16,), (32,), (64,); (64,) is the headline of Table 2, while the released
     script runs 32. The constants and initial values are those of the released code; the paper doesn't give them.
     """
-    ladder = ladder_of(resolution)
     return GANSpec(
-        resolution=resolution,
-        generator_ladder=ladder.generator,
-        discriminator_ladder=ladder.discriminator,
-        pools=ladder.pools,
+        **_sizes(resolution),
         width=width,
         discriminator_width=discriminator_width,
         z_dim=z_dim,
-        conditioning=conditioning,
         attention_g=attention if attention_g is None else attention_g,
         attention_d=attention if attention_d is None else attention_d,
         attention_form=attention_form,
         long_range=long_range,
-        head="plain" if conditioning == "none" else "projection",
+        **_conditioned(conditioning),
         spectral_norm_g=spectral_norm_g,
         initializer=initializer,
         dense_initializer=dense_initializer,
@@ -126,17 +138,12 @@ def sngan_projection(
     statistics decay by 0.9. That code starts the moving variance at 0, which decays as 0.9^n; here it starts at 1. On
     CIFAR-10 the last dense layer has no bias (`head_bias=False`).
     """
-    ladder = ladder_of(resolution)
     return GANSpec(
-        resolution=resolution,
-        generator_ladder=ladder.generator,
-        discriminator_ladder=ladder.discriminator,
-        pools=ladder.pools,
+        **_sizes(resolution),
         width=width,
         discriminator_width=discriminator_width,
         z_dim=z_dim,
-        conditioning=conditioning,
-        head="plain" if conditioning == "none" else "projection",
+        **_conditioned(conditioning),
         head_bias=head_bias,
         spectral_norm_g=spectral_norm_g,
         thin_discriminator=thin_discriminator,
@@ -222,23 +229,18 @@ def biggan(
     attention_g, attention_d: None for the sides in the paper, BIGGAN_ATTENTION.
 
     Epsilons are the paper's 1e-4; BigGAN-PyTorch leaves the last norm's at 1e-5. The paper normalizes by the moments of
-    all devices together, BigGAN-PyTorch by each GPU's. Class tables (`shared=False`) start at one and zero, biases at
-    zero; BigGAN-PyTorch has `table_initializer=initializer`, `bias_initializer="torch"`.
+    all devices together, BigGAN-PyTorch by each GPU's. Tables (`shared=False`) start at one and zero, biases at zero;
+    BigGAN-PyTorch has `table_initializer=initializer`, `bias_initializer="torch"`.
     """
-    ladder = ladder_of(resolution)
-    sides_g, sides_d = BIGGAN_ATTENTION[resolution]
+    sizes, (sides_g, sides_d) = _sizes(resolution), BIGGAN_ATTENTION[resolution]
     conditioning = conditioning or ("shared" if shared else "tables")
     hierarchical = hierarchical and conditioning != "none"
     return GANSpec(
-        resolution=resolution,
-        generator_ladder=ladder.generator,
-        discriminator_ladder=ladder.discriminator,
-        pools=ladder.pools,
+        **sizes,
         width=width,
         discriminator_width=discriminator_width,
-        z_dim=z_dim or (_Z_CHUNK * len(ladder.generator) if hierarchical else 128),
-        conditioning=conditioning,
-        head="plain" if conditioning == "none" else "projection",
+        z_dim=z_dim or (_Z_CHUNK * len(sizes["generator_ladder"]) if hierarchical else 128),
+        **_conditioned(conditioning),
         shared_dim=shared_dim,
         hierarchical=hierarchical,
         attention_g=sides_g if attention_g is None else attention_g,

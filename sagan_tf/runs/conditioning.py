@@ -34,7 +34,7 @@ def fitted(loaded: gin_config.Loaded, examples: Examples, run: RunDirectory) -> 
         bindings = _UNCONDITIONAL_SPEC
     else:
         name = f"families.{family}.conditioning"
-        if re.search(rf"^{re.escape(name)} *=", loaded.text, re.MULTILINE):
+        if re.search(rf"^(?:families\.)?{family}\.conditioning *=", loaded.text, re.MULTILINE):
             note(f"{examples.name} has no classes; as {name} is bound, all its images train as one class.")
             return loaded
         _refuse_without_choice(family, examples)

@@ -15,6 +15,7 @@ from sagan_tf.models.blocks import DBottleneck, GBottleneck
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan_deep, sagan, sngan_projection
 from sagan_tf.models.generator import Generator
+from sagan_tf.models.inference import fold
 from sagan_tf.models.parameters import (
     discriminator_parameters,
     discriminator_table,
@@ -204,3 +205,15 @@ def test_without_a_seed_kernels_are_zeros_to_be_read_from_elsewhere():
     made, blank = named_variables(Generator(spec)), named_variables(Generator(spec, seed=None))
     assert {n: v.shape for n, v in blank.items()} == {n: v.shape for n, v in made.items()}
     assert not any(v.numpy().any() for n, v in blank.items() if n.endswith(".kernel"))
+
+
+def test_on_gray_data_images_are_the_mean_of_the_channels_in_inference_alone():
+    generator = Generator(TINY, seed=1)
+    z, y = tf.random.stateless_normal([2, TINY.z_dim], [1, 2]), tf.constant([1, 3])
+    colors = generator(z, y).numpy()
+    generator.gray = True
+    gray = generator(z, y).numpy()
+    assert_close(gray, np.repeat(colors.mean(-1, keepdims=True), 3, -1), relative=LAYER)
+    np.testing.assert_array_equal(gray[..., 0], gray[..., 2])
+    np.testing.assert_array_equal(fold(generator)(z, y).numpy()[..., 0], fold(generator)(z, y).numpy()[..., 1])
+    assert np.ptp(generator(z, y, training=True).numpy(), axis=-1).max() > 0

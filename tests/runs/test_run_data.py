@@ -8,7 +8,7 @@ from sagan_tf import experiment
 from sagan_tf.configuration import gin_config
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.source import DataError
-from sagan_tf.runs.run_data import training_examples, validation_examples
+from sagan_tf.runs.run_data import check_count, training_examples, validation_examples
 from sagan_tf.runs.run_directory import RunDirectory
 
 
@@ -68,3 +68,10 @@ def test_data_that_have_moved_are_named_by_a_flag_and_the_refusal_says_so(folder
             opened(RunDirectory.open(run))
         examples = opened(RunDirectory.open(run, data=str(moved)))
         assert examples.class_names == ("0", "10", "2") and {a == b for a, b in pairs(examples)} == {True}
+
+
+def test_fewer_images_than_a_batch_are_refused_with_a_batch_that_fits(folder):
+    examples = ImageFolder(path=str(folder)).open(8)
+    check_count(examples, 3)
+    with pytest.raises(DataError, match=r"received 3 images in .* and train\.batch_size=4.*train\.batch_size=2"):
+        check_count(examples, 4)

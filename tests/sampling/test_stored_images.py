@@ -77,3 +77,25 @@ def test_an_npz_says_what_its_labels_mean(tmp_path):
     file.begin({})
     with np.load(file.finish(), allow_pickle=False) as arrays:
         assert arrays["class_names"].tolist() == ["cat", "été"]
+
+
+def test_without_classes_names_and_labels_are_left_out(tmp_path):
+    folder = PngFolder(tmp_path / "f", ["", ""])
+    folder.begin({})
+    folder.write(0, IMAGES[:2])
+    assert sorted(path.name for path in (tmp_path / "f").glob("*.png")) == ["00000.png", "00001.png"]
+    file = NpzFile(tmp_path / "a.npz", LABELS, 4, ("photos",), has_classes=False)
+    file.begin({})
+    file.write(0, IMAGES)
+    with np.load(file.finish()) as arrays:
+        assert arrays.files == ["arr_0"]
+
+
+def test_gray_images_are_files_of_one_channel(tmp_path):
+    gray = np.repeat(IMAGES[:2, ..., :1], 3, axis=-1)
+    folder = PngFolder(tmp_path, ["a", "b"], gray=True)
+    folder.begin({})
+    folder.write(0, gray)
+    with Image.open(tmp_path / "00001_b.png") as image:
+        assert image.mode == "L"
+        np.testing.assert_array_equal(np.asarray(image), gray[1, ..., 0])

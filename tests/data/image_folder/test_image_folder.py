@@ -194,3 +194,12 @@ def test_a_renamed_class_has_its_former_digest(folder):
     after = ImageFolder(path=str(folder)).open(16)
     assert after.class_names == ("bée", "cat", "zoo")
     assert after.class_digests[2] == before.class_digests[0] and after.fingerprint != before.fingerprint
+
+
+def test_a_folder_of_gray_images_is_known_as_gray(folder):
+    assert ImageFolder(path=str(folder)).open(16).gray and ImageFolder(path=str(folder)).survey(16).gray
+    Image.new("RGB", (20, 20), (9, 9, 9)).save(folder / "cat" / "0.png")  # gray, whatever its file says
+    assert ImageFolder(path=str(folder)).open(16).gray
+    Image.new("RGB", (20, 20), (9, 9, 10)).save(folder / "cat" / "1.png")
+    assert not ImageFolder(path=str(folder)).open(16).gray
+    assert not ImageFolder(path=str(folder)).open(16).gray  # from the cache of checked files
