@@ -32,7 +32,7 @@ def advice(settings: Experiment, examples: Examples) -> list[str]:
 
 def _on_augmentation(settings: Experiment, count: int) -> str:
     """Whether augmentation is due, by the number of images, and whether it is on."""
-    used = getattr(settings, "augmentation", None)
+    used = settings.augmentation
     size = counted(count, "image")
     if used is not None:
         late = "" if count < HELPFUL else f" With {size} it may be left out."
