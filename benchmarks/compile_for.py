@@ -15,6 +15,7 @@ Exit codes: 0 if the program compiles and fits; 2 if it does not, or for bad inp
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,7 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(facts, indent=1) if flags.json else report.text(facts))
         return 0 if found["fits"] else REFUSED
 
-    return answered(work)
+    return answered(work, explain=own_words)
+
+
+def own_words(error: BaseException) -> str | None:
+    """The sentence of a refusal that this script or its modules raised; None for others."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = isinstance(error, ValueError) and Path(frames[-1].filename).is_relative_to(Path(__file__).parent)
+    return str(error) if ours else None
 
 
 def settings_and_share(flags):

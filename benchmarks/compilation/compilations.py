@@ -76,8 +76,10 @@ def _refused(said: dict) -> dict:
     """The compiler's words, without where in its own code they come from, and the figures in them."""
     words = said["error"].split("\n\n")[0].split("Source Location Trace")[0].strip()
     found = {"fits": False, "compile_cpu_seconds": round(said["cpu_seconds"], 1), "refusal": words}
-    if figures := re.search(r"([\d.]+[KMG]) of ([\d.]+[KMG]) hbm", words, re.I):
-        found |= {"needed_bytes": _bytes(figures[1]), "available_bytes": _bytes(figures[2])}
+    size = r"([\d.]+[KMG])"
+    if figures := re.search(rf"{size} of {size} hbm|\({size}\) exceeds available HBM \({size}\)", words, re.I):
+        needs, has = (text for text in figures.groups() if text)
+        found |= {"needed_bytes": _bytes(needs), "available_bytes": _bytes(has)}
     return found
 
 
