@@ -1,17 +1,23 @@
 """Published formats become runs from which the other verbs work; what doesn't fit leaves nothing behind."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf import import_weights
+from sagan_tf import experiment, import_weights
 from sagan_tf.interop import tfhub_biggan, weight_files
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.families import biggan
 from sagan_tf.models.generator import Generator
+from sagan_tf.models.transfer import TransferError
+from sagan_tf.runs import resumption
+from sagan_tf.runs.origin import find_origin
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
+from sagan_tf.training.workers import Workers
 from tests.closeness import NETWORK, assert_close
 from tests.interop.torch_form import write_sequential, write_zip
 
@@ -42,7 +48,7 @@ def golden():
 def run(tmp_path, golden):
     """Imports G and D from .npz files, after `change` to G's arrays; returns the exit code and the run's folder."""
 
-    def call(change=lambda arrays: None, bindings=()):
+    def call(change=lambda arrays: None, bindings=(), discriminator=True):
         (tmp_path / "run.gin").write_text(GIN)
         for net in "GD":
             arrays = {n.removeprefix(f"{net}0/"): a for n, a in golden.items() if n.startswith(f"{net}0/")}
@@ -52,6 +58,7 @@ def run(tmp_path, golden):
         flags = [f"--{k}={v}" for k, v in {
             "format": "biggan_pytorch", "generator": tmp_path / "G.npz", "discriminator": tmp_path / "D.npz",
             "gin_file": tmp_path / "run.gin", "run_dir": tmp_path / "run"}.items()]  # fmt: skip
+        flags = flags if discriminator else [flag for flag in flags if "--discriminator" not in flag]
         return import_weights.main([*flags, *(f"--gin_bindings={b}" for b in bindings)]), tmp_path / "run"
 
     return call
@@ -66,6 +73,22 @@ def test_biggan_pytorch_becomes_a_run_that_draws_the_same_images(run, golden):
     assert_close(images.transpose(0, 3, 1, 2), golden["eval/G(z,y)"], relative=NETWORK)
     raw = TrainedModel(path, average=False).generator
     np.testing.assert_array_equal(raw(golden["z"], golden["y"].astype(np.int32)), images)
+
+
+def test_an_import_without_a_discriminator_says_so_to_the_training_that_starts_from_it(run, tmp_path):
+    _, path = run(discriminator=False)
+    imported = RunDirectory(path)
+    assert imported.facts()["imported"]["discriminator"] is None
+    loaded = experiment.load([str(tmp_path / "run.gin")], [])
+    examples = loaded.value.data.open(32)
+    assert resumption.admit(imported, loaded, examples).fresh_discriminator
+    workers, new = Workers(tf.distribute.get_strategy()), RunDirectory(tmp_path / "new")
+    origin = find_origin(new, loaded.value, path, workers=workers)
+    assert not origin.has_discriminator and origin.step == 0
+    assert resumption.admit(new, loaded, examples, origin=origin).fresh_discriminator
+    frozen = dataclasses.replace(loaded.value, freeze_discriminator=1)
+    with pytest.raises(TransferError, match="must be 0 where the discriminator starts anew"):
+        find_origin(new, frozen, path, workers=workers)
 
 
 def cut_one(arrays):

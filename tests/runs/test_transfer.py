@@ -123,6 +123,24 @@ def test_all_replicas_get_the_same(origin, mirrored):
         np.testing.assert_array_equal(variable.numpy(), expected[name], err_msg=name)
 
 
+def test_training_beside_a_generator_without_a_discriminator_warms_the_rates_up(drawable_run, tmp_path, capsys):
+    settings = dataclasses.replace(RunDirectory(drawable_run).experiment(), batch_size=4, log_every=1, evaluation=None)
+    rates = []
+    path = tmp_path / "run"
+    sagan_tf.fit(settings, path, steps=1, init_from=drawable_run, callbacks=[lambda _, logs: rates.append(logs)])
+    assert rates[0]["d_learning_rate"] == pytest.approx(2e-3 / 100)
+    assert rates[0]["g_learning_rate"] == pytest.approx(7e-4 / 500)
+    assert "The discriminator starts anew" in capsys.readouterr().err
+    groups = ("generator", "average")
+    _, before = RunDirectory(drawable_run).checkpoints().load(groups)
+    _, at_start = RunDirectory(path).checkpoints().load(groups, 0)
+    assert set(before) == set(at_start)
+    for name, array in before.items():
+        np.testing.assert_array_equal(at_start[name], array)
+    run = RunDirectory(path)
+    assert run.facts()["init_from"]["discriminator"] == "new" and run.experiment() == settings
+
+
 @pytest.fixture(scope="module")
 def places(tmp_path_factory, tiny_run):
     """A run with a checkpoint kept apart, and one without any."""
