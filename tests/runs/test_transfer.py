@@ -12,6 +12,7 @@ import sagan_tf
 from sagan_tf.data.procedural.procedural import ProceduralSource
 from sagan_tf.experiment import Experiment
 from sagan_tf.models import families
+from sagan_tf.monitoring.collapse import MonitorOptions
 from sagan_tf.runs.build import build_state
 from sagan_tf.runs.origin import Origin, find_origin, located
 from sagan_tf.runs.run_directory import RunDirectory, RunError
@@ -23,12 +24,13 @@ from sagan_tf.training.workers import Workers
 
 OLD = ("ant", "bee", "cat", "dog")
 NAMES = ("cat", "emu")
+QUIET = {"sample_every": 0, "log_every": 0, "monitoring": MonitorOptions(every=0)}
 TABLE, PROJECTION = "generator.blocks.1.norm_2.gain.kernel", "discriminator.head.embedding.layer.kernel"
 
 
 def described(**options):
     spec = families.sagan(32, width=4, discriminator_width=8, z_dim=8, attention=(8,), **options.pop("spec", {}))
-    options = {"average": MovingAverage(decay=0.5, start=0), "batch_size": 4, "total_steps": 4, **options}
+    options = {"average": MovingAverage(decay=0.5, start=0), "batch_size": 4, "total_steps": 4, **QUIET, **options}
     return Experiment(spec=spec, data=ProceduralSource(n_examples=64), **options)
 
 
@@ -124,7 +126,7 @@ def test_all_replicas_get_the_same(origin, mirrored):
 
 
 def test_training_beside_a_generator_without_a_discriminator_warms_the_rates_up(drawable_run, tmp_path, capsys):
-    settings = dataclasses.replace(RunDirectory(drawable_run).experiment(), batch_size=4, log_every=1, evaluation=None)
+    settings = dataclasses.replace(RunDirectory(drawable_run).experiment(), batch_size=4, evaluation=None, **{**QUIET, "log_every": 1})
     rates = []
     path = tmp_path / "run"
     sagan_tf.fit(settings, path, steps=1, init_from=drawable_run, callbacks=[lambda _, logs: rates.append(logs)])
