@@ -19,11 +19,17 @@ How = Literal["taken", "by class", "mean of the classes", "for every class", "ne
 # Fields of the descriptions that must agree, beside the widths.
 _SAME = (
     "resolution",
+    "block",
     "generator_ladder",
     "discriminator_ladder",
     "pools",
+    "upsamples",
+    "discriminator_stem",
+    "wide_rgb",
     "z_dim",
     "hierarchical",
+    "condition_includes_z",
+    "condition_order",
     "spectral_norm_g",
     "spectral_norm_d",
     "thin_discriminator",

@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.biggan_deep import biggan_deep
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
@@ -27,7 +29,8 @@ SAGAN = GANSpec(
 PLAIN = dataclasses.replace(SAGAN, conditioning="none", head="plain")
 SHARED = dataclasses.replace(SAGAN, conditioning="shared", shared_dim=6, hierarchical=True)
 ACGAN = dataclasses.replace(SAGAN, head="auxiliary", classifier_bias=True, spectral_norm_g=False)
-ALL = {"tables": SAGAN, "none": PLAIN, "shared": SHARED, "auxiliary": ACGAN}
+DEEP = biggan_deep(32, width=4, z_dim=4, shared_dim=6, depth=1).with_classes(5)
+ALL = {"deep": DEEP, "tables": SAGAN, "none": PLAIN, "shared": SHARED, "auxiliary": ACGAN}
 
 
 def shapes(spec):
@@ -61,11 +64,11 @@ def test_the_axis_of_the_classes_is_the_one_that_grows_with_their_number(built, 
             "discriminator.head.embedding.layer.kernel": Match("by class", 0),
             "discriminator.head.embedding.u": Match("new"),
         }),
-        ("shared", "shared", 3, {
+        *((family, family, 3, {
             "generator.shared.kernel": Match("by class", 0),
             "discriminator.head.embedding.layer.kernel": Match("by class", 0),
             "discriminator.head.embedding.u": Match("new"),
-        }),
+        }) for family in ("shared", "deep")),
         ("auxiliary", "auxiliary", 3, {
             **dict.fromkeys((f"generator.blocks.0.norm_{i}.{p}.kernel" for i in (1, 2) for p in ("gain", "bias")),
                             Match("by class", 0)),
@@ -83,7 +86,7 @@ def test_the_axis_of_the_classes_is_the_one_that_grows_with_their_number(built, 
             "discriminator.head.embedding.u": Match("new"),
         }),
     ],
-    ids=["same", "tables", "shared", "auxiliary", "to no classes", "from no classes"],
+    ids=["same", "tables", "shared", "deep", "auxiliary", "to no classes", "from no classes"],
 )  # fmt: skip
 def test_all_that_fits_is_taken_and_tables_by_class(built, there, here, n, expected):
     spec = ALL[here].with_classes(n)
@@ -112,6 +115,7 @@ def test_attention_elsewhere_is_new_and_networks_of_another_family_are_refused(b
         ({"discriminator_width": 4}, "received discriminator_width=8 of .* and discriminator_width=4 of"),
         ({"z_dim": 8}, "received z_dim=4 of .* and z_dim=8 of"),
         ({"spectral_norm_g": False}, "received spectral_norm_g=True of .* and spectral_norm_g=False of"),
+        ({"block": "bottleneck", "discriminator_stem": 1}, "received block='basic' of .* and block='bottleneck' of"),
         ({"conditioning": "shared"}, "received conditioning='tables' of .* and conditioning='shared' of"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -139,3 +143,15 @@ def test_classes_go_by_name_and_by_the_map_and_others_start_as_the_mean():
     np.testing.assert_array_equal(value(Match("for every class", 0), mean, shape=(2, 3), **options), [mean, mean])
     assert source_of("g.gain", Match("mean of the classes", 0)) == "g.gain.kernel"
     assert source_of("g.gain.kernel", Match("for every class", 0)) == "g.gain"
+
+
+def test_the_first_blocks_of_a_deep_discriminator_are_frozen_with_the_stem_before_them():
+    network = Discriminator(DEEP, frozen_blocks=1)
+    variables = named_variables(network)
+    frozen = network.frozen_names(variables)
+    assert {name.split(".")[0] for name in frozen} == {"stem", "blocks", "long_range"}
+    before = {name: variable.numpy() for name, variable in variables.items()}
+    network(tf.ones([2, 32, 32, 3]), tf.constant([0, 1]), training=True)
+    for name, variable in variables.items():
+        if name.endswith(".u") and variable.shape[0] > 1:
+            assert np.array_equal(before[name], variable.numpy()) == (name in frozen), name

@@ -126,7 +126,9 @@ def test_all_replicas_get_the_same(origin, mirrored):
 
 
 def test_training_beside_a_generator_without_a_discriminator_warms_the_rates_up(drawable_run, tmp_path, capsys):
-    settings = dataclasses.replace(RunDirectory(drawable_run).experiment(), batch_size=4, evaluation=None, **{**QUIET, "log_every": 1})
+    settings = dataclasses.replace(
+        RunDirectory(drawable_run).experiment(), batch_size=4, evaluation=None, **{**QUIET, "log_every": 1}
+    )
     rates = []
     path = tmp_path / "run"
     sagan_tf.fit(settings, path, steps=1, init_from=drawable_run, callbacks=[lambda _, logs: rates.append(logs)])
