@@ -50,7 +50,7 @@ class Generator(WithoutBuild, tf.keras.Model):
         parts.initialize_biases(self)
 
     def call(self, z, y, training=False):
-        dense_input, conditions = self.inputs(z, y, training)
+        dense_input, conditions = self.conditions(z, y, training)
         h = self.dense(dense_input, training=training)
         h = tf.reshape(tf.cast(h, self.numerics.dtype), [-1, 4, 4, self.spec.generator_channels[0]])  # (B,4,4,C)
         for block, long_range, condition in zip(self.blocks, self.long_range, conditions, strict=True):
@@ -60,7 +60,7 @@ class Generator(WithoutBuild, tf.keras.Model):
         images = tf.tanh(tf.cast(self.to_rgb(h, training=training), tf.float32))
         return grayed(images) if self.gray and not training else images
 
-    def inputs(self, z: tf.Tensor, y: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def conditions(self, z: tf.Tensor, y: tf.Tensor, training: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """What the dense layer receives, and the condition of each block's norms: y itself (B,), or a vector (B,K)."""
         count = len(self.blocks)
         if self.shared is None:
