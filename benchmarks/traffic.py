@@ -20,6 +20,11 @@ class Traffic:
         return 2 * (replicas - 1) / replicas * (self.gradient_bytes + self.norm_bytes)
 
 
+def inner_norms(spec: GANSpec) -> list[int]:
+    """The channels of the norms inside G's blocks: one in a basic block, three in a bottleneck."""
+    return [*spec.generator_hidden] * {"basic": 1, "bottleneck": 3}[spec.block]
+
+
 def step_traffic(spec: GANSpec, *, discriminator_steps: int = 1) -> Traffic:
     """The all-reduces of n_D updates of D and one of G, in float32.
 
@@ -27,7 +32,7 @@ def step_traffic(spec: GANSpec, *, discriminator_steps: int = 1) -> Traffic:
     divide by the moments of all replicas (`cross_replica_norm`), the gradient of G reduces theirs once more. These
     all-reduces can't be merged, since a layer needs its moments before the next one begins.
     """
-    inputs = [*spec.generator_channels[:-1], *spec.generator_channels[1:], spec.generator_channels[-1]]
+    inputs = [*spec.generator_channels, *inner_norms(spec)]
     passes = discriminator_steps + 1 + spec.cross_replica_norm
     return Traffic(
         updates=discriminator_steps + 1,

@@ -31,6 +31,9 @@ def test_by_hand(scaling):
     assert (one.updates, one.norm_reductions, one.norm_bytes) == (2, 14, 14 * 2 * 32 * 4)
     assert two.gradient_bytes - one.gradient_bytes == 4 * discriminator_parameters(spec)
     assert two.norm_reductions == 21
+    deep = step_traffic(families.biggan_deep(32, width=8).with_classes(10))
+    # six blocks with a norm of 32 channels and three of 8 each, the last norm of 32; in three passes
+    assert (deep.norm_reductions, deep.norm_bytes) == (3 * 25, 3 * 2 * 4 * (6 * (32 + 3 * 8) + 32))
     assert one.ring_bytes(1) == 0
     assert one.ring_bytes(4) == 1.5 * (one.gradient_bytes + one.norm_bytes)
 

@@ -19,7 +19,7 @@ from sagan_tf.models.generator import Generator
 from sagan_tf.models.inference import bake
 from sagan_tf.objectives.losses import LOSSES
 from tests.closeness import LAYER, assert_close
-from tests.parity.golden import Net, inputs_of, read
+from tests.parity.golden import Net, inputs_of, on_their_side, read
 
 SPEC = biggan_deep(
     32,
@@ -78,7 +78,32 @@ def test_u_and_moving_statistics_after_a_training_pass(g, d, inputs):
     d.check_moved(batch=3)
 
 
-def test_loss_and_every_gradient_of_the_discriminator_step(g, d, inputs, golden):
+# Inputs of ReLU, by shape and place, that lie so near its kink (8e-6) that rounding decides: the sides by which the
+# gradients are torch's.
+NEAR_THE_KINK = {
+    (6, 32, 32, 64): {13835: 1, 63300: -1, 91509: -1, 280421: -1, 291833: -1},
+    (6, 32, 32, 16): {14980: -1, 51091: -1, 89870: -1, 97917: 1, 27335: -1, 95134: 1, 32450: 1, 50936: 1, 62588: -1,
+                      72765: 1, 75053: -1},
+    (6, 16, 16, 16): {23114: -1, 5730: 1, 6206: -1, 12104: -1, 13820: -1, 4219: -1, 6462: -1, 22624: -1, 1499: -1,
+                      9150: 1, 12836: 1},
+    (6, 16, 16, 64): {65614: 1},
+    (6, 8, 8, 64): {1174: 1, 17043: -1},
+    (6, 8, 8, 16): {2514: 1, 3795: -1, 3948: 1},
+    (3, 16, 16, 16): {10739: -1, 5730: 1, 6206: -1, 12104: -1, 4219: -1, 6462: -1, 1499: -1, 9150: 1},
+    (3, 16, 16, 64): {16176: -1, 26802: 1},
+    (3, 32, 32, 16): {31751: -1, 14980: -1, 27335: -1, 32450: 1},
+    (3, 32, 32, 64): {40730: -1, 66266: -1, 13835: 1, 63300: -1, 91509: -1},
+    (3, 8, 8, 64): {1174: 1},
+    (3, 8, 8, 16): {2514: 1},
+}  # fmt: skip
+
+
+@pytest.fixture
+def torchs_sides(monkeypatch):
+    on_their_side(monkeypatch, NEAR_THE_KINK)
+
+
+def test_loss_and_every_gradient_of_the_discriminator_step(g, d, inputs, golden, torchs_sides):
     z, y, x, y_real = inputs
     fake, network = g.reset()(z, y, training=True), d.reset()
 
@@ -91,7 +116,7 @@ def test_loss_and_every_gradient_of_the_discriminator_step(g, d, inputs, golden)
     d.check_gradients(gradients)
 
 
-def test_loss_and_every_gradient_of_the_generator_step(g, d, inputs, golden):
+def test_loss_and_every_gradient_of_the_generator_step(g, d, inputs, golden, torchs_sides):
     z, y, _, _ = inputs
     generator, discriminator = g.reset(), d.reset()
 
