@@ -27,6 +27,7 @@ from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.monitoring.collapse import MonitorOptions
 from sagan_tf.objectives.augmentation import AdaptiveAugmentation, DiffAugment
+from sagan_tf.objectives.lecam import LeCam
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.sigma_control import SigmaControl
 from sagan_tf.sampling.seeds import SeededLatents
@@ -159,6 +160,7 @@ CONFIGURABLES = {
     "TwoTimescaleAdam": TwoTimescaleAdam,
     "Objective": Objective,
     "SigmaControl": SigmaControl,
+    "LeCam": LeCam,
     "DiffAugment": DiffAugment,
     "AdaptiveAugmentation": AdaptiveAugmentation,
     "StepOptions": StepOptions,

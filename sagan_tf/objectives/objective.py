@@ -7,6 +7,7 @@ from typing import Literal, Protocol, get_args
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.objectives.lecam import LeCam
 from sagan_tf.objectives.losses import LOSSES, class_loss
 from sagan_tf.objectives.penalties import OrthogonalForm, orthogonal
 from sagan_tf.objectives.sigma_control import SigmaControl
@@ -33,6 +34,7 @@ class Objective:
       real ones are (objectives/likeness.py). It is from no paper; it helps short trainings, in which G would otherwise
       settle on one drawing per class.
     dropout: the share of D's pooled features that is dropped before the head, in D's and in G's update.
+    lecam: a term of D's loss that holds its logits near their moving averages, for small data sets; None is without.
     sigma: how the top singular values of G's kernels are held (BigGAN, section 4.1); None leaves them free.
 
     Raises:
@@ -47,6 +49,7 @@ class Objective:
     r1: float = 0.0
     likeness: float = 0.0
     dropout: float = 0.0
+    lecam: LeCam | None = None
     sigma: SigmaControl | None = None
 
     def __post_init__(self):

@@ -58,6 +58,7 @@ def build_state(settings: Experiment, n_classes: int, strategy: tf.distribute.St
             seed=settings.seed,
             frozen_blocks=settings.freeze_discriminator,
             augmentation=settings.augmentation,
+            lecam=settings.objective.lecam,
         )
 
 

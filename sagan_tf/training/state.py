@@ -10,8 +10,10 @@ from sagan_tf.models.generator import Generator
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.augmentation import DiffAugment
+from sagan_tf.objectives.lecam import LeCam
 from sagan_tf.training.augmenter import Augmenter
 from sagan_tf.training.ema import MovingAverage
+from sagan_tf.training.logit_averages import LogitAverages
 from sagan_tf.training.optimizers import LossScale, TwoTimescaleAdam
 
 Values = dict[str, tf.Tensor]
@@ -45,6 +47,7 @@ class GAN:
         seed: int | None,
         frozen_blocks: int = 0,
         augmentation: DiffAugment | None = None,
+        lecam: LeCam | None = None,
     ):
         self.spec = spec
         self.average = average
@@ -63,6 +66,7 @@ class GAN:
         self.d_optimizer = optimizer.discriminator(self.d_trainable, scales[1])
         self.shadow = {n: self._copy(n, v) for n, v in self.g_variables.items()} if average else {}
         self.augmenter = Augmenter(augmentation)
+        self.logit_averages = LogitAverages(lecam)
         self.step = tf.Variable(
             0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA, name="step"
         )
@@ -80,6 +84,7 @@ class GAN:
             "d_optimizer": self.d_optimizer.slots(),
             "average": self.shadow,
             "augmentation": self.augmenter.variables(),
+            "lecam": self.logit_averages.variables(),
         }
         named = {f"{group}.{name}": v for group, variables in groups.items() for name, v in variables.items()}
         return {"step": self.step, **named}

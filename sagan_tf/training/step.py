@@ -178,6 +178,8 @@ def update_discriminator(
             images, y = tf.concat([seen_real, seen_fake], 0), tf.concat([y_real, y_fake], 0)
             real, fake = halves(gan.discriminator(images, y, training=True, dropout_mask=dropout_mask))
         value = objective.discriminator(real, fake, y_real, y_fake)
+        if objective.lecam is not None:
+            value += gan.logit_averages.penalty(real.logits, fake.logits, t)
         if objective.r1:
             value += objective.r1 * r1(tape.gradient(real.logits, penalized))
         means = {"logits_real": tf.reduce_mean(real.logits), "logits_fake": tf.reduce_mean(fake.logits)}
@@ -187,7 +189,7 @@ def update_discriminator(
         return value, means
 
     non_trainable = {f"generator.{n}": v for n, v in gan.g_non_trainable.items()} | gan.d_non_trainable
-    return minimize(
+    update = minimize(
         loss,
         (*real, *fakes, dropout_mask, augmentation),
         gan.d_optimizer,
@@ -196,6 +198,8 @@ def update_discriminator(
         non_trainable=non_trainable,
         microbatches=microbatches,
     )
+    gan.logit_averages.follow(update.logs, update.check.ok, t)
+    return update
 
 
 def update_generator(

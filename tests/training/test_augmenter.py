@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from sagan_tf.layers import batch_norm
 from sagan_tf.objectives.augmentation import AdaptiveAugmentation, DiffAugment
+from sagan_tf.objectives.lecam import LeCam
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.augmenter import Augmenter
 from sagan_tf.training.checkpoints import CheckpointStore
@@ -120,11 +121,13 @@ def test_r1_is_the_gradient_of_the_logits_with_respect_to_the_named_images(tiny,
 
 def test_replicas_with_microbatches_and_xla_are_the_one_whole_batch(monkeypatch, smooth, mirrored, tiny):
     monkeypatch.setattr(batch_norm, "local_moments", lambda x: (tf.zeros(x.shape[-1]), tf.ones(x.shape[-1])))
-    whole, replicas, xla = (tiny.make(augmentation=FAST, strategy=s) for s in (None, mirrored, None))
-    expected = [tiny.step(whole, number=n) for n in range(2)][1]
+    lecam = LeCam(start=1)
+    objective = Objective(lecam=lecam)
+    whole, replicas, xla = (tiny.make(augmentation=FAST, lecam=lecam, strategy=s) for s in (None, mirrored, None))
+    expected = [tiny.step(whole, objective, number=n) for n in range(2)][1]
     whole.step.assign(2)
     for gan, strategy, options in ((replicas, mirrored, {"microbatches": 2}), (xla, None, {"xla": True})):
-        steps = tiny.compiled(gan, None, strategy, **options)
+        steps = tiny.compiled(gan, objective, strategy, **options)
         iterator = tiny.batches(strategy=strategy)
         found = [tiny.call(steps, iterator) for _ in range(2)][1]  # the second by the strength that the first raised
         tiny.assert_logs_equal(found, expected)

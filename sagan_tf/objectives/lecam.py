@@ -1,0 +1,47 @@
+"""LeCam regularization: D's outputs are held near their own moving averages (Tseng et al. 2021)."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeCam:
+    """A term of D's loss for small data sets, beside or instead of augmentation.
+
+    weight: lambda. The paper's code uses 0.3 for BigGAN on CIFAR, with the hinge loss.
+    decay: of the moving averages of D's mean logit on real and on fake images, one step per update of D. The paper and
+      its code for StyleGAN2 have 0.99; its code for CIFAR has 0.9.
+    start: how many updates of D the term waits for. Until then the averages are those of the last update alone. The
+      code's for CIFAR is 1,000 steps.
+
+    Raises:
+      ValueError: for a weight or start that is negative, or a decay outside [0, 1).
+    """
+
+    weight: float = 0.3
+    decay: float = 0.99
+    start: int = 1000
+
+    def __post_init__(self):
+        if not self.weight >= 0:
+            raise ValueError(f"LeCam.weight must not be negative; received weight={self.weight!r}. Try 0.3.")
+        if not 0 <= self.decay < 1:
+            raise ValueError(f"LeCam.decay must be in [0, 1); received decay={self.decay!r}. The paper's is 0.99.")
+        if isinstance(self.start, bool) or not isinstance(self.start, int) or self.start < 0:
+            raise ValueError(f"LeCam.start must be an integer of at least 0; received start={self.start!r}.")
+
+    def penalty(self, real: tf.Tensor, fake: tf.Tensor, mean_real: tf.Tensor, mean_fake: tf.Tensor) -> tf.Tensor:
+        """E max(0, D(x) - a_F)^2 + E max(0, a_R - D(G(z)))^2, a scalar, without the weight.
+
+        The paper's equation has the squares without max(0, .); both of its codes have it, and are followed here.
+
+        real, fake: D's logits (B,). mean_real, mean_fake: a_R and a_F, the moving averages, scalars.
+        """
+        above = tf.nn.relu(real - mean_fake)
+        below = tf.nn.relu(mean_real - fake)
+        return tf.reduce_mean(tf.square(above)) + tf.reduce_mean(tf.square(below))
+
+    def averaged(self, average: tf.Tensor, mean: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
+        """A moving average after D's t-th update (scalar integer from 1), whose mean logit is `mean`."""
+        return tf.where(t > self.start, self.decay * average + (1.0 - self.decay) * mean, mean)
