@@ -1,17 +1,18 @@
 """What augmentation does for a small data set: trains and measures each arm, one JSON line per finished run.
 
     apt-get install dataset-fashion-mnist
-    python benchmarks/augmentation_study.py --out=FOLDER [--arms=none,diffaugment] [--seeds=0,1,2] [--steps=800]
+    python benchmarks/augmentation_study.py --out=FOLDER [--arms=none,diffaugment] [--seeds=0,1,2] [--per_class=10]
     python benchmarks/augmentation_study.py --table=benchmarks/augmentation_study.jsonl
     python benchmarks/augmentation_study.py --out=FOLDER --sheet=sheet.png
 
-The data are 1,000 images of Fashion-MNIST, the first 100 of each class, at 32 px; FOLDER/small/val holds the first 100
-of each class of its test images, which nothing is trained on. The networks are the quickstart's, with learning rates
-that go to zero in the last three eighths of the steps. FOLDER/ARM-SEED is a run: an interrupted command, repeated, goes
-on inside it, and a run that has its line in FOLDER/results.jsonl is not measured again.
+The data are 1,000 images of Fashion-MNIST, the first 100 of each class, at 32 px, or as many as --per_class says (in a
+FOLDER of their own). The first 100 of each class of its test images, which nothing is trained on, are held out. The
+networks are the quickstart's, with learning rates that go to zero in the last three eighths of the steps. FOLDER/ARM-SEED
+is a run: an interrupted command, repeated, goes on inside it, and a run that has its line in FOLDER/results.jsonl is not
+measured again.
 
 Each line holds FID and class accuracy of 5,000 averaged samples against all 60,000 training images, by a classifier
-trained on these (so that FID sees what the 1,000 images lack); the shares of the 1,000 and of the held-out images that
+trained on these (so that FID sees what the small set lacks); the shares of the training and of the held-out images that
 D calls real, at every checkpoint; and the strength p and r_t at the end.
 """
 
@@ -24,7 +25,7 @@ import sys
 import time
 from pathlib import Path
 
-PER_CLASS = 100
+PER_CLASS, HELD_OUT = 100, 100
 BASE = [
     "train.sample_every=400",
     "train.keep_checkpoints=100",
@@ -39,18 +40,18 @@ ARMS: dict[str, list[str]] = {
 }
 
 
-def prepare(out: Path) -> None:
+def prepare(out: Path, per_class: int) -> None:
     """Writes out/whole (60,000 images), and out/small with its splits `train` and `val`, unless they are there."""
     folder_of = Path(__file__).parents[1] / "tests" / "data" / "fashion_mnist_folder.py"
     for prefix, target in (("train", out / "whole"), ("t10k", out / "test")):
         if not (out / f"{prefix}.done").exists():
             subprocess.run([sys.executable, folder_of, target, f"--prefix={prefix}"], check=True)
             (out / f"{prefix}.done").touch()
-    for source, split in ((out / "whole", "train"), (out / "test", "val")):
+    for source, split, count in ((out / "whole", "train", per_class), (out / "test", "val", HELD_OUT)):
         for of_class in sorted(path for path in source.iterdir() if path.is_dir()):
             target = out / "small" / split / of_class.name
             target.mkdir(parents=True, exist_ok=True)
-            for image in sorted(of_class.iterdir())[:PER_CLASS]:
+            for image in sorted(of_class.iterdir())[:count]:
                 if not (target / image.name).exists():
                     os.link(image, target / image.name)
 
@@ -101,7 +102,7 @@ def measure(out: Path, run: Path) -> dict:
     }
 
 
-def run_arm(out: Path, arm: str, seed: int, steps: int) -> None:
+def run_arm(out: Path, arm: str, per_class: int, seed: int, steps: int) -> None:
     """Trains and measures one run unless its line is there; the measuring is a process of its own."""
     results, run = out / "results.jsonl", out / f"{arm}-{seed}"
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
@@ -114,6 +115,7 @@ def run_arm(out: Path, arm: str, seed: int, steps: int) -> None:
     )
     line = {
         "arm": arm,
+        "per_class": per_class,
         "seed": seed,
         "steps": steps,
         "bindings": ARMS[arm],
@@ -129,13 +131,14 @@ def run_arm(out: Path, arm: str, seed: int, steps: int) -> None:
 
 def table(results: list[dict]) -> str:
     """The arms as a Markdown table: means over seeds, with the lowest and the highest in brackets."""
-    rows = [("arm", "seeds", "FID", "class accuracy", "D: training real", "D: held-out real",
-             "gap", "p"), ("---",) * 8]  # fmt: skip
-    for arm in dict.fromkeys(r["arm"] for r in results):
-        runs = [r for r in results if r["arm"] == arm]
+    rows = [("images", "arm", "seeds", "FID", "class accuracy", "D: training real", "D: held-out real",
+             "gap", "p"), ("---",) * 9]  # fmt: skip
+    for per_class, arm in dict.fromkeys((r["per_class"], r["arm"]) for r in results):
+        runs = [r for r in results if (r["per_class"], r["arm"]) == (per_class, arm)]
         last = [list(r["called_real_at"].values())[-1] for r in runs]
         rows.append(
             (
+                f"{10 * per_class:,}",
                 arm,
                 str(len(runs)),
                 spread([r["fid"] for r in runs], ".2f"),
@@ -155,7 +158,7 @@ def spread(values: list[float], form: str) -> str:
 
 
 def draw_sheet(out: Path, path: Path, arms: list[str], seed: int, columns: int = 8) -> None:
-    """Real images of the small set, and each arm's samples of the same latents, side by side, one row per class."""
+    """Images of the small set, and each arm's samples of the same latents, side by side, one row per class."""
     import numpy as np
     from PIL import Image, ImageDraw
 
@@ -168,7 +171,7 @@ def draw_sheet(out: Path, path: Path, arms: list[str], seed: int, columns: int =
     labels = np.repeat(np.arange(len(names)), columns)
     files = [sorted((out / "small" / "train" / name).iterdir())[:columns] for name in names]
     real = [Image.open(file).convert("RGB").resize((32, 32)) for row in files for file in row]
-    panels = {"1,000 images": np.stack([np.asarray(image) for image in real])}
+    panels = {"training images": np.stack([np.asarray(image) for image in real])}
     panels |= {arm: model.images(labels, seed=1) for arm, model in models.items()}
     drawn = [
         sheets.sheet(np.asarray(images), names if number == 0 else [""] * len(names), scale=1)
@@ -190,6 +193,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("augmentation_study"), help="folder of the data and the runs")
     parser.add_argument("--arms", type=lambda text: text.split(","), default=list(ARMS))
     parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--per_class", type=int, default=PER_CLASS, help="training images of each class")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
     parser.add_argument("--table", type=Path, help="print the table of a results.jsonl and end")
     parser.add_argument("--sheet", type=Path, help="draw samples of the arms' runs side by side and end")
@@ -204,10 +208,10 @@ def main() -> None:
         draw_sheet(out, flags.sheet, flags.arms, flags.seeds[0])
     else:
         out.mkdir(parents=True, exist_ok=True)
-        prepare(out)
+        prepare(out, flags.per_class)
         for seed in flags.seeds:
             for arm in flags.arms:
-                run_arm(out, arm, seed, flags.steps)
+                run_arm(out, arm, flags.per_class, seed, flags.steps)
 
 
 if __name__ == "__main__":
