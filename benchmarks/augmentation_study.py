@@ -7,9 +7,9 @@
 
 The data are 1,000 images of Fashion-MNIST, the first 100 of each class, at 32 px, or as many as --per_class says (in a
 FOLDER of their own). The first 100 of each class of its test images, which nothing is trained on, are held out. The
-networks are the quickstart's, with learning rates that go to zero in the last three eighths of the steps. FOLDER/ARM-SEED
-is a run: an interrupted command, repeated, goes on inside it, and a run that has its line in FOLDER/results.jsonl is not
-measured again.
+networks are the quickstart's, with learning rates that go to zero in the last three eighths of the steps.
+FOLDER/ARM-SEED is a run: an interrupted command, repeated, goes on inside it, and a run that has its line in
+FOLDER/results.jsonl is not measured again.
 
 Each line holds FID and class accuracy of 5,000 averaged samples against all 60,000 training images, by a classifier
 trained on these (so that FID sees what the small set lacks); the shares of the training and of the held-out images that
