@@ -1,9 +1,12 @@
 """`python -m sagan_tf.import_weights`: imports published weights as a run that all other verbs can use.
 
-    --format=biggan_pytorch --generator=G_ema.pth [--discriminator=D.pth]    .npz or .safetensors with its names as well
-    --format=tfhub_biggan --generator=FOLDER                                 DeepMind's SavedModel, 128, 256 or 512 px
+    --generator=FOLDER                      Hugging Face's port: pytorch_model.bin and config.json
+    --generator=FOLDER                      DeepMind's module biggan-deep-128, -256 or -512
+    --gin_file=FILE --generator=FOLDER      DeepMind's module biggan-128, -256 or -512
+    --gin_file=FILE --generator=G_ema.pth [--discriminator=D.pth]    BigGAN-PyTorch; .npz and .safetensors as well
 
-The gin file describes the network. If a tensor is missing, unexpected or misshapen, it is named and nothing is written.
+A gin file describes the network where the weights don't. If a tensor is missing, unexpected or misshapen, it is named
+and nothing is written. Files are read without torch, and no code that a pickle names is run.
 """
 
 import argparse
@@ -27,13 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     shared.add_configuration(parser)
-    parser.add_argument("--format", required=True, choices=get_args(WeightsFormat))
-    parser.add_argument("--generator", required=True, metavar="PATH", help="G's file, or the SavedModel's folder")
+    parser.add_argument("--format", choices=get_args(WeightsFormat), help="by default, what the files look like")
+    parser.add_argument("--generator", required=True, metavar="PATH", help="G's file or folder")
     parser.add_argument("--discriminator", metavar="PATH", help="D's file (biggan_pytorch)")
+    parser.add_argument(
+        "--class_names",
+        metavar="FILE",
+        help="the names of the classes, one a line in the order of the labels; by default the data's, or ImageNet's "
+        "for 1,000 classes",
+    )
     parser.add_argument("--run_dir", required=True, metavar="RUN", help="new or empty")
     flags = parser.parse_args(arguments)
-    if flags.discriminator and flags.format == "tfhub_biggan":
-        parser.error("--discriminator must be left out with --format=tfhub_biggan, which publishes generators only")
+    if flags.discriminator and flags.format not in (None, "biggan_pytorch"):
+        parser.error(f"--discriminator must be left out with --format={flags.format}, which publishes generators only")
 
     def work() -> None:
         from sagan_tf.runs.weights_import import import_weights  # here, since flags are answered before TensorFlow
@@ -41,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with sigterm_as_keyboard_interrupt():
             print(f"Imported: {import_weights(flags)}")
         print(
-            f"To see images: python -m sagan_tf.sample --run_dir={shlex.quote(flags.run_dir)} --num=80 --out=sheet.png"
+            f"To see images: python -m sagan_tf.sample --run_dir={shlex.quote(flags.run_dir)} --truncation=0.5 "
+            "--num=20 --out=sheet.png"
         )
 
     return answered(work, interrupted="interrupted: nothing was imported. Repeat the command.")

@@ -1,6 +1,9 @@
 """Every verb by a table of bad inputs: one sentence on stderr that says what came, exit code 2, and nothing changed."""
 
 import hashlib
+import json
+import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -9,6 +12,8 @@ import pytest
 from PIL import Image
 
 from sagan_tf import describe, evaluate, explore, export, import_weights, prepare_data, sample, train, visualize
+from tests.interop.published_forms import CONFIG
+from tests.interop.torch_form import write_sequential
 
 VERBS = {
     "train": train,
@@ -176,6 +181,26 @@ CASES = [
     ("import_weights", f"{IMPORT} --generator={{bad}}", "{bad}"),
     ("import_weights", f"--format=tfhub_biggan {GIN} {NEW} --generator={{bad}}/empty", "empty"),
     ("import_weights", f"--format=biggan_pytorch {GIN} --run_dir={{run}} --generator={{bad}}/good.npz", "new or empty"),
+    # Published weights.
+    ("import_weights", f"{NEW} --generator={{bad}}/good.npz", "no --gin_file"),
+    ("import_weights", f"{NEW} --generator={{bad}}/text.txt", "which is none of these"),
+    ("import_weights", f"{NEW} --generator={{bad}}/nowhere", "which is not there"),
+    ("import_weights", f"{NEW} --generator={{bad}}/code", "a pickle that names posix.mkdir, which loading would run"),
+    ("import_weights", f"{NEW} --generator={{bad}}/code/pytorch_model.bin", "names posix.mkdir"),
+    ("import_weights", f"{IMPORT} --generator={{bad}}/code/pytorch_model.bin", "names posix.mkdir"),
+    ("import_weights", f"{NEW} --generator={{bad}}/no_settings", "config.json is missing"),
+    ("import_weights", f"{NEW} --generator={{bad}}/no_weights", "pytorch_model.bin is missing"),
+    ("import_weights", f"{NEW} --generator={{bad}}/torn_settings", "torn_settings/config.json must be"),
+    ("import_weights", f"{NEW} --generator={{bad}}/few_sets", "n_stats=51; received 3"),
+    ("import_weights", f"{NEW} --generator={{bad}}/sizes", "embeddings.weight: has shape (2, 3), (6, 5) is needed"),
+    ("import_weights", f"{NEW} --generator={{bad}}/sizes --discriminator=D.pth", "generators only"),
+    ("import_weights", f"{NEW} --generator={{bad}}/sizes --class_names={{bad}}/nowhere.txt", "nowhere.txt"),
+    ("import_weights", f"{NEW} --generator={{bad}}/sizes --class_names={{bad}}/text.txt", "5; received 1 from"),
+    ("import_weights", f"{NEW} --generator={{bad}}/sizes --class_names={{bad}}/twice.txt", "'a' in line 3"),
+    ("import_weights", f"--format=tfhub_biggan_deep {NEW} --generator={{bad}}/empty", "variables/variables.index"),
+    ("import_weights", f"--format=tfhub {NEW} --generator={{bad}}/empty", "tfhub"),
+    ("sample", "--run_dir={run} --statistics=published", "has none for step 4"),
+    ("export", "--run_dir={run} --out={bad}/e --statistics=published --truncation_mode=scaled", "scaled_truncated"),
     ("export", "--run_dir={run} --out={bad}/text.txt --statistics=moving", "text.txt"),
     ("sample", "--run_dir={run} --num=2 --statistics=moving --npz={bad}/empty", "empty"),
     ("sample", "--run_dir={run} --num=2 --statistics=moving --out={bad}/text.txt/a.png", "text.txt"),
@@ -286,6 +311,7 @@ def places(tiny_run, tmp_path_factory):
     (bad / "text.txt").write_text("no images, no run")
     (bad / "binary.gin").write_bytes(bytes(range(256)))
     save_arrays(bad)
+    save_published(bad)
     for name in ("no_json", "no_facts", "no_config", "measured"):
         shutil.copytree(tiny_run, bad / name, ignore=shutil.ignore_patterns("checkpoints"))
     shutil.copytree(tiny_run, bad / "torn_run")
@@ -312,6 +338,34 @@ def save_arrays(bad):
     np.savez(bad / "skew.npz", mu=np.zeros(3), sigma=np.triu(np.ones((3, 3))))
     np.savez(bad / "vector.npz", mu=np.zeros(3), sigma=np.zeros(3))
     np.savez(bad / "words.npz", mu=np.array(["a", "b"]), sigma=np.eye(2))
+
+
+class Code:
+    """What an attacker would put into a pickle."""
+
+    def __reduce__(self):
+        return os.mkdir, ("made",)
+
+
+def save_published(bad):
+    """Folders of Hugging Face's port, each with another fault."""
+    sets = {"generator.bn.running_means": np.zeros((51, 8), np.float32)}
+    states = {
+        "code": {**sets, "code": pickle.dumps(Code(), protocol=2)[2:-1]},
+        "no_settings": sets,
+        "torn_settings": sets,
+        "few_sets": {"generator.bn.running_means": np.zeros((3, 8), np.float32)},
+        "sizes": {**sets, "embeddings.weight": np.zeros((2, 3), np.float32)},
+    }
+    for name, state in states.items():
+        (bad / name).mkdir()
+        write_sequential(bad / name / "pytorch_model.bin", state)
+        (bad / name / "config.json").write_text(json.dumps(CONFIG))
+    (bad / "no_settings" / "config.json").rename(bad / "elsewhere.json")
+    (bad / "torn_settings" / "config.json").write_text("{")
+    (bad / "no_weights").mkdir()
+    (bad / "no_weights" / "config.json").write_text(json.dumps(CONFIG))
+    (bad / "twice.txt").write_text("a\nb\na\n")
 
 
 def contents(root: Path) -> dict[str, str]:

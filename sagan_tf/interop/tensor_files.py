@@ -55,19 +55,19 @@ def check_fit(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, np.nd
     Raises:
       WeightsError: naming the missing, extra and misshapen ones, with both shapes.
     """
-    wrong = [f"{n}: missing, {tuple(shape)} is needed" for n, shape in expected.items() if n not in found]
-    wrong += [f"{n}: extra, {found[n].shape}" for n in found if n not in expected]
-    wrong += [
+    wrong = [
         f"{n}: has shape {found[n].shape}, {tuple(shape)} is needed"
         for n, shape in expected.items()
         if n in found and found[n].shape != tuple(shape)
     ]
+    wrong += [f"{n}: missing, {tuple(shape)} is needed" for n, shape in expected.items() if n not in found]
+    wrong += [f"{n}: extra, {found[n].shape}" for n in found if n not in expected]
     if wrong:
         more = [f"and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
         raise WeightsError(
             f"the tensors of {source} must be those of the configured network; received\n  "
             + "\n  ".join(wrong[:_SHOWN] + more)
-            + "\nChoose the gin file (resolution, width, z_dim, attention, classes) that they were trained with."
+            + "\nChoose the gin file or config.json (resolution, width, z_dim, attention, classes) that fits them."
         )
 
 

@@ -75,17 +75,70 @@ def load(folder: Path, spec: GANSpec, shapes: Mapping[str, tuple[int, ...]]) -> 
     return {name: _converted(spec, name, compared[theirs], there, theirs) for name, theirs in wanted.items()}
 
 
+class StoredVariables:
+    """The variables of an unpacked module, or of a checkpoint in a folder; no graph is read and none is run.
+
+    Attributes:
+      shapes: by name, without a leading "module/".
+
+    Raises:
+      WeightsError: if there are none, or they can't be read.
+    """
+
+    def __init__(self, folder: Path):
+        prefix = _prefix(folder)
+        if prefix is None:
+            raise WeightsError(
+                f"--generator must be a folder with variables/variables.index; received {folder}. Unpack the module, "
+                "such as biggan-128, there."
+            )
+        try:
+            self._reader = tf.train.load_checkpoint(prefix)
+            stored = self._reader.get_variable_to_shape_map()
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            raise WeightsError(
+                f"{prefix} must be a whole checkpoint; received {_line(error)}. Unpack it again."
+            ) from error
+        self._names = {name.removeprefix("module/"): name for name in stored}
+        self.shapes = {name: tuple(stored[original]) for name, original in self._names.items()}
+
+    def read(self, name: str) -> np.ndarray:
+        """A variable's value.
+
+        Raises:
+          WeightsError: if the files are damaged.
+        """
+        try:
+            return np.asarray(self._reader.get_tensor(self._names[name]))
+        except (tf.errors.OpError, RuntimeError) as error:
+            raise WeightsError(f"{name} must be readable; received {_line(error)}. Unpack the module again.") from error
+
+
+def has_variables(folder: Path) -> bool:
+    """Whether a folder is an unpacked module, or holds a checkpoint."""
+    return _prefix(folder) is not None
+
+
+def _prefix(folder: Path) -> str | None:
+    """The prefix of the checkpoint's files: "variables/variables", or the newest checkpoint of a folder."""
+    if (folder / "variables" / "variables.index").is_file():
+        return str(folder / "variables" / "variables")
+    alone = (str(path.with_suffix("")) for path in sorted(folder.glob("*.index")))
+    return tf.train.latest_checkpoint(str(folder)) or next(alone, None)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def read(folder: Path) -> dict[str, np.ndarray]:
-    """All variables of the SavedModel by name, without a leading "module/"."""
-    prefix = folder / "variables" / "variables"
-    if not prefix.with_suffix(".index").is_file():
-        raise WeightsError(
-            f"--generator must be a folder with variables/variables.index; received {folder}. Unpack the module, such "
-            "as biggan-128, there."
-        )
-    reader = tf.train.load_checkpoint(str(prefix))
-    names = reader.get_variable_to_shape_map()
-    return {name.removeprefix("module/"): np.asarray(reader.get_tensor(name)) for name in names}
+    """All variables of the SavedModel by name, without a leading "module/".
+
+    Raises:
+      WeightsError: if there are none, or they can't be read.
+    """
+    stored = StoredVariables(folder)
+    return {name: stored.read(name) for name in stored.shapes}
 
 
 def _converted(spec: GANSpec, name: str, array: np.ndarray, there: Mapping, theirs: str) -> np.ndarray:

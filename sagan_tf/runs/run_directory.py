@@ -12,6 +12,7 @@ checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
 checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (training_actions.py)
 train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
 health.jsonl                singular values, distances of samples, signs of collapse (monitoring/health_records.py)
+published_statistics.npz    batch statistics that came with imported weights (published_statistics.py)
 samples/step-*.png          sheets with a row per class
 standing_statistics/        of the batch norms, for truncated samples (kept_statistics.py)
 tensorboard/                the same for TensorBoard

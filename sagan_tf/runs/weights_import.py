@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import dataclasses
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,56 +11,180 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import experiment
-from sagan_tf.data.class_names import listed
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.configuration.gin_config import Loaded
+from sagan_tf.data.class_aliases import class_aliases
+from sagan_tf.data.class_names import listed, number_themselves
+from sagan_tf.data.from_flag import source_from_flag
+from sagan_tf.data.image_folder.image_folder import ImageFolder
+from sagan_tf.data.imagenet_classes import imagenet_classes
+from sagan_tf.data.source import DataError, Examples, Source
+from sagan_tf.data.tfds import TfdsSource
+from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.foundation import files
-from sagan_tf.foundation.notes import note, warn
-from sagan_tf.interop import biggan_pytorch, tfhub_biggan
+from sagan_tf.foundation.notes import note
+from sagan_tf.interop import biggan_pytorch, published
+from sagan_tf.interop.tensor_files import WeightsError
+from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.generator import Generator
+from sagan_tf.models.spec import GANSpec
 from sagan_tf.runs import resumption
 from sagan_tf.runs.build import build_state
+from sagan_tf.runs.imported_classes import names_of
+from sagan_tf.runs.published_statistics import FILE, MODE, PublishedStatistics
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 
-FORMATS = {"biggan_pytorch": biggan_pytorch.load, "tfhub_biggan": tfhub_biggan.load}
-
-_IMAGENET = 1000  # classes
-_SYNSET = re.compile(r"n\d{8}")
+# What must be the same in a gin file and in the description that weights bring along.
+_OF_GENERATORS = (
+    *("resolution", "n_classes", "block", "width", "generator_ladder", "generator_upsamples", "generator_attends"),
+    *("z_dim", "shared_dim", "condition_includes_z", "wide_rgb"),
+    *("norm_epsilon", "final_norm_epsilon", "spectral_norm_epsilon"),
+)
 
 
 def import_weights(flags: argparse.Namespace) -> Path:
     """Reads and checks the weights, then writes a run with a checkpoint of step 0; returns the checkpoint's path.
 
-    If the run keeps a moving average of G, the imported weights are both the average and the raw weights. Without
-    `--discriminator`, D gets initial weights, which run.json records: training from the run warms its rate up.
+    With a gin file the run has all that training needs: if it keeps a moving average of G, the imported weights are
+    both the average and the raw weights, and without `--discriminator` D gets initial weights, which run.json records:
+    training from the run warms its rate up. Without a gin file, which takes weights that describe their networks, the
+    checkpoint holds G alone.
     """
-    loaded = experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
-    settings = loaded.value
     run = RunDirectory(flags.run_dir)
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise RunError(f"--run_dir must be new or empty; received --run_dir={run.path}. Name another directory.")
     files.check_output("--run_dir", run.path, folder=True)
-    names = settings.data.class_names()
-    note(f"The weights' classes are taken in this order: {listed(names)}")
-    if len(names) == _IMAGENET and not all(_SYNSET.fullmatch(name) for name in names):
-        warn(
-            "Published ImageNet weights number their classes by sorted synset (n01440764, n01443537, ...); these names "
-            "are no synsets. Make sure that they are in that order."
+    configured = _configured(flags)
+    weights = published.opened(Path(flags.generator), flags.format)
+    if weights.spec is None and configured is None:
+        raise RunError(
+            f"weights of the format {weights.form} must come with a gin file that describes their networks; received "
+            "no --gin_file. Try --gin_file=gin/biggan_128.gin"
         )
-    gan = build_state(settings, len(names), tf.distribute.get_strategy())
-    read = FORMATS[flags.format]
-    generator = read(Path(flags.generator), gan.spec, shapes(gan.g_variables))
-    discriminator = read(Path(flags.discriminator), gan.spec, shapes(gan.d_variables)) if flags.discriminator else {}
-    assign(gan.g_variables, generator)
-    assign(gan.shadow, generator if gan.shadow else {})
-    assign(gan.d_variables, discriminator)
-    admission = resumption.admit(run, loaded, examples_of(settings, names, flags.generator))
-    imported = {"format": flags.format, "generator": flags.generator, "discriminator": flags.discriminator}
+    if flags.discriminator and weights.form != "biggan_pytorch":
+        raise RunError(
+            f"--discriminator must be left out with weights of the format {weights.form}, which are generators only."
+        )
+    if not weights.has_statistics:
+        note(
+            f"No statistics came with {flags.generator}: images divide by standing ones, which are gathered for each "
+            "truncation, or by their own batch's."
+        )
+    n_classes = weights.spec.n_classes if weights.spec else None
+    names = names_of(flags.class_names, _names_of_data(flags, configured), n_classes)
+    if not number_themselves(names):
+        note(f"The weights' classes are taken in this order: {listed(class_aliases(names).titles)}")
+    loaded = configured or _described(flags, weights, names)
+    spec = loaded.value.sized(len(names))
+    if weights.spec is not None:
+        _check_same(weights.spec, spec)
+    variables, statistics = _networks(loaded.value, spec, names, weights, flags, alone=configured is None)
+    admission = resumption.admit(run, loaded, examples_of(loaded.value, names, flags.generator))
+    imported = {"format": weights.form, "generator": flags.generator, "discriminator": flags.discriminator}
     admission = dataclasses.replace(admission, facts={"imported": imported})
+    return _write(run, admission, variables, statistics)
+
+
+def _configured(flags: argparse.Namespace) -> Loaded | None:
+    """The experiment of the gin files; None without any."""
+    if not flags.gin_file and not flags.gin_bindings:
+        return None
+    return experiment.load(flags.gin_file, flags.gin_bindings, flags.data, flags.data_dir)
+
+
+def _names_of_data(flags: argparse.Namespace, configured: Loaded | None) -> Sequence[str] | None:
+    """The names of the classes of the data that the flags or the gin file name, unless a file names them."""
+    if flags.class_names:
+        return None
+    if configured is not None:
+        return configured.value.data.class_names()
+    return source_from_flag(flags.data, flags.data_dir).class_names() if flags.data else None
+
+
+def _described(flags: argparse.Namespace, weights: published.Published, names: Sequence[str]) -> Loaded:
+    """The experiment of weights that describe their networks: what sampling needs; training takes a gin file."""
+    statistics = "moving" if weights.has_statistics else "batch"
+    spec = dataclasses.replace(weights.spec, n_classes=None, inference_statistics=statistics)
+    evaluation = EvaluationOptions(truncation_mode=MODE)
+    return experiment.in_code(experiment.Experiment(spec=spec, data=_data(flags, names), evaluation=evaluation))
+
+
+def _data(flags: argparse.Namespace, names: Sequence[str]) -> Source:
+    """Where other verbs look for the weights' data set."""
+    if flags.data:
+        return source_from_flag(flags.data, flags.data_dir)
+    if tuple(names) == tuple(imagenet_classes()):
+        return TfdsSource(name="imagenet2012", data_dir=flags.data_dir)
+    return ImageFolder(path=str(Path(flags.run_dir).expanduser().resolve() / "data"))
+
+
+def _check_same(there: GANSpec, here: GANSpec) -> None:
+    """Refuses a gin file that describes another generator than the weights do."""
+    wrong = [
+        f"{name}={getattr(here, name)!r} instead of {getattr(there, name)!r}"
+        for name in _OF_GENERATORS
+        if getattr(here, name) != getattr(there, name)
+    ]
+    if wrong:
+        raise WeightsError(
+            f"the gin file must describe the networks of the weights; received {', '.join(wrong)}. Leave --gin_file "
+            "out: these weights describe themselves."
+        )
+
+
+def _networks(
+    settings: experiment.Experiment,
+    spec: GANSpec,
+    names: Sequence[str],
+    weights: published.Published,
+    flags: argparse.Namespace,
+    *,
+    alone: bool,
+) -> tuple[dict[str, tf.Variable], PublishedStatistics | None]:
+    """The variables of the checkpoint with the imported values, and the statistics that were published.
+
+    alone: G alone, or the whole state of a training.
+    """
+    if alone:
+        generator = named_variables(Generator(spec, numerics=settings.numerics, seed=None))
+        variables = {f"generator.{name}": variable for name, variable in generator.items()}
+    else:
+        gan = build_state(settings, len(names), tf.distribute.get_strategy())
+        generator, variables = gan.g_variables, gan.variables()
+    values = weights.values(spec, shapes(generator))
+    sets = weights.sets(spec, shapes(generator))
+    discriminator = {}
+    if flags.discriminator:
+        discriminator = biggan_pytorch.load(Path(flags.discriminator), spec, shapes(gan.d_variables))
+        assign(gan.d_variables, discriminator)
+    assign(generator, values)
+    if not alone:
+        assign(gan.shadow, values if gan.shadow else {})
+    return variables, _statistics(sets)
+
+
+def _statistics(sets: Sequence[Mapping[str, np.ndarray]]) -> PublishedStatistics | None:
+    negative = [name for one in sets for name, array in one.items() if name.endswith("variance") and (array < 0).any()]
+    if negative:
+        raise WeightsError(f"published variances must not be negative; received one in {negative[0]}.")
+    return PublishedStatistics.of_sets(sets) if sets else None
+
+
+def _write(
+    run: RunDirectory,
+    admission: resumption.Admission,
+    variables: Mapping[str, tf.Variable],
+    statistics: PublishedStatistics | None,
+) -> Path:
+    """Writes checkpoint, statistics and records, or nothing."""
     made = [path for path in (run.path, *run.path.parents) if not path.exists()]
     try:
-        saved = run.checkpoints().save(gan.variables(), 0)
+        saved = run.checkpoints().save(variables, 0)
+        if statistics is not None:
+            statistics.save(run.path)
         admission.record()
     except BaseException:
         shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+        (run.path / FILE).unlink(missing_ok=True)
         for path in made:
             with contextlib.suppress(OSError):
                 path.rmdir()
@@ -81,7 +204,7 @@ def assign(variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray
 def examples_of(settings: experiment.Experiment, names: Sequence[str], source: str) -> Examples:
     """The configured data if they are on this machine, so that training can continue; else only their class names."""
     try:
-        return settings.data.open(settings.spec.resolution)
+        return settings.data.open(settings.spec.resolution, class_names=names)
     except DataError:
         note("The data set is not on this machine; its class names are kept with the run.")
 
