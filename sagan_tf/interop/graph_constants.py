@@ -47,7 +47,8 @@ def evaluated(nodes: Mapping[str, tf.compat.v1.NodeDef], names: Iterable[str], s
         if name in needed:
             continue
         node = nodes.get(name)
-        if node is None or node.op not in _ARITHMETIC:
+        is_arithmetic = node is not None and node.op in _ARITHMETIC
+        if not is_arithmetic:
             raise WeightsError(
                 f"the statistics in the graph of {source} must be made of constants; received "
                 f"{f'an operation {node.op}' if node is not None else 'a reference to a missing node'} in {name}. "
