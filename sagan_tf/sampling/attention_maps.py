@@ -9,8 +9,17 @@ from sagan_tf.layers.self_attention import SelfAttention
 
 
 def attention_layers(network: tf.keras.Model) -> dict[str, SelfAttention]:
-    """The self-attention layers in the order of the forward pass, named by their feature map's side: "attention_64"."""
-    return {f"attention_{layer.side}": layer for layer in network.long_range if isinstance(layer, SelfAttention)}
+    """The self-attention layers in the order of the forward pass, named by their feature map's side: "attention_64".
+
+    Further ones on maps of the same side are numbered: "attention_8_2".
+    """
+    found: dict[str, SelfAttention] = {}
+    for layer in network.long_range:
+        if isinstance(layer, SelfAttention):
+            name = f"attention_{layer.side}"
+            count = 1 + sum(other.side == layer.side for other in found.values())
+            found[name if count == 1 else f"{name}_{count}"] = layer
+    return found
 
 
 def gammas(network: tf.keras.Model) -> dict[str, float]:

@@ -29,6 +29,8 @@ def inputs():
 def test_layers_are_named_by_the_side_of_their_map(generator, spec):
     assert gammas(generator) == {"attention_8": 0.5, "attention_16": 1.0}
     assert list(attention_layers(Discriminator(spec))) == ["attention_16", "attention_8"]
+    deep = Discriminator(families.biggan_deep(32, depth=1, width=4).with_classes(2), seed=None)
+    assert list(attention_layers(deep)) == ["attention_16", "attention_8", "attention_8_2"]
 
 
 def test_the_output_is_the_networks_and_each_location_gives_out_one(generator):
