@@ -16,6 +16,7 @@ from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan, sagan
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.parameters import discriminator_parameters, generator_parameters
+from sagan_tf.objectives.augmentation import AdaptiveAugmentation
 from sagan_tf.runs.description import step_costs
 from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.state import GAN
@@ -71,6 +72,7 @@ def test_files_for_own_images_say_what_a_step_takes_and_mirror_the_images(side):
     settings = settings_of(file)
     assert settings.spec.resolution == side and settings.transform.flip and settings.average is not None
     assert settings.evaluate_every and settings.best_by == "fid" and settings.checkpoint_every
+    assert settings.augmentation == AdaptiveAugmentation()
     costs = step_costs(settings, settings.spec.with_classes(CLASSES))
     head = (ROOT / file).read_text().split("include")[0]
     assert f"{costs['memory']['total'] / 1e9:.1f} GB at batch {settings.batch_size}" in head
