@@ -38,7 +38,10 @@ def _on_augmentation(settings: Experiment, count: int) -> str:
         late = "" if count < HELPFUL else f" With {size} it may be left out."
         return f"Augmentation is on ({type(used).__name__}).{late}"
     if count < DUE:
-        return f"Augmentation is due: with {size} D soon knows them by heart. Bind {_AUGMENTATION}."
+        return (
+            f"Augmentation is due: with {size} D comes to know them by heart. Bind {_AUGMENTATION}, which acts as far "
+            "as it does; a run of few epochs learns faster without."
+        )
     if count < HELPFUL:
         return f"Augmentation is off, and would help with {size}: {_AUGMENTATION}."
     return f"Augmentation is off, and with {size} hardly needed."
