@@ -150,13 +150,10 @@ class Experiment:
 
 
 SOURCES = {source.__name__: source for source in (ProceduralSource, ImageFolder, PreparedShards, TfdsSource)}
+FAMILIES = (families.sagan, families.sngan_projection, families.acgan, families.biggan, families.biggan_deep)
 CONFIGURABLES = {
     "train": Experiment,
-    "families.sagan": families.sagan,
-    "families.sngan_projection": families.sngan_projection,
-    "families.acgan": families.acgan,
-    "families.biggan": families.biggan,
-    "families.biggan_deep": families.biggan_deep,
+    **{f"families.{family.__name__}": family for family in FAMILIES},
     "TwoTimescaleAdam": TwoTimescaleAdam,
     "Objective": Objective,
     "SigmaControl": SigmaControl,
