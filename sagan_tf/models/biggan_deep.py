@@ -6,7 +6,14 @@ from typing import Any
 
 from sagan_tf.foundation.attention_forms import AttentionFormName
 from sagan_tf.foundation.choices import check_choice
-from sagan_tf.models.spec import BiasInitializer, ConditionOrder, GANSpec, InferenceStatistics, InitializerName
+from sagan_tf.models.spec import (
+    BiasInitializer,
+    Conditioning,
+    ConditionOrder,
+    GANSpec,
+    InferenceStatistics,
+    InitializerName,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ def biggan_deep(
     discriminator_width: int | None = None,
     depth: int = 2,
     z_dim: int = 128,
+    conditioning: Conditioning = "shared",
     shared_dim: int = 128,
     condition_order: ConditionOrder = "z_embedding",
     wide_rgb: bool = True,
@@ -61,12 +69,11 @@ def biggan_deep(
     embedding are concatenated for the dense layer and all norms), in `wide_rgb=False` (DeepMind's last convolution has
     as many outputs as inputs, of which the first three are the image), and in its last norm's epsilon of 1e-5.
 
-    depth: blocks of each stage.
-    attention_g, attention_d: sides of the maps after which a network attends; None for those in STAGES. G attends
-      after the first block of a side, D after the last. At 32 px, None lets D attend after each of its stages, as
-      BigGAN-PyTorch does, whose table calls the maps of all three 16x16.
+    depth: blocks of each stage. conditioning: "none" for images without classes; z then feeds the dense layer alone.
+    attention_g, attention_d: sides of the maps, after whose first block G attends, and D after the last; None for those
+      in STAGES. At 32 px, None lets D attend after each stage: BigGAN-PyTorch's table calls all its maps 16x16.
 
-    Epsilons are the paper's 1e-4; the script of BigGAN-PyTorch has 1e-5 for norms and 1e-6 for spectral norms.
+    Epsilons are the paper's; BigGAN-PyTorch's script has 1e-5, and 1e-6 for spectral norms.
 
     Raises:
       ValueError: if the resolution has no stages in STAGES, or the depth is not a positive integer.
@@ -74,6 +81,7 @@ def biggan_deep(
     return GANSpec(
         **_layout(resolution, depth),
         **_attention(resolution, depth, attention_g, attention_d),
+        **_conditioned(conditioning),
         width=width,
         discriminator_width=discriminator_width,
         z_dim=z_dim,
@@ -94,7 +102,7 @@ def biggan_deep(
 
 
 def _layout(resolution: int, depth: int) -> dict[str, Any]:
-    """The blocks of both networks, and that all of z goes with the class embedding."""
+    """The blocks of both networks."""
     hint = "Choose one of these, or add stages to STAGES in sagan_tf/models/biggan_deep.py."
     check_choice("", "resolution", resolution, STAGES, hint=hint)
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
@@ -110,9 +118,13 @@ def _layout(resolution: int, depth: int) -> dict[str, Any]:
         "discriminator_stem": stem,
         "discriminator_ladder": tuple(c for c in widths for _ in range(depth)),
         "pools": tuple(b == 0 and s < stages.pools for s in range(len(widths)) for b in range(depth)),
-        "conditioning": "shared",
-        "condition_includes_z": True,
     }
+
+
+def _conditioned(conditioning: Conditioning) -> dict[str, Any]:
+    """How G's norms depend on z and the class, and the head of D that goes with it."""
+    head = "plain" if conditioning == "none" else "projection"
+    return {"conditioning": conditioning, "condition_includes_z": conditioning == "shared", "head": head}
 
 
 def _attention(

@@ -10,7 +10,12 @@ from sagan_tf.models import families
 from sagan_tf.runs.run_directory import RunDirectory
 
 # What a description that Python built becomes. It holds values alone, so that a choice can't be told from a default.
-_UNCONDITIONAL_SPEC = ("GANSpec.conditioning = 'none'", "GANSpec.head = 'plain'", "GANSpec.hierarchical = False")
+_UNCONDITIONAL_SPEC = (
+    "GANSpec.conditioning = 'none'",
+    "GANSpec.head = 'plain'",
+    "GANSpec.hierarchical = False",
+    "GANSpec.condition_includes_z = False",
+)
 
 
 def fitted(loaded: gin_config.Loaded, examples: Examples, run: RunDirectory) -> gin_config.Loaded:

@@ -32,7 +32,7 @@ def run_of(spec):
     return types.SimpleNamespace(exists=True, spec=lambda: spec)
 
 
-@pytest.mark.parametrize("family", ["sagan", "sngan_projection", "biggan"])
+@pytest.mark.parametrize("family", ["sagan", "sngan_projection", "biggan", "biggan_deep"])
 def test_without_classes_the_binding_is_added_and_recorded(family, capsys):
     found = fitted(loaded(family), FLAT, NEW)
     assert (found.value.spec.conditioning, found.value.spec.head) == ("none", "plain")
