@@ -38,6 +38,12 @@ SETTINGS = [
 ARMS = {"nothing": [], "transfer": ["--init_from={source}"],
         "freeze-2": ["--init_from={source}", "--freeze_discriminator=2"]}  # fmt: skip
 
+LABELS = {
+    "nothing": "from nothing",
+    "transfer": "from the other half",
+    "freeze-2": "the same, D's first 2 blocks frozen",
+}
+
 
 def halves(out: Path) -> tuple[Path, Path]:
     """Folders of the first and the last five classes, made once."""
@@ -127,17 +133,14 @@ def plot(results: list[dict], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    labels = {
-        "nothing": "from nothing",
-        "transfer": "from the other half",
-        "freeze-2": "the same, D's first 2 blocks frozen",
-    }
     figure, panel = pyplot.subplots(figsize=(6.4, 3.8))
     for (arm, values), color in zip(by_arm(results, "fid").items(), ("#777777", "#0072B2", "#D55E00"), strict=False):
-        panel.plot(list(values), [statistics.mean(v) for v in values.values()], color=color, label=labels[arm])
+        panel.plot(list(values), [statistics.mean(v) for v in values.values()], color=color, label=LABELS[arm])
         for step, points in values.items():
             panel.scatter([step] * len(points), points, color=color, s=14)
     panel.set(xlabel="steps", ylabel="FID (the data set's classifier)", yscale="log")
+    panel.set_yticks(ticks := (20, 30, 50, 100, 150), [str(tick) for tick in ticks])
+    panel.minorticks_off()
     panel.set_title("Fashion-MNIST: five new classes", fontsize=11)
     panel.spines[["top", "right"]].set_visible(False)
     panel.legend(frameon=False, fontsize=9)
@@ -146,22 +149,30 @@ def plot(results: list[dict], path: Path) -> None:
 
 
 def sheets(out: Path, step: int, path: Path) -> None:
-    """The arms' samples of seed 0 at one step, side by side."""
+    """The arms' samples of seed 0 at one step, side by side, a row per class."""
+    import matplotlib
+
+    matplotlib.use("Agg")
     import numpy as np
     from matplotlib import pyplot
+    from PIL import Image
 
     from sagan_tf.runs.trained import TrainedModel
 
     arms = [arm for arm in ARMS if (out / f"{arm}-0").exists()]
-    figure, panels = pyplot.subplots(1, len(arms), figsize=(3.4 * len(arms), 2.4))
+    figure, panels = pyplot.subplots(1, len(arms), figsize=(3.4 * len(arms), 2.6))
     for panel, arm in zip(panels, arms, strict=True):
         model = TrainedModel(out / f"{arm}-0", step=step)
-        images = model.images(np.repeat(np.arange(5), 8), seed=0)
-        panel.imshow(images.reshape(5, 8, 32, 32, 3).swapaxes(1, 2).reshape(160, 256, 3))
-        panel.set_title(arm, fontsize=10)
-        panel.axis("off")
+        images = model.images(np.repeat(np.arange(5), 7), seed=0)
+        panel.imshow(images.reshape(5, 7, 32, 32, 3).swapaxes(1, 2).reshape(160, 224, 3))
+        panel.set_title(LABELS[arm], fontsize=9)
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(False)
+    panels[0].set_yticks(16 + 32 * np.arange(5), model.class_names, fontsize=8)
+    panels[0].tick_params(length=0)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
+    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
 
 
 def main() -> None:

@@ -16,24 +16,20 @@ from sagan_tf.models.spec import GANSpec
 Shape = tuple[int, ...]
 How = Literal["taken", "by class", "mean of the classes", "for every class", "new"]
 
-# Fields of the descriptions that must agree, beside the widths.
+# Fields of the descriptions that must agree, beside the widths: of both networks or G, and of D.
 _SAME = (
     "resolution",
     "block",
     "generator_ladder",
-    "discriminator_ladder",
-    "pools",
     "upsamples",
-    "discriminator_stem",
     "wide_rgb",
     "z_dim",
     "hierarchical",
     "condition_includes_z",
     "condition_order",
     "spectral_norm_g",
-    "spectral_norm_d",
-    "thin_discriminator",
 )
+_SAME_D = ("discriminator_ladder", "pools", "discriminator_stem", "spectral_norm_d", "thin_discriminator")
 _OPTIONAL = re.compile(r"\.(long_range|head|shared)\.|\.norm_\d+\.(gain|bias)(\.|$)")
 _NORM_TABLE = re.compile(r"generator\..*\.norm_\d+\.(gain|bias)\.kernel")
 
@@ -55,19 +51,22 @@ class Match:
     axis: int | None = None
 
 
-def check_same_networks(there: GANSpec, here: GANSpec) -> None:
+def check_same_networks(there: GANSpec, here: GANSpec, *, discriminator: bool = True) -> None:
     """Checks that two descriptions differ in classes, attention, heads and constants alone.
 
     there, here: of the networks that are trained, and of those that are to start from them.
+    discriminator: whether there is a discriminator to be taken; if not, its description may differ.
 
     Raises:
       TransferError: with both values of the first field that differs.
     """
-    pairs = [(name, getattr(there, name), getattr(here, name)) for name in _SAME]
-    pairs[1:1] = [
-        ("width", there.width, here.width),
-        ("discriminator_width", there.discriminator_width or there.width, here.discriminator_width or here.width),
+    pairs = [
+        (name, getattr(there, name), getattr(here, name)) for name in (*_SAME, *(_SAME_D if discriminator else ()))
     ]
+    pairs.insert(1, ("width", there.width, here.width))
+    if discriminator:
+        theirs, ours = (spec.discriminator_width or spec.width for spec in (there, here))
+        pairs.insert(2, ("discriminator_width", theirs, ours))
     if "none" not in (there.conditioning, here.conditioning):
         pairs.append(("conditioning", there.conditioning, here.conditioning))
     if there.conditioning == here.conditioning == "shared":

@@ -137,7 +137,7 @@ def _again(run: RunDirectory, settings: Experiment, recorded: dict) -> Origin:
 def _opened(settings: Experiment, path: str, class_map: Mapping[str, str], step: int | None) -> Origin:
     source, chosen = located(path)
     spec, names = source.spec(), source.class_names
-    check_same_networks(spec, settings.sized())
+    check_same_networks(spec, settings.sized(), discriminator=False)  # before the checkpoint is read
     _check_class_map(class_map, names, settings)
     loaded = source.checkpoints().load(_GROUPS, chosen if step is None else step)
     if loaded is None:
@@ -154,6 +154,7 @@ def _opened(settings: Experiment, path: str, class_map: Mapping[str, str], step:
         values = {name: array for name, array in values.items() if not name.startswith("discriminator.")}
     origin = Origin(path=path, step=step, spec=spec, class_names=names, values=values,
                     weights=source.weights_hash(step), class_map=class_map)  # fmt: skip
+    check_same_networks(spec, settings.sized(), discriminator=origin.has_discriminator)
     if settings.freeze_discriminator and not origin.has_discriminator:
         raise TransferError(
             "train.freeze_discriminator must be 0 where the discriminator starts anew; received "

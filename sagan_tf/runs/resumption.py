@@ -119,7 +119,8 @@ def admit(
       TransferError: if the networks are none that can start from the origin's.
     """
     if origin:
-        check_same_networks(origin.spec, loaded.value.sized(len(examples.class_names)))
+        check_same_networks(origin.spec, loaded.value.sized(len(examples.class_names)),
+                            discriminator=origin.has_discriminator)  # fmt: skip
     if not run.exists:
         _refuse_foreign(run.path)
         facts = {"init_from": origin.facts()} if origin else {}

@@ -89,7 +89,10 @@ def summary(record: dict, found: Mapping[str, Match], *, conditional: bool) -> l
     for network in ("generator", "discriminator"):
         names = [name for name in found if name.startswith(f"{network}.")]
         counts.append(f"{sum(found[name].how != 'new' for name in names)} of {len(names)} variables of the {network}")
-    lines = [f"From {record['path']}, step {record['step']:,}: {' and '.join(counts)}; average: {record['average']}."]
+    average = {"taken": "and the average are", "none kept": "are"}.get(
+        record["average"], "and a copy as the average are"
+    )
+    lines = [f"From {record['path']}, step {record['step']:,}: {', '.join(counts)} {average} taken."]
     if conditional:
         same = [name if name == old else f"{name} (from {old})" for name, old in record["classes"].items() if old]
         others = [name for name, old in record["classes"].items() if old is None]

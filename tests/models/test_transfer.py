@@ -123,6 +123,7 @@ def test_attention_elsewhere_is_new_and_networks_of_another_family_are_refused(b
 def test_networks_that_differ_are_refused_with_both_values(change, said):
     check_same_networks(SAGAN, dataclasses.replace(SAGAN, n_classes=2, head="auxiliary", norm_decay=0.5))
     check_same_networks(SAGAN, PLAIN)
+    check_same_networks(SAGAN, dataclasses.replace(SAGAN, discriminator_width=4), discriminator=False)
     with pytest.raises(TransferError, match=said):
         check_same_networks(SAGAN, dataclasses.replace(SAGAN, **change))
 
