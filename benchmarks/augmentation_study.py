@@ -157,7 +157,7 @@ def spread(values: list[float], form: str) -> str:
     return f"{mean:{form}} ({min(values):{form}} to {max(values):{form}})" if len(values) > 1 else f"{mean:{form}}"
 
 
-def draw_sheet(out: Path, path: Path, arms: list[str], seed: int, columns: int = 8) -> None:
+def draw_sheet(out: Path, path: Path, arms: list[str], seed: int, columns: int = 4) -> None:
     """Images of the small set, and each arm's samples of the same latents, side by side, one row per class."""
     import numpy as np
     from PIL import Image, ImageDraw
