@@ -40,7 +40,7 @@ def parser_of_flags() -> Parser:
     parser.add_argument("--replicas", type=int, default=1, metavar="N", help="replicas in one program; TPUs only")
     parser.add_argument(
         "--effort", choices=["default", "fast"], default="default",
-        help="the compiler's; fast takes a third of the time and gives no estimate of milliseconds",
+        help="the compiler's; fast takes less than a third of the time and estimates no milliseconds",
     )  # fmt: skip
     parser.add_argument("--environment", metavar="DIR", help="the compilers' environment; in ~/.cache by default")
     parser.add_argument("--optimized", metavar="FILE", help="write the compiled program's text here")

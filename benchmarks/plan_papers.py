@@ -3,12 +3,13 @@
     python benchmarks/plan_papers.py --compile   # hours of CPU, resumable: results go to benchmarks/paper_plans.jsonl
     python benchmarks/plan_papers.py             # the tables, from these results
 
-Each compilation is one of benchmarks/compile_for.py's, in bfloat16 and at the compiler's fast effort.
+Each compilation is one of benchmarks/compile_for.py's, in bfloat16; for memory at the compiler's fast effort. Times are
+libtpu's estimates where a step was compiled at its default effort, otherwise the least that a chip's published rates
+allow the compiled program (its roofline). The network between chips is left out.
 """
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +35,10 @@ SEARCHES = (
 )
 # Whole batches in one program: model, target, replicas.
 WHOLE = (("sagan_128", "v5e:2x4", 8), ("biggan_128", "v5e:16x16", 256))
+# Compiled at the default effort, for libtpu's estimates of time: model, target, images per device.
+TIMED = (("sagan_128", "v5e", 32), ("biggan_128", "v5e", 32))
 CERTAIN = 1.1  # a program that would need so much of the memory by proportion is not compiled
+KEYS = ("model", "target", "images_per_replica", "effort")
 
 
 def settings_of(model: str, chip: Chip) -> experiment.Experiment:
@@ -52,9 +56,9 @@ class Compilations:
     def __init__(self):
         self._programs = {}
 
-    def __call__(self, model: str, target: targets.Target, share: int) -> dict:
+    def __call__(self, model: str, target: targets.Target, share: int, effort: str = "fast") -> dict:
         for record in recorded():
-            if (record["model"], record["target"], record["images_per_replica"]) == (model, target.name, share):
+            if [record[key] for key in KEYS] == [model, target.name, share, effort]:
                 return record
         settings = settings_of(model, target.chip)
         platform = target.chip.platform
@@ -62,8 +66,8 @@ class Compilations:
         with environment.alone(folder, print):
             python = environment.prepare(folder, platform, print)
             program = self._program(model, settings, platform)
-            found = compile_hlo(python, program.hlo(share, target.replicas), target, fast=True)
-        facts = report.record(settings, target, share, found, state_bytes=program.state_bytes, effort="fast")
+            found = compile_hlo(python, program.hlo(share, target.replicas), target, fast=effort == "fast")
+        facts = report.record(settings, target, share, found, state_bytes=program.state_bytes, effort=effort)
         facts = {"model": model, "date": time.strftime("%Y-%m-%d"), **facts}
         with open(RESULTS, "a", encoding="utf-8") as file:
             file.write(json.dumps(facts) + "\n")
@@ -103,19 +107,35 @@ def compile_all() -> None:
         compiled(model, chip, settings_of(model, chip.chip).batch_size // replicas)
     for model, chip, start in SEARCHES:
         search(compiled, model, CHIPS[chip], start)
+    for model, chip, share in TIMED:
+        compiled(model, targets.parse(chip), share, "default")
+
+
+def compiled_for(model: str, chip: str, effort: str | None = None) -> list[dict]:
+    """The steps of one replica that were compiled for this chip and fit."""
+    found = [r for r in recorded() if r["model"] == model and r["fits"] and r["replicas"] == 1]
+    return [r for r in found if r["target"].partition(":")[0] == chip and effort in (None, r["effort"])]
 
 
 def largest(model: str, chip: str) -> dict | None:
-    """The compilation with the most images on one device of this chip that fits."""
-    fitting = [r for r in recorded() if r["model"] == model and r["fits"] and r["replicas"] == 1]
-    fitting = [r for r in fitting if r["target"].partition(":")[0] == chip]
-    return max(fitting, key=lambda record: record["images_per_replica"], default=None)
+    """The one with the most images, where these were searched for."""
+    return max(compiled_for(model, chip, "fast"), key=lambda record: record["images_per_replica"], default=None)
 
 
-def roofline(record: dict, chip: Chip) -> float:
-    """Milliseconds per image that a chip's published rates allow the compiled program."""
+def milliseconds(model: str, chip: Chip) -> tuple[float, str] | None:
+    """Milliseconds per image on one device, and whose they are: "libtpu", "roofline", or "roofline *".
+
+    The star is for a chip for which nothing was compiled: its rates, and v5e's program.
+    """
+    own, other = compiled_for(model, chip.name), compiled_for(model, "v5e")
+    for record in own:
+        if timed := record["program"].get("milliseconds"):
+            return timed / record["images_per_replica"], "libtpu"
+    if not (own or other):
+        return None
+    record = (own or other)[0]
     seconds = max(record["product_flops"] / chip.flops, record["program"]["bytes"] / chip.bandwidth)
-    return 1e3 * seconds / record["images_per_replica"]
+    return 1e3 * seconds / record["images_per_replica"], "roofline" if own else "roofline *"
 
 
 def memory_rows() -> Iterator[str]:
@@ -133,24 +153,22 @@ def memory_rows() -> Iterator[str]:
 
 
 def plan_rows() -> Iterator[str]:
-    yield "| model | batch, steps | on | images per device | in parts of | ms per step, at least | hours | chip-hours |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| model | batch, steps | on | images per device | at once | ms per step | by | hours | chip-hours |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for model in MODELS:
         for name, (kind, devices) in SLICES.items():
             chip = CHIPS[kind]
-            own = largest(model, kind)
-            held = own or largest(model, "v5e")
-            if held is None:
+            held, each = largest(model, kind), milliseconds(model, chip)
+            if each is None:
                 continue
             settings = settings_of(model, chip)
             share = settings.batch_size / devices
-            parts = math.ceil(share / held["images_per_replica"])
-            milliseconds = share * roofline(held, chip)
-            hours = settings.total_steps * milliseconds / 3.6e6
+            at_once = min(share, held["images_per_replica"]) if held else "?"
+            hours = settings.total_steps * share * each[0] / 3.6e6
+            chip_hours = hours * devices / chip.devices_per_chip
             yield (
-                f"| {model} | {settings.batch_size:,}, {settings.total_steps:,} | {name}{'' if own else ' *'} "
-                f"| {share:g} | {parts if parts > 1 else 'one'} | {milliseconds:,.0f} | {hours:,.0f} "
-                f"| {hours * devices / chip.devices_per_chip:,.0f} |"
+                f"| {model} | {settings.batch_size:,}, {settings.total_steps:,} | {name} | {share:g} | {at_once} "
+                f"| {share * each[0]:,.0f} | {each[1]} | {hours:,.0f} | {chip_hours:,.0f} |"
             )
 
 

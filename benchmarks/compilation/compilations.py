@@ -10,7 +10,8 @@ from pathlib import Path
 from compilation import gpus, listing
 from compilation.targets import CHIP_CONFIGS, Target
 
-FAST = 19  # the compiler's O1: a third of the default's time, 5% more memory, and cycles too pessimistic to report
+# The compiler's O0: less than a third of the default's time, about the same memory, cycles too pessimistic to report.
+FAST = 9
 COMPILER = Path(__file__).with_name("compiler.py")
 KINDS = ("argument", "output", "temp", "generated_code")  # of memory; results that alias arguments count once
 
