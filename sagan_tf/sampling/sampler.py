@@ -3,6 +3,7 @@
 Shapes: N images in all, B per forward pass, R x R pixels.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,10 +51,15 @@ class Truncation:
     mode: str = "resampled"
 
     def __post_init__(self):
-        with (
-            tf.Graph().as_default()
-        ):  # options are read before the strategy is made, until when TensorFlow must not start
-            latents.truncated(self.mode, [1], latents.key(0, 0, 0), self.threshold)
+        _check_truncation(self.mode, self.threshold)
+
+
+@functools.cache
+def _check_truncation(mode: str, threshold: float) -> None:
+    """Once for each, since a request for one image would take longer for this than for the image."""
+    # Options are read before the strategy is made, until when TensorFlow must not start.
+    with tf.Graph().as_default():
+        latents.truncated(mode, [1], latents.key(0, 0, 0), threshold)
 
 
 class Sampler:

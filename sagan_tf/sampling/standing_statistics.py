@@ -68,9 +68,9 @@ class StandingStatistics:
         options = [dataclasses.replace(self, threshold=threshold) for threshold in thresholds]
         variables = {n: v for n, v in named_variables(generator).items() if ".statistics." in n or n.endswith(".u")}
         kept = {n: v.numpy() for n, v in variables.items()}
-        one_pass = options[0]._compiled_pass(generator, {n: v for n, v in variables.items() if ".statistics." in n})
-        found = []
-        with Progress(total=self.passes * len(options), title="standing statistics", unit="pass") as bar:
+        found, bar = [], Progress(total=self.passes * len(options), title="standing statistics", unit="pass")
+        with bar, bar.ticking():  # the first pass compiles
+            one_pass = options[0]._compiled_pass(generator, {n: v for n, v in variables.items() if ".statistics." in n})
             for chosen in options:
                 sums = {n: np.zeros(kept[n].shape, np.float64) for n in kept if ".statistics." in n}
                 for number in range(self.passes):
