@@ -29,6 +29,7 @@ def measure(kind: str, path: str) -> dict[str, float]:
     draw(1)
     first = time.perf_counter()
     ones = [_timed(draw) for _ in range(_ONES)]
+    draw(batch)  # compiles whole batches
     warm = time.perf_counter()
     count, rounds = 0, 0
     while rounds < 3 or time.perf_counter() - warm < 5:
