@@ -110,7 +110,8 @@ def program_facts(text: str, clock: float | None) -> dict:
     parts: dict[str, float] = {}
     for name, cycles in listing.parts_of(program):
         parts[name] = parts.get(name, 0.0) + cycles / clock * 1e3
-    return {**facts, "milliseconds": sum(parts.values()), "parts": parts}
+    missing = listing.without_estimate(run)
+    return {**facts, "milliseconds": sum(parts.values()), "parts": parts, "without_estimate": missing}
 
 
 def largest(

@@ -193,6 +193,12 @@ def parts_of(program: Program) -> Iterator[tuple[str, int]]:
             yield part(program, i), times * i.cycles
 
 
+def without_estimate(run: list[tuple[int, Instruction]]) -> int:
+    """How many of the executed calls of the compiler's own kernels have no estimate of cycles."""
+    kernels = [(times, i) for times, i in run if "tpu_custom_call" in i.rest or (i.cycles or 0) >= UNKNOWN]
+    return sum(times for times, i in kernels if not 0 < (i.cycles or 0) < UNKNOWN)
+
+
 def part(program: Program, instruction: Instruction) -> str:
     """What an instruction is for, in the terms of benchmarks/profile_step.py."""
     inside = program.called(instruction)

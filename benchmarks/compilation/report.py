@@ -129,6 +129,8 @@ def _time(facts: dict) -> list[str]:
     lines = [f"Estimated time of a step: {program['milliseconds']:.1f} ms"]
     for name, part in sorted(program["parts"].items(), key=lambda item: -item[1]):
         lines.append(f"  {name:<38}{part:>9.2f} ms{part / program['milliseconds']:>7.1%}")
+    if missing := program.get("without_estimate"):
+        lines.append(f"  {missing} calls of kernels have no estimate and are left out: the step takes longer")
     lines.append(f"  {facts['images_per_second_per_device']:,.0f} images/s per device")
     if run is None:
         return [*lines, "The gin file's batch is not a multiple of this share, so that its run is not planned."]

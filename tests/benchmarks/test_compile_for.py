@@ -161,6 +161,12 @@ def test_a_listing_by_hand(scripts):
     assert listing.aliased(program) == 2 and listing.reductions(program) == 1
     assert dict(listing.products(program)) == {("matrix product", "bf16"): 1}
     assert listing.dynamic_dimensions(LISTING) == 0 and listing.dynamic_dimensions("f32[<=8,4]{1,0}") == 1
+    assert listing.without_estimate(run) == 0
+    kernel = LISTING.replace(
+        " fusion(%rows), kind=kOutput", ' custom-call(%rows), custom_call_target="tpu_custom_call"'
+    )
+    unknown = listing.executed(listing.parse(kernel.replace('"estimated_cycles":"100"', "")))
+    assert listing.without_estimate(unknown) == 4  # a kernel in the loop of four trips
     # x is read from the memory; its copy lives in the chip's own, S(1), and only the sum is written back
     in_memory = 4 * 128
     attention = 8 * 256 * 2 + 8 * 128 * 4  # 8 by 8 values fill a tile of 8 by 128
