@@ -13,13 +13,13 @@ import sagan_tf.models
 from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.inference import FoldedLinear, FoldedNorm
-from sagan_tf.layers.linear import Conv2D, Dense, Embedding, KernelLayer
+from sagan_tf.layers.linear import Conv2D, Dense, Embedding, FirstChannelsConv2D, KernelLayer
 from sagan_tf.layers.projection_head import ProjectionHead
 from sagan_tf.layers.resampling import ConvDownsample2D, ResamplingConv2D, UpsampleConv2D
 from sagan_tf.layers.self_attention import SelfAttention
 from sagan_tf.layers.spectral_norm import SpectralNorm
 from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.blocks import DBlock, GBlock, MatchedResidual
+from sagan_tf.models.blocks import DBlock, DBottleneck, GBlock, GBottleneck, MatchedResidual
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.heads import AuxiliaryHead, PlainHead
@@ -52,6 +52,7 @@ def norm(channels):
 # class: (factory, inputs of a call)
 LAYERS = {
     Conv2D: (lambda: Conv2D(8), (X,)),
+    FirstChannelsConv2D: (lambda: FirstChannelsConv2D(8, used=3), (X,)),
     Dense: (lambda: Dense(8), (H,)),
     Embedding: (table, (Y,)),
     UpsampleConv2D: (lambda: UpsampleConv2D(8), (X,)),
@@ -63,6 +64,8 @@ LAYERS = {
     SelfAttention: (lambda: SelfAttention(conv=lambda c: conv(c, 1, use_bias=False)), (X,)),
     GBlock: (lambda: GBlock(8, 16, conv=conv, norm=norm), (X, Y)),
     DBlock: (lambda: DBlock(8, 16, hidden=16, pools=True, conv=conv), (X,)),
+    GBottleneck: (lambda: GBottleneck(8, 4, hidden=2, upsamples=True, conv=conv, norm=norm), (X, Y)),
+    DBottleneck: (lambda: DBottleneck(8, 12, hidden=3, pools=True, conv=conv), (X,)),
     MatchedResidual: (lambda: MatchedResidual(8, conv=conv), (X,)),
     ProjectionHead: (lambda: ProjectionHead(8, dense=dense, embedding=table), (H, Y)),
     AuxiliaryHead: (lambda: AuxiliaryHead(3, dense=dense), (H, Y)),
