@@ -146,7 +146,7 @@ def test_a_curve_measures_each_threshold_once(run_dir, measure):
     table = (run_dir / "truncation" / "step-00000003.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in table] == ["truncation", "none", "1.0", "0.5"]
     assert [float(line.split(",")[1]) for line in table[1:]] == fids
-    assert (run_dir / "truncation" / "step-00000003.png").stat().st_size > 5000 and "curve: " in err
+    assert (run_dir / "truncation" / "step-00000003.png").stat().st_size > 5000 and "The curve is in " in err
     measure("--truncation_curve=0.5,1,2")
     assert [line["protocol"]["truncation"] for line in lines(run_dir)[5:]] == [2.0, [None, 2.0, 1.0, 0.5]]
 
@@ -193,7 +193,7 @@ def test_a_run_whose_prior_cannot_be_cut_is_refused_at_its_start():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"statistics": "running"}, "statistics must be one of moving, batch, standing; received statistics='running'"),
+        ({"statistics": "running"}, "must be one of moving, batch, standing, published; received statistics='running'"),
         ({"truncation": 0.0}, "threshold must be positive"),
         ({"truncation_mode": "clipped"}, "received truncation='clipped'"),
         ({"standing_passes": 0}, "received standing_passes=0"),
