@@ -37,7 +37,8 @@ A_AND_B = "--images={bad}/good.npz --reference={bad}/good.npz"
 # Verb, its flags (blanks separate them, "~" stands for a blank within one), and what the sentence must say.
 CASES = [
     # No flags, unknown flags, wrong kinds of value.
-    *[(verb, "", "required") for verb in ("sample", "export", "prepare_data", "import_weights", "explore")],
+    *[(verb, "", "required") for verb in ("export", "prepare_data", "import_weights")],
+    *[(verb, "", "--run_dir must be given: the run's directory") for verb in ("sample", "explore")],
     ("train", "", "--run_dir"),
     ("visualize", "", "WHAT"),
     ("visualize", "picture --run_dir={run}", "picture"),
