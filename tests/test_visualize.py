@@ -215,7 +215,7 @@ def test_the_report_holds_the_whole_run(tiny_run, tmp_path):
         "projection head",
         "Losses",
         "G attention 8",
-        "<span>-m</span>",
+        "<code><span>python</span>",
     ):
         assert said in text, said
     assert text.count('alt="step ') == 2 and text.count("<svg") == 6
