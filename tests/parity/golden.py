@@ -8,13 +8,15 @@ NCHW.
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from sagan_tf.interop import biggan_pytorch
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
-from tests.closeness import NETWORK, assert_close
+from sagan_tf.objectives.losses import LOSSES
+from tests.closeness import LAYER, NETWORK, assert_close
 
 
 def read(file):
@@ -112,3 +114,78 @@ def on_their_side(monkeypatch, near_the_kink):
         return relu(x + shift)
 
     monkeypatch.setattr(tf.nn, "relu", sided)
+
+
+class BigGANPyTorchParity:
+    """The tests of both BigGANs with BigGAN-PyTorch's weights. A subclass in a test file fills in the attributes.
+
+    relative: the bound of outputs. batch: images per pass. fakes_first: whether D's batch was the fakes and then the
+    real images, or the reverse. near_the_kink: see `on_their_side`.
+    """
+
+    spec, file, relative, batch, fakes_first, near_the_kink = None, "", 0.0, 0, False, {}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def golden(cls):
+        return read(cls.file)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def g(cls, golden):
+        return Net("G", cls.spec, golden)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def d(cls, golden):
+        return Net("D", cls.spec, golden)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def inputs(cls, golden):
+        return inputs_of(golden)
+
+    @pytest.fixture
+    def torchs_sides(self, monkeypatch):
+        on_their_side(monkeypatch, self.near_the_kink)
+
+    @pytest.mark.parametrize("training", [False, True])
+    def test_outputs(self, g, d, inputs, golden, training):
+        z, y, x, y_real = inputs
+        mode = "train" if training else "eval"
+        images = g.reset()(z, y, training=training).numpy().transpose(0, 3, 1, 2)
+        assert_close(images, golden[f"{mode}/G(z,y)"], relative=self.relative)
+        logits = d.reset()(x, y_real, training=training).logits
+        assert_close(logits, golden[f"{mode}/D(x,yr)"][:, 0], relative=self.relative)
+
+    def test_u_and_moving_statistics_after_a_training_pass(self, g, d, inputs):
+        z, y, x, y_real = inputs
+        g.reset()(z, y, training=True)
+        d.reset()(x, y_real, training=True)
+        g.check_moved(batch=self.batch)
+        d.check_moved(batch=self.batch)
+
+    def test_loss_and_every_gradient_of_the_discriminator_step(self, g, d, inputs, golden, torchs_sides):
+        z, y, x, y_real = inputs
+        fake, network = g.reset()(z, y, training=True), d.reset()
+        order = slice(None, None, -1 if self.fakes_first else 1)
+
+        def loss():
+            images, labels = tf.concat([x, fake][order], 0), tf.concat([y_real, y][order], 0)
+            logits = network(images, labels, training=True).logits
+            return LOSSES["hinge"].discriminator(*[logits[: self.batch], logits[self.batch :]][order])
+
+        value, gradients = d.gradients_of(loss)
+        assert_close(value, golden["loss/D"], relative=LAYER)
+        d.check_gradients(gradients)
+
+    def test_loss_and_every_gradient_of_the_generator_step(self, g, d, inputs, golden, torchs_sides):
+        z, y, _, _ = inputs
+        generator, discriminator = g.reset(), d.reset()
+
+        def loss():
+            return LOSSES["hinge"].generator(discriminator(generator(z, y, training=True), y, training=True).logits)
+
+        value, gradients = g.gradients_of(loss)
+        assert_close(value, golden["loss/G"], relative=LAYER)
+        g.check_gradients(gradients)
