@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from sagan_tf.evaluation.cache import content_key, read_arrays, write_arrays
+from sagan_tf.evaluation.cache import content_key, read_arrays
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet, Part
 from sagan_tf.evaluation.moments import Moments, StreamingMoments
@@ -23,6 +23,7 @@ from sagan_tf.evaluation.spread import Spread, StreamingSpread
 from sagan_tf.foundation import files
 from sagan_tf.foundation.files import cache_folder
 from sagan_tf.foundation.interruption import Interruption
+from sagan_tf.foundation.npz import write_npz
 from sagan_tf.foundation.progress import Progress
 
 SAVING = "Interrupted: saving what was measured so far; interrupt again to leave without saving."
@@ -84,7 +85,7 @@ def collect(
             if partial and (is_due or interruption.received):
                 started = time.monotonic()
                 with files.dispensable("the progress of an evaluation (its place is set by SAGAN_TF_CACHE)"):
-                    write_arrays(partial, collector.state())
+                    write_npz(partial, collector.state(), durable=True)
                 last_save = time.monotonic()
                 save_seconds = last_save - started
             if interruption.received:

@@ -4,16 +4,13 @@ Everything is checked as it is read, and errors name the file.
 """
 
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 
 from sagan_tf.data.source import DataError
-from sagan_tf.evaluation.cache import write_arrays
 from sagan_tf.evaluation.moments import Moments, moments_from_arrays, moments_to_arrays
+from sagan_tf.foundation.npz import names_in_npz, read_npz, write_npz
 
-_DAMAGE = (KeyError, OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)
 _MOST_CLASSES = 1_000_000
 # Tolerance, relative to its largest entry, for a covariance that rounding has made asymmetric or slightly indefinite.
 _ROUNDING = 1e-4
@@ -32,15 +29,12 @@ def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
             f"images must be a folder, an .npz or an .npy file; received {file}, which isn't there. Check the path."
         )
     try:
-        with open(file, "rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                images, labels, names = loaded, None, None
-            else:
-                images = loaded["arr_0"]
-                labels = loaded["labels"] if "labels" in loaded.files else None
-                names = loaded["class_names"] if "class_names" in loaded.files else None
-    except _DAMAGE as error:
+        if file.suffix == ".npy":
+            arrays = {"arr_0": np.load(file, allow_pickle=False)}
+        else:
+            arrays = read_npz(file, only=("arr_0", "labels", "class_names"))
+        images, labels, names = arrays["arr_0"], arrays.get("labels"), arrays.get("class_names")
+    except (OSError, ValueError, KeyError, EOFError, MemoryError) as error:
         raise DataError(
             f"an .npz of images must hold arr_0; received {file}, which can't be read so: "
             f"{' '.join(str(error).split()) or type(error).__name__}. Write it with numpy.savez(FILE, images)."
@@ -63,13 +57,11 @@ def read_moments(path: str) -> tuple[Moments, dict] | None:
       DataError: if these can't be a mean and a covariance.
     """
     file = pathlib.Path(path).expanduser()
-    if not holds(file, "mu", "sigma"):
+    if not {"mu", "sigma"} <= names_in_npz(file):
         return None
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            known = {name: arrays[name] for name in ("mu", "sigma", "count", "protocol") if name in arrays.files}
-        moments, protocol = moments_from_arrays(known)
-    except (*_DAMAGE, TypeError) as error:
+        moments, protocol = moments_from_arrays(read_npz(file, only=("mu", "sigma", "count", "protocol")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"mu must be a mean (F,) and sigma a covariance (F,F), of numbers; received {file}, which can't be read "
             f"so: {' '.join(str(error).split()) or type(error).__name__}"
@@ -80,18 +72,7 @@ def read_moments(path: str) -> tuple[Moments, dict] | None:
 
 def write_moments(path: pathlib.Path, moments: Moments, *, protocol: dict) -> None:
     """Writes moments and their protocol to an .npz that `read_moments`, and other FID tools, can read."""
-    write_arrays(path, moments_to_arrays(moments, protocol=protocol))
-
-
-def holds(file: pathlib.Path, *names: str) -> bool:
-    """Whether the path is an .npz with arrays of all these names."""
-    if not file.is_file() or not zipfile.is_zipfile(file):
-        return False
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return set(names) <= set(arrays.files)
-    except _DAMAGE:
-        return False
+    write_npz(path, moments_to_arrays(moments, protocol=protocol), durable=True)
 
 
 def _labels(file: pathlib.Path, labels: np.ndarray, count: int) -> np.ndarray:

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import pathlib
-import zipfile
 
 import numpy as np
 
 from sagan_tf.foundation import files
+from sagan_tf.foundation.npz import NpzError, read_npz, write_npz
 
 _unwritten: dict[pathlib.Path, dict[str, np.ndarray]] = {}  # arrays that the disk refused, kept for this process
 
@@ -28,12 +28,6 @@ def array_hash(arrays: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()[:16]
 
 
-def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes an .npz atomically and durably."""
-    with files.replacing(path, durable=True) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
-
-
 def keep_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], *, what: str) -> None:
     """Writes an .npz to the cache. If the disk refuses, a note says so, and the arrays are kept in memory.
 
@@ -41,7 +35,7 @@ def keep_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], *, what: str)
     """
     _unwritten[path] = arrays
     with files.dispensable(f"{what} (its place is set by SAGAN_TF_CACHE)"):
-        write_arrays(path, arrays)
+        write_npz(path, arrays, durable=True)
         del _unwritten[path]
 
 
@@ -50,7 +44,6 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray] | None:
     if path in _unwritten:
         return _unwritten[path]
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return read_npz(path)
+    except (OSError, NpzError):
         return None

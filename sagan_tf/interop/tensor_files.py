@@ -2,12 +2,12 @@
 
 import json
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
+from sagan_tf.foundation import npz
 
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
 _SHOWN = 8
@@ -20,12 +20,8 @@ class WeightsError(ValueError):
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz; pickled ones are refused."""
     try:
-        with open(path, "rb") as stream:  # np.load would leave a torn file open
-            loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                raise ValueError("a single array (.npy)")
-            return {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        return npz.read_npz(path)
+    except (npz.NpzError, OSError) as error:
         raise WeightsError(f"{path} must be a whole .npz of plain arrays; received {error}.") from error
 
 

@@ -9,13 +9,13 @@ another identity is not used, and is replaced. Files of steps whose checkpoint i
 
 import dataclasses
 import hashlib
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sagan_tf.foundation import files
+from sagan_tf.foundation.npz import NpzError, read_npz, write_npz
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling.standing_statistics import StandingStatistics
@@ -72,9 +72,8 @@ def _identity(run: RunDirectory, generator: Generator, options: StandingStatisti
 def _read(path: Path, identity: str) -> Statistics | None:
     """The statistics of the file; None if there is none, if it is damaged, or if it has another identity."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile):
+        found = read_npz(path)
+    except (OSError, NpzError):
         return None
     return found if str(found.pop(_IDENTITY, "")) == identity else None
 
@@ -82,8 +81,7 @@ def _read(path: Path, identity: str) -> Statistics | None:
 def _keep(run: RunDirectory, path: Path, identity: str, statistics: Statistics) -> None:
     with files.dispensable("the run's standing statistics"):
         path.parent.mkdir(exist_ok=True)
-        with files.replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{_IDENTITY: np.asarray(identity)}, **statistics)
+        write_npz(path, {_IDENTITY: np.asarray(identity), **statistics})
         for other in path.parent.glob("step-*.npz"):
             if not run.checkpoints().find(int(other.name.split("-")[1])).exists():
                 other.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sagan_tf.foundation import files
+from sagan_tf.foundation.npz import NpzError, read_npz, write_npz
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs.run_directory import RunDirectory, RunError
@@ -100,8 +100,7 @@ class PublishedStatistics:
 
     def save(self, folder: Path) -> None:
         """Writes them into a run's folder, whole or not at all."""
-        with files.replacing(folder / FILE, durable=True) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{_THRESHOLDS: np.asarray(self.thresholds), **self.values})
+        write_npz(folder / FILE, {_THRESHOLDS: np.asarray(self.thresholds), **self.values}, durable=True)
 
 
 def published_statistics(run: RunDirectory, step: int) -> PublishedStatistics | None:
@@ -114,10 +113,9 @@ def published_statistics(run: RunDirectory, step: int) -> PublishedStatistics | 
     if step != 0 or not path.is_file():
         return None
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
+        found = read_npz(path)
         return PublishedStatistics(tuple(found.pop(_THRESHOLDS).tolist()), found)
-    except Exception as error:  # numpy and zipfile raise whatever damaged bytes bring about
+    except (NpzError, OSError, KeyError, TypeError) as error:
         raise RunError(
             f"{path} must hold the statistics that were published with the weights; received a damaged file ({error}). "
             "Import the weights again."

@@ -6,13 +6,14 @@ from typing import get_args
 
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.array_files import holds, read_moments
+from sagan_tf.evaluation.array_files import read_moments
 from sagan_tf.evaluation.extractor_choice import choose_extractor
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_files import open_images
 from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments, example_images
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.npz import names_in_npz
 from sagan_tf.foundation.option_names import DataSplit
 from sagan_tf.runs.run_data import training_examples, validation_examples
 from sagan_tf.runs.run_directory import RunDirectory
@@ -96,7 +97,7 @@ def _file_side(
 ) -> tuple[ImageSet | KnownMoments, Examples | None]:
     """The real side of a file or folder, and its examples (None if it holds moments alone)."""
     moments = read_moments(path)
-    if moments and not holds(Path(path).expanduser(), "arr_0"):
+    if moments and "arr_0" not in names_in_npz(Path(path).expanduser()):
         return KnownMoments(name=f"moments:{Path(path).name}", moments=moments[0], protocol=moments[1]), None
     examples, _ = open_images(path, resolution=resolution, data_dir=data_dir)
     _note(examples)
