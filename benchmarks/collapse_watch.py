@@ -33,8 +33,8 @@ def judged(records: list[HealthRecord]) -> list[HealthRecord]:
     seen: list[HealthRecord] = []
     for record in records:
         before = remembered(seen)
-        found = signs(replace(record, signs=(), collapsed=False), before)
-        seen.append(replace(record, signs=found, collapsed=has_collapsed(found, before)))
+        record = replace(record, signs=signs(record, before), collapsed=False)
+        seen.append(replace(record, collapsed=has_collapsed(record, before)))
     return seen
 
 

@@ -11,7 +11,7 @@ from sagan_tf.monitoring.health_records import HealthRecord
 
 OnCollapse = Literal["warn", "stop", "off"]
 # Window of the running medians; records needed before judging by them; consecutive records with two signs that raise
-# the alarm.
+# the alarm while half of the variety is still there.
 RECENT, FEWEST, PATIENCE = 10, 5, 3
 REMEMBERED = RECENT + PATIENCE
 _GROWTH = 2.0
@@ -19,7 +19,7 @@ _JUMP, _SPREADS = 0.5, 6.0
 _SHRUNK, _EQUAL = 0.25, 0.02
 _ZERO, _CHANCE, _STILL = 0.01, 2.0, 1e-5
 _FIRST, _UNEVEN = "generator.dense", 1.4
-_FALLING, _LOST, _ONE_SHAPE = 0.85, 0.7, 0.4
+_FALLING, _LOST, _HALF, _ONE_SHAPE = 0.85, 0.7, 0.5, 0.4
 
 
 class CollapseError(RuntimeError):
@@ -79,9 +79,18 @@ def remembered(before: Sequence[HealthRecord]) -> list[HealthRecord]:
     return [*([best] if best is not None and _shape(best) > 0 else []), *last]
 
 
-def has_collapsed(found: tuple[str, ...], before: Sequence[HealthRecord]) -> bool:
-    """Whether PATIENCE consecutive records have had two signs; True once per such sequence."""
-    return len(found) >= 2 and len(_suspicious(before)) == PATIENCE - 1
+def has_collapsed(record: HealthRecord, before: Sequence[HealthRecord]) -> bool:
+    """Whether a record with its signs raises the alarm, given the records before it with theirs.
+
+    It does if PATIENCE consecutive records have had two signs each; or at once, if two stand in this one and half of
+    the most variety of shape there was is gone, since a fast collapse is over before a third record. True once per
+    sequence of records with two signs.
+    """
+    row = _suspicious(before)
+    if len(record.signs) < 2 or len(row) >= PATIENCE or any(one.collapsed for one in row):
+        return False
+    best = max(map(_shape, before), default=0.0)
+    return len(row) == PATIENCE - 1 or ("shape" in record.relative and _shape(record) < _HALF * best)
 
 
 def last_healthy_step(before: Sequence[HealthRecord]) -> int:

@@ -185,8 +185,8 @@ def health_action(
 
 def judged(record: HealthRecord, before: list[HealthRecord]) -> HealthRecord:
     """The same record with its signs of collapse, given the records before it."""
-    found = collapse.signs(record, before)
-    return replace(record, signs=found, collapsed=collapse.has_collapsed(found, before))
+    record = replace(record, signs=collapse.signs(record, before))
+    return replace(record, collapsed=collapse.has_collapsed(record, before))
 
 
 def report(record: HealthRecord, before: list[HealthRecord], store: CheckpointStore, *, stop: bool) -> None:

@@ -47,7 +47,7 @@ def test_a_healthy_run_raises_none(name):
 
 
 def test_a_dead_discriminator_raises_it():
-    assert alarms("broken-dead-d") == [125]
+    assert alarms("broken-dead-d") == [100]
 
 
 def test_rates_that_are_far_too_high_show_as_signs():
