@@ -5,6 +5,7 @@
     python benchmarks/attention_claim.py --runs=FOLDER      # measures the agreement by class of what has been trained
     python benchmarks/attention_claim.py                    # the tables, from benchmarks/attention_claim.jsonl
     python benchmarks/attention_claim.py --plot=benchmarks/attention_claim.png
+    python benchmarks/attention_claim.py --page=docs/attention.md
 
 The arms differ in the block at 16x16 of both networks alone: attention, nothing, or the residual block of as many
 parameters of the paper's Table 1. Runs of one seed share the order of the data, z and labels. Per run the file has one
@@ -19,6 +20,7 @@ the paired t-test, which assumes that the differences are normal.
 import argparse
 import itertools
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -55,10 +57,10 @@ def _signs(count: int):
 
 
 def t_test_p(differences: list[float]) -> float:
-    """The two-sided p-value of the paired t-test; NaN for fewer than two differences."""
+    """The two-sided p-value of the paired t-test, for two differences at least."""
     from scipy import stats
 
-    return float(stats.ttest_1samp(differences, 0.0).pvalue) if len(differences) > 1 else float("nan")
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)
 
 
 def agreement_by_class(run: Path, step: int, per_class: int) -> dict[str, float]:
@@ -134,25 +136,28 @@ def table(records: list[dict]) -> str:
     for name in (*MEASURES, *classes(records)):
         values = by_arm(records, name)
         cells = [MEASURES.get(name, f"agreement of {name}")]
-        cells += [_mean(list(values[arm].values())) for arm in ARMS]
+        digits = 0 if name == "fid" else 3
+        cells += [_mean(list(values[arm].values()), digits) for arm in ARMS]
         for other in others:
             found = differences(values, other)
-            mean = f"{_number(statistics.mean(found), signed=True)} (n = {len(found)})" if found else ""
-            cells += [mean, *(f"{p(found):.2g}" if found else "" for p in (sign_flip_p, t_test_p))]
+            mean = f"{statistics.mean(found):+.{digits}f} (n = {len(found)})" if found else ""
+            cells += [mean, *(f"{p(found):.2g}" if len(found) > 1 else "" for p in (sign_flip_p, t_test_p))]
         rows.append(cells)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _number(value: float, *, signed: bool = False) -> str:
-    digits = 0 if abs(value) >= 10 else 3
-    return f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
-
-
-def _mean(values: list[float]) -> str:
+def _mean(values: list[float], digits: int) -> str:
     if not values:
         return ""
-    deviation = f" ± {_number(statistics.stdev(values))}" if len(values) > 1 else ""
-    return _number(statistics.mean(values)) + deviation
+    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{deviation}"
+
+
+def put_table(records: list[dict], page: Path) -> None:
+    """Replaces the page's one table that has p-values."""
+    text = page.read_text(encoding="utf-8")
+    former = re.search(r"^\|.*p, sign-flip.*\n(\|.*\n)*", text, re.M)
+    page.write_text(text.replace(former.group(), table(records) + "\n"), encoding="utf-8")
 
 
 def plot(records: list[dict], path: Path) -> None:
@@ -189,6 +194,9 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="a folder of variety_study.py, whose finished runs are measured")
     parser.add_argument("--stored", type=Path, default=STORED, help="the measures")
     parser.add_argument("--plot", type=Path, help="draw the figure and end")
+    parser.add_argument(
+        "--page", type=Path, help="put the table into a Markdown page in place of its former one and end"
+    )
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.measure:
@@ -198,6 +206,9 @@ def main() -> None:
     records = read(flags.stored)
     if flags.plot:
         plot(records, flags.plot)
+        return
+    if flags.page:
+        put_table(records, flags.page)
         return
     print(table(records))
 
