@@ -17,6 +17,8 @@ import subprocess
 import sys
 import time
 
+from rounds import serve
+
 PREFIX = "measured: "
 _ONES = 50
 
@@ -113,15 +115,23 @@ def _batch(resolution: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run_dir", required=True)
-    parser.add_argument("--saved_model", required=True)
+    parser.add_argument("--run_dir")
+    parser.add_argument("--saved_model")
     parser.add_argument("--onnx")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", choices=list(KINDS), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", choices=list(KINDS), help="one image a line, for compare.py; from --path")
+    parser.add_argument("--path", help=argparse.SUPPRESS)
     flags = parser.parse_args()
-    paths = {"sagan_tf.load": flags.run_dir, "SavedModel": flags.saved_model}
-    paths |= {"ONNX": flags.onnx} if flags.onnx else {}
+    if flags.serve:
+        draw, _ = KINDS[flags.serve](flags.path)
+        serve(lambda: draw(1), images=1)
+        return
+    given = {"sagan_tf.load": flags.run_dir, "SavedModel": flags.saved_model, "ONNX": flags.onnx}
+    paths = {kind: path for kind, path in given.items() if path}
+    if not paths:
+        parser.error("give --run_dir, --saved_model or --onnx")
     if flags.one:
         print(PREFIX + json.dumps(measure(flags.one, paths[flags.one])))
         return

@@ -3,29 +3,33 @@
     python benchmarks/compare.py --model=sagan_128 --batch_size=4
     python benchmarks/compare.py --model=sagan_128 --batch_size=4 --peer=CHECKOUT --peer_python=PYTHON_WITH_TORCH
 
-Phases: step (the training step), sampling, attention (one layer, 64x64 of 64 channels, forward and backward), frechet
-(the distance of two sets of 10,000 features of 2,048 dimensions, from the features on) and pipeline (batches of 64 from
-a folder of JPEG files of ImageNet's usual size, made here; this package's alone, since the checkout's needs
-torchvision).
+Phases: step (the training step), sampling, attention (one layer, 64x64 of 64 channels, forward and backward), one_image
+(a request for one image: of --run_dir by sagan_tf.load, of its exports --saved_model and --onnx), frechet (the distance
+of two sets of 10,000 features of 2,048 dimensions, from the features on) and pipeline (batches of 64 from a folder of
+JPEG files of ImageNet's usual size, made here; this package's alone, since the checkout's needs torchvision).
 
-Every program runs its rounds in turn (rounds.py): a round in which other processes took more than --quiet of the
-machine is dropped and repeated. Peak memory is each program's own resident peak. GFLOP is what the plain network needs,
-whatever form computes it, so that "of peak" compares programs and can pass 100% where a form saves work.
+The programs of a phase run their rounds in turn (rounds.py): a round in which other processes took more than --quiet of
+the machine is dropped and repeated. Peak memory is each program's own resident peak. GFLOP is what the plain network
+needs, whatever form computes it, so that "of peak" (of a product of matrices, measured in the same rounds) compares
+programs and can pass 100% where a form saves work.
 
 The peer's ways: "default" is the peer as it comes; "tuned" keeps glibc from returning memory to the system at every
-step, which costs the peer a third of its time on CPU; "compiled" is torch.compile on top of that (minutes to compile).
-channels_last fails in the peer's spectral norm.
+step, which costs the peer a third of its time on CPU; "compiled" is torch.compile on top of that (compiling a training
+step takes 4 minutes and more). channels_last fails in the peer's spectral norm.
+
+Only the rounds need a quiet machine. With --wait, each phase waits for a line on standard input once all of its
+programs have warmed up; --seconds ends its rounds after that time.
 """
 
 import argparse
 import datetime
 import json
-import platform
 import sys
 import tempfile
 from pathlib import Path
 
 from data_pipeline import write_jpegs
+from processor import processor
 from rounds import Program, interleave
 
 from sagan_tf import experiment
@@ -35,10 +39,12 @@ HERE = Path(__file__).parent
 GLIBC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "500000000"}
 # What the peer's own script leaves out of the paper's step, left out here as well, so that both do the same work.
 AS_THE_PEER = {"biggan_128": ("train.discriminator_steps=1", "Objective.orthogonal=0.0")}
-WITHOUT_PEER = ("peak", "pipeline")
-PRECISION_IS_ITS_OWN = ("frechet", "pipeline")  # whatever the run's
+WITHOUT_PEER = ("pipeline",)
+WITH_PEAK = ("step", "sampling")
+PRECISION_IS_ITS_OWN = ("frechet", "pipeline", "one_image")  # whatever the run's
 PICTURES = 500  # JPEG files that the pipeline reads, again and again
 PEER_WAYS = {"default": ("", {}), "tuned": ("", GLIBC), "compiled": ("compiled", GLIBC)}
+COMPILED_PHASES = ("step", "sampling", "one_image")
 
 
 def bound(flags: argparse.Namespace) -> list[str]:
@@ -50,26 +56,57 @@ def ours(flags: argparse.Namespace, phase: str, precision: str) -> Program:
     gin = [f"--gin_file={HERE.parent / 'gin' / flags.model}.gin", *(f"--gin_bindings={b}" for b in bindings)]
     gin += [f"--data={flags.data}"] if phase == "pipeline" else []
     command = [sys.executable, str(HERE / "worker_sagan_tf.py"), f"--phase={phase}", *gin]
-    return Program(f"sagan_tf {precision}", command)
+    return Program("product of matrices" if phase == "peak" else f"sagan_tf {precision}", command)
+
+
+def served(flags: argparse.Namespace) -> list[Program]:
+    """The ways to ask a run for one image."""
+    places = {"sagan_tf.load": flags.run_dir, "SavedModel": flags.saved_model, "ONNX": flags.onnx}
+    script = str(HERE / "cold_start.py")
+    return [
+        Program(f"sagan_tf, {kind}", [sys.executable, script, f"--serve={kind}", f"--path={place}"])
+        for kind, place in places.items()
+        if place
+    ]
 
 
 def peer(flags: argparse.Namespace, phase: str, precision: str, way: str) -> Program:
     ways, environment = PEER_WAYS[way]
+    phase, batch_size = ("sampling", 1) if phase == "one_image" else (phase, flags.batch_size)
     command = [
         flags.peer_python, str(HERE / "worker_biggan_pytorch.py"), f"--peer={flags.peer}", f"--phase={phase}",
-        f"--model={flags.model}", f"--batch_size={flags.batch_size}", f"--precision={precision}", f"--ways={ways}",
+        f"--model={flags.model}", f"--batch_size={batch_size}", f"--precision={precision}", f"--ways={ways}",
     ]  # fmt: skip
     return Program(f"BigGAN-PyTorch {precision} {way}", command, environment)
 
 
+def wait_for_line(what: str) -> None:
+    print(f"{what}: all programs are warm. Its rounds begin with the next line of standard input.", file=sys.stderr)
+    sys.stdin.readline()
+
+
 def measure(flags: argparse.Namespace, phase: str, precision: str) -> list[dict]:
-    """One interleaved run of one phase in one precision: this package, and the peer's ways."""
-    programs = [ours(flags, phase, precision)]
+    """One interleaved run of one phase in one precision: this package, the machine's peak, and the peer's ways."""
+    programs = served(flags) if phase == "one_image" else [ours(flags, phase, precision)]
+    ways = {}
     if phase not in WITHOUT_PEER and flags.peer:
-        ways = [way for way in flags.peer_ways.split(",") if way != "compiled" or phase in ("step", "sampling")]
-        programs += [peer(flags, phase, precision, way) for way in ways]
-    results = interleave(programs, rounds=flags.rounds, quiet=flags.quiet, say=lambda s: print(s, file=sys.stderr))
-    return [{"phase": phase, "batch": flags.batch_size, "precision": precision, **r} for r in results]
+        named = [way for way in flags.peer_ways.split(",") if way != "compiled" or phase in COMPILED_PHASES]
+        ways = {way: peer(flags, phase, precision, way) for way in named}
+    programs += ways.values()
+    peaks = [ours(flags, "peak", precision)] if phase in WITH_PEAK else []
+    what = f"{flags.model}, batch {flags.batch_size}, {phase}, {precision}"
+    results = interleave(
+        [*peaks, *programs],
+        rounds=flags.rounds,
+        quiet=flags.quiet,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+        when_warm=(lambda: wait_for_line(what)) if flags.wait else None,
+        seconds=flags.seconds,
+    )
+    ways = {program.name: way for way, program in ways.items()}
+    common = {"of": phase, "batch": flags.batch_size, "precision": precision}
+    kinds = [*("peak" for _ in peaks), *(phase for _ in programs)]
+    return [{"phase": k, **common, "way": ways.get(r["name"]), **r} for k, r in zip(kinds, results, strict=True)]
 
 
 def gflop(flags: argparse.Namespace) -> dict[str, float]:
@@ -85,28 +122,31 @@ def gflop(flags: argparse.Namespace) -> dict[str, float]:
 
 
 def add_rates(results: list[dict], work: dict[str, float]) -> None:
-    """Images/s, GFLOP/s and the share of the measured peak of the same precision, and the ratio to this package."""
-    peaks = {r["precision"]: r["gflop"] / r["seconds_min"] for r in results if r["phase"] == "peak" and r["seconds"]}
+    """Images/s, the share of the peak that was measured in the same rounds, and the ratio to this package."""
     for r in results:
         if r["phase"] == "peak" or not r["seconds"]:
             continue
-        own = next(o for o in results if (o["phase"], o["precision"]) == (r["phase"], r["precision"]))
+        beside = [o for o in results if (o["of"], o["precision"]) == (r["of"], r["precision"]) and o["seconds"]]
         r["images_per_second"] = r["images"] / r["seconds_median"]
         if r["phase"] in work:
+            peak = next(o["gflop"] / o["seconds_min"] for o in beside if o["phase"] == "peak")
             r["gflop"] = work[r["phase"]]
-            r["share_of_peak"] = r["gflop"] / r["seconds_min"] / peaks[r["precision"]]
-        r["times_ours"] = r["seconds_median"] / own["seconds_median"]
+            r["share_of_peak"] = r["gflop"] / r["seconds_min"] / peak
+        own = next((o for o in beside if o["phase"] != "peak" and o["way"] is None), None)
+        if r["way"] and own:
+            r["times_ours"] = r["seconds_median"] / own["seconds_median"]
 
 
 def table(results: list[dict]) -> str:
-    head = ("phase", "program", "rounds", "s min", "s median", "images/s", "peak MB", "GFLOP", "of peak", "time / ours")
+    head = ("phase", "program", "rounds", "s min", "s median", "images/s", "peak MB", "GFLOP", "of peak", "sagan_tf is")
     lines = [head, ("---",) * len(head)]
     for r in results:
-        measured = [f"{r['seconds_min']:.3f}", f"{r['seconds_median']:.3f}"] if r["seconds"] else ["-", "-"]
+        digits = 4 if r["seconds"] and r["seconds_min"] < 0.1 else 3
+        measured = [f"{r[k]:.{digits}f}" if r["seconds"] else "-" for k in ("seconds_min", "seconds_median")]
         rate = f"{r['images_per_second']:,.2f}" if "images_per_second" in r else ""
         work = f"{r['gflop']:.0f}" if "gflop" in r else ""
         share = f"{r['share_of_peak']:.0%}" if "share_of_peak" in r else ""
-        ratio = f"{r['times_ours']:.2f}" if "times_ours" in r else ""
+        ratio = f"{r['times_ours']:.2f} times as fast as {r['way']}" if "times_ours" in r else ""
         lines.append((r["phase"], r["name"], f"{r['rounds']} (-{r['dropped']})", *measured, rate, f"{r['peak_mb']:,}",
                       work, share, ratio))  # fmt: skip
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -134,7 +174,7 @@ def plot(results: list[dict], path: Path, title: str) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
+def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="sagan_128", help="a gin file's name; sagan_128 or biggan_128 with a peer")
     parser.add_argument("--gin_bindings", action="append", default=[])
@@ -142,27 +182,39 @@ def main() -> None:
     parser.add_argument("--phases", default="step,sampling,attention,frechet,pipeline")
     parser.add_argument("--precisions", default="float32,bfloat16")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="of a phase's rounds, at most")
+    parser.add_argument("--wait", action="store_true", help="for a line of standard input before a phase's rounds")
     parser.add_argument("--quiet", type=float, default=0.1, help="the largest share of the machine for others, 0 to 1")
     parser.add_argument("--peer", metavar="CHECKOUT", help="BigGAN-PyTorch")
     parser.add_argument("--peer_python", metavar="PYTHON", help="a Python with torch")
     parser.add_argument("--peer_ways", default="default,tuned,compiled")
+    parser.add_argument("--run_dir", metavar="RUN", help="of one_image; its exports:")
+    parser.add_argument("--saved_model", metavar="EXPORT/N")
+    parser.add_argument("--onnx", metavar="EXPORT/N")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--plot", metavar="FILE.png")
     flags = parser.parse_args()
     if bool(flags.peer) != bool(flags.peer_python):
         parser.error("--peer and --peer_python belong together")
+    if "one_image" in flags.phases.split(",") and not flags.run_dir:
+        parser.error("the phase one_image needs --run_dir")
+    return flags
+
+
+def main() -> None:
+    flags = parse_flags()
     results, phases, precisions = [], flags.phases.split(","), flags.precisions.split(",")
     with tempfile.TemporaryDirectory() as folder:
         flags.data = folder
         if "pipeline" in phases:
             write_jpegs(Path(folder), PICTURES)
         for precision in precisions:
-            for phase in ("peak", *phases):
+            for phase in phases:
                 if precision == precisions[0] or phase not in PRECISION_IS_ITS_OWN:
                     results += measure(flags, phase, precision)
     add_rates(results, gflop(flags))
-    title = f"{flags.model}, batch {flags.batch_size}, {datetime.date.today()}, {platform.processor() or 'CPU'}"
-    print(table(results))
+    title = f"{flags.model}, batch {flags.batch_size}, {datetime.date.today()}, {processor()}"
+    print(title, table(results), sep="\n\n")
     if flags.json:
         record = {"title": title, "arguments": sys.argv[1:], "results": results}
         Path(flags.json).write_text(json.dumps(record, indent=1))

@@ -113,15 +113,30 @@ def _busy_seconds() -> float:
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
-def interleave(programs: Sequence[Program], *, rounds: int, quiet: float, say: Callable[[str], None]) -> list[dict]:
-    """Runs the programs in turn until each has `rounds` rounds that count, or three times as many tries."""
+def interleave(
+    programs: Sequence[Program],
+    *,
+    rounds: int,
+    quiet: float,
+    say: Callable[[str], None],
+    when_warm: Callable[[], None] | None = None,
+    seconds: float = float("inf"),
+) -> list[dict]:
+    """Runs the programs in turn until each has `rounds` rounds that count, or three times as many tries.
+
+    when_warm: is called once all programs have warmed up, before the first round; a round may wait there for a quiet
+      machine. seconds: no further round begins after so many.
+    """
     try:
         for program in programs:
             say(f"warming up {program.name}")
             program.start()
+        if when_warm is not None:
+            when_warm()
+        start = time.perf_counter()
         for number in range(3 * rounds):
             waiting = [p for p in programs if len(p.seconds) < rounds]
-            if not waiting:
+            if not waiting or time.perf_counter() - start > seconds:
                 break
             for program in waiting:
                 counted = program.round(quiet=quiet)

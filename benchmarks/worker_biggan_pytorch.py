@@ -1,7 +1,7 @@
 """The timed program of the peer: BigGAN-PyTorch's own networks and training function, from a checkout of it.
 
-Runs under a Python that has torch; torchvision, which the checkout imports for its data sets, is not needed. Started
-by compare.py.
+Runs under a Python that has torch; what the checkout imports for its data sets (torchvision, Pillow, h5py, tqdm) is
+not needed. Started by compare.py.
 """
 
 import argparse
@@ -26,7 +26,7 @@ FLAGS = {
 
 
 class _Absent(types.ModuleType):
-    """Stands in for torchvision: the checkout names its classes at import, the step uses none of them."""
+    """Stands in for what only the checkout's data sets use: it names their classes at import, the step none of them."""
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -37,7 +37,8 @@ class _Absent(types.ModuleType):
 def import_checkout(path: str):
     sys.path.insert(0, path)
     parts = ("transforms", "datasets", "datasets.utils", "models", "models.inception")
-    names = ["torchvision", *(f"torchvision.{part}" for part in parts), "h5py"]
+    names = ["torchvision", *(f"torchvision.{part}" for part in parts), "h5py", "PIL", "PIL.Image", "tqdm"]
+    before = {name: sys.modules.get(name) for name in names}
     for name in names:
         sys.modules[name] = _Absent(name)
         parent, _, child = name.rpartition(".")
@@ -47,6 +48,10 @@ def import_checkout(path: str):
     import train_fns
     import utils
 
+    for name, module in before.items():  # torch looks for some of them later
+        del sys.modules[name]
+        if module is not None:
+            sys.modules[name] = module
     return BigGAN, train_fns, utils
 
 

@@ -41,6 +41,21 @@ def test_programs_take_turns_and_are_timed(rounds):
     assert 0.01 <= short["seconds_min"] <= short["seconds_median"] < 0.1 <= long["seconds_min"]
 
 
+def test_all_programs_are_warm_before_the_first_round_which_may_wait_for_a_quiet_machine(rounds):
+    said = []
+    programs = [program(rounds, "a", 0.01), program(rounds, "b", 0.01)]
+    rounds.interleave(programs, rounds=1, quiet=100.0, say=said.append, when_warm=lambda: said.append("warm"))
+    assert [line.split(":")[0] for line in said] == [
+        "warming up a", "warming up b", "warm", "round 1", "round 1",
+    ]  # fmt: skip
+
+
+def test_no_round_begins_after_the_given_time(rounds):
+    programs = [program(rounds, "a", 0.2)]
+    (result,) = rounds.interleave(programs, rounds=50, quiet=100.0, say=lambda line: None, seconds=0.5)
+    assert 1 <= result["rounds"] <= 3
+
+
 def test_disturbed_rounds_are_dropped_and_tried_again_three_times_as_often_at_most(rounds):
     (result,) = rounds.interleave([program(rounds, "a", 0.01)], rounds=2, quiet=-1.0, say=lambda line: None)
     assert (result["rounds"], result["dropped"], result["seconds_min"]) == (0, 6, None)

@@ -1,0 +1,19 @@
+"""The processor that a table was measured on."""
+
+import os
+from pathlib import Path
+
+# The instructions that decide how fast products of matrices are, as Linux names them.
+_TELLING = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+
+
+def processor() -> str:
+    """The cores' number and name, and which of these instructions they have: "2 x AMD EPYC (avx2, no amx_bf16)"."""
+    try:
+        lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return f"{os.cpu_count()} cores"
+    facts = {key.strip(): value.strip() for key, _, value in lines}
+    flags = facts.get("flags", "").split()
+    named = ", ".join(name if name in flags else f"no {name}" for name in _TELLING)
+    return f"{os.cpu_count()} x {facts.get('model name', 'a processor')} ({named})"
