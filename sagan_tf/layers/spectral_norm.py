@@ -20,7 +20,7 @@ KERNEL_IS_LARGE = 16
 
 def normalize(x: tf.Tensor, epsilon: float) -> tf.Tensor:
     """x / max(|x|, epsilon)."""
-    return x / tf.maximum(tf.norm(x), epsilon)
+    return x / tf.maximum(tf.sqrt(tf.reduce_sum(x * x)), epsilon)
 
 
 def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -31,8 +31,18 @@ def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> 
     them (1% of the gradient at the first step, under 1e-4 once u has converged); the paper's derivation, SNGAN and
     BigGAN-PyTorch do not, and this function follows them.
     """
-    v = tf.stop_gradient(normalize(tf.linalg.matvec(matrix, u), epsilon))
-    product = tf.linalg.matvec(matrix, v, transpose_a=True)
+    sigma, u, v = _iterated(matrix, tf.expand_dims(u, 1), epsilon)
+    return sigma, tf.squeeze(u, 1), tf.squeeze(v, 1)
+
+
+def _iterated(matrix: tf.Tensor, u: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`power_iteration` of columns: matrix (I,O), u (O,1) -> sigma, the new u (O,1), and v (I,1).
+
+    A step traces this twice for every kernel, so that it has no operation that can be spared.
+    """
+    epsilon = tf.constant(epsilon, matrix.dtype)
+    v = tf.stop_gradient(normalize(tf.matmul(matrix, u), epsilon))
+    product = tf.matmul(matrix, v, transpose_a=True)
     u = tf.stop_gradient(normalize(product, epsilon))
     return tf.reduce_sum(product * u), u, v
 
@@ -115,14 +125,14 @@ class SpectralNorm(tf.keras.layers.Layer):
 
         @tf.custom_gradient
         def iterated(kernel):
-            sigma, u, v = power_iteration(as_matrix(kernel, layout), stored, self.epsilon)
+            sigma, u, v = _iterated(as_matrix(kernel, layout), tf.expand_dims(stored, 1), self.epsilon)
 
             def gradient(d_kernel, d_sigma, _):
                 with tf.control_dependencies([d_kernel]):
-                    d_matrix = tf.matmul(v[:, None] * d_sigma, u[None, :])
+                    d_matrix = tf.matmul(v * d_sigma, u, transpose_b=True)
                 return d_kernel + as_kernel(d_matrix, kernel.shape, layout)
 
-            return (tf.identity(kernel), sigma, u), gradient
+            return (tf.identity(kernel), sigma, tf.squeeze(u, 1)), gradient
 
         return iterated(self._kernel())
 

@@ -41,6 +41,7 @@ class MovingAverage:
         ok: scalar bool, false if G's update was skipped; the shadow then stays as it is.
         """
         decay = tf.where(ok, tf.where(step < self.start, 0.0, self.decay), 1.0)
+        rest = 1.0 - decay
         for name, variable in shadow.items():
             new = tf.convert_to_tensor(weights[name])
-            variable.assign(decay * tf.convert_to_tensor(variable) + (1.0 - decay) * new)
+            variable.assign(decay * tf.convert_to_tensor(variable) + rest * new)

@@ -33,7 +33,7 @@ def examine(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> GradientCheck:
     answer: a NaN or an infinity on one replica is one in the sum. A gradient whose squares overflow float32 (entries of
     about 1e19) counts as infinite.
     """
-    squares = tf.stack([2.0 * tf.nn.l2_loss(gradient) for gradient in gradients])  # (N,)
+    squares = 2.0 * tf.stack([tf.nn.l2_loss(gradient) for gradient in gradients])  # (N,)
     non_finite = tf.logical_not(tf.math.is_finite(tf.concat([[loss], squares], 0)))  # (1+N,)
     ok = tf.logical_not(tf.reduce_any(non_finite))
     bad = tf.where(ok, -1, tf.argmax(tf.cast(non_finite, tf.int32), output_type=tf.int32))

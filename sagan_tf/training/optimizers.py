@@ -170,16 +170,15 @@ class Adam(tf.Module):
         decay: scalar that multiplies the learning rate.
         """
         o, t = self.options, tf.cast(t, tf.float32)
+        # Made once: an operation for each of the weights would be most of what there is to trace here.
+        shared = {
+            "beta1_power": tf.pow(o.beta_1, t),
+            "beta2_power": tf.pow(o.beta_2, t),
+            "lr": self.learning_rate * decay,
+            "beta1": tf.constant(o.beta_1),
+            "beta2": tf.constant(o.beta_2),
+            "epsilon": tf.constant(o.epsilon),
+        }
         for name, gradient in gradients.items():
-            tf.raw_ops.ResourceApplyAdam(
-                var=self.variables_by_name[name].handle,
-                m=self.m[name].handle,
-                v=self.v[name].handle,
-                beta1_power=tf.pow(o.beta_1, t),
-                beta2_power=tf.pow(o.beta_2, t),
-                lr=self.learning_rate * decay,
-                beta1=o.beta_1,
-                beta2=o.beta_2,
-                epsilon=o.epsilon,
-                grad=gradient,
-            )
+            slots = {"m": self.m[name].handle, "v": self.v[name].handle}
+            tf.raw_ops.ResourceApplyAdam(var=self.variables_by_name[name].handle, grad=gradient, **slots, **shared)
