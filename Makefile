@@ -22,10 +22,11 @@ quickstart: .venv/.cpu
 test: .venv/.test
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
-	$(VENV) -m pytest --numprocesses=2
+	$(VENV) -m pytest --numprocesses=2 --dist=worksteal
 
+# Without the tests that can't tell the flavors apart: tests/keras_free.py.
 test-legacy-keras: .venv/.test
-	TF_USE_LEGACY_KERAS=1 $(VENV) -m pytest --numprocesses=2
+	TF_USE_LEGACY_KERAS=1 $(VENV) -m pytest --numprocesses=2 --dist=worksteal -m 'not keras_free'
 
 # TensorFlow's last pair of versions with TPU wheels, by their CPU wheels, in an environment of its own.
 .venv-tpu/.test: setup.py
@@ -35,7 +36,7 @@ test-legacy-keras: .venv/.test
 	touch $@
 
 test-tpu-stack: .venv-tpu/.test
-	TF_USE_LEGACY_KERAS=1 .venv-tpu/bin/python -m pytest --numprocesses=2
+	TF_USE_LEGACY_KERAS=1 .venv-tpu/bin/python -m pytest --numprocesses=2 --dist=worksteal
 
 lint: .venv/.test
 	$(VENV) -m ruff check .

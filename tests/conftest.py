@@ -1,6 +1,7 @@
 """Two logical CPU devices for the tests of replicas, and one place that says so."""
 
 import contextlib
+import functools
 import itertools
 import os
 import resource
@@ -12,6 +13,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 import tensorflow as tf
 
+from tests import keras_free
+
 # A shell starts its background jobs with these ignored, and children would inherit that: tests send them.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
@@ -21,9 +24,12 @@ cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(config, items):
     """Slow, GPU and network tests run when asked for by `-m`, and say why they are skipped."""
     asked = config.getoption("-m")
+    if "keras_free" in asked:
+        keras_free.mark(items)
     reasons = {"slow": "takes minutes; run with -m slow", "network": "needs the network; run with -m network"}
     if not tf.config.list_physical_devices("GPU"):
         reasons["gpu"] = "no GPU here"
@@ -66,6 +72,29 @@ def limited_file_size():
             signal.signal(signal.SIGXFSZ, handler)
 
     return limit
+
+
+@pytest.fixture(scope="module")
+def smallest_ladder():
+    """In the module, `families.X.resolution=8` gives networks of one block each.
+
+    Most of a tiny run's time is the tracing and the optimization of its step, which goes by the number of layers: at
+    8 px it is half of what it is at 32 px, the smallest resolution of the papers.
+    """
+    from sagan_tf.models import families
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(families.LADDERS, 8, families.Ladder((1, 1), (1, 1), 1))
+        yield
+
+
+@pytest.fixture
+def short_classifier(monkeypatch):
+    """The data set's classifier is trained for three steps: an extractor like any other, whose features say little."""
+    from sagan_tf.evaluation import dataset_classifier
+
+    short = functools.partial(dataset_classifier.ClassifierBudget, steps=3, batch_size=16)
+    monkeypatch.setattr(dataset_classifier, "ClassifierBudget", short)
 
 
 @pytest.fixture(scope="session")
