@@ -4,7 +4,8 @@
     python benchmarks/expected_curves.py --out=benchmarks/expected/quickstart.jsonl --plot=quickstart.png
 
 Then `python -m sagan_tf.visualize report --run_dir=RUN --expected=benchmarks/expected/quickstart.jsonl` draws the range
-behind a run's own curves. For metrics on the way, train with --gin_bindings='train.evaluate_every=400'.
+behind a run's own curves. For metrics on the way, train with --gin_bindings='train.evaluate_every=400'; or keep all
+checkpoints (train.keep_checkpoints), and --evaluate_every=400 measures those of these steps and the last one.
 """
 
 import argparse
@@ -35,6 +36,21 @@ def collect(runs: list[Path]) -> list[dict]:
     return records
 
 
+def evaluate(runs: list[Path], every: int) -> None:
+    """Measures each run's checkpoints at multiples of `every` and its last one, unless metrics.jsonl has their step."""
+    from sagan_tf.evaluation.options import EvaluationOptions
+    from sagan_tf.runs.evaluation import evaluate_run
+    from sagan_tf.runs.run_directory import RunDirectory
+
+    for folder in runs:
+        run = RunDirectory.open(folder)
+        measured = {record["protocol"].get("step") for record in jsonl.read(folder / "metrics.jsonl")}
+        steps = run.checkpoints().steps()
+        for step in steps:
+            if step not in measured and (step % every == 0 or step == steps[-1]):
+                evaluate_run(run, run.experiment().evaluation or EvaluationOptions(n_samples=5000), step=step)
+
+
 def plot(expected: ExpectedCurves, out: Path) -> None:
     """Draws each scalar's mean and its range over the runs."""
     from sagan_tf.figures import canvas
@@ -58,7 +74,12 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", type=Path, help="finished runs, which differ in their seeds alone")
     parser.add_argument("--out", type=Path, required=True, help="the file of expected curves")
     parser.add_argument("--plot", type=Path, help="a PNG of the curves")
+    parser.add_argument(
+        "--evaluate_every", type=int, help="measure the runs' checkpoints at multiples of so many steps"
+    )
     flags = parser.parse_args()
+    if flags.evaluate_every:
+        evaluate(flags.runs, flags.evaluate_every)
     if flags.runs:
         files.write_text(flags.out, "".join(json.dumps(record) + "\n" for record in collect(flags.runs)))
     if flags.plot:
