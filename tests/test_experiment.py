@@ -15,11 +15,12 @@ def notes(*bindings):
 
 
 def test_a_run_longer_than_its_learning_rates_is_told():
-    (note,) = notes("train.total_steps=9000")
+    decay = ("TwoTimescaleAdam.decay_from=2500", "TwoTimescaleAdam.decay_to=4000")
+    (note,) = notes("train.total_steps=9000", *decay)
     assert "zero from step 4,000 on" in note and "TwoTimescaleAdam.decay_to=9000" in note
-    assert notes() == []
-    assert notes("train.total_steps=9000", "TwoTimescaleAdam.decay_to=9000") == []
-    assert notes("train.total_steps=9000", "TwoTimescaleAdam.decay_from=None", "TwoTimescaleAdam.decay_to=None") == []
+    assert notes("train.total_steps=4000", *decay) == []
+    assert notes("train.total_steps=9000", *decay, "TwoTimescaleAdam.decay_to=9000") == []
+    assert notes("train.total_steps=9000") == [], "constant rates"
 
 
 @pytest.mark.parametrize(
