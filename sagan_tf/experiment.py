@@ -68,7 +68,7 @@ class Experiment:
     seed: int = 0  # of initial weights, the order of the data, z and labels
 
     # How it is computed
-    xla: Xla = "auto"  # compile steps by XLA: True, False, or "auto" = on one GPU and on TPUs
+    xla: Xla = "auto"  # compile steps by XLA: True, False, or "auto" = on GPUs and TPUs
     steps_per_call: int = 10  # steps per compiled call; progress, logs and signals wait for its end
     cache_mb: int = 1024  # keep resized images in memory if all of them fit into so many MiB; 0 = never
 

@@ -3,6 +3,9 @@
 Shapes: B images per batch, H and W the sides of a map, C its channels.
 """
 
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import tensorflow as tf
@@ -13,23 +16,42 @@ from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.serialization import register
 
 InferenceStatistics = Literal["moving", "batch"]
+Moments = tuple[tf.Tensor, tf.Tensor]  # mean and biased variance, (C,) each
+
+_in_this_thread = threading.local()  # MirroredStrategy traces every replica in a thread of its own
 
 
-def local_moments(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def local_moments(x: tf.Tensor) -> Moments:
     """Mean and biased variance over batch, height and width, in float32: (B,H,W,C) -> (C,), (C,)."""
     return tf.nn.moments(tf.cast(x, tf.float32), [0, 1, 2])
 
 
-def mean_over_replicas(mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The moments of the batches of all replicas together, by one all-reduce of [mean, E x^2].
+def mean_over_replicas(moments: Sequence[Moments]) -> list[Moments]:
+    """The moments of the batches of all replicas together, of each of several maps, by all-reduces of [mean, E x^2].
 
     Shapes: mean, variance (C,) -> (C,), (C,). The replicas' batches must be of equal size.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return mean, variance
-    moments = context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.stack([mean, variance + tf.square(mean)]))
-    return moments[0], moments[1] - tf.square(moments[0])
+        return list(moments)
+    raw = [tf.stack([mean, variance + tf.square(mean)]) for mean, variance in moments]
+    reduced = context.all_reduce(tf.distribute.ReduceOp.MEAN, raw)
+    return [(mean, square - tf.square(mean)) for mean, square in map(tf.unstack, reduced)]
+
+
+@contextlib.contextmanager
+def deferred_statistics() -> Iterator[list[tuple["BatchStatistics", Moments]]]:
+    """A scope in which a batch norm of each replica's own batch makes no sum over the replicas.
+
+    It leaves its moving averages alone instead, and adds its statistics and this replica's moments to the scope's list.
+    Afterwards `BatchStatistics.follow` takes the moments of all replicas into the averages. A batch norm over all
+    replicas (`cross_replica`) needs its sum to normalize, and defers nothing.
+    """
+    _in_this_thread.deferred = []
+    try:
+        yield _in_this_thread.deferred
+    finally:
+        del _in_this_thread.deferred
 
 
 def affine_norm(x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, gain, bias, epsilon: float) -> tf.Tensor:
@@ -88,13 +110,21 @@ class BatchStatistics(tf.keras.layers.Layer):
         if not training:
             return self.moving()
         local = local_moments(x)
-        together = mean_over_replicas(*local)
-        for moving, value in zip((self.moving_mean, self.moving_variance), together, strict=True):
-            old = tf.convert_to_tensor(moving)
-            moving.assign(old * self.decay + tf.stop_gradient(value) * (1.0 - self.decay))
+        deferred = getattr(_in_this_thread, "deferred", None)
+        if deferred is not None and not self.cross_replica:
+            deferred.append((self, local))
+            return local
+        (together,) = mean_over_replicas([local])
+        self.follow(*together)
         return together if self.cross_replica else local
 
-    def moving(self) -> tuple[tf.Tensor, tf.Tensor]:
+    def follow(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        """Takes the moments of a batch, (C,) each and the same on all replicas, into the moving averages."""
+        for moving, value in zip((self.moving_mean, self.moving_variance), (mean, variance), strict=True):
+            old = tf.convert_to_tensor(moving)
+            moving.assign(old * self.decay + tf.stop_gradient(value) * (1.0 - self.decay))
+
+    def moving(self) -> Moments:
         """The moving mean and variance, (C,) each."""
         return tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
 

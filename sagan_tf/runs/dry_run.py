@@ -8,7 +8,7 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from sagan_tf.evaluation.rotations import TURNS
 from sagan_tf.experiment import Experiment
 from sagan_tf.foundation.pixels import normalized
 from sagan_tf.runs import build
+from sagan_tf.runs.origin import Origin
 from sagan_tf.runs.trained import sampler_of
+from sagan_tf.runs.transfer import take
 from sagan_tf.training.checkpoints import CheckpointStore
 
 SHEET = 100
@@ -35,6 +37,7 @@ class DryRunResult:
     """Seconds of each part, bytes of one checkpoint, and the peak of memory in bytes by what it is the memory of.
 
     evaluation: seconds of drawing and measuring one image; None if the run isn't evaluated.
+    taken: what the networks of another run give this one, in lines; empty without `--init_from`.
     """
 
     build: float
@@ -45,14 +48,21 @@ class DryRunResult:
     checkpoint_bytes: int
     evaluation: float | None
     peaks: dict[str, int]
+    taken: Sequence[str] = ()
 
 
 def try_run(
-    settings: Experiment, examples: Examples, strategy: tf.distribute.Strategy, *, evaluates: bool = False
+    settings: Experiment,
+    examples: Examples,
+    strategy: tf.distribute.Strategy,
+    *,
+    evaluates: bool = False,
+    origin: Origin | None = None,
 ) -> DryRunResult:
-    """Does each part once, in a scratch folder that is removed."""
+    """Does each part once, in a scratch folder that is removed. origin: what the run would be started from."""
     n_classes = len(examples.class_names)
     gan, building = timed(lambda: build.build_state(settings, n_classes, strategy))
+    taken = take(gan, origin, examples.class_names).summary(most=None) if origin else ()
     batches = iter(build.distributed_batches(settings, examples, 0, strategy))
     steps = build.build_steps(settings, gan, n_classes, strategy)
     one_step = lambda: float(steps(batches, tf.constant(1))["d_loss"])  # noqa: E731
@@ -74,6 +84,7 @@ def try_run(
         checkpoint_bytes=size,
         evaluation=evaluation,
         peaks=peaks(),
+        taken=taken,
     )
 
 
@@ -127,6 +138,7 @@ def report(tried: DryRunResult, settings: Experiment, run_dir: Path) -> str:
     free = shutil.disk_usage(next(p for p in (run_dir.absolute(), *run_dir.absolute().parents) if p.exists())).free
     lines = [
         f"Dry run of {settings.total_steps:,} steps at batch {settings.batch_size}; nothing of it is kept.",
+        *tried.taken,
         f"  build         {tried.build:8.1f} s",
         f"  first step    {tried.first_step:8.1f} s   compiles",
         f"  step          {tried.step:8.3f} s   {settings.batch_size / tried.step:.2f} images/s",

@@ -30,15 +30,16 @@ from sagan_tf.runs.advice import advice
 from sagan_tf.runs.conditioning import fitted
 from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.lock import TrainingLock
-from sagan_tf.runs.origin import find_origin
+from sagan_tf.runs.origin import Origin, find_origin
 from sagan_tf.runs.resumption import Admission
 from sagan_tf.runs.run_data import check_count, training_examples
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.training_actions import BEST
 from sagan_tf.runs.training_run import train_run
+from sagan_tf.runs.transfer import note_fresh_discriminator, warmed_up
 from sagan_tf.training.accumulation import check_accumulation
 from sagan_tf.training.cluster import LostPeerError
-from sagan_tf.training.compiled import compiles
+from sagan_tf.training.compiled import compilation_note
 from sagan_tf.training.loop import Action
 from sagan_tf.training.malloc import keep_freed_memory
 from sagan_tf.training.strategy import check_batch_size, create_strategy
@@ -104,9 +105,9 @@ def prepare_process(settings: Experiment, strategy: tf.distribute.Strategy) -> N
     """
     check_batch_size(settings.batch_size, strategy.num_replicas_in_sync)
     check_accumulation(settings.accumulation, settings.batch_size, strategy.num_replicas_in_sync)
-    compiles(settings.xla, strategy)
-    if text := precision_note(settings.numerics.precision):
-        note(text)
+    for text in (precision_note(settings.numerics.precision), compilation_note(settings.xla, strategy, settings.spec)):
+        if text:
+            note(text)
     keep_freed_memory()
 
 
@@ -138,9 +139,7 @@ def train_and_evaluate(
     run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
     origin = find_origin(run, loaded.value, flags.init_from, flags.class_map, workers=workers)
     if flags.dry_run:
-        loaded, examples = open_data(run, loaded)
-        tried = dry_run.try_run(loaded.value, examples, strategy, evaluates=can_evaluate(loaded.value, examples))
-        print("\n".join([dry_run.report(tried, loaded.value, run.path), *advice(loaded.value, examples)]))
+        print(tried(run, loaded, strategy, origin))
         return 0
     if workers.is_chief:
         for folder in (run.path, run.path / "checkpoints"):
@@ -164,6 +163,17 @@ def train_and_evaluate(
         if workers.is_chief:
             evaluate_finished(run, loaded.value, admission.examples, reached=reached, evaluates=evaluates)
     return 0 if reached else INTERRUPTED
+
+
+def tried(run: RunDirectory, loaded: gin_config.Loaded, strategy: tf.distribute.Strategy, origin: Origin | None) -> str:
+    """What a dry run has to say."""
+    loaded, examples = open_data(run, loaded)
+    fresh = origin is not None and not origin.has_discriminator
+    settings = warmed_up(loaded.value, fresh_discriminator=fresh)
+    if fresh:
+        note_fresh_discriminator(settings)
+    found = dry_run.try_run(settings, examples, strategy, evaluates=can_evaluate(settings, examples), origin=origin)
+    return "\n".join([dry_run.report(found, settings, run.path), *advice(settings, examples)])
 
 
 def open_data(run: RunDirectory, loaded: gin_config.Loaded) -> tuple[gin_config.Loaded, Examples]:

@@ -35,8 +35,43 @@ def note_fresh_discriminator(settings: Experiment) -> None:
     )
 
 
-def transfer(gan: GAN, origin: Origin, class_names: Sequence[str]) -> str:
-    """Writes what fits of the origin into the state, notes a summary, and returns the text of init_from.json.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What became of every variable of the new networks, and of those of the origin.
+
+    record: what init_from.json says. matches: where each variable comes from. conditional: whether both have classes.
+    """
+
+    record: dict
+    matches: Mapping[str, Match]
+    conditional: bool
+
+    def summary(self, most: int | None = _NAMED) -> list[str]:
+        """What was taken and what was not, in a few lines. most: how many names each line may list; None: all."""
+        record, found = self.record, self.matches
+        new = [name for name, how in found.items() if how.how == "new"]
+        counts = []
+        for network in ("generator", "discriminator"):
+            names = [name for name in found if name.startswith(f"{network}.")]
+            counts.append(
+                f"{sum(found[name].how != 'new' for name in names)} of {len(names)} variables of the {network}"
+            )
+        average = {"taken": "and the average are", "none kept": "are"}.get(
+            record["average"], "and a copy as the average are"
+        )
+        lines = [f"From {record['path']}, step {record['step']:,}: {', '.join(counts)} {average} taken."]
+        if self.conditional:
+            same = [name if name == old else f"{name} (from {old})" for name, old in record["classes"].items() if old]
+            others = [name for name, old in record["classes"].items() if old is None]
+            same, others = _some(same, most), _some(others, most)
+            lines += [f"Classes taken by name: {same}; new, starting as the mean of the others': {others}."]
+        lines += [f"New: {_some(new, most)}."] if new else []
+        lines += [f"Not taken: {_some(record['not_taken'], most)}."] if record["not_taken"] else []
+        return lines
+
+
+def take(gan: GAN, origin: Origin, class_names: Sequence[str]) -> Taken:
+    """Writes what fits of the origin into the state.
 
     gan: the fresh state of the new run; the optimizers' slots and the step stay as they are.
     class_names: of the new run's data.
@@ -74,33 +109,19 @@ def transfer(gan: GAN, origin: Origin, class_names: Sequence[str]) -> str:
         "variables": {name: how.how for name, how in found.items()},
         "not_taken": [n for n in origin.values if not n.startswith("average.") and n not in sources],
     }
-    for line in summary(record, found, conditional="none" not in (origin.spec.conditioning, gan.spec.conditioning)):
+    conditional = "none" not in (origin.spec.conditioning, gan.spec.conditioning)
+    return Taken(record=record, matches=found, conditional=conditional)
+
+
+def transfer(gan: GAN, origin: Origin, class_names: Sequence[str]) -> str:
+    """`take`, with a summary as notes. Returns the text of init_from.json."""
+    taken = take(gan, origin, class_names)
+    for line in taken.summary():
         note(line)
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    note(f"The whole list of {counted(len(taken.matches), 'variable')} is in {RECORD} of the run.")
+    return json.dumps(taken.record, indent=1, ensure_ascii=False) + "\n"
 
 
-def summary(record: dict, found: Mapping[str, Match], *, conditional: bool) -> list[str]:
-    """What was taken and what was not, in a few lines.
-
-    record: what `transfer` records. found: the matches in it. conditional: whether both networks have classes.
-    """
-    new = [name for name, how in found.items() if how.how == "new"]
-    counts = []
-    for network in ("generator", "discriminator"):
-        names = [name for name in found if name.startswith(f"{network}.")]
-        counts.append(f"{sum(found[name].how != 'new' for name in names)} of {len(names)} variables of the {network}")
-    average = {"taken": "and the average are", "none kept": "are"}.get(
-        record["average"], "and a copy as the average are"
-    )
-    lines = [f"From {record['path']}, step {record['step']:,}: {', '.join(counts)} {average} taken."]
-    if conditional:
-        same = [name if name == old else f"{name} (from {old})" for name, old in record["classes"].items() if old]
-        others = [name for name, old in record["classes"].items() if old is None]
-        lines += [f"Classes taken by name: {_some(same)}; new, starting as the mean of the others': {_some(others)}."]
-    lines += [f"New: {_some(new)}."] if new else []
-    lines += [f"Not taken: {_some(record['not_taken'])}."] if record["not_taken"] else []
-    return [*lines, f"The whole list of {counted(len(found), 'variable')} is in {RECORD} of the run."]
-
-
-def _some(names: Sequence[str]) -> str:
-    return (", ".join(names[:_NAMED]) or "none") + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+def _some(names: Sequence[str], most: int | None) -> str:
+    rest = 0 if most is None else max(len(names) - most, 0)
+    return (", ".join(names[:most]) or "none") + (f" and {rest} more" if rest else "")

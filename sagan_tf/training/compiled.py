@@ -5,14 +5,17 @@ from typing import Literal
 
 import tensorflow as tf
 
+from sagan_tf.models.spec import GANSpec
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training import logs
 from sagan_tf.training.latent_sampler import LatentSampler
+from sagan_tf.training.programs import INLINE, Programs, separate_programs
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import DEFAULT, StepOptions, gan_step
 from sagan_tf.training.strategy import StrategyError
 
 Xla = bool | Literal["auto"]
+Compilation = Literal["none", "step", "parts"]
 
 
 def compile_steps(
@@ -33,13 +36,15 @@ def compile_steps(
     logs: those of training/logs.py, float32 scalars, aggregated over the n steps and all replicas.
 
     The function's attribute `tensor_names` holds the names of what the log `bad_tensor` counts.
-    XLA compiles one step into one program; the loop around it, which fetches the batches, stays TensorFlow's, as on
-    TPUs.
+    XLA compiles one step into one program, or the parts of each replica's into programs of their own (`compilation`);
+    the loop around it, which fetches the batches, stays TensorFlow's, as on TPUs.
     """
     names = logs.names(gan, objective)
     all_names = (*names, *logs.NON_FINITE)
-    of_replica = replica_step(gan, objective, draw, step_options, microbatches=microbatches)
-    program = tf.function(of_replica, autograph=False, jit_compile=True) if compiles(xla, strategy) else of_replica
+    form = compilation(xla, strategy)
+    programs = separate_programs(gan.spec) if form == "parts" else INLINE
+    of_replica = replica_step(gan, objective, draw, step_options, microbatches=microbatches, programs=programs)
+    program = tf.function(of_replica, autograph=False, jit_compile=True) if form == "step" else of_replica
 
     @tf.function(autograph=False)
     def steps(iterator, n):
@@ -62,8 +67,9 @@ def replica_step(
     step_options: StepOptions = DEFAULT,
     *,
     microbatches: int = 1,
+    programs: Programs = INLINE,
 ) -> Callable:
-    """What one replica computes in a step, the program that XLA compiles: (batches, step) -> logs.
+    """What one replica computes in a step: (batches, step) -> logs. It is one program of XLA, or calls several.
 
     batches: `discriminator_steps` pairs of this replica's images and labels; step: scalar int64, from 0.
     logs: float32 (L,), in the order of `logs.names` and then `logs.NON_FINITE`.
@@ -72,7 +78,7 @@ def replica_step(
 
     @tf.autograph.experimental.do_not_convert
     def one_step(batches, step):
-        values = gan_step(gan, objective, draw, batches, step, step_options, microbatches)
+        values = gan_step(gan, objective, draw, batches, step, step_options, microbatches, programs)
         return tf.stack([values[name] for name in names])
 
     return one_step
@@ -88,23 +94,33 @@ def check_xla(xla: Xla) -> None:
         raise ValueError(f"train.xla must be True, False or 'auto'; received train.xla={xla!r}.")
 
 
-def compiles(xla: Xla, strategy: tf.distribute.Strategy) -> bool:
-    """Whether the steps must be given to XLA explicitly. TPUs compile everything by themselves.
+def compilation(xla: Xla, strategy: tf.distribute.Strategy) -> Compilation:
+    """What must be given to XLA explicitly: nothing, the whole step, or the parts of each replica's step.
 
-    "auto" means XLA on one GPU. On the CPU it was not faster, and several replicas reduce between their devices in the
-    middle of a step, which TensorFlow can compile on TPUs only.
+    TPUs compile everything by themselves. Several replicas elsewhere sum between their devices in the middle of a
+    step, which TensorFlow compiles on TPUs only, so that the parts between the sums are programs of their own
+    (training/programs.py). "auto" means XLA on GPUs: on the CPU it was not faster.
 
     Raises:
-      StrategyError: for True with several replicas, or False on TPUs.
+      StrategyError: for False on TPUs.
     """
     if isinstance(strategy, tf.distribute.TPUStrategy):
         if xla is False:
             raise StrategyError("train.xla must not be False on TPUs, which run nothing else. Leave it at 'auto'.")
-        return False
+        return "none"
+    if not (tf.config.list_logical_devices("GPU") if xla == "auto" else xla):
+        return "none"
+    return "step" if strategy.num_replicas_in_sync == 1 else "parts"
+
+
+def compilation_note(xla: Xla, strategy: tf.distribute.Strategy, spec: GANSpec) -> str:
+    """What of a step of several replicas XLA compiles, in a sentence; empty where that is the whole step or nothing."""
+    if compilation(xla, strategy) != "parts":
+        return ""
     replicas = strategy.num_replicas_in_sync
-    if xla is True and replicas > 1:
-        raise StrategyError(
-            f"train.xla must not be True with several replicas; received train.xla=True for {replicas} replicas. "
-            "Use 'auto', or one device."
+    if spec.cross_replica_norm:
+        return (
+            f"XLA compiles the discriminator's gradients and all updates of each of the {replicas} replicas. Passes of "
+            "the generator stay uncompiled: its batch norm sums over the replicas within them (cross_replica_norm)."
         )
-    return replicas == 1 and (bool(tf.config.list_logical_devices("GPU")) if xla == "auto" else xla)
+    return f"XLA compiles the gradients and updates of each of the {replicas} replicas; the sums lie between them."

@@ -108,6 +108,26 @@ def test_the_networks_train_on_two_workers_as_on_two_devices_of_one(start, clust
             np.testing.assert_allclose(json.loads(other)[name], json.loads(line)[name], rtol=1e-3, err_msg=name)
 
 
+@pytest.mark.slow(reason="the networks are compiled on two workers")
+def test_two_workers_start_from_another_run_and_compile_their_parts(start, cluster, tmp_path, tiny_run):
+    run, networks = tmp_path / "two", ("attention=(8,)", "width=4", "discriminator_width=8", "z_dim=8")
+    flags = [f"--gin_bindings=families.sagan.{binding}" for binding in networks]
+    flags += ["--gin_bindings=train.total_steps=2", "--gin_bindings=train.xla=True", f"--init_from={tiny_run}"]
+    both = [
+        start(run, *flags, name=f"worker{i}", environment=environment | {"REAL": "1"})
+        for i, environment in enumerate(cluster(2))
+    ]
+    assert exit_codes(both, 600) == [0, 0]
+    for log in ("worker0.log", "worker1.log"):
+        text = (tmp_path / log).read_text()
+        assert f"From {tiny_run}, step 4" in text and "updates of each of the 2 replicas" in text
+    assert saved(run) == [0, 2]
+    _, before = CheckpointStore(tiny_run / "checkpoints").load(("generator", "discriminator"))
+    _, at_start = CheckpointStore(run / "checkpoints").load(("generator", "discriminator"), 0)
+    for name, array in before.items():
+        np.testing.assert_array_equal(at_start[name], array, err_msg=name)
+
+
 def test_a_worker_whose_peer_never_starts_says_so_and_leaves(start, cluster, tmp_path):
     (alone, _) = cluster(2)
     assert exit_codes([start(tmp_path / "run", "--wait_for_workers=1", environment=alone)]) == [75]

@@ -51,10 +51,15 @@ def test_durations(seconds, text):
     assert dry_run.duration(seconds) == text
 
 
-def test_a_dry_run_leaves_no_trace(tmp_path, capsys, monkeypatch):
+def test_a_dry_run_leaves_no_trace_and_says_what_it_would_take_from_another_run(
+    tmp_path, capsys, monkeypatch, tiny_run
+):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    arguments = ["--gin_file=gin/quickstart.gin", *(f"--gin_bindings={b}" for b in TINY), "--strategy=cpu"]
+    networks = ["families.sagan.width=4", "families.sagan.discriminator_width=8", "families.sagan.z_dim=8"]
+    arguments = ["--gin_file=gin/quickstart.gin", *(f"--gin_bindings={b}" for b in [*TINY, *networks])]
+    arguments += ["--strategy=cpu", f"--init_from={tiny_run}", "--class_map=dots=stripes"]
     assert train.main([*arguments, f"--run_dir={tmp_path / 'run'}", "--dry_run"]) == 0
     out = capsys.readouterr().out
     assert "Dry run of 40 steps at batch 4" in out and "200 images" in out and "The whole run takes about" in out
+    assert f"From {tiny_run}, step 4: " in out and "dots (from stripes)" in out
     assert list(Path(tmp_path).iterdir()) == []

@@ -16,7 +16,7 @@ from sagan_tf.monitoring.collapse import MonitorOptions
 from sagan_tf.runs.build import build_state
 from sagan_tf.runs.origin import Origin, find_origin, located
 from sagan_tf.runs.run_directory import RunDirectory, RunError
-from sagan_tf.runs.transfer import transfer, warmed_up
+from sagan_tf.runs.transfer import take, transfer, warmed_up
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.optimizers import TwoTimescaleAdam
 from sagan_tf.training.state_check import StateCheck
@@ -74,6 +74,13 @@ def test_from_four_classes_to_two_of_which_one_is_new(origin, capsys):
         "From /old, step 7" in said
         and "Classes taken by name: cat; new, starting as the mean of the others': emu" in said
     )
+
+
+def test_the_whole_summary_leaves_no_name_out(origin):
+    lines = take(built(2, spec={"attention_g": (), "attention_d": ()}), origin, NAMES).summary(most=None)
+    attention = [n for n in origin.values if ".long_range." in n and not n.startswith("average.")]
+    assert len(attention) > 4 and all(name in lines[-1] for name in attention)
+    assert lines[-1].startswith("Not taken: ") and " more" not in lines[-1]
 
 
 def test_a_class_map_names_rows_and_classes_in_another_order_are_found(origin):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from sagan_tf.layers import batch_norm
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.accumulation import check_accumulation
-from sagan_tf.training.step import update_discriminator
+from sagan_tf.training.discriminator_update import DiscriminatorUpdate
 from sagan_tf.training.strategy import StrategyError
 from tests.closeness import LAYER, ROUNDING, assert_close
 
@@ -70,7 +70,7 @@ def test_statistics_take_the_mean_of_the_microbatches_moments_and_u_moves_once(t
     fakes = tiny.draw()(tf.constant(0, tf.int64), 0)
     halves = gan.generator.dense(fakes[0]).numpy().reshape(2, tiny.batch // 2 * 16, -1)
     for made, microbatches in ((gan, 2), (whole, 1)):
-        update_discriminator(made, Objective(), (x, y), fakes, tf.constant(1), microbatches=microbatches)
+        DiscriminatorUpdate(made, Objective(), microbatches=microbatches)((x, y), fakes, tf.constant(1))
     found, expected = tiny.values(gan), tiny.values(whole)
     statistics = "generator.blocks.0.norm_1.statistics."
     assert_close(found[statistics + "moving_mean"], 0.001 * halves.mean((0, 1)), relative=LAYER)

@@ -12,7 +12,7 @@ from sagan_tf.objectives.lecam import LeCam
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.augmenter import Augmenter
 from sagan_tf.training.checkpoints import CheckpointStore
-from sagan_tf.training.step import update_discriminator
+from sagan_tf.training.discriminator_update import DiscriminatorUpdate
 from tests.closeness import assert_close
 
 FAST = AdaptiveAugmentation(strength=0.5, target=-0.9, ramp_images=80, interval=2)
@@ -114,7 +114,7 @@ def test_r1_is_the_gradient_of_the_logits_with_respect_to_the_named_images(tiny,
     for weight in (0.0, 100.0):
         for name, variable in gan.variables().items():
             variable.assign(start[name])
-        update = update_discriminator(gan, Objective(r1=weight), (x, y), fakes, tf.constant(1), augmentation=noise)
+        update = DiscriminatorUpdate(gan, Objective(r1=weight))((x, y), fakes, tf.constant(1), augmentation=noise)
         losses.append(float(update.loss))
     assert_close((losses[1] - losses[0]) / 100, expected, relative=1e-3)
 

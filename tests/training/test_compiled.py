@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.sigma_control import SigmaControl
-from sagan_tf.training.compiled import check_xla, compiles
+from sagan_tf.training.compiled import check_xla, compilation, compilation_note
 from sagan_tf.training.step import StepOptions
-from sagan_tf.training.strategy import StrategyError
 
 CALLS = 3
 # XLA's own algorithms, which every backend expands; they don't call the host.
@@ -85,12 +84,17 @@ def test_xla_gives_the_numbers_of_single_operations_and_one_compilation_serves_a
     tiny.assert_equal(plain, compiled)
 
 
-def test_where_xla_compiles(mirrored):
-    one = tf.distribute.get_strategy()
-    assert compiles(True, one) and not compiles(False, one) and not compiles(False, mirrored)
-    assert not compiles("auto", mirrored)
-    assert compiles("auto", one) == bool(tf.config.list_physical_devices("GPU"))
-    with pytest.raises(StrategyError, match=r"train\.xla=True for 2 replicas"):
-        compiles(True, mirrored)
+def test_what_xla_compiles(mirrored):
+    gpu = bool(tf.config.list_physical_devices("GPU"))
+    for strategy, compiled in ((tf.distribute.get_strategy(), "step"), (mirrored, "parts")):
+        found = [compilation(xla, strategy) for xla in (True, False, "auto")]
+        assert found == [compiled, "none", compiled if gpu else "none"]
     with pytest.raises(ValueError, match=r"train\.xla must be True, False or 'auto'; received train\.xla='yes'"):
         check_xla("yes")
+
+
+def test_the_note_on_what_xla_compiles_of_several_replicas(mirrored, tiny):
+    own = dataclasses.replace(tiny.spec, cross_replica_norm=False)
+    assert compilation_note(True, tf.distribute.get_strategy(), own) == compilation_note(False, mirrored, own) == ""
+    assert "gradients and updates of each of the 2 replicas" in compilation_note(True, mirrored, own)
+    assert "the generator stay uncompiled: its batch norm sums" in compilation_note(True, mirrored, tiny.spec)
