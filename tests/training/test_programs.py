@@ -12,8 +12,8 @@ from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.objectives.augmentation import AdaptiveAugmentation
 from sagan_tf.objectives.lecam import LeCam
 from sagan_tf.objectives.objective import Objective
-from sagan_tf.training.compiled import compile_steps
-from sagan_tf.training.programs import ReplicaProgram
+from sagan_tf.training.compiled import compile_steps, replica_step
+from sagan_tf.training.programs import Programs, ReplicaProgram
 from sagan_tf.training.step import gan_step
 from tests.closeness import ROUNDING, assert_close
 
@@ -33,13 +33,18 @@ def as_on_gpus(mirrored, monkeypatch):
     return mirrored
 
 
+@pytest.fixture
+def without_moments(monkeypatch):
+    """Batch norm's moments, which differ between replicas and microbatches, are held."""
+    monkeypatch.setattr(batch_norm, "local_moments", lambda x: (tf.zeros(x.shape[-1]), tf.ones(x.shape[-1])))
+
+
 def by_single_operations(tiny, objective, data, n_d, steps, **options):
     """One device with the whole batch: the state, and the last step's logs."""
     gan = tiny.make(**options)
     draw, pairs = tiny.draw(gan.spec, draws_per_step=n_d + 1), list(zip(*map(tf.constant, data), strict=True))
     for step in range(steps):
-        batches = pairs[n_d * step : n_d * (step + 1)]
-        logs = gan_step(gan, objective, draw, batches, tf.constant(step, tf.int64))
+        logs = gan_step(gan, objective, draw, pairs[n_d * step : n_d * (step + 1)], tf.constant(step, tf.int64))
     gan.step.assign(steps)
     return gan, {name: float(value) for name, value in logs.items()}
 
@@ -55,9 +60,34 @@ def by_programs(tiny, strategy, objective, data, n_d, steps, *, microbatches=1, 
     return gan, logs
 
 
-def test_every_term_microbatches_several_updates_of_d_and_one_that_is_left_out(monkeypatch, smooth, as_on_gpus, tiny):
-    """Batch norm's moments, which differ between replicas and microbatches, are held."""
-    monkeypatch.setattr(batch_norm, "local_moments", lambda x: (tf.zeros(x.shape[-1]), tf.ones(x.shape[-1])))
+def test_programs_are_traced_once_for_all_updates_of_a_step_and_all_microbatches(
+    monkeypatch, without_moments, smooth, tiny
+):
+    """What differs between two updates is an argument. On one replica and without XLA, which would take longer."""
+    function = tf.function
+    monkeypatch.setattr(tf, "function", lambda *args, jit_compile=None, **options: function(*args, **options))
+    spec = dataclasses.replace(tiny.spec, cross_replica_norm=False)
+    objective, data = Objective(lecam=LECAM), tiny.images()
+    one, _ = by_single_operations(tiny, objective, data, 2, 2, spec=spec, lecam=LECAM)
+    gan, pairs = tiny.make(spec=spec, lecam=LECAM), list(zip(*map(tf.constant, data), strict=True))
+    traced = []
+
+    def counted(function):
+        return ReplicaProgram(lambda *args: traced.append(function) or function(*args))
+
+    programs, draw = Programs(part=counted, generator_pass=counted), tiny.draw(spec, draws_per_step=3)
+    step = tf.function(replica_step(gan, objective, draw, microbatches=2, programs=programs), autograph=False)
+    for number in range(2):
+        step(pairs[2 * number : 2 * number + 2], tf.constant(number, tf.int64))
+    gan.step.assign(2)
+    tiny.assert_equal(one, gan)
+    assert len(traced) == len({id(function) for function in traced}) + 1 == 7  # G's penalty: the first microbatch alone
+
+
+@pytest.mark.slow(reason="XLA compiles seven programs for each of two replicas: more than a minute")
+def test_two_replicas_with_every_term_microbatches_and_an_update_that_is_left_out(
+    without_moments, smooth, as_on_gpus, tiny
+):
     spec = dataclasses.replace(tiny.spec, cross_replica_norm=False, attention_g=(8,), attention_d=(4,))
     objective = Objective(r1=1.0, dropout=0.3, lecam=LECAM, orthogonal=1e-3)
     images, labels = tiny.images()
@@ -72,6 +102,7 @@ def test_every_term_microbatches_several_updates_of_d_and_one_that_is_left_out(m
         np.testing.assert_array_equal(first, second, err_msg=name)
 
 
+@pytest.mark.slow(reason="XLA compiles the programs of two replicas")
 def test_a_batch_norm_over_all_replicas_leaves_the_passes_of_g_uncompiled(smooth, as_on_gpus, tiny):
     run = {"data": tiny.images(), "n_d": 1, "steps": 2}
     one, expected = by_single_operations(tiny, Objective(), **run)
