@@ -13,6 +13,7 @@ import tensorflow as tf
 from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
+from sagan_tf.layers.platform_algorithms import platform_algorithms
 from sagan_tf.layers.serialization import register
 
 InferenceStatistics = Literal["moving", "batch"]
@@ -24,6 +25,27 @@ _in_this_thread = threading.local()  # MirroredStrategy traces every replica in 
 def local_moments(x: tf.Tensor) -> Moments:
     """Mean and biased variance over batch, height and width, in float32: (B,H,W,C) -> (C,), (C,)."""
     return tf.nn.moments(tf.cast(x, tf.float32), [0, 1, 2])
+
+
+@tf.custom_gradient
+def shifted_moments(x: tf.Tensor, shift: tf.Tensor) -> Moments:
+    """`local_moments` in one pass over the map: from the sums of x - shift and of its square.
+
+    shift: (C,), float32, near the mean, so that their difference cancels few digits (Chan, Golub & LeVeque 1983,
+      "Algorithms for computing the sample variance"). Every value gives the same moments but for rounding, so that it
+      receives no gradient.
+    """
+    deviation = tf.cast(x, tf.float32) - shift
+    mean, square = (tf.reduce_mean(values, [0, 1, 2]) for values in (deviation, tf.square(deviation)))
+    variance = tf.maximum(square - tf.square(mean), 0.0)
+    mean += shift
+
+    def gradients(d_mean, d_variance):
+        count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+        slope = 2.0 * d_variance / count  # d variance / d x = 2 (x - mean) / count
+        return tf.cast(tf.cast(x, tf.float32) * slope + (d_mean / count - slope * mean), x.dtype), None
+
+    return (mean, variance), gradients
 
 
 def mean_over_replicas(moments: Sequence[Moments]) -> list[Moments]:
@@ -109,7 +131,7 @@ class BatchStatistics(tf.keras.layers.Layer):
             return local_moments(x)
         if not training:
             return self.moving()
-        local = local_moments(x)
+        local = self._training_moments(x)
         deferred = getattr(_in_this_thread, "deferred", None)
         if deferred is not None and not self.cross_replica:
             deferred.append((self, local))
@@ -123,6 +145,11 @@ class BatchStatistics(tf.keras.layers.Layer):
         for moving, value in zip((self.moving_mean, self.moving_variance), (mean, variance), strict=True):
             old = tf.convert_to_tensor(moving)
             moving.assign(old * self.decay + tf.stop_gradient(value) * (1.0 - self.decay))
+
+    def _training_moments(self, x: tf.Tensor) -> Moments:
+        if platform_algorithms().one_pass_moments:
+            return shifted_moments(x, tf.convert_to_tensor(self.moving_mean))
+        return local_moments(x)
 
     def moving(self) -> Moments:
         """The moving mean and variance, (C,) each."""

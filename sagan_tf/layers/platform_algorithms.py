@@ -20,20 +20,42 @@ class PlatformAlgorithms:
       fewer rows are slow.
     matrix_products: whether convolutions of small maps with large kernels are computed as matrix products
       (layers/im2col.py).
+    upsampling_by_axes: whether nearest-neighbor upsampling repeats rows and columns one after the other, not both at
+      once.
+    one_pass_moments: whether a batch norm in training reads its map once for both moments, instead of once for the mean
+      and once more for the deviations from it.
     """
 
     image_groups: bool
     block_scores: int
     block_queries: int
     matrix_products: bool
+    upsampling_by_axes: bool
+    one_pass_moments: bool
 
 
-# Accelerators: 32 MiB of scores, which stay in the fast memory of a v5e (128 MiB of VMEM) together with their gradients
-# and the softmax; the blocks of all images at once, as on the CPU, go through HBM. On the CPU: 2 MiB per image.
+# 32 MiB of scores, which stay in the fast memory of a v5e (128 MiB of VMEM) together with their gradients and the
+# softmax; the blocks of all images at once, as on the CPU, go through HBM.
+_ACCELERATOR = PlatformAlgorithms(
+    image_groups=True,
+    block_scores=2**23,
+    block_queries=128,
+    matrix_products=False,
+    upsampling_by_axes=True,
+    one_pass_moments=True,
+)
+# The CPU's blocks of attention have 2 MiB of scores per image.
 ALGORITHMS: dict[Platform, PlatformAlgorithms] = {
-    "cpu": PlatformAlgorithms(image_groups=False, block_scores=2**19, block_queries=128, matrix_products=True),
-    "gpu": PlatformAlgorithms(image_groups=True, block_scores=2**23, block_queries=128, matrix_products=False),
-    "tpu": PlatformAlgorithms(image_groups=True, block_scores=2**23, block_queries=128, matrix_products=False),
+    "cpu": PlatformAlgorithms(
+        image_groups=False,
+        block_scores=2**19,
+        block_queries=128,
+        matrix_products=True,
+        upsampling_by_axes=False,
+        one_pass_moments=False,
+    ),
+    "gpu": _ACCELERATOR,
+    "tpu": _ACCELERATOR,
 }
 
 

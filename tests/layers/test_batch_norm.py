@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
+from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics, local_moments, shifted_moments
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import Dense, Embedding
+from sagan_tf.layers.target_platform import targeting
 from sagan_tf.layers.variable_names import named_variables
-from tests.closeness import LAYER, assert_close
+from tests.closeness import LAYER, assert_close, assert_each_close, half_precision
 
 X = np.random.default_rng(0).normal(3.0, 2.0, (4, 5, 6, 3)).astype(np.float32)
 MEAN, VARIANCE = X.mean((0, 1, 2), dtype=np.float64), X.var((0, 1, 2), dtype=np.float64)
@@ -21,6 +22,48 @@ def test_training_normalizes_by_the_biased_batch_moments():
     norm.bias.assign([0.5, 0.0, -1.0])
     expected = (X - MEAN) / np.sqrt(VARIANCE + 1e-3) * [1, 2, 3] + [0.5, 0, -1]
     assert_close(norm(X, training=True), expected, relative=LAYER)
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0, -5.0])
+def test_moments_in_one_pass_are_the_moments_and_have_their_gradients(shift):
+    """No shift, one near the mean, and one four standard deviations away from it."""
+    x, weights = tf.constant(X), tf.random.stateless_normal([2, 3], [1, 2])
+
+    def value_and_gradient(function):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            moments = tf.stack(function(x))
+        return moments, tape.gradient(moments, x, weights)
+
+    found = value_and_gradient(lambda x: shifted_moments(x, tf.fill([3], shift)))
+    assert_close(found[0], [MEAN, VARIANCE], relative=LAYER)
+    assert_each_close(found, value_and_gradient(local_moments), relative=LAYER)
+
+
+def test_the_variance_of_a_constant_channel_is_not_negative():
+    x = tf.fill([2, 8, 8, 1], 1000.1)
+    _, variance = shifted_moments(x, tf.zeros([1]))
+    assert 0.0 <= float(variance[0]) < 1.0
+    assert float(shifted_moments(x, tf.fill([1], 1000.1))[1][0]) == 0.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_accelerators_norm_gives_the_cpus_map_gradients_and_moving_statistics(dtype):
+    def results():
+        norm = BatchNorm(dtype=dtype)
+        norm(X, training=True)  # after which the moving mean shifts the moments
+        with tf.GradientTape() as tape:
+            x = tf.constant(X)
+            tape.watch(x)
+            y = norm(x, training=True)
+        gradients = tape.gradient(y, [x, *norm.trainable_variables], tf.cos(y))
+        return [y, *gradients, norm.statistics.moving_mean, norm.statistics.moving_variance]
+
+    expected = results()
+    with targeting("tpu"):
+        found = results()
+    relative = LAYER if dtype == "float32" else half_precision(tf.bfloat16)
+    assert_each_close(found, expected, relative=relative)
 
 
 def test_moving_statistics_keep_their_share_and_inference_uses_them():

@@ -7,6 +7,7 @@ import tensorflow as tf
 from sagan_tf.layers.initializers import seeded
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.resampling import ConvDownsample2D, UpsampleConv2D, downsample, upsample
+from sagan_tf.layers.target_platform import targeting
 from tests.closeness import FLOAT64, LAYER, assert_close, assert_each_close
 
 
@@ -38,6 +39,24 @@ def test_upsample_repeats_and_downsample_averages():
     np.testing.assert_array_equal(upsample(x)[0, :, :, 0], [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]])
     np.testing.assert_array_equal(downsample(x)[0, :, :, 0], [[2.5]])
     np.testing.assert_array_equal(downsample(upsample(x)), x)
+
+
+@pytest.mark.parametrize("batch", [2, None])
+def test_accelerators_upsampling_repeats_the_same_pixels(batch):
+    x = tf.random.stateless_normal([2, 3, 4, 5], [1, 2])
+    signature = [tf.TensorSpec([batch, 3, 4, 5])]
+
+    def value_and_gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = upsample(x)
+        return y, tape.gradient(y, x, tf.cos(y))
+
+    expected = value_and_gradient(x)
+    with targeting("tpu"):
+        found = tf.function(value_and_gradient, input_signature=signature)(x)
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert_close(found[1], expected[1], relative=LAYER)
 
 
 @pytest.mark.parametrize("layer", [UpsampleConv2D, ConvDownsample2D])
