@@ -20,6 +20,8 @@ class PlatformAlgorithms:
       fewer rows are slow.
     matrix_products: whether convolutions of small maps with large kernels are computed as matrix products
       (layers/im2col.py).
+    joined_projections: whether attention computes query, key and value as one convolution, since the few channels of
+      each would leave most of a TPU's 128 lanes empty.
     upsampling_by_axes: whether nearest-neighbor upsampling repeats rows and columns one after the other, not both at
       once.
     one_pass_moments: whether a batch norm in training reads its map once for both moments, instead of once for the mean
@@ -30,6 +32,7 @@ class PlatformAlgorithms:
     block_scores: int
     block_queries: int
     matrix_products: bool
+    joined_projections: bool
     upsampling_by_axes: bool
     one_pass_moments: bool
 
@@ -41,6 +44,7 @@ _ACCELERATOR = PlatformAlgorithms(
     block_scores=2**23,
     block_queries=128,
     matrix_products=False,
+    joined_projections=True,
     upsampling_by_axes=True,
     one_pass_moments=True,
 )
@@ -51,6 +55,7 @@ ALGORITHMS: dict[Platform, PlatformAlgorithms] = {
         block_scores=2**19,
         block_queries=128,
         matrix_products=True,
+        joined_projections=False,
         upsampling_by_axes=False,
         one_pass_moments=False,
     ),

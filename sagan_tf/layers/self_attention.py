@@ -9,6 +9,7 @@ from sagan_tf.foundation.attention_forms import ATTENTION_FORMS, QUERY_DIVISOR, 
 from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers.blocked_attention import Blocks, choose_blocks, in_blocks
 from sagan_tf.layers.building import build_part
+from sagan_tf.layers.convolution import convolution
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.platform_algorithms import platform_algorithms
@@ -40,6 +41,18 @@ def flatten_locations(x: tf.Tensor) -> tf.Tensor:
     """Flattens the two spatial axes: (B,H,W,C) -> (B,H*W,C)."""
     _, height, width, channels = lengths(x)
     return tf.reshape(x, [-1, height * width, channels])
+
+
+def _can_be_joined(layer: tf.keras.layers.Layer, x: tf.Tensor) -> bool:
+    """Whether the layer is a 1x1 convolution without bias, spectrally normalized or not, that keeps the type of x."""
+    inner = layer.layer if type(layer) is SpectralNorm else layer
+    plain = type(inner) is Conv2D and inner.size == 1 and not inner.use_bias
+    return plain and all(part.compute_dtype in ("float32", x.dtype.name) for part in (layer, inner))
+
+
+def _kernel_of(layer: Conv2D | SpectralNorm, training: bool) -> tf.Tensor:
+    """The kernel that the layer applies."""
+    return layer.normalized_kernel(training) if type(layer) is SpectralNorm else tf.convert_to_tensor(layer.kernel)
 
 
 @register
@@ -152,10 +165,21 @@ class SelfAttention(tf.keras.layers.Layer):
 
     def _query_key_value(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Query (B,H*W,.), key and value (B,M,.)."""
-        query, key, value = (layer(x, training=training) for layer in (self.query, self.key, self.value))
-        if ATTENTION_FORMS[self.form].pools:
-            key, value = max_pool(key), max_pool(value)  # (B,H/2,W/2,.)
+        query, key, value = self._projections(x, training)
         return flatten_locations(query), flatten_locations(key), flatten_locations(value)
+
+    def _projections(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Query (B,H,W,.), key and value, these max-pooled in the `code` form."""
+        layers = (self.query, self.key, self.value)
+        pools = ATTENTION_FORMS[self.form].pools
+        if not (platform_algorithms().joined_projections and all(_can_be_joined(layer, x) for layer in layers)):
+            query, key, value = (layer(x, training=training) for layer in layers)
+            return query, max_pool(key) if pools else key, max_pool(value) if pools else value
+        kernels = [_kernel_of(layer, training) for layer in layers]
+        sizes = [kernel.shape[-1] for kernel in kernels]
+        together = convolution(x, tf.cast(tf.concat(kernels, -1), x.dtype))
+        query, rest = tf.split(together, [sizes[0], sum(sizes[1:])], -1)
+        return query, *tf.split(max_pool(rest) if pools else rest, sizes[1:], -1)
 
     def _to_map(self, out: tf.Tensor, x: tf.Tensor, training: bool) -> tf.Tensor:
         """The attended values (B,H*W,V) as a map of the shape of x, after the last convolution if there is one."""

@@ -110,9 +110,11 @@ class SpectralNorm(tf.keras.layers.Layer):
             return self.layer.apply_kernel(inputs, kernel, 1.0 / sigma)
         return self.layer.apply_kernel(inputs, kernel / sigma)
 
-    def normalized_kernel(self) -> tf.Tensor:
-        """W / sigma in the kernel's own shape."""
-        kernel, sigma, _ = self._iterate()
+    def normalized_kernel(self, training: bool = False) -> tf.Tensor:
+        """W / sigma in the kernel's own shape. training: whether the new u is stored, as in a call."""
+        kernel, sigma, u = self._iterate()
+        if training:
+            self.u.assign(u)
         return kernel / sigma
 
     def _iterate(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

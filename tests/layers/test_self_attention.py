@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.layers import self_attention
 from sagan_tf.layers.initializers import seeded
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.self_attention import SelfAttention, attend
+from sagan_tf.layers.target_platform import targeting
 from sagan_tf.layers.variable_names import named_variables
-from tests.closeness import LAYER, ROUNDING, assert_close
+from tests.closeness import LAYER, ROUNDING, assert_close, assert_each_close
 
 
 def attention(form="code"):
@@ -71,6 +73,42 @@ def test_bfloat16_keeps_the_softmax_in_float32():
     out, beta = layer.attention(x)
     assert (out.dtype, beta.dtype) == (tf.bfloat16, tf.float32)
     assert_close(tf.reduce_sum(beta, -1), tf.ones(beta.shape[:-1]), relative=LAYER)
+
+
+@pytest.mark.parametrize("spectral_norm", [True, False])
+@pytest.mark.parametrize("form", ["code", "paper", "v1"])
+def test_accelerators_compute_three_projections_as_one_convolution(form, spectral_norm, monkeypatch):
+    """Smooth pooling, since the maximum's gradient jumps where two entries are equal but for rounding."""
+    monkeypatch.setattr(self_attention, "max_pool", lambda x: tf.nn.avg_pool2d(x, 2, 2, "VALID"))
+    x = tf.random.stateless_normal([2, 4, 6, 16], [1, 2])
+    layer = SelfAttention(form=form, spectral_norm=spectral_norm)
+    layer(x)
+    layer.gamma.assign(0.5)
+    start = {name: variable.numpy() for name, variable in named_variables(layer).items()}
+
+    def results():
+        for name, variable in named_variables(layer).items():
+            variable.assign(start[name])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+        gradients = tape.gradient(y, [x, *layer.trainable_variables], tf.cos(y))
+        return [y, *gradients, *named_variables(layer).values()]
+
+    expected = results()
+    calls, plain = [], self_attention.convolution
+    monkeypatch.setattr(self_attention, "convolution", lambda *inputs: calls.append(inputs) or plain(*inputs))
+    with targeting("tpu"):
+        found = results()
+    assert len(calls) == 1 and len(found) == len(expected)
+    assert_each_close(found, expected, relative=LAYER)
+
+
+def test_projections_that_are_no_1x1_convolutions_are_left_alone():
+    with targeting("tpu"):
+        layer = SelfAttention(conv=lambda channels: Conv2D(channels, 3, use_bias=False))
+        x = tf.random.stateless_normal([2, 4, 6, 16], [1, 2])
+        np.testing.assert_array_equal(layer(x), x)
 
 
 def test_bad_shapes_and_forms_are_refused():
