@@ -1,12 +1,14 @@
 """One replica's step as HLO: all state aliased, sums by all-reduce, the algorithms of the platform that is named."""
 
 import collections
+import dataclasses
 import re
 
 import pytest
 import tensorflow as tf
 from tensorflow.compiler.xla.service.hlo_pb2 import HloModuleProto
 
+from sagan_tf.layers.platform_algorithms import ALGORITHMS
 from sagan_tf.layers.target_platform import target_platform, targeting
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.compiled import replica_step
@@ -30,6 +32,19 @@ def test_a_replicas_step_sums_over_all_of_them_and_aliases_its_state(tiny):
     assert [list(p.dimensions) for p in entry.parameters[:3]] == [[], [tiny.batch // 2, 8, 8, 3], [tiny.batch // 2]]
     state = len(gan.variables()) - 1  # the step's number is an argument
     assert len(module.input_output_alias.entries) == len(entry.parameters) - 3 == state
+
+
+def test_accelerators_algorithms_train_as_the_cpus(tiny, smooth, monkeypatch):
+    """Two steps with R1, whose second derivatives go through all of them: groups of images in attention included."""
+    monkeypatch.setitem(ALGORITHMS, "tpu", dataclasses.replace(ALGORITHMS["tpu"], block_scores=2 * 16 * 4))
+    spec = dataclasses.replace(tiny.spec, attention_g=(8,), attention_d=(4,))
+    gans, logs = [], []
+    for platform in ("cpu", "tpu"):
+        with targeting(platform):
+            gans.append(tiny.make(spec=spec))
+            logs += [tiny.step(gans[-1], Objective(r1=1.0), number=number) for number in range(2)]
+    tiny.assert_equal(*reversed(gans))
+    tiny.assert_logs_equal(logs[3], logs[1])
 
 
 def test_a_single_replica_has_nothing_to_sum_and_the_platform_is_named_while_tracing():
