@@ -13,12 +13,15 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from compilation import environment, report, targets
 from compilation.compilations import compile_hlo, needed
 
 from sagan_tf import experiment
+from sagan_tf.models.chip_memory import USABLE, chip_memory
 from sagan_tf.models.chips import CHIPS, Chip
+from sagan_tf.models.summary import algorithms_of
 
 RESULTS = Path(__file__).with_name("paper_plans.jsonl")
 MODELS = ("sagan_128", "sngan_projection_128", "biggan_128", "biggan_256", "biggan_512")
@@ -128,7 +131,7 @@ def milliseconds(model: str, chip: Chip) -> tuple[float, str] | None:
     The star is for a chip for which nothing was compiled: its rates, and v5e's program.
     """
     own, other = compiled_for(model, chip.name), compiled_for(model, "v5e")
-    for record in own:
+    for record in reversed(own):  # the newest first
         if timed := record["program"].get("milliseconds"):
             return timed / record["images_per_replica"], "libtpu"
     if not (own or other):
@@ -136,6 +139,50 @@ def milliseconds(model: str, chip: Chip) -> tuple[float, str] | None:
     record = (own or other)[0]
     seconds = max(record["product_flops"] / chip.flops, record["program"]["bytes"] / chip.bandwidth)
     return 1e3 * seconds / record["images_per_replica"], "roofline" if own else "roofline *"
+
+
+class Held(NamedTuple):
+    """The largest power of two of images, at most the paper's batch, that one device holds."""
+
+    images: int
+    compiled: bool
+    more: bool = False  # whether more fit by calculation
+
+    def __str__(self) -> str:
+        return f"{self.images}{'+' if self.more else ''}" if self.compiled else f"({self.images})"
+
+
+def held(model: str, chip: Chip) -> Held:
+    """What the device holds: by compilations for it, or calculated from the description as by `describe --chip`.
+
+    The calculation is in proportion to the model's largest program that was compiled, for this chip or else another.
+    """
+    settings = settings_of(model, chip)
+    algorithms = algorithms_of(settings.numerics, settings.spec.resolution)
+    options = {"precision": settings.numerics.precision, "averaged": settings.average is not None}
+    estimate = chip_memory(settings.sized(), algorithms, **options)
+    compiled = [r for r in recorded() if r["model"] == model and r["replicas"] == 1]
+    here = [r for r in compiled if r["target"].partition(":")[0] == chip.name]
+    ratio, known = 1.0, [r for r in here or compiled if r["fits"]]
+    if known:
+        largest_known = max(known, key=lambda r: r["images_per_replica"])
+        share, state = largest_known["images_per_replica"], largest_known["state_bytes"]
+        ratio = (needed(largest_known) - state) / (estimate.total(share) - estimate.state)
+    calculated = 0
+    for images in (1 << n for n in range(settings.batch_size.bit_length())):
+        if estimate.state + ratio * (estimate.total(images) - estimate.state) <= USABLE * chip.memory:
+            calculated = images
+    if not (fits := [r["images_per_replica"] for r in here if r["fits"]]):
+        return Held(calculated, compiled=False)
+    return Held(max(fits), compiled=True, more=all(r["fits"] for r in here) and calculated > max(fits))
+
+
+def held_rows() -> Iterator[str]:
+    yield "| model, batch | " + " | ".join(CHIPS) + " |"
+    yield "|---" * (len(CHIPS) + 1) + "|"
+    for model in MODELS:
+        batch = settings_of(model, CHIPS["v5e"]).batch_size
+        yield f"| {model}, {batch:,} | " + " | ".join(str(held(model, chip)) for chip in CHIPS.values()) + " |"
 
 
 def memory_rows() -> Iterator[str]:
@@ -158,12 +205,15 @@ def plan_rows() -> Iterator[str]:
     for model in MODELS:
         for name, (kind, devices) in SLICES.items():
             chip = CHIPS[kind]
-            held, each = largest(model, kind), milliseconds(model, chip)
+            each = milliseconds(model, chip)
             if each is None:
                 continue
             settings = settings_of(model, chip)
             share = settings.batch_size / devices
-            at_once = min(share, held["images_per_replica"]) if held else "?"
+            at_once = held(model, chip)
+            at_once = at_once._replace(
+                images=min(at_once.images, int(share)), more=at_once.more and at_once.images < share
+            )
             hours = settings.total_steps * share * each[0] / 3.6e6
             chip_hours = hours * devices / chip.devices_per_chip
             yield (
@@ -177,7 +227,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="compile what is missing before the tables are printed")
     if parser.parse_args().compile:
         compile_all()
-    print("\n".join([*memory_rows(), "", *plan_rows()]))
+    print("\n".join([*held_rows(), "", *memory_rows(), "", *plan_rows()]))
 
 
 if __name__ == "__main__":
