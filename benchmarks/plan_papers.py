@@ -27,15 +27,17 @@ RESULTS = Path(__file__).with_name("paper_plans.jsonl")
 MODELS = ("sagan_128", "sngan_projection_128", "biggan_128", "biggan_256", "biggan_512")
 SLICES = {"v3-8": ("v3", 8), "v4-8": ("v4", 4), "v5e-8": ("v5e", 8), "v5e-64": ("v5e", 64), "v6e-8": ("v6e", 8),
           "one H100": ("H100", 1)}  # fmt: skip
-# Model, chip, and the images per device from which the largest power of two that fits is searched.
-SEARCHES = (
-    *zip(MODELS, ["v5e"] * 5, (256, 64, 128, 32, 16), strict=True),
-    *zip(MODELS, ["H100"] * 5, (256, 64, 512, 128, 64), strict=True),
-    *zip(MODELS[2:], ["v6e"] * 3, (256, 64, 32), strict=True),
-    *zip(MODELS, ["v3"] * 5, (256, 64, 128, 32, 16), strict=True),
-    *zip(MODELS, ["v4"] * 5, (256, 64, 256, 64, 32), strict=True),
-    *zip(MODELS[:2], ["v6e"] * 2, (256, 64), strict=True),
-)
+# Chips in the order in which they are compiled for, and the images per device of each model (in the order of MODELS) from
+# which the largest power of two that fits is searched.
+SEARCHES = {
+    "v5e": (256, 64, 128, 32, 16),
+    "H100": (256, 64, 512, 128, 64),
+    "v4": (256, 64, 256, 64, 32),
+    "v3": (256, 64, 128, 32, 16),
+    "v6e": (256, 64, 256, 64, 32),
+    "v5p": (256, 64, 512, 128, 64),
+    "A100": (256, 64, 512, 128, 64),
+}
 # Whole batches in one program: model, target, replicas.
 WHOLE = (("sagan_128", "v5e:2x4", 8), ("biggan_128", "v5e:16x16", 256))
 # Compiled at the default effort, for libtpu's estimates of time: model, target, images per device.
@@ -104,14 +106,16 @@ def search(compiled: Compilations, model: str, chip: Chip, start: int) -> None:
 
 
 def compile_all() -> None:
+    """Compiles what is missing, first what the tables need most."""
     compiled = Compilations()
+    for model, chip, share in TIMED:
+        compiled(model, targets.parse(chip), share, "default")
     for model, target, replicas in WHOLE:
         chip = targets.parse(target, replicas)
         compiled(model, chip, settings_of(model, chip.chip).batch_size // replicas)
-    for model, chip, start in SEARCHES:
-        search(compiled, model, CHIPS[chip], start)
-    for model, chip, share in TIMED:
-        compiled(model, targets.parse(chip), share, "default")
+    for chip, starts in SEARCHES.items():
+        for model, start in zip(MODELS, starts, strict=True):
+            search(compiled, model, CHIPS[chip], start)
 
 
 def compiled_for(model: str, chip: str, effort: str | None = None) -> list[dict]:
