@@ -27,8 +27,8 @@ RESULTS = Path(__file__).with_name("paper_plans.jsonl")
 MODELS = ("sagan_128", "sngan_projection_128", "biggan_128", "biggan_256", "biggan_512")
 SLICES = {"v3-8": ("v3", 8), "v4-8": ("v4", 4), "v5e-8": ("v5e", 8), "v5e-64": ("v5e", 64), "v6e-8": ("v6e", 8),
           "one H100": ("H100", 1)}  # fmt: skip
-# Chips in the order in which they are compiled for, and the images per device of each model (in the order of MODELS) from
-# which the largest power of two that fits is searched.
+# Chips in the order in which they are compiled for, and for each of MODELS the images per device from which the largest
+# power of two that fits is searched.
 SEARCHES = {
     "v5e": (256, 64, 128, 32, 16),
     "H100": (256, 64, 512, 128, 64),
