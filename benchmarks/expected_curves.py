@@ -21,8 +21,8 @@ _PANELS = {
     "class_accuracy": "Class accuracy",
     "recall": "Recall",
     "long_range_agreement": "Long-range agreement",
-    "d_loss": "D loss (means of 100 steps)",
-    "g_loss": "G loss (means of 100 steps)",
+    "d_loss": "D loss",
+    "g_loss": "G loss",
 }
 
 
@@ -52,20 +52,22 @@ def evaluate(runs: list[Path], every: int) -> None:
 
 
 def plot(expected: ExpectedCurves, out: Path) -> None:
-    """Draws each scalar's mean and its range over the runs."""
+    """Draws each scalar's mean and its range over the runs by step, with its last mean; losses are means of 100 steps."""
     from sagan_tf.figures import canvas
 
     bands: dict[str, Band] = {title: band for name, title in _PANELS.items() if (band := expected.band(name))}
-    columns = 3
+    columns = 4
     rows = -(-len(bands) // columns)
-    figure, grid = canvas.figure(rows, columns, size=(4.0 * columns, 2.6 * rows), hspace=0.45)
+    figure, grid = canvas.figure(rows, columns, size=(2.9 * columns, 2.3 * rows), hspace=0.45, wspace=0.28)
     for axes, (title, band) in zip(grid.flat, bands.items(), strict=False):
         axes.fill_between(band.steps, band.low, band.high, color=canvas.COLORS[1], alpha=0.3, linewidth=0)
         axes.plot(band.steps, band.mean, color=canvas.COLORS[1], linewidth=1.4)
-        axes.set_title(f"{title}: {band.mean[-1]:.3g} at {band.steps[-1]:,}")
+        axes.set_title(f"{title}: {band.mean[-1]:.3g}")
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
     for axes in grid.flat[len(bands) :]:
         axes.set_visible(False)
+    figure.subplots_adjust(left=0.04, right=0.985, top=0.93, bottom=0.07)
     canvas.save(figure, out)
 
 
