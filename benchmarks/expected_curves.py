@@ -52,7 +52,7 @@ def evaluate(runs: list[Path], every: int) -> None:
 
 
 def plot(expected: ExpectedCurves, out: Path) -> None:
-    """Draws each scalar's mean and its range over the runs by step, with its last mean; losses are means of 100 steps."""
+    """Draws each mean and range over the runs by step, and writes the last mean; losses are means of 100 steps."""
     from sagan_tf.figures import canvas
 
     bands: dict[str, Band] = {title: band for name, title in _PANELS.items() if (band := expected.band(name))}
