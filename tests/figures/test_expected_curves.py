@@ -2,9 +2,11 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
+from sagan_tf import experiment
 from sagan_tf.figures.expected_curves import ExpectedCurves, ExpectedCurvesError, records_of_run
 
 PROTOCOL = {"extractor": "classifier", "step": 200, "truncation": None}
@@ -69,3 +71,12 @@ def test_other_files_are_refused(tmp_path, text, match):
         path.write_text(text)
     with pytest.raises(ExpectedCurvesError, match=match):
         ExpectedCurves.read(path)
+
+
+def test_the_quickstarts_curves_reach_its_last_step():
+    root = Path(__file__).parents[2]
+    expected = ExpectedCurves.read(root / "benchmarks" / "expected" / "quickstart.jsonl")
+    last = experiment.load(["gin/quickstart.gin"], []).value.total_steps
+    for name in ("fid", "shape_variety", "recall", "long_range_agreement", "d_loss"):
+        band = expected.band(name)
+        assert (band.runs, band.steps[-1]) == (2, last), name
