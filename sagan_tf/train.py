@@ -13,6 +13,7 @@ from sagan_tf.foundation.flag_parser import Parser
 from sagan_tf.foundation.option_names import StrategyName
 from sagan_tf.foundation.refusals import answered
 from sagan_tf.foundation.start import start
+from sagan_tf.foundation.start_up import StartUp
 from sagan_tf.runs import flags as shared
 
 
@@ -60,12 +61,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains; the exit code."""
-    flags = parse(arguments)
+    start_up, flags = StartUp(), parse(arguments)
 
     def work() -> int:
         from sagan_tf.runs.training import run_to_code  # here, since flags are answered before TensorFlow is imported
 
-        return run_to_code(flags)
+        start_up.lap("imports")
+        return run_to_code(flags, start_up)
 
     return answered(
         work,

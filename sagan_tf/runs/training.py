@@ -24,6 +24,7 @@ from sagan_tf.foundation.interruption import INTERRUPTED, leaving_at_once
 from sagan_tf.foundation.notes import note, warn
 from sagan_tf.foundation.output_streams import forgiving
 from sagan_tf.foundation.refusals import report_error
+from sagan_tf.foundation.start_up import StartUp
 from sagan_tf.models.precision import precision_note
 from sagan_tf.runs import dry_run, resumption
 from sagan_tf.runs.advice import advice
@@ -77,7 +78,7 @@ def can_evaluate(settings: Experiment, examples: Examples) -> bool:
     return True
 
 
-def run_training(flags: argparse.Namespace) -> int:
+def run_training(flags: argparse.Namespace, start_up: StartUp) -> int:
     frozen = flags.freeze_discriminator
     bindings = [*flags.gin_bindings, *([] if frozen is None else [f"train.freeze_discriminator = {frozen}"])]
     loaded = experiment.load(flags.gin_file, bindings, flags.data, flags.data_dir)
@@ -86,7 +87,7 @@ def run_training(flags: argparse.Namespace) -> int:
     workers = Workers(strategy)
     try:
         with leaving_at_once():
-            code = train_and_evaluate(loaded, workers, strategy, flags)
+            code = train_and_evaluate(loaded, workers, strategy, flags, start_up=start_up)
             if workers.is_chief and not flags.dry_run:
                 print(report(RunDirectory(flags.run_dir), loaded.value))
     except tf.errors.OpError as error:
@@ -134,8 +135,14 @@ def train_and_evaluate(
     strategy: tf.distribute.Strategy,
     flags: argparse.Namespace,
     more_actions: Sequence[Action] = (),
+    *,
+    start_up: StartUp | None = None,
 ) -> int:
-    """Trains up to where the flags say, and evaluates a run that has come to its end. Returns the exit code."""
+    """Trains up to where the flags say, and evaluates a run that has come to its end. Returns the exit code.
+
+    start_up: the clock of the command; without one, the time to the first step counts from this call.
+    """
+    start_up = start_up or StartUp()
     run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
     origin = find_origin(run, loaded.value, flags.init_from, flags.class_map, workers=workers)
     if flags.dry_run:
@@ -151,14 +158,16 @@ def train_and_evaluate(
         loaded, examples = open_data(run, loaded)
         admission = admitted(run, loaded, examples, workers, allow_change=flags.allow_config_change, origin=origin)
         evaluates = can_evaluate(loaded.value, admission.examples)
+        start_up.lap("data")
         reached = train_run(
             admission,
-            lambda admission, step: record(admission, lock, workers, step),
+            lambda admission, step: record(admission, lock, workers, step, start_up),
             strategy=strategy,
             stop_after=flags.stop_after,
             stop_at=flags.stop_at,
             evaluates=evaluates,
             more_actions=more_actions,
+            start_up=start_up,
         )
         if workers.is_chief:
             evaluate_finished(run, loaded.value, admission.examples, reached=reached, evaluates=evaluates)
@@ -208,7 +217,7 @@ def admitted(
     return admission or resumption.admit(run, loaded, examples, **options)
 
 
-def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int) -> None:
+def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int, start_up: StartUp) -> None:
     """The chief takes the lock, if it doesn't hold it yet, and records the run; the others see that it is there."""
     if workers.is_chief:
         lock.acquire()
@@ -216,6 +225,7 @@ def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int
     workers.total(0)
     if not workers.is_chief:
         resumption.require(admission.run)
+    start_up.lap("building the networks")
 
 
 def evaluate_finished(
@@ -227,11 +237,11 @@ def evaluate_finished(
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
 
 
-def run_to_code(flags: argparse.Namespace) -> int:
+def run_to_code(flags: argparse.Namespace, start_up: StartUp) -> int:
     """`run_training`, and the exit codes of what may end it from outside: a lost worker, a file that can't be read."""
     try:
         with forgiving():
-            return run_training(flags)
+            return run_training(flags, start_up)
     except LostPeerError as error:
         report_error(error)
         leave(INTERRUPTED)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.start_up import StartUp
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import build, training_actions
 from sagan_tf.runs.origin import RECORD
@@ -36,6 +37,7 @@ def train_run(
     stop_at: int | None = None,
     evaluates: bool = False,
     more_actions: Sequence[loop.Action] = (),
+    start_up: StartUp | None = None,
 ) -> bool:
     """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it.
 
@@ -43,6 +45,7 @@ def train_run(
       of training.
     evaluates: whether checkpoints are measured on the way, every `evaluate_every` steps.
     more_actions: done by the chief between calls of steps, beside the run's own.
+    start_up: the clock of the command, read out after the first call of steps.
 
     Raises:
       ValueError, CheckpointError: if the configuration doesn't fit the data or the checkpoint; nothing is recorded.
@@ -80,6 +83,7 @@ def train_run(
                 if workers.is_chief
                 else (),
                 safeguards=settings.safeguards,
+                start_up=start_up,
             )
         except NonFiniteError as error:
             roll_back(error, gan, store, workers, rollbacks, allowed=settings.safeguards.rollbacks)

@@ -3,13 +3,15 @@
 import contextlib
 import math
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from sagan_tf.foundation.interruption import Interruption
+from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.progress import Progress
+from sagan_tf.foundation.start_up import StartUp
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.non_finite import NonFiniteCheck
 from sagan_tf.training.recovery import Safeguards
@@ -69,6 +71,7 @@ def train(
     strategy: tf.distribute.Strategy,
     actions: Sequence[Action] = (),
     safeguards: Safeguards | None = None,
+    start_up: StartUp | None = None,
 ) -> bool:
     """Trains from gan.step to `pace.stop_at` and saves a checkpoint there.
 
@@ -76,6 +79,7 @@ def train(
 
     steps: from `compile_steps`. Every call ends at the latest where a checkpoint or an action is due.
     batches: the distributed batches from gan.step on.
+    start_up: the clock of the command; the chief notes what it shows once the first call is done.
 
     Every worker of the strategy calls this. The chief decides how long each call is, writes the checkpoints and runs
     the actions. A signal to any worker stops all of them at the same step.
@@ -94,7 +98,7 @@ def train(
         Interruption(lambda: SAVING.format(step)) as interruption,
         _progress(step, pace, quiet=not workers.is_chief) as bar,
     ):
-        compiling = bar.waiting("compiling")
+        compiling = _first_call(bar, start_up)
         while step < pace.stop_at:
             planned = _next_call(step, pace, actions) if workers.is_chief else (0, 0)
             interrupted, n, saves = workers.total(int(interruption.received is not None), *planned)
@@ -114,6 +118,15 @@ def train(
         if saved != step:
             save(step)
     return step == pace.stop_at
+
+
+@contextlib.contextmanager
+def _first_call(bar: Progress, start_up: StartUp | None) -> Iterator[None]:
+    """Around the call that traces and compiles: a clock, and at its end a note of what the start took."""
+    with bar.waiting("compiling"):
+        yield
+    if not bar.disable and start_up is not None and (took := start_up.end("tracing, compiling and the first steps")):
+        note(f"From the command to the first steps: {took}.")
 
 
 def saver(

@@ -7,6 +7,7 @@ import signal
 import pytest
 import tensorflow as tf
 
+from sagan_tf.foundation.start_up import StartUp
 from sagan_tf.training import loop
 from sagan_tf.training.checkpoints import CheckpointStore
 from sagan_tf.training.non_finite import NonFiniteError
@@ -41,16 +42,21 @@ class Steps:
         return {k: tf.constant(v) for k, v in (finite | self.logs(self.ends[-1])).items()}
 
 
-def run(tmp_path, *, gan=None, stop_at=20, steps_per_call=6, actions=(), safeguards=None, **steps):
+def run(tmp_path, *, gan=None, stop_at=20, steps_per_call=6, actions=(), safeguards=None, start_up=None, **steps):
     gan = gan or Counter()
     calls = Steps(gan, **steps)
     store = CheckpointStore(tmp_path, keep=9)
     pace = loop.Pace(stop_at=stop_at, total_steps=20, steps_per_call=steps_per_call, checkpoint_every=10, batch_size=4)
     finished = loop.train(
         gan, calls, [], pace=pace, store=store, strategy=tf.distribute.get_strategy(), actions=actions,
-        safeguards=safeguards,
+        safeguards=safeguards, start_up=start_up,
     )  # fmt: skip
     return finished, calls.ends, store.steps()
+
+
+def test_the_first_call_is_followed_by_what_the_start_took(tmp_path, capsys):
+    run(tmp_path, start_up=StartUp())
+    assert capsys.readouterr().err.count("From the command to the first steps: 0.") == 1
 
 
 def test_calls_end_where_something_is_due(tmp_path):
