@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -86,6 +87,20 @@ def smallest_ladder():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(families.LADDERS, 8, families.Ladder((1, 1), (1, 1), 1))
         yield
+
+
+@pytest.fixture
+def run_eagerly():
+    """tf.functions run as Python, for tests of what surrounds a step or two.
+
+    To trace and to optimize the graph takes several times as long as to run so few steps. What graphs compute is tested
+    in tests/training/ and tests/end_to_end/.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Even though the `tf.config.experimental_run_functions_eagerly`")
+        tf.config.run_functions_eagerly(True)
+        yield
+        tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

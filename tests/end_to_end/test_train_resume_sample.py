@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+import small_run
 import tensorflow as tf
 from PIL import Image
 
@@ -22,34 +24,72 @@ TINY = [
     *(
         "--gin_bindings=" + binding
         for binding in (
-            "families.sagan.width=4",
-            "families.sagan.discriminator_width=4",
+            "families.sagan.resolution=8",
+            "families.sagan.width=8",
+            "families.sagan.discriminator_width=8",
             "families.sagan.z_dim=8",
-            "families.sagan.attention=(8,)",
+            "families.sagan.attention_g=(8,)",
+            "families.sagan.attention_d=(4,)",
             "ProceduralSource.n_examples=64",
+            "train.average=@MovingAverage()",
+            "MovingAverage.decay=0.5",
+            "MovingAverage.start=1",
             "train.batch_size=4",
             "train.total_steps=4",
             "train.sample_every=0",
             "train.checkpoint_every=2",
             "train.evaluation=None",
-            "train.average=None",
         )
     ),
 ]
+pytestmark = pytest.mark.usefixtures("smallest_ladder")
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory):
+def straight(tmp_path_factory, smallest_ladder):
     """A run of four steps without interruption."""
     run = tmp_path_factory.mktemp("runs") / "straight"
     assert train.main([*TINY, f"--run_dir={run}"]) == 0
     return run
 
 
+@pytest.fixture(scope="module")
+def of_two_commands(tmp_path_factory, smallest_ladder):
+    """A run of two commands of two steps each, in a directory where the first second of one was killed before."""
+    run = tmp_path_factory.mktemp("runs") / "two_commands"
+    run.mkdir()
+    for name in ("config.gin", ".tmp-config.json-7"):
+        (run / name).write_text("half a l")
+    for step in (2, 4):
+        assert train.main([*TINY, f"--run_dir={run}", "--stop_after=2"]) == 0
+        assert RunDirectory(run).checkpoints().steps()[-1] == step
+    return run
+
+
+@pytest.fixture(scope="module")
+def of_own_images(tmp_path_factory):
+    """A run of one step on a folder of images, 32x32 and without average, by the command as it is typed."""
+    root = tmp_path_factory.mktemp("own")
+    rng = np.random.default_rng(0)
+    for name in ("ant hill", "bée"):
+        (root / "images" / name).mkdir(parents=True)
+        for i in range(4):
+            image = Image.fromarray(rng.integers(0, 255, (40 + i, 50, 3), np.uint8))
+            image.save(root / "images" / name / f"{i}.png")
+    bindings = ("families.sagan.resolution=32", "families.sagan.attention_g=()", "families.sagan.attention_d=()",
+                "train.average=None")  # fmt: skip
+    flags = [flag for flag in TINY if not re.search("ProceduralSource|MovingAverage[.]", flag)]
+    flags += [f"--gin_bindings={binding}" for binding in bindings]
+    flags += [f"--data={root / 'images'}", f"--run_dir={root / 'run'}", "--stop_after=1"]
+    done = subprocess.run([sys.executable, "-m", "sagan_tf.train", *flags], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return root / "run"
+
+
 def weights(run, step=4):
     reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{step:08d}" / "state"))
     names = [n for n in reader.get_variable_to_shape_map() if n.startswith("variables/")]
-    assert len(names) > 100
+    assert len(names) > 90
     return {name: reader.get_tensor(name) for name in names}
 
 
@@ -58,27 +98,24 @@ def assert_same(run, other):
         np.testing.assert_array_equal(value, weights(other)[name], err_msg=name)
 
 
-def test_two_commands_of_two_steps_equal_four_bit_for_bit(straight, tmp_path):
-    for _ in range(2):
-        assert train.main([*TINY, f"--run_dir={tmp_path / 'run'}", "--stop_after=2"]) == 0
-    assert_same(straight, tmp_path / "run")
+def test_two_commands_of_two_steps_equal_four_bit_for_bit(straight, of_two_commands):
+    assert_same(straight, of_two_commands)
 
 
-def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights_bit_for_bit(straight, tmp_path):
+def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights_bit_for_bit(straight, start, tmp_path):
     run = tmp_path / "run"
-    one_by_one = "--gin_bindings=train.steps_per_call=1"
-    command = [sys.executable, "-m", "sagan_tf.train", *TINY, f"--run_dir={run}", one_by_one]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start(run, *TINY, "--gin_bindings=train.steps_per_call=1", environment={"REAL": "1"})
     while not (run / "checkpoints" / "step-00000002").exists():
-        assert process.poll() is None, "training ended before its checkpoint"
+        assert process.exitcode is None, "training ended before its checkpoint"
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert train.main([*TINY, f"--run_dir={run}"]) == 0
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL and RunDirectory(run).checkpoints().steps()[-1] < 4
+    assert train.main([*small_run.SMALL, *TINY, f"--run_dir={run}"]) == 0
     assert_same(straight, run)
 
 
-def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_path, monkeypatch):
+def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_path, monkeypatch, capsys):
     run = tmp_path / "run"
     compiled = build.compile_steps
 
@@ -95,6 +132,8 @@ def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_p
     monkeypatch.setattr(build, "compile_steps", interrupted)
     assert train.main([*TINY, f"--run_dir={run}", "--gin_bindings=train.steps_per_call=1"]) == 75
     assert RunDirectory(run).checkpoints().steps() == [1]
+    parts = "imports .* s, data .* s, building the networks .* s, tracing, compiling and the first steps .* s"
+    assert re.search(rf"From the command to the first steps: .* s \({parts}\)\.", capsys.readouterr().err)
     monkeypatch.undo()
     assert train.main([*TINY, f"--run_dir={run}"]) == 0
     assert_same(straight, run)
@@ -142,11 +181,9 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_what_a_kill_in_the_first_second_left_is_no_obstacle(tmp_path):
-    for name in ("config.gin", ".tmp-config.json-7"):
-        (tmp_path / name).write_text("half a l")
-    assert train.main([*TINY, f"--run_dir={tmp_path}", "--stop_after=1"]) == 0
-    assert RunDirectory(tmp_path).checkpoints().steps() == [1] and not list(tmp_path.glob(".tmp-*"))
+def test_what_a_kill_in_the_first_second_left_is_no_obstacle(of_two_commands):
+    assert "train.total_steps = 4" in (of_two_commands / "config.gin").read_text()
+    assert not list(of_two_commands.glob(".tmp-*"))
 
 
 def test_sample_needs_the_run_directory_alone(straight, tmp_path):
@@ -154,12 +191,12 @@ def test_sample_needs_the_run_directory_alone(straight, tmp_path):
     assert sample.main([f"--run_dir={straight}", "--num=8", f"--npz={npz}", "--classes=stripes,3", "--seed=4"]) == 0
     with np.load(npz) as file:
         images, labels = file["arr_0"], file["labels"]
-    assert images.shape == (8, 32, 32, 3) and images.dtype == np.uint8 and images.std() > 1
+    assert images.shape == (8, 8, 8, 3) and images.dtype == np.uint8 and images.std() > 1
     assert labels.tolist() == [0, 3] * 4
     sheet = tmp_path / "sheet.png"
     assert sample.main([f"--run_dir={straight}", "--num=8", f"--out={sheet}", "--classes=stripes,3", "--seed=4"]) == 0
     cell = np.asarray(Image.open(sheet))[2:66, -64 * 4 - 2 * 4 :][:, :64]
-    np.testing.assert_array_equal(cell[::2, ::2], images[0])
+    np.testing.assert_array_equal(cell[::8, ::8], images[0])
     folder = tmp_path / "files"
     assert sample.main([f"--run_dir={straight}", "--num=3", f"--out={folder}", "--classes=dots", "--step=2"]) == 0
     assert sorted(p.name for p in folder.glob("*.png")) == ["00000_dots.png", "00001_dots.png", "00002_dots.png"]
@@ -183,7 +220,6 @@ def test_standing_statistics_and_truncation_are_chosen_and_said(straight, tmp_pa
     [
         (["--classes=stripe"], "Did you mean stripes?"),
         (["--classes=10"], "0 stripes"),
-        (["--average"], "keeps no moving average of G"),
         (["--step=3"], "no checkpoint of step 3; there are"),
     ],
 )
@@ -197,13 +233,12 @@ def test_verbs_refuse_a_folder_without_a_run(tmp_path, capsys):
     assert "must be a run's directory" in capsys.readouterr().err
 
 
-def test_the_average_is_kept_and_sampled_by_default(tmp_path):
-    run = tmp_path / "run"
-    average = ["train.average=@MovingAverage()", "MovingAverage.decay=0.5", "MovingAverage.start=1"]
-    assert train.main([*TINY, *("--gin_bindings=" + binding for binding in average), f"--run_dir={run}"]) == 0
-    averaged, raw = TrainedModel(run), TrainedModel(run, average=False)
+def test_the_average_is_kept_and_sampled_by_default(straight, of_own_images, capsys):
+    averaged, raw = TrainedModel(straight), TrainedModel(straight, average=False)
     assert (averaged.step, averaged.averaged, raw.averaged) == (4, True, False)
     assert np.abs(averaged.generator.get_weights()[0] - raw.generator.get_weights()[0]).max() > 0
+    assert sample.main([f"--run_dir={of_own_images}", "--num=1", "--average"]) == 2
+    assert "keeps no moving average of G" in capsys.readouterr().err
 
 
 def test_two_replicas_train_and_go_on_as_one(tmp_path, mirrored, monkeypatch):
@@ -215,19 +250,10 @@ def test_two_replicas_train_and_go_on_as_one(tmp_path, mirrored, monkeypatch):
     assert RunDirectory(run).checkpoints().steps() == [2, 4]
 
 
-def test_a_folder_of_images_trains_and_its_classes_are_its_own(tmp_path):
-    rng = np.random.default_rng(0)
-    for name in ("ant hill", "bée"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for i in range(4):
-            image = Image.fromarray(rng.integers(0, 255, (40 + i, 50, 3), np.uint8))
-            image.save(tmp_path / "images" / name / f"{i}.png")
-    flags = [flag for flag in TINY if "ProceduralSource" not in flag]
-    run = tmp_path / "run"
-    assert train.main([*flags, f"--data={tmp_path / 'images'}", f"--run_dir={run}", "--stop_after=1"]) == 0
-    assert RunDirectory(run).class_names == ("ant hill", "bée")
+def test_a_folder_of_images_trains_and_its_classes_are_its_own(of_own_images, tmp_path):
+    assert RunDirectory(of_own_images).class_names == ("ant hill", "bée")
     npz = tmp_path / "s.npz"
-    assert sample.main([f"--run_dir={run}", "--classes=bée", "--num=2", f"--npz={npz}"]) == 0
+    assert sample.main([f"--run_dir={of_own_images}", "--classes=bée", "--num=2", f"--npz={npz}"]) == 0
     with np.load(npz) as file:
         assert file["labels"].tolist() == [1, 1]
 
@@ -242,9 +268,10 @@ def test_a_bad_file_is_named_before_training(tmp_path, capsys):
     assert "notes.png" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("short_classifier")
 def test_evaluate_writes_numbers_with_their_protocol(straight, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SAGAN_TF_CACHE", str(tmp_path))
-    arguments = ["--extractor=dataset", "--num=64", "--metrics=is", "--json"]
+    arguments = ["--extractor=dataset", "--num=64", "--metrics=is", "--json", "--no-average"]
     assert evaluate.main([f"--run_dir={straight}", *arguments]) == 0
     out = capsys.readouterr().out
     printed = json.loads(out[out.index("{") :])
