@@ -39,7 +39,10 @@ def judged(records: list[HealthRecord]) -> list[HealthRecord]:
 
 
 def half_gone(records: list[HealthRecord]) -> int | None:
-    """The first step from which on the variety of shape stays below half of the most there was (the data's at most)."""
+    """The first step from which on the variety of shape stays below half of the most there was (the data's at most).
+
+    None also if there never was half of the data's.
+    """
     best, since = 0.0, None
     for record in records:
         shape = min(record.relative["shape"], 1.0)
@@ -48,7 +51,7 @@ def half_gone(records: list[HealthRecord]) -> int | None:
             since = None
         elif since is None:
             since = record.step
-    return since
+    return since if best >= 0.5 else None
 
 
 def store(folders: list[Path]) -> None:
