@@ -117,7 +117,7 @@ def side_by_side(out: Path, steps: int) -> dict[str, dict]:
     bindings = (
         f"train.total_steps={steps}", f"train.checkpoint_every={steps}", "train.log_every=5", "train.sample_every=0",
         f"train.evaluate_every={steps}", "EvaluationOptions.extractor='dataset'", "EvaluationOptions.n_samples=1000",
-        "EvaluationOptions.metrics=('fid','precision_recall')", "EvaluationOptions.allow_few_samples=True",
+        "EvaluationOptions.metrics=('fid','pr','class_accuracy')", "EvaluationOptions.allow_few_samples=True",
     )  # fmt: skip
     found = {}
     for name, (options, own) in ARMS.items():
@@ -145,7 +145,7 @@ def table(found: dict[str, dict], parts: int = 6) -> str:
         for part in np.array_split(np.arange(len(steps)), parts):
             row = " | ".join(f"{curve[part].mean():.3f}" for curve in curves)
             lines.append(f"| {name}, steps {steps[part[0]]} to {steps[part[-1]]} | {row} |")
-    for name in ("fid", "precision", "recall"):
+    for name in ("fid", "precision", "recall", "class_accuracy"):
         if name in next(iter(found.values()))["metrics"]:
             lines.append(f"| {name} | " + " | ".join(f"{arm['metrics'][name]:.3g}" for arm in found.values()) + " |")
     return "\n".join(lines)
