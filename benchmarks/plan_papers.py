@@ -21,6 +21,7 @@ from compilation.compilations import compile_hlo, needed
 from sagan_tf import experiment
 from sagan_tf.models.chip_memory import USABLE, chip_memory
 from sagan_tf.models.chips import CHIPS, Chip
+from sagan_tf.models.cost import step_flops
 from sagan_tf.models.summary import algorithms_of
 
 RESULTS = Path(__file__).with_name("paper_plans.jsonl")
@@ -126,23 +127,27 @@ def compiled_for(model: str, chip: str, effort: str | None = None) -> list[dict]
 
 def largest(model: str, chip: str) -> dict | None:
     """The one with the most images, where these were searched for."""
-    return max(compiled_for(model, chip, "fast"), key=lambda record: record["images_per_replica"], default=None)
+    return max(compiled_for(model, chip), key=lambda record: record["images_per_replica"], default=None)
 
 
-def milliseconds(model: str, chip: Chip) -> tuple[float, str] | None:
-    """Milliseconds per image on one device, and whose they are: "libtpu", "roofline", or "roofline *".
+def milliseconds(model: str, chip: Chip) -> tuple[float, str]:
+    """Milliseconds per image on one device, and by what they are known.
 
-    The star is for a chip for which nothing was compiled: its rates, and v5e's program.
+    "libtpu": its estimate. "roofline": the least that the chip's rates allow the program that was compiled for it at
+    the default effort, "roofline *" that for v5e. "operations": the least for the products alone. Programs of the fast
+    effort move more bytes than they need.
     """
-    own, other = compiled_for(model, chip.name), compiled_for(model, "v5e")
-    for record in reversed(own):  # the newest first
+    for record in reversed(compiled_for(model, chip.name, "default")):  # the newest first
         if timed := record["program"].get("milliseconds"):
             return timed / record["images_per_replica"], "libtpu"
-    if not (own or other):
-        return None
-    record = (own or other)[0]
-    seconds = max(record["product_flops"] / chip.flops, record["program"]["bytes"] / chip.bandwidth)
-    return 1e3 * seconds / record["images_per_replica"], "roofline" if own else "roofline *"
+    for name, basis in ((chip.name, "roofline"), ("v5e", "roofline *")):
+        for record in reversed(compiled_for(model, name, "default")):
+            seconds = max(record["product_flops"] / chip.flops, record["program"]["bytes"] / chip.bandwidth)
+            return 1e3 * seconds / record["images_per_replica"], basis
+    settings = settings_of(model, chip)
+    algorithms = algorithms_of(settings.numerics, settings.spec.resolution)
+    sizes = {"batch_size": 1, "discriminator_steps": settings.discriminator_steps}
+    return 1e3 * step_flops(settings.sized(), algorithms, **sizes) / chip.flops, "operations"
 
 
 class Held(NamedTuple):
@@ -159,15 +164,17 @@ class Held(NamedTuple):
 def held(model: str, chip: Chip) -> Held:
     """What the device holds: by compilations for it, or calculated from the description as by `describe --chip`.
 
-    The calculation is in proportion to the model's largest program that was compiled, for this chip or else another.
+    The calculation is in proportion to the model's largest program that was compiled, for this chip or else for
+    another TPU or GPU.
     """
     settings = settings_of(model, chip)
     algorithms = algorithms_of(settings.numerics, settings.spec.resolution)
     options = {"precision": settings.numerics.precision, "averaged": settings.average is not None}
-    estimate = chip_memory(settings.sized(), algorithms, **options)
+    estimate = chip_memory(settings.sized(), algorithms, **options, platform=chip.platform)
     compiled = [r for r in recorded() if r["model"] == model and r["replicas"] == 1]
     here = [r for r in compiled if r["target"].partition(":")[0] == chip.name]
-    ratio, known = 1.0, [r for r in here or compiled if r["fits"]]
+    alike = [r for r in compiled if CHIPS[r["target"].partition(":")[0]].platform == chip.platform]
+    ratio, known = 1.0, [r for r in here or alike if r["fits"]]
     if known:
         largest_known = max(known, key=lambda r: r["images_per_replica"])
         share, state = largest_known["images_per_replica"], largest_known["state_bytes"]
@@ -190,16 +197,15 @@ def held_rows() -> Iterator[str]:
 
 
 def memory_rows() -> Iterator[str]:
-    yield "| model | chip | images per device | GB they need | of GB | state GB | GFLOP an image | MB moved an image |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| model | chip | images per device | GB they need | of GB | state GB | GFLOP an image |"
+    yield "|---|---|---|---|---|---|---|"
     for model in MODELS:
         for name, chip in CHIPS.items():
             if (r := largest(model, name)) is not None:
                 share = r["images_per_replica"]
                 yield (
                     f"| {model} | {name} | {share} | {needed(r) / 1e9:.1f} | {chip.memory / 1e9:.1f} "
-                    f"| {r['state_bytes'] / 1e9:.2f} | {r['product_flops'] / share / 1e9:,.0f} "
-                    f"| {r['program']['bytes'] / share / 1e6:,.0f} |"
+                    f"| {r['state_bytes'] / 1e9:.2f} | {r['product_flops'] / share / 1e9:,.0f} |"
                 )
 
 
@@ -210,8 +216,6 @@ def plan_rows() -> Iterator[str]:
         for name, (kind, devices) in SLICES.items():
             chip = CHIPS[kind]
             each = milliseconds(model, chip)
-            if each is None:
-                continue
             settings = settings_of(model, chip)
             share = settings.batch_size / devices
             at_once = held(model, chip)
@@ -220,9 +224,10 @@ def plan_rows() -> Iterator[str]:
             )
             hours = settings.total_steps * share * each[0] / 3.6e6
             chip_hours = hours * devices / chip.devices_per_chip
+            took = f"{'' if each[1] == 'libtpu' else 'at least '}{share * each[0]:,.0f}"
             yield (
                 f"| {model} | {settings.batch_size:,}, {settings.total_steps:,} | {name} | {share:g} | {at_once} "
-                f"| {share * each[0]:,.0f} | {each[1]} | {hours:,.0f} | {chip_hours:,.0f} |"
+                f"| {took} | {each[1]} | {hours:,.0f} | {chip_hours:,.0f} |"
             )
 
 

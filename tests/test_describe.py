@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from sagan_tf import describe
+from sagan_tf import describe, experiment
+from sagan_tf.runs.description import on_chip
 
 SAGAN = ["--gin_file=gin/sagan_128.gin", "--gin_bindings=train.batch_size=4"]
 
@@ -48,6 +49,26 @@ def test_a_run_is_described_by_what_it_holds(tiny_run, capsys):
     assert "--run_dir must stand without --gin_file" in capsys.readouterr().err
     assert describe.main(["--run_dir=/nowhere"]) == 2
     assert "received /nowhere, which has none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "chip", "images", "gigabytes"),
+    [
+        ("sagan_128", "v5e", 32, 2.465),
+        ("biggan_128", "v5e", 32, 5.098),
+        ("sngan_projection_128", "v5e", 64, 3.435),
+        ("sagan_128", "A100", 32, 2.151),
+        ("sagan_128", "H100", 256, 9.177),
+        ("biggan_128", "H100", 1024, 54.819),
+    ],
+)
+def test_a_chips_memory_is_within_a_tenth_of_what_the_compilers_state(model, chip, images, gigabytes):
+    """Totals of steps that were compiled in bfloat16, from benchmarks/paper_plans.jsonl."""
+    settings = experiment.load([f"gin/{model}.gin"], ["Numerics.precision='bfloat16'"]).value
+    replicas = settings.batch_size // images
+    found = on_chip(settings, settings.sized(), chip, replicas)
+    assert found["images_at_once"] == images
+    assert found["memory"] / 1e9 == pytest.approx(gigabytes, rel=0.1)
 
 
 def test_what_a_chip_needs(capsys):

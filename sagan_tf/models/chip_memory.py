@@ -1,19 +1,22 @@
 """The memory of a training step on an accelerator, estimated from the description, and how many images a device holds.
 
-The constants are fitted to the memory that libtpu and XLA state for compiled steps (benchmarks/paper_plans.md).
-`benchmarks/compile_for.py` asks the compilers themselves.
+The constants are fitted to the memory that libtpu and XLA state for compiled steps (benchmarks/paper_plans.md): of
+SAGAN-128, BigGAN-128 and SNGAN-projection on v5e, which the estimates miss by up to 9%, and of SAGAN-128 and BigGAN-128
+on A100 and H100, missed by up to 5%. `benchmarks/compile_for.py` asks the compilers themselves.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from sagan_tf.models.chips import Chip
 from sagan_tf.models.cost import Algorithms, kept_per_image, state_bytes, weights_of
 from sagan_tf.models.spec import GANSpec
 
-PROGRAM = 150 << 20  # the compiled program, which lies in the same memory
+PROGRAM = {"tpu": 150 << 20, "gpu": 0}  # the compiled program, which lies in the same memory on TPUs
 PER_WEIGHT = 0.7  # float32 copies of each weight among the temporaries: gradients and normalized kernels
-PER_ACTIVATION = 0.9  # bytes of temporaries per byte that the gradients keep; operations that are fused keep nothing
+# Bytes of temporaries per byte that the gradients keep. What is fused keeps nothing; TPUs fill up their tiles.
+PER_ACTIVATION = {"tpu": 0.9, "gpu": 0.75}
 USABLE = 0.98  # the part of a device's memory that is left to programs: 15.75 of 16 GiB on v5e
 
 
@@ -24,7 +27,7 @@ class ChipMemory:
     state: int  # weights, Adam's moments, the moving average: exact
     weights: int  # gradients and working copies of the kernels
     per_image: int  # temporaries of each image of a microbatch
-    program: int = PROGRAM
+    program: int
 
     def total(self, images: int) -> int:
         """Bytes that a step with so many images in a microbatch needs."""
@@ -36,7 +39,9 @@ class ChipMemory:
         return 1 << math.floor(math.log2(most)) if most >= 1 else 0
 
 
-def chip_memory(spec: GANSpec, algorithms: Algorithms, *, precision: str, averaged: bool) -> ChipMemory:
+def chip_memory(
+    spec: GANSpec, algorithms: Algorithms, *, precision: str, averaged: bool, platform: Literal["tpu", "gpu"]
+) -> ChipMemory:
     """Estimates the memory of a training step on an accelerator.
 
     averaged: whether a moving average of G is kept.
@@ -44,5 +49,6 @@ def chip_memory(spec: GANSpec, algorithms: Algorithms, *, precision: str, averag
     return ChipMemory(
         state=state_bytes(spec, averaged),
         weights=round(4 * PER_WEIGHT * weights_of(spec)),
-        per_image=round(PER_ACTIVATION * kept_per_image(spec, algorithms, precision)),
+        per_image=round(PER_ACTIVATION[platform] * kept_per_image(spec, algorithms, precision)),
+        program=PROGRAM[platform],
     )

@@ -72,9 +72,8 @@ def on_chip(settings: Experiment, spec: GANSpec, name: str, replicas: int = 1) -
     """
     chip = chip_named(name)
     precision, averaged = settings.numerics.precision, settings.average is not None
-    memory = chip_memory(
-        spec, algorithms_of(settings.numerics, spec.resolution), precision=precision, averaged=averaged
-    )
+    algorithms = algorithms_of(settings.numerics, spec.resolution)
+    memory = chip_memory(spec, algorithms, precision=precision, averaged=averaged, platform=chip.platform)
     images = settings.batch_size // (replicas * settings.accumulation)
     most = memory.most_images(chip)
     return {
