@@ -29,6 +29,7 @@ BINDINGS = [
     "StepOptions.fake_labels='uniform'",
     "train.evaluation=None",
     "MovingAverage.start=0",
+    "MovingAverage.decay=0.99",
     "Objective.likeness=0.0",
     "TwoTimescaleAdam.decay_from=None",
     "TwoTimescaleAdam.decay_to=None",
@@ -53,6 +54,7 @@ def test_its_records_are_read():
     assert [record.step for record in read_health_records(RUN)] == [2]
 
 
+@pytest.mark.usefixtures("run_eagerly")
 def test_it_trains_on(run):
     flags = ["--gin_file=gin/quickstart.gin", *(f"--gin_bindings={binding}" for binding in BINDINGS)]
     assert train.main([*flags, f"--run_dir={run}"]) == 0
