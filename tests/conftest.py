@@ -86,6 +86,7 @@ def smallest_ladder():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(families.LADDERS, 8, families.Ladder((1, 1), (1, 1), 1))
+        patch.setitem(families.BIGGAN_ATTENTION, 8, ((), ()))
         yield
 
 

@@ -156,17 +156,48 @@ def test_it_trains_in_any_model_and_precision(name, form, policy):
     assert {tf.as_dtype(w.dtype).name for w in model.get_weights()} <= stored
 
 
+class Together:
+    """One model whose branches are all the cases, since compiling one model is as quick as compiling one branch.
+
+    layers: the layer of each case. inputs: all branches' inputs, as the model takes them.
+    """
+
+    def __init__(self):
+        entrances = {name: keras_inputs(name) for name in CASES}
+        self.layers = {name: CASES[name][0]() for name in CASES}
+        self.model = K.Model(
+            [i for inputs in entrances.values() for i in inputs],
+            [self.layers[name](*inputs) for name, inputs in entrances.items()],
+        )
+        self.inputs = [tf.constant(array) for name in CASES for array in inputs_of(name)]
+
+    def weights(self):
+        return {name: layer.get_weights() for name, layer in self.layers.items()}
+
+    def answers(self):
+        return dict(zip(CASES, map(np.asarray, self.model(self.inputs, training=False)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def fitted_together():
+    """Of each case: the weights at the start, after `fit` and after `predict`, and what that predicted."""
+    K.utils.set_random_seed(0)
+    together = Together()
+    model, stages = together.model, [together.weights()]
+    model.compile(optimizer=K.optimizers.SGD(0.1), loss=["mse"] * len(CASES))
+    targets = [np.ones_like(value) for value in together.answers().values()]
+    model.fit(together.inputs, targets, batch_size=2, verbose=0)
+    stages.append(together.weights())
+    predicted = dict(zip(CASES, model.predict(together.inputs, batch_size=2, verbose=0), strict=True))
+    return *stages, together.weights(), predicted
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_fit_moves_the_weights_and_predict_does_not(name):
-    model, inputs = functional(name), one_or_many(inputs_of(name))
-    model.compile(optimizer=K.optimizers.SGD(0.1), loss="mse")
-    before = model.get_weights()
-    model.fit(inputs, np.ones_like(answer(model, name)), batch_size=2, verbose=0)
-    assert any(np.abs(a - b).max() > 0 for a, b in zip(before, model.get_weights(), strict=True))
-    before = model.get_weights()
-    predicted = model.predict(inputs, batch_size=2, verbose=0)
-    assert predicted.shape == (4, *model.output_shape[1:])
-    for a, b in zip(before, model.get_weights(), strict=True):
+def test_fit_moves_the_weights_and_predict_does_not(name, fitted_together):
+    start, fitted, after, predicted = (stage[name] for stage in fitted_together)
+    assert any(np.abs(a - b).max() > 0 for a, b in zip(start, fitted, strict=True))
+    assert predicted.shape == (4, *functional(name).output_shape[1:])
+    for a, b in zip(fitted, after, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -224,7 +255,7 @@ def test_it_is_cloned_and_described(name):
 
 @pytest.mark.parametrize("form", ["functional", "subclassed"])
 @pytest.mark.parametrize("name", CASES)
-def test_its_weights_and_its_exported_model_are_kept(name, form, tmp_path):
+def test_its_weights_are_kept(name, form, tmp_path):
     model = moved_from_the_start(FORMS[form](name), name)
     expected = answer(model, name)
     model.save_weights(tmp_path / "w.weights.h5")
@@ -232,25 +263,52 @@ def test_its_weights_and_its_exported_model_are_kept(name, form, tmp_path):
     answer(fresh, name)
     fresh.load_weights(tmp_path / "w.weights.h5")
     np.testing.assert_array_equal(answer(fresh, name), expected)
-    if form == "functional":
-        model.export(tmp_path / "saved")
-        exported = tf.saved_model.load(tmp_path / "saved")
-        found = exported.serve(one_or_many([tf.constant(a) for a in inputs_of(name)]))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+
+
+@pytest.fixture(scope="module")
+def exported_together(tmp_path_factory):
+    """What each branch answers, and what it answers as an exported model."""
+    K.utils.set_random_seed(0)
+    together, folder = Together(), tmp_path_factory.mktemp("exported") / "saved"
+    together.model(together.inputs, training=True)
+    rng = np.random.default_rng(1)
+    moved = [w + 0.3 * rng.random(w.shape).astype(w.dtype) for w in together.model.get_weights()]
+    together.model.set_weights(moved)
+    together.model.export(folder)
+    exported = tf.saved_model.load(folder)  # has to outlive the call
+    return together.answers(), dict(zip(CASES, exported.serve(together.inputs), strict=True))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_compiled_by_xla_and_runs_on_replicas(name, mirrored):
-    inputs = [tf.constant(a) for a in inputs_of(name)]
-    layer = CASES[name][0]()
-    expected = layer(*inputs, training=False)
-    compiled = tf.function(lambda *a: layer(*a, training=False), jit_compile=True)(*inputs)
-    np.testing.assert_allclose(compiled, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+def test_an_exported_model_answers_alike(name, exported_together):
+    expected, found = (answers[name] for answers in exported_together)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+
+
+@pytest.fixture(scope="module")
+def compiled_and_replicated(mirrored):
+    """Of each case: the layer's answer, that of XLA's program, and those of two replicas in training."""
+    K.utils.set_random_seed(0)
+    inputs = {name: [tf.constant(array) for array in inputs_of(name)] for name in CASES}
+    layers = {name: CASES[name][0]() for name in CASES}
+
+    def answers(layers, training):
+        return {name: layers[name](*inputs[name], training=training) for name in CASES}
+
+    plain = answers(layers, training=False)
+    compiled = tf.function(lambda: answers(layers, training=False), jit_compile=True)()
     with mirrored.scope():
-        shared = CASES[name][0]()
-        shared(*inputs)
-        values = mirrored.run(tf.function(lambda *a: shared(*a, training=True)), inputs)
-    first, second = mirrored.experimental_local_results(values)
+        shared = {name: CASES[name][0]() for name in CASES}
+        answers(shared, training=False)
+        of_replicas = mirrored.run(tf.function(lambda: answers(shared, training=True)))
+    return {name: (plain[name], compiled[name], *mirrored.experimental_local_results(of_replicas[name]))
+            for name in CASES}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_compiled_by_xla_and_runs_on_replicas(name, compiled_and_replicated):
+    expected, compiled, first, second = compiled_and_replicated[name]
+    np.testing.assert_allclose(compiled, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
     np.testing.assert_array_equal(first, second)
 
 

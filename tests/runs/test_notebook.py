@@ -1,6 +1,5 @@
 """docs/notebooks.md runs as it stands; experiments that are described in Python are recorded as gin text."""
 
-import functools
 import re
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import sagan_tf
 from sagan_tf import experiment
 from sagan_tf.configuration.gin_config import ConfigError
 from sagan_tf.data.procedural.procedural import ProceduralSource
-from sagan_tf.evaluation import dataset_classifier
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.experiment import Experiment
 from sagan_tf.models import families
@@ -21,7 +19,7 @@ from sagan_tf.runs.run_directory import RunDirectory, RunError
 GUIDE = (Path(__file__).parents[2] / "docs" / "notebooks.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("cache")
+@pytest.mark.usefixtures("cache", "short_classifier", "run_eagerly")
 def test_the_guide_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     train, sample, evaluate, load = re.findall(r"^```python\n(.*?)^```", GUIDE, re.M | re.S)
@@ -30,8 +28,6 @@ def test_the_guide_runs(tmp_path, monkeypatch, capsys):
     exec(compile(sample, "sample", "exec"), {})
     with pytest.raises(RunError, match="another configuration"):
         sagan_tf.fit(described(batch_size=2), "RUN", steps=1)
-    short = functools.partial(dataset_classifier.ClassifierBudget, steps=3, batch_size=16)
-    monkeypatch.setattr(dataset_classifier, "ClassifierBudget", short)
     exec(compile(evaluate, "evaluate", "exec"), {})
     assert (tmp_path / "RUN" / "metrics.jsonl").exists()
     exec(compile(load, "load", "exec"), {})

@@ -18,10 +18,12 @@ from sagan_tf.runs.trained import restore
 from tests.closeness import LAYER, NETWORK, assert_close
 
 BINDINGS = [
-    "families.sagan.width=4",
-    "families.sagan.discriminator_width=4",
+    "families.sagan.resolution=8",
+    "families.sagan.width=8",
+    "families.sagan.discriminator_width=8",
     "families.sagan.z_dim=8",
-    "families.sagan.attention=(8,)",
+    "families.sagan.attention_g=(8,)",
+    "families.sagan.attention_d=(4,)",
     "ProceduralSource.n_examples=64",
     "train.batch_size=4",
     "train.total_steps=4",
@@ -34,6 +36,7 @@ BINDINGS = [
     "train.average=None",
     "MonitorOptions.every=1",
 ]
+pytestmark = pytest.mark.usefixtures("smallest_ladder")
 LOGS = {"d_loss": 2.0, "g_loss": 0.5}
 
 
@@ -42,7 +45,7 @@ def loaded(*bindings):
 
 
 @pytest.fixture(scope="module")
-def gan():
+def gan(smallest_ladder):
     return build.build_state(loaded().value, 10, tf.distribute.get_strategy())
 
 
@@ -50,7 +53,7 @@ def started(path, *bindings):
     """A run that has just begun, and its checkpoints."""
     description = loaded(*bindings)
     run = RunDirectory(path)
-    resumption.prepare(run, description, description.value.data.open(32))
+    resumption.prepare(run, description, description.value.data.open(description.value.spec.resolution))
     return description.value, run, run.checkpoints(keep=4)
 
 
@@ -59,7 +62,7 @@ def health_action_of(settings, gan, run, store, step=0):
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
+def stopped(tmp_path_factory, smallest_ladder):
     """A run that is watched at every step and stops at its fourth: (its directory, exit code, what it said)."""
     path = tmp_path_factory.mktemp("runs") / "stopped"
     bindings = (f"--gin_bindings={b}" for b in [*BINDINGS, "MonitorOptions.collapse='stop'"])
@@ -74,8 +77,8 @@ def test_train_jsonl_has_losses_gammas_and_the_pace(stopped):
     lines = [json.loads(line) for line in (stopped[0] / "train.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     gammas = {name for name in lines[0] if name.startswith("gamma/")}
-    assert gammas == {"gamma/generator.attention_8", "gamma/discriminator.attention_8"}
-    assert lines[-1]["gamma/discriminator.attention_8"] != 0, "it starts at zero and is trained"
+    assert gammas == {"gamma/generator.attention_8", "gamma/discriminator.attention_4"}
+    assert lines[-1]["gamma/discriminator.attention_4"] != 0, "it starts at zero and is trained"
     assert "images_per_second" not in lines[0]
     assert lines[1]["images_per_second"] == pytest.approx(4 / lines[1]["seconds_per_step"])
     assert {"d_loss", "g_loss", "logits_real", "logits_fake"} <= set(lines[0])

@@ -132,6 +132,7 @@ def test_all_replicas_get_the_same(origin, mirrored):
         np.testing.assert_array_equal(variable.numpy(), expected[name], err_msg=name)
 
 
+@pytest.mark.usefixtures("run_eagerly")
 def test_training_beside_a_generator_without_a_discriminator_warms_the_rates_up(drawable_run, tmp_path, capsys):
     settings = dataclasses.replace(
         RunDirectory(drawable_run).experiment(), batch_size=4, evaluation=None, **{**QUIET, "log_every": 1}
@@ -198,6 +199,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_and_a_torn_only_one_is_refus
         find_origin(RunDirectory(tmp_path / "new"), described(), places / "bare", workers=workers)
 
 
+@pytest.mark.usefixtures("run_eagerly")
 def test_a_run_that_was_started_from_another_goes_on_without_it(places, tmp_path):
     settings = described(freeze_discriminator=1, total_steps=3)
     run, source = RunDirectory(tmp_path / "run"), places / "run"
