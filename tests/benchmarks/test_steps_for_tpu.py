@@ -9,7 +9,7 @@ import pytest
 from sagan_tf import experiment
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SLOW = "compiles four programs with libtpu: about 3 minutes on two idle cores"
+SLOW = "compiles four programs with libtpu: about 3 minutes of a core"
 # gin files, bindings, and a bound on the gigabytes of one replica with 8 images.
 STEPS = {
     "quickstart": (["gin/quickstart.gin"], [], 0.3),
