@@ -28,9 +28,10 @@ FUSED_SIDES = (4, 8, 16, 32, 64)
 
 @tf.custom_gradient
 def upsample(x: tf.Tensor) -> tf.Tensor:
-    """Nearest-neighbor x2: (B,H,W,C) -> (B,2H,2W,C), by broadcasting, since the gradient of a resize has no XLA kernel.
+    """Nearest-neighbor x2: (B,H,W,C) -> (B,2H,2W,C), without a resize, whose gradient has no XLA kernel.
 
-    On accelerators one axis is broadcast after the other (layers/platform_algorithms.py); the result is the same.
+    On accelerators one axis is repeated after the other (layers/platform_algorithms.py). On the CPU, pixels and then
+    rows are concatenated with themselves, which takes a fraction of the time of broadcasting. The result is the same.
     The gradient, a sum over 2x2, is computed as four times the average, which is exact and takes a tenth of the time of
     the gradient of broadcasting.
     """
@@ -41,9 +42,9 @@ def upsample(x: tf.Tensor) -> tf.Tensor:
     if platform_algorithms().upsampling_by_axes:
         return tf.repeat(tf.repeat(x, 2, axis=2), 2, axis=1), gradient
     _, height, width, channels = lengths(x)
-    copies = tf.reshape(x, [-1, height, 1, width, 1, channels])
-    copies = tf.broadcast_to(copies, [tf.shape(x)[0], height, 2, width, 2, channels])
-    return tf.reshape(copies, [-1, 2 * height, 2 * width, channels]), gradient
+    pixels = tf.reshape(tf.concat([x, x], -1), [-1, height, 2 * width * channels])
+    rows = tf.concat([pixels, pixels], -1)  # (B,H,4*W*C)
+    return tf.reshape(rows, [-1, 2 * height, 2 * width, channels]), gradient
 
 
 def downsample(x: tf.Tensor) -> tf.Tensor:

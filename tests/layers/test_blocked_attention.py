@@ -126,7 +126,7 @@ def test_blocks_divide_the_queries_and_hold_at_most_their_scores():
     cpu = ALGORITHMS["cpu"]
     assert block_length(128 * 128, 128 * 128, cpu) == 128 == cpu.block_queries > cpu.block_scores // 128**2
     assert block_length(36, 9, cpu) == 36
-    assert block_length(2**12 * 9, 2**10, cpu) == 2**9
+    assert block_length(2**12 * 9, 2**10, cpu) == 2**8
     assert block_length(7, 2 * cpu.block_scores, cpu) == 7
     assert block_length(2**12 - 1, 2 * cpu.block_scores, cpu) == 117
 
