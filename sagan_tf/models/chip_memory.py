@@ -2,8 +2,8 @@
 
 The constants are fitted to the memory that libtpu and XLA state for compiled steps (benchmarks/paper_plans.md). On v5e
 the estimates miss SAGAN-128 and BigGAN-128 with 32 images and SNGAN-projection with 64 by up to 9%; SAGAN-128 with 256
-needs a third less than estimated. On A100 and H100 they miss the three models, with 32 to 1,024 images, by up to 10%.
-`benchmarks/compile_for.py` asks the compilers themselves.
+and BigGAN-128 with 128 need about a third less than estimated. On A100 and H100 they miss the three
+models, with 32 to 1,024 images, by up to 10%. `benchmarks/compile_for.py` asks the compilers themselves.
 """
 
 import math
