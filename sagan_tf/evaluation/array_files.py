@@ -9,7 +9,7 @@ import numpy as np
 
 from sagan_tf.data.source import DataError
 from sagan_tf.evaluation.moments import Moments, moments_from_arrays, moments_to_arrays
-from sagan_tf.foundation.npz import names_in_npz, read_npz, write_npz
+from sagan_tf.foundation.npz import NpzError, names_in_npz, read_npz, write_npz
 
 _MOST_CLASSES = 1_000_000
 # Tolerance, relative to its largest entry, for a covariance that rounding has made asymmetric or slightly indefinite.
@@ -29,12 +29,9 @@ def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
             f"images must be a folder, an .npz or an .npy file; received {file}, which isn't there. Check the path."
         )
     try:
-        if file.suffix == ".npy":
-            arrays = {"arr_0": np.load(file, allow_pickle=False)}
-        else:
-            arrays = read_npz(file, only=("arr_0", "labels", "class_names"))
+        arrays = read_npz(file, only=("arr_0", "labels", "class_names"), or_npy=True)
         images, labels, names = arrays["arr_0"], arrays.get("labels"), arrays.get("class_names")
-    except (OSError, ValueError, KeyError, EOFError, MemoryError) as error:
+    except (OSError, NpzError, KeyError) as error:
         raise DataError(
             f"an .npz of images must hold arr_0; received {file}, which can't be read so: "
             f"{' '.join(str(error).split()) or type(error).__name__}. Write it with numpy.savez(FILE, images)."

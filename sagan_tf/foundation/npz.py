@@ -1,5 +1,6 @@
 """Named arrays in .npz files: written whole or not at all, read back without pickles, damage told as one error."""
 
+import zipfile
 from collections.abc import Container, Mapping
 from pathlib import Path
 
@@ -24,10 +25,11 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, durable: bool = F
         np.savez(file, **arrays)
 
 
-def read_npz(path: Path, *, only: Container[str] | None = None) -> dict[str, np.ndarray]:
+def read_npz(path: Path, *, only: Container[str] | None = None, or_npy: bool = False) -> dict[str, np.ndarray]:
     """The arrays of the file by name.
 
     only: names to read; others, and names that the file lacks, are left out.
+    or_npy: whether the file may be an .npy, whose array is then `arr_0`, as numpy.savez names one without a name.
 
     Raises:
       FileNotFoundError: if there is no such file.
@@ -37,6 +39,8 @@ def read_npz(path: Path, *, only: Container[str] | None = None) -> dict[str, np.
         try:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
+                if or_npy:
+                    return {"arr_0": loaded}
                 raise ValueError("a single array (.npy)")
             return {name: loaded[name] for name in loaded.files if only is None or name in only}
         except Exception as error:  # numpy, zipfile and zlib raise whatever damaged bytes bring about
@@ -45,8 +49,10 @@ def read_npz(path: Path, *, only: Container[str] | None = None) -> dict[str, np.
 
 def names_in_npz(path: Path) -> frozenset[str]:
     """The names of the file's arrays, of which none is read; empty if it is no .npz."""
+    if not path.is_file() or not zipfile.is_zipfile(path):  # a pipe would block, and an .npy be read whole
+        return frozenset()
     try:
-        with path.open("rb") as file:  # numpy would leave a torn file open
+        with path.open("rb") as file:
             return frozenset(np.load(file, allow_pickle=False).files)
-    except Exception:  # as in read_npz; a lone .npy has no names
+    except Exception:  # as in read_npz
         return frozenset()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sagan_tf.foundation.npz import NpzError, read_npz, write_npz
+from sagan_tf.foundation.npz import read_npz, write_npz
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs.run_directory import RunDirectory, RunError
@@ -115,7 +115,7 @@ def published_statistics(run: RunDirectory, step: int) -> PublishedStatistics | 
     try:
         found = read_npz(path)
         return PublishedStatistics(tuple(found.pop(_THRESHOLDS).tolist()), found)
-    except (NpzError, OSError, KeyError, TypeError) as error:
+    except (ValueError, OSError, KeyError, TypeError) as error:  # of the file, or of what it holds
         raise RunError(
             f"{path} must hold the statistics that were published with the weights; received a damaged file ({error}). "
             "Import the weights again."

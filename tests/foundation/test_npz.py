@@ -1,5 +1,7 @@
 """Arrays in .npz files: exact, chosen by name, and damage of every kind told as one error."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,17 @@ def test_other_files_are_npz_errors(tmp_path):
         with pytest.raises(NpzError, match=what):
             read_npz(tmp_path / f"{name}.npz")
     assert names_in_npz(tmp_path / "one.npz") == names_in_npz(tmp_path / "text.npz") == frozenset()
+
+
+def test_a_single_array_is_taken_by_its_content_where_it_may_be(tmp_path):
+    with (tmp_path / "one.npz").open("wb") as file:
+        np.save(file, np.arange(3))
+    assert np.array_equal(read_npz(tmp_path / "one.npz", or_npy=True)["arr_0"], np.arange(3))
+
+
+def test_a_pipe_has_no_names_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert names_in_npz(tmp_path / "pipe") == frozenset()
 
 
 def test_an_absent_file_is_told_apart_from_a_damaged_one(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.foundation.npz import write_npz
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.runs import export as exporting
 from sagan_tf.runs.explorer import ExplorerModel
@@ -144,4 +145,7 @@ def test_a_damaged_file_is_told(imported, tmp_path):
     path = tmp_path / "run" / FILE
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(RunError, match="Import the weights again"):
+        TrainedModel(tmp_path / "run")
+    write_npz(path, {"thresholds": np.array([0.0, 1.0]), "a": np.zeros([3, 2], np.float32)})
+    with pytest.raises(RunError, match=r"received a damaged file .*as many as the sets"):
         TrainedModel(tmp_path / "run")
