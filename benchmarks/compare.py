@@ -17,6 +17,10 @@ The peer's ways: "default" is the peer as it comes; "tuned" keeps glibc from ret
 step, which costs the peer a third of its time on CPU; "compiled" is torch.compile on top of that (compiling a training
 step takes 4 minutes and more). channels_last fails in the peer's spectral norm.
 
+Where there is a GPU, both packages compute on it, and XLA compiles the step; --own_ways=plain is without XLA.
+Float32 products are TF32's on both sides there, and peak memory is the GPU's: what the program's tensors and scratch
+spaces took, without CUDA itself. The card must hold all programs of a phase at the same time.
+
 Only the rounds need a quiet machine. With --wait, each phase waits for a line on standard input once all of its
 programs have warmed up; --seconds ends its rounds after that time.
 """
@@ -29,7 +33,7 @@ import tempfile
 from pathlib import Path
 
 from data_pipeline import write_jpegs
-from processor import processor
+from processor import gpu, processor
 from rounds import Program, interleave
 
 from sagan_tf import experiment
@@ -43,6 +47,12 @@ WITHOUT_PEER = ("pipeline",)
 WITH_PEAK = ("step", "sampling")
 PRECISION_IS_ITS_OWN = ("frechet", "pipeline", "one_image")  # whatever the run's
 PICTURES = 500  # JPEG files that the pipeline reads, again and again
+# "plain" is without XLA; "clusters" are those that TensorFlow finds by itself.
+OWN_WAYS = {
+    "default": ((), {}),
+    "plain": (("train.xla=False",), {}),
+    "clusters": ((), {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}),
+}
 PEER_WAYS = {"default": ("", {}), "tuned": ("", GLIBC), "compiled": ("compiled", GLIBC)}
 COMPILED_PHASES = ("step", "sampling", "one_image")
 
@@ -51,12 +61,14 @@ def bound(flags: argparse.Namespace) -> list[str]:
     return [*(AS_THE_PEER.get(flags.model, ()) if flags.peer else ()), *flags.gin_bindings]
 
 
-def ours(flags: argparse.Namespace, phase: str, precision: str) -> Program:
-    bindings = [f"train.batch_size={flags.batch_size}", f"Numerics.precision={precision!r}", *bound(flags)]
+def ours(flags: argparse.Namespace, phase: str, precision: str, way: str = "default") -> Program:
+    extra, environment = OWN_WAYS[way]
+    bindings = [f"train.batch_size={flags.batch_size}", f"Numerics.precision={precision!r}", *extra, *bound(flags)]
     gin = [f"--gin_file={HERE.parent / 'gin' / flags.model}.gin", *(f"--gin_bindings={b}" for b in bindings)]
     gin += [f"--data={flags.data}"] if phase == "pipeline" else []
-    command = [sys.executable, str(HERE / "worker_sagan_tf.py"), f"--phase={phase}", *gin]
-    return Program("product of matrices" if phase == "peak" else f"sagan_tf {precision}", command)
+    command = [sys.executable, str(HERE / "worker_sagan_tf.py"), f"--phase={phase}", f"--calls={flags.calls}", *gin]
+    name = f"sagan_tf {precision}" if way == "default" else f"sagan_tf {precision} {way}"
+    return Program(f"product of matrices, {precision}" if phase == "peak" else name, command, environment)
 
 
 def served(flags: argparse.Namespace) -> list[Program]:
@@ -76,6 +88,7 @@ def peer(flags: argparse.Namespace, phase: str, precision: str, way: str) -> Pro
     command = [
         flags.peer_python, str(HERE / "worker_biggan_pytorch.py"), f"--peer={flags.peer}", f"--phase={phase}",
         f"--model={flags.model}", f"--batch_size={batch_size}", f"--precision={precision}", f"--ways={ways}",
+        f"--calls={flags.calls}",
     ]  # fmt: skip
     return Program(f"BigGAN-PyTorch {precision} {way}", command, environment)
 
@@ -87,7 +100,10 @@ def wait_for_line(what: str) -> None:
 
 def measure(flags: argparse.Namespace, phase: str, precision: str) -> list[dict]:
     """One interleaved run of one phase in one precision: this package, the machine's peak, and the peer's ways."""
-    programs = served(flags) if phase == "one_image" else [ours(flags, phase, precision)]
+    if phase == "one_image":
+        programs = served(flags)
+    else:
+        programs = [ours(flags, phase, precision, way) for way in flags.own_ways.split(",")]
     ways = {}
     if phase not in WITHOUT_PEER and flags.peer:
         named = [way for way in flags.peer_ways.split(",") if way != "compiled" or phase in COMPILED_PHASES]
@@ -102,6 +118,8 @@ def measure(flags: argparse.Namespace, phase: str, precision: str) -> list[dict]
         say=lambda line: print(line, file=sys.stderr, flush=True),
         when_warm=(lambda: wait_for_line(what)) if flags.wait else None,
         seconds=flags.seconds,
+        together=flags.together,
+        warm_up_seconds=flags.warm_up_seconds,
     )
     ways = {program.name: way for way, program in ways.items()}
     common = {"of": phase, "batch": flags.batch_size, "precision": precision}
@@ -129,9 +147,9 @@ def add_rates(results: list[dict], work: dict[str, float]) -> None:
         beside = [o for o in results if (o["of"], o["precision"]) == (r["of"], r["precision"]) and o["seconds"]]
         r["images_per_second"] = r["images"] / r["seconds_median"]
         if r["phase"] in work:
-            peak = next(o["gflop"] / o["seconds_min"] for o in beside if o["phase"] == "peak")
             r["gflop"] = work[r["phase"]]
-            r["share_of_peak"] = r["gflop"] / r["seconds_min"] / peak
+            for peak in (o["gflop"] / o["seconds_min"] for o in beside if o["phase"] == "peak"):
+                r["share_of_peak"] = r["gflop"] / r["seconds_min"] / peak
         own = next((o for o in beside if o["phase"] != "peak" and o["way"] is None), None)
         if r["way"] and own:
             r["times_ours"] = r["seconds_median"] / own["seconds_median"]
@@ -183,6 +201,10 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--precisions", default="float32,bfloat16")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="of a phase's rounds, at most")
+    parser.add_argument("--calls", type=int, default=1, help="of a round, whose mean counts")
+    parser.add_argument("--own_ways", default="default", help="of this package: " + ", ".join(OWN_WAYS))
+    parser.add_argument("--together", action="store_true", help="a phase's programs warm up side by side")
+    parser.add_argument("--warm_up_seconds", type=float, default=float("inf"), help="leave out what takes longer")
     parser.add_argument("--wait", action="store_true", help="for a line of standard input before a phase's rounds")
     parser.add_argument("--quiet", type=float, default=0.1, help="the largest share of the machine for others, 0 to 1")
     parser.add_argument("--peer", metavar="CHECKOUT", help="BigGAN-PyTorch")
@@ -213,7 +235,7 @@ def main() -> None:
                 if precision == precisions[0] or phase not in PRECISION_IS_ITS_OWN:
                     results += measure(flags, phase, precision)
     add_rates(results, gflop(flags))
-    title = f"{flags.model}, batch {flags.batch_size}, {datetime.date.today()}, {processor()}"
+    title = f"{flags.model}, batch {flags.batch_size}, {datetime.date.today()}, {processor()}{gpu()}"
     print(title, table(results), sep="\n\n")
     if flags.json:
         record = {"title": title, "arguments": sys.argv[1:], "results": results}

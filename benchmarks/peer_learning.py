@@ -135,6 +135,7 @@ def main() -> None:
     parser.add_argument("--arms", type=lambda text: text.split(","), default=["ours", "peer"])
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
     parser.add_argument("--steps", type=lambda text: [int(step) for step in text.split(",")], default=[280, 385])
+    parser.add_argument("--draw", action="store_true", help="leave the measuring to a later command")
     parser.add_argument("--table", type=Path, help="print the table of a results.jsonl and end")
     flags = parser.parse_args()
     if flags.table:
@@ -157,7 +158,7 @@ def main() -> None:
                     run([*worker, f"--steps={','.join(map(str, flags.steps))}"], folder / "log.txt")
                 else:
                     draw_ours(folder, flags.out / "images", ARMS[arm], seed=seed, steps=flags.steps)
-            for step in missing:
+            for step in [] if flags.draw else missing:
                 metrics = measured(flags.out / f"ours-{flags.seeds[0]}" / "run", folder / f"step-{step}.npz")
                 line = {"arm": arm, "seed": seed, "step": step, **metrics}
                 with open(results, "a", encoding="utf-8") as file:

@@ -1,6 +1,8 @@
-"""The processor that a table was measured on."""
+"""The processor, and the GPU, that a table was measured on."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 # The instructions that decide how fast products of matrices are, as Linux names them.
@@ -17,3 +19,12 @@ def processor() -> str:
     flags = facts.get("flags", "").split()
     named = ", ".join(name if name in flags else f"no {name}" for name in _TELLING)
     return f"{os.cpu_count()} x {facts.get('model name', 'a processor')} ({named})"
+
+
+def gpu() -> str:
+    """The GPUs' names and the driver's version as nvidia-smi states them, after a comma; empty where there is none."""
+    if not shutil.which("nvidia-smi"):
+        return ""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    lines = subprocess.run(query, capture_output=True, text=True).stdout.split("\n")
+    return "".join(f", {line}" for line in lines if line)

@@ -1,9 +1,11 @@
 """Interleaved rounds of several programs: A B C A B C ..., each alive all the time and stopped while not its turn.
 
 A program calls `serve` with what is to be timed; `interleave` runs the rounds. Other processes' CPU time is measured
-beside each round, and a round in which it was not small is dropped and repeated. Linux only (reads /proc).
+beside each round, and a round in which it was not small is dropped and repeated. Linux only (reads /proc). A program
+that ends before its rounds, by a fault or since its device's memory is full, is reported, and the others go on.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -12,13 +14,20 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
-def serve(call: Callable[[], object], **facts) -> None:
-    """In the timed program: calls once to compile and warm up, then once a line that comes in, and says how long."""
+def resident_mb() -> int:
+    """The peak of this process's memory."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+def serve(call: Callable[[], object], *, calls: int = 1, peak_mb: Callable[[], int] = resident_mb, **facts) -> None:
+    """In the timed program: calls twice to compile and warm up, then `calls` times a line that comes in, and says how
+    long one call took."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
     for _ in range(2):
@@ -26,10 +35,14 @@ def serve(call: Callable[[], object], **facts) -> None:
     print(json.dumps(facts), file=answers, flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
-        call()
-        seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-        print(json.dumps({"seconds": seconds, "peak_mb": peak}), file=answers, flush=True)
+        for _ in range(calls):
+            call()
+        seconds = (time.perf_counter() - start) / calls
+        print(json.dumps({"seconds": seconds, "peak_mb": peak_mb()}), file=answers, flush=True)
+
+
+class EndedEarlyError(Exception):
+    """A program ended that still had rounds to run."""
 
 
 @dataclass
@@ -44,23 +57,33 @@ class Program:
     loads: list[float] = field(default_factory=list)
     dropped: int = 0
     peak_mb: int = 0
+    failure: str = ""
 
-    def start(self) -> None:
-        """Starts it, waits until it has warmed up, and stops it."""
+    def launch(self) -> None:
+        """Starts it; it warms up by itself."""
         self._notes = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `end`)
         self._process = subprocess.Popen(
             self.command, env={**os.environ, **self.environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self._notes, text=True,
         )  # fmt: skip
-        self.facts = self._answer()
+
+    def warm_up(self, seconds: float) -> None:
+        """Waits until it has warmed up, for at most so many seconds, and stops it."""
+        timer = threading.Timer(min(max(seconds, 0.0), threading.TIMEOUT_MAX), self._process.kill)
+        timer.start()
+        try:
+            self.facts = self._answer()
+        finally:
+            timer.cancel()
         self._process.send_signal(signal.SIGSTOP)
 
     def round(self, *, quiet: float) -> bool:
         """One timed call. False if others used more than the share `quiet` of the machine: then it doesn't count."""
         self._process.send_signal(signal.SIGCONT)
         others, began = _busy_seconds() - self._own_seconds(), time.perf_counter()
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # then it has ended, which _answer reports
+            self._process.stdin.write("go\n")
+            self._process.stdin.flush()
         answer = self._answer()
         passed = time.perf_counter() - began
         load = max(0.0, _busy_seconds() - self._own_seconds() - others) / (passed * (os.cpu_count() or 1))
@@ -84,7 +107,8 @@ class Program:
                 return json.loads(line)
         self._process.wait()
         self._notes.seek(0)
-        raise RuntimeError(f"{self.name} ended: {self._notes.read()[-2000:]}")
+        self.failure = f"{self.name} ended: {self._notes.read()[-2000:]}"
+        raise EndedEarlyError(self.failure)
 
     def _own_seconds(self) -> float:
         with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as file:
@@ -103,6 +127,7 @@ class Program:
             "seconds": self.seconds,
             "peak_mb": self.peak_mb,
             "load_of_others_max": max(self.loads, default=0.0),
+            "failure": self.failure,
         }
 
 
@@ -121,29 +146,54 @@ def interleave(
     say: Callable[[str], None],
     when_warm: Callable[[], None] | None = None,
     seconds: float = float("inf"),
+    together: bool = False,
+    warm_up_seconds: float = float("inf"),
 ) -> list[dict]:
     """Runs the programs in turn until each has `rounds` rounds that count, or three times as many tries.
 
     when_warm: is called once all programs have warmed up, before the first round; a round may wait there for a quiet
-      machine. seconds: no further round begins after so many.
+      machine. seconds: no further round begins after so many. together: the programs warm up side by side rather than
+      one after the other. warm_up_seconds: a program that has not warmed up by then is left out.
     """
+    alive = []
     try:
         for program in programs:
-            say(f"warming up {program.name}")
-            program.start()
+            program.launch()
+            alive.append(program)
+            if not together:
+                _warm_up([program], warm_up_seconds, say)
+        if together:
+            _warm_up(programs, warm_up_seconds, say)
         if when_warm is not None:
             when_warm()
         start = time.perf_counter()
         for number in range(3 * rounds):
-            waiting = [p for p in programs if len(p.seconds) < rounds]
+            waiting = [p for p in programs if len(p.seconds) < rounds and not p.failure]
             if not waiting or time.perf_counter() - start > seconds:
                 break
             for program in waiting:
-                counted = program.round(quiet=quiet)
-                last = f"{program.seconds[-1]:.3f} s" if counted else f"dropped, others {program.loads[-1]:.0%}"
-                say(f"round {number + 1}: {program.name}: {last}")
+                _round(program, number, quiet, say)
     finally:
-        for program in programs:
-            if hasattr(program, "_process"):
-                program.end()
+        for program in alive:
+            program.end()
     return [program.result() for program in programs]
+
+
+def _warm_up(programs: Sequence[Program], seconds: float, say: Callable[[str], None]) -> None:
+    start = time.perf_counter()
+    for program in programs:
+        say(f"warming up {program.name}")
+        try:
+            program.warm_up(start + seconds - time.perf_counter())
+        except EndedEarlyError as error:
+            say(str(error))
+
+
+def _round(program: Program, number: int, quiet: float, say: Callable[[str], None]) -> None:
+    try:
+        counted = program.round(quiet=quiet)
+    except EndedEarlyError as error:
+        say(str(error))
+        return
+    last = f"{program.seconds[-1]:.4f} s" if counted else f"dropped, others {program.loads[-1]:.0%}"
+    say(f"round {number + 1}: {program.name}: {last}")

@@ -9,11 +9,12 @@ import contextlib
 import functools
 import sys
 import types
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from frechet import COMPARED, batches
-from rounds import serve
+from rounds import resident_mb, serve
 
 # The flags of the checkout's own scripts (launch_SAGAN_bs128x2_ema.sh, launch_BigGAN_bs256x8.sh) that shape the step.
 FLAGS = {
@@ -71,6 +72,15 @@ def build(flags: argparse.Namespace):
     return types.SimpleNamespace(**locals())
 
 
+def peak_mb() -> int:
+    """The peak of the GPU's memory in use where there is one, otherwise of this process's."""
+    return torch.cuda.max_memory_allocated() >> 20 if torch.cuda.is_available() else resident_mb()
+
+
+def timed(flags: argparse.Namespace, call: Callable[[], object], **facts) -> None:
+    serve(call, calls=flags.calls, peak_mb=peak_mb, **facts)
+
+
 def precision(flags: argparse.Namespace, device: str):
     return torch.autocast(device, torch.bfloat16) if flags.precision == "bfloat16" else contextlib.nullcontext()
 
@@ -106,7 +116,7 @@ def step(flags: argparse.Namespace) -> None:
             return train(x, labels)
 
     parameters = [sum(p.numel() for p in net.parameters()) for net in (b.generator, b.discriminator)]
-    serve(call, images=flags.batch_size, parameters=parameters)
+    timed(flags, call, images=flags.batch_size, parameters=parameters)
 
 
 def sampling(flags: argparse.Namespace) -> None:
@@ -122,7 +132,7 @@ def sampling(flags: argparse.Namespace) -> None:
             images = generator(z, b.generator.shared(y)).float()
             return ((images + 1) * 127.5).round().clamp(0, 255).byte().cpu()
 
-    serve(call, images=flags.batch_size)
+    timed(flags, call, images=flags.batch_size)
 
 
 def attention(flags: argparse.Namespace) -> None:
@@ -139,7 +149,7 @@ def attention(flags: argparse.Namespace) -> None:
         out.backward(out.detach())
         return [x.grad.sum().item(), *(p.grad.sum().item() for p in layer.parameters())]
 
-    serve(call, images=flags.batch_size)
+    timed(flags, call, images=flags.batch_size)
 
 
 def frechet(flags: argparse.Namespace) -> None:
@@ -154,7 +164,7 @@ def frechet(flags: argparse.Namespace) -> None:
             sides += [pool.mean(0), inception_utils.torch_cov(pool, rowvar=False)]
         return float(inception_utils.torch_calculate_frechet_distance(*sides))
 
-    serve(call, images=COMPARED["images"])
+    timed(flags, call, images=COMPARED["images"])
 
 
 PHASES = {"step": step, "sampling": sampling, "attention": attention, "frechet": frechet}
@@ -167,5 +177,8 @@ if __name__ == "__main__":
     parser.add_argument("--batch_size", type=int, required=True)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--ways", default="", help="channels_last, compiled, or both")
+    parser.add_argument("--calls", type=int, default=1, help="of a round")
     flags = parser.parse_args()
+    # On GPUs float32 products are TF32's on both sides, as TensorFlow has it by default and PyTorch for convolutions.
+    torch.backends.cuda.matmul.allow_tf32 = True
     PHASES[flags.phase](flags)

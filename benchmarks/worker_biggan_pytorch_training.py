@@ -22,7 +22,8 @@ N_CLASSES = 10
 
 
 def build(checkout: str, batch_size: int) -> types.SimpleNamespace:
-    """The checkout's networks, its training function, and its sources of z and labels."""
+    """The checkout's networks and its training function, on the GPU where there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     model, train_fns, utils = import_checkout(checkout)
     config = vars(utils.prepare_parser().parse_args(FLAGS.split()))
     config.update(
@@ -30,23 +31,24 @@ def build(checkout: str, batch_size: int) -> types.SimpleNamespace:
         num_G_accumulations=1, G_activation=utils.activation_dict[config["G_nl"]],
         D_activation=utils.activation_dict[config["D_nl"]],
     )  # fmt: skip
-    generator, discriminator = model.Generator(**config), model.Discriminator(**config)
-    z, y = utils.prepare_z_y(batch_size, generator.dim_z, N_CLASSES)
+    generator, discriminator = model.Generator(**config).to(device), model.Discriminator(**config).to(device)
+    z, y = utils.prepare_z_y(batch_size, generator.dim_z, N_CLASSES, device=device)
     both = model.G_D(generator, discriminator)
     train = train_fns.GAN_training_function(generator, discriminator, both, z, y, None, {"itr": 0}, config)
-    return types.SimpleNamespace(generator=generator, discriminator=discriminator, train=train)
+    return types.SimpleNamespace(generator=generator, discriminator=discriminator, train=train, device=device)
 
 
 @torch.no_grad()
-def write_samples(generator: torch.nn.Module, path: Path, *, count: int, seed: int) -> None:
+def write_samples(generator: torch.nn.Module, device: str, path: Path, *, count: int, seed: int) -> None:
     """Writes `count` samples as uint8 (count, 32, 32, 3) and their labels."""
     noise = torch.Generator().manual_seed(seed + 10_000)
     labels = torch.arange(count) % N_CLASSES
     generator.eval()
     images = []
     for part in labels.split(100):
-        z = torch.randn(len(part), generator.dim_z, generator=noise)
-        images.append(((generator(z, generator.shared(part)) + 1) * 127.5).round().clamp(0, 255).byte())
+        z = torch.randn(len(part), generator.dim_z, generator=noise).to(device)
+        drawn = generator(z, generator.shared(part.to(device)))
+        images.append(((drawn + 1) * 127.5).round().clamp(0, 255).byte().cpu())
     generator.train()
     np.savez(path, arr_0=torch.cat(images).permute(0, 2, 3, 1).numpy(), labels=labels.numpy())
 
@@ -72,11 +74,14 @@ def main() -> None:
     for step in range(1, max(flags.steps) + 1):
         at = (step - 1) * flags.batch_size % (len(images) - flags.batch_size)
         chosen = order[at : at + flags.batch_size]
-        losses = peer.train(images[chosen].permute(0, 3, 1, 2).float() / 127.5 - 1, labels[chosen])
+        batch = images[chosen].permute(0, 3, 1, 2).float() / 127.5 - 1
+        losses = peer.train(batch.to(peer.device), labels[chosen].to(peer.device))
         if step % 20 == 0:
             print(step, losses, flush=True)
         if step in flags.steps:
-            write_samples(peer.generator, flags.out / f"step-{step}.npz", count=flags.samples, seed=flags.seed)
+            write_samples(
+                peer.generator, peer.device, flags.out / f"step-{step}.npz", count=flags.samples, seed=flags.seed
+            )
 
 
 if __name__ == "__main__":

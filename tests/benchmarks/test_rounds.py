@@ -61,7 +61,25 @@ def test_disturbed_rounds_are_dropped_and_tried_again_three_times_as_often_at_mo
     assert (result["rounds"], result["dropped"], result["seconds_min"]) == (0, 6, None)
 
 
-def test_a_program_that_fails_is_named_with_its_error(rounds):
+def test_a_program_that_fails_is_named_with_its_error_and_the_others_go_on(rounds):
+    said = []
     broken = rounds.Program("broken", [sys.executable, "-c", "raise ValueError('no such batch')"])
-    with pytest.raises(RuntimeError, match=r"broken ended: [\s\S]*no such batch"):
-        rounds.interleave([broken], rounds=1, quiet=100.0, say=lambda line: None)
+    programs = [broken, program(rounds, "whole", 0.01)]
+    failed, whole = rounds.interleave(programs, rounds=1, quiet=100.0, say=said.append, together=True)
+    assert failed["rounds"] == 0 and failed["failure"].startswith("broken ended: ")
+    assert "no such batch" in failed["failure"] and failed["failure"] in said
+    assert whole["rounds"] == 1 and whole["failure"] == ""
+
+
+def test_a_program_that_ends_between_its_rounds_keeps_those_that_it_has_run(rounds):
+    text = PROGRAM.format(folder=str(ROUNDS.parent), seconds=0.01).replace("time.sleep(0.01)", "next(turns)")
+    text = text.replace("from rounds", "turns = iter(range(3))\nfrom rounds")  # two to warm up, one to be timed
+    ending = rounds.Program("ending", [sys.executable, "-c", text])
+    (result,) = rounds.interleave([ending], rounds=2, quiet=100.0, say=lambda line: None)
+    assert result["rounds"] == 1 and "StopIteration" in result["failure"]
+
+
+def test_a_program_that_does_not_warm_up_in_time_is_left_out(rounds):
+    slow = rounds.Program("slow", [sys.executable, "-c", "import time; time.sleep(60)"])
+    (result,) = rounds.interleave([slow], rounds=1, quiet=100.0, say=lambda line: None, warm_up_seconds=0.5)
+    assert result["rounds"] == 0 and result["failure"].startswith("slow ended")
