@@ -11,7 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["sagan_tf.train"])
+# The verb itself imports TensorFlow only after its flags are parsed; its body, whenever it is imported.
+_forks.set_forkserver_preload(["sagan_tf.runs.training"])
 
 
 def begin(log, run, *flags, environment=None, pause=0.0):
