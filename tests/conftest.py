@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import itertools
 import os
 import resource
@@ -15,6 +16,11 @@ import pytest
 import tensorflow as tf
 
 from tests import keras_free
+
+# Tracing makes objects by the million, nearly all of which stay; looking for garbage among them as often as Python does
+# by default would be an eighth of the suite's time.
+gc.freeze()
+gc.set_threshold(100_000, 10, 10)
 
 # A shell starts its background jobs with these ignored, and children would inherit that: tests send them.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

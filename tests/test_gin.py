@@ -1,40 +1,21 @@
-"""Every gin file parses, says what it reproduces, and trains one step at a reduced size."""
+"""Every gin file parses, says what it reproduces, and trains a step with small networks of its kind."""
 
 import dataclasses
-import functools
-import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf import experiment
-from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan, sagan
-from sagan_tf.models.generator import Generator
-from sagan_tf.models.parameters import discriminator_parameters, generator_parameters
+from sagan_tf.models.parameters import generator_parameters
 from sagan_tf.objectives.augmentation import AdaptiveAugmentation
 from sagan_tf.runs.description import step_costs
 from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import gan_step
+from tests.gin_files import ROOT, RUNS, first_with, settings_of
 
-ROOT = Path(__file__).parents[1]
-PARTS = ("data", "evaluation", "hardware")  # included by runs, not runs themselves
-RUNS = sorted(
-    str(path.relative_to(ROOT))
-    for path in (ROOT / "gin").rglob("*.gin")
-    if path.relative_to(ROOT / "gin").parts[0] not in PARTS
-)
 CLASSES, BATCH = 3, 2
-
-
-@functools.cache
-def settings_of(file):
-    return experiment.load([file], []).value
 
 
 def test_the_tree_has_every_row():
@@ -80,35 +61,51 @@ def test_files_for_own_images_say_what_a_step_takes_and_mirror_the_images(side):
     assert f"--gin_file={file} --data=FOLDER" in head and "not measured" in head
 
 
-def first_with(key):
-    """The first file of each value of key(settings): rows that differ in batch or data alone need no second run."""
-    firsts = {}
-    for file in RUNS:
-        firsts.setdefault(key(settings_of(file)), file)
-    return list(firsts.values())
+def reduced(spec):
+    """The networks at width 8, of three classes."""
+    # orthogonal kernels take long on a busy machine and are tested with the networks
+    return dataclasses.replace(spec, width=8, discriminator_width=8, n_classes=CLASSES, initializer="glorot_uniform")
 
 
-def quick(files):
-    """Files whose networks have the most layers are slow tests: deep ones, of which one at 128 pixels stays."""
-    slow = pytest.mark.slow(reason="many layers")
-    return [pytest.param(f, marks=slow) if re.search(r"deep_(256|512)|released/biggan_deep", f) else f for f in files]
+def shortened(spec):
+    """The reduced networks at 8 px: all kinds of blocks and layers that they have, each once or twice.
+
+    That layers of any number and size fit each other is tested where the networks are built at full size.
+    """
+    sizes = {"generator_ladder": (2, 1), "discriminator_ladder": (1, 2), "pools": 1}
+    if spec.block == "bottleneck":
+        sizes = {"generator_ladder": (2, 2, 1), "discriminator_ladder": (2, 2)}
+        sizes |= {"upsamples": (False, True), "pools": (True, False)}
+    attention = {"attention_g": (8,) if spec.attention_g else (), "attention_d": (4,) if spec.attention_d else ()}
+    return dataclasses.replace(reduced(spec), resolution=8, z_dim=24, **sizes, **attention)
+
+
+@pytest.mark.parametrize("file", first_with(lambda s: (shortened(s.spec), s.objective, s.step_options)))
+def test_each_file_trains_a_step_of_short_networks(file):
+    assert_trains(file, shortened)
+
+
+# A ladder of each family; the others train as slow tests.
+QUICK = ("gin/biggan_128.gin", "gin/biggan_deep_128.gin", "gin/sagan_128.gin")
+LADDERS = first_with(lambda s: (reduced(s.spec), s.objective, s.step_options, s.optimizer, s.latent))
 
 
 @pytest.mark.parametrize(
     "file",
-    quick(first_with(lambda s: (s.spec, s.objective, s.step_options, s.optimizer, s.latent, s.discriminator_steps))),
+    [
+        *QUICK,
+        *(pytest.param(file, marks=pytest.mark.slow(reason="many layers")) for file in LADDERS if file not in QUICK),
+    ],
 )
 def test_each_file_trains_a_step_at_reduced_width(file):
+    assert_trains(file, reduced)
+
+
+def assert_trains(file, smaller):
+    """Asserts that a step moves both networks and leaves every number finite."""
     settings = settings_of(file)
     before, after, logs = stepped(
-        # orthogonal kernels take long on a busy machine and are tested with the networks
-        dataclasses.replace(
-            settings.spec, width=8, discriminator_width=8, n_classes=CLASSES, initializer="glorot_uniform"
-        ),
-        settings.objective,
-        settings.step_options,
-        settings.optimizer,
-        settings.latent,
+        smaller(settings.spec), settings.objective, settings.step_options, settings.optimizer, settings.latent
     )
     assert all(np.isfinite(value) for value in logs.values())
     names = [n for n in after if n.startswith(("generator.dense", "discriminator.head")) and n.endswith("kernel")]
@@ -116,10 +113,27 @@ def test_each_file_trains_a_step_at_reduced_width(file):
     assert all(np.isfinite(value).all() for value in after.values())
 
 
+@pytest.mark.parametrize("file", first_with(lambda s: (s.latent, s.spec.z_dim, s.optimizer)))
+def test_each_files_latents_and_updates_are_finite_and_differ(file):
+    settings = settings_of(file)
+    z, _ = sampler(settings.latent, settings.spec.z_dim)(tf.constant(0, tf.int64), 0)
+    assert z.shape == (BATCH, settings.spec.z_dim) and np.isfinite(z).all() and np.abs(z[0] - z[1]).max() > 0
+    for optimizer in (settings.optimizer.generator, settings.optimizer.discriminator):
+        variable = tf.Variable([1.0, -2.0])
+        adam = optimizer({"w": variable})
+        adam.apply({"w": tf.constant([1.0, -1e-6])}, tf.constant(1), adam.rate_factor(tf.constant(0)))
+        moved = variable.numpy() - [1.0, -2.0]
+        assert np.isfinite(moved).all() and moved[0] < 0 < moved[1]
+
+
+def sampler(latent, z_dim):
+    return LatentSampler(latent=latent, z_dim=z_dim, n_classes=CLASSES, batch_size=BATCH, draws_per_step=2, seed=0)
+
+
 def stepped(spec, objective, step_options, optimizer, latent):
     """All weights before and after one step, and its logs."""
     gan = GAN(spec, optimizer=optimizer, average=None, numerics=None, seed=0)
-    draw = LatentSampler(latent=latent, z_dim=spec.z_dim, n_classes=CLASSES, batch_size=BATCH, draws_per_step=2, seed=0)
+    draw = sampler(latent, spec.z_dim)
     x = np.random.default_rng(0).uniform(-1, 1, (BATCH, spec.resolution, spec.resolution, 3)).astype(np.float32)
     before = values(gan)
     logs = gan_step(
@@ -130,18 +144,3 @@ def stepped(spec, objective, step_options, optimizer, latent):
 
 def values(gan):
     return {name: v.numpy() for name, v in gan.variables().items() if name.startswith(("generator", "discriminator"))}
-
-
-@pytest.mark.parametrize("file", quick(first_with(lambda s: s.spec)))
-def test_each_file_builds_at_full_size_every_weight_made_once(file, unallocated):
-    spec = settings_of(file).spec.with_classes(1000)
-    assert made(Generator, spec) == (generator_parameters(spec), 1.0)
-    assert made(Discriminator, spec) == (discriminator_parameters(spec), 1.0)
-
-
-def made(network, spec):
-    """Trainable parameters of the built network, and how many variables were made for each that it has."""
-    with tf.Graph().as_default() as graph:
-        variables = named_variables(network(spec))
-    handles = sum(op.type == "VarHandleOp" for op in graph.get_operations())
-    return sum(math.prod(v.shape) for v in variables.values() if v.trainable), handles / len(variables)

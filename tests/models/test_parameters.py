@@ -1,14 +1,16 @@
 """The parameter arithmetic equals the built networks and the published shapes, tensor by tensor."""
 
-import functools
+import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
 from sagan_tf.interop import biggan_pytorch
+from sagan_tf.layers.spectral_norm import SpectralNorm
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import acgan, biggan, biggan_deep, sagan, sngan_projection
@@ -20,6 +22,8 @@ from sagan_tf.models.parameters import (
     generator_table,
     shared_embedding_parameters,
 )
+from sagan_tf.models.spec import GANSpec
+from tests.gin_files import RUNS, settings_of
 
 PUBLISHED = json.loads((Path(__file__).parent / "published_shapes.json").read_text())
 TABLES = {"shared": False, "hierarchical": False}
@@ -41,14 +45,54 @@ SPECS = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("unallocated")
+@pytest.fixture(autouse=True, scope="module")
+def without_iterations(unallocated):
+    """Nothing is computed: spectral norms only make their variables."""
+
+    def identity(norm):
+        return tf.convert_to_tensor(norm._kernel()), tf.constant(1.0), tf.convert_to_tensor(norm.u)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SpectralNorm, "_iterate", identity)
+        yield
 
 
-@functools.cache
+FIELDS = {field.name for field in dataclasses.fields(GANSpec)}
+# What no variable's existence or shape depends on, in both networks, in G, and in D.
+CONSTANTS = {"initializer", "convolution_gain", "norm_decay", "final_norm_decay", "norm_epsilon", "final_norm_epsilon",
+             "spectral_norm_epsilon", "cross_replica_norm", "inference_statistics"}  # fmt: skip
+ONLY_OF_D = {"discriminator_ladder", "pools", "discriminator_width", "attention_d", "attention_blocks_d", "head",
+             "discriminator_stem", "head_bias", "spectral_norm_d", "thin_discriminator", "classifier_bias"}  # fmt: skip
+ONLY_OF_G = {"generator_ladder", "upsamples", "width", "z_dim", "conditioning", "shared_dim", "hierarchical",
+             "condition_includes_z", "condition_order", "attention_g", "attention_blocks_g", "wide_rgb",
+             "spectral_norm_g", "dense_initializer", "table_initializer"}  # fmt: skip
+
+
+def shaping(network, spec):
+    """What the network's variables depend on: two descriptions that have it in common have the same network."""
+    if network is Generator:
+        return network, *(getattr(spec, name) for name in sorted(FIELDS - CONSTANTS - ONLY_OF_D))
+    names = sorted(FIELDS - CONSTANTS - ONLY_OF_G - {"discriminator_width"})
+    return network, spec.discriminator_channels, *(getattr(spec, name) for name in names)
+
+
+_built = {}
+
+
+def built(network, spec):
+    """The shapes of the built network's trainable variables, and how many variables were made for each that it has."""
+    key = shaping(network, spec)
+    if key not in _built:
+        with tf.Graph().as_default() as graph:
+            variables = named_variables(network(spec))
+        handles = sum(op.type == "VarHandleOp" for op in graph.get_operations())
+        shapes = {n: tuple(v.shape) for n, v in variables.items() if v.trainable}
+        _built[key] = shapes, handles / len(variables)
+    return _built[key]
+
+
 def built_shapes(network, spec):
-    with tf.Graph().as_default():
-        variables = named_variables(network(spec))
-    return {n: tuple(v.shape) for n, v in variables.items() if v.trainable}
+    return built(network, spec)[0]
 
 
 def in_pytorch(spec, shapes):
@@ -86,10 +130,29 @@ def test_every_built_tensor_has_its_published_shape(name):
 
 
 def sagan_like_discriminator(spec):
-    """A description with the same D, whatever G is, so that each D is built once."""
+    """A description with the same D, whatever G is, by whose names the published D's layers go."""
     if spec.conditioning == "tables" or spec.resolution != 128:
         return spec
     return biggan(width=spec.width, **TABLES).with_classes(1000)
+
+
+def gin_networks():
+    """The different networks of the gin files; of the deep ones all but one at 128 px are slow."""
+    found = {}
+    for file in RUNS:
+        spec = settings_of(file).spec.with_classes(10 if "cifar10" in file else 1000)
+        for name, network in (("G", Generator), ("D", Discriminator)):
+            found.setdefault(shaping(network, spec), (network, spec, f"{name} of {file}"))
+    for network, spec, name in found.values():
+        slow = re.search("deep_(256|512)|released/biggan_deep", name)
+        yield pytest.param(network, spec, id=name, marks=[pytest.mark.slow(reason="many layers")] if slow else [])
+
+
+@pytest.mark.parametrize(("network", "spec"), gin_networks())
+def test_the_network_of_each_gin_file_is_built_as_counted_every_weight_made_once(network, spec):
+    count = generator_parameters if network is Generator else discriminator_parameters
+    shapes, made_for_each = built(network, spec)
+    assert (total(shapes), made_for_each) == (count(spec), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +250,8 @@ def test_the_residual_block_has_exactly_the_parameters_of_the_attention(side):
 
 @pytest.mark.parametrize("side", quick([8, 16, 32, 64], {64}))
 def test_the_residual_networks_are_built_so(side):
-    residual = sagan(attention=(side,), long_range="residual").with_classes(10)
-    attention = sagan(attention=(side,)).with_classes(10)
+    residual = sagan(attention=(side,), long_range="residual").with_classes(1000)
+    attention = sagan(attention=(side,)).with_classes(1000)
     assert total(built_shapes(Generator, residual)) == generator_parameters(attention)
     assert total(built_shapes(Discriminator, residual)) == discriminator_parameters(attention)
 
