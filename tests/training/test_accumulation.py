@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.layers import batch_norm
+from sagan_tf.objectives.augmentation import AdaptiveAugmentation
+from sagan_tf.objectives.lecam import LeCam
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.accumulation import check_accumulation
 from sagan_tf.training.discriminator_update import DiscriminatorUpdate
@@ -21,14 +23,13 @@ def no_moments(monkeypatch):
 
 
 def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_moments, smooth, tiny):
-    """Covers every penalty, dropout, u, slots and the average, over two steps."""
+    """Covers every penalty, dropout, u, slots and the average, over two steps. Compiled ones follow below."""
     whole, parts = tiny.make(), tiny.make()
     start = tiny.values(whole)
-    logs = [tiny.step(whole, EVERYTHING, number=n) for n in (0, 1)]
-    steps, iterator = tiny.compiled(parts, EVERYTHING, microbatches=tiny.batch), tiny.batches()
-    found = [tiny.call(steps, iterator) for _ in logs]
-    tiny.assert_logs_equal(found[1], logs[1])
-    whole.step.assign(2)
+    for number in (0, 1):
+        expected = tiny.step(whole, EVERYTHING, number=number)
+        found = tiny.step(parts, EVERYTHING, number=number, microbatches=tiny.batch)
+    tiny.assert_logs_equal(found, expected)
     tiny.assert_equal(whole, parts)
     moved = [np.abs(v - start[n]).max() for n, v in tiny.values(whole).items() if n.endswith("kernel")]
     assert max(moved) > 1e-3
@@ -37,17 +38,24 @@ def test_microbatches_are_the_whole_batch_where_no_norm_ties_rows_together(no_mo
 def test_two_replicas_with_two_microbatches_each_are_the_whole_batch_and_skip_a_bad_one_together(
     no_moments, smooth, mirrored, tiny
 ):
-    """The last image of the second batch is bad; only the second replica has it, in its second microbatch."""
-    whole, replicas = tiny.make(), tiny.make(strategy=mirrored)
-    objective = Objective(dropout=0.3)
-    expected = tiny.step(whole, objective)
+    """Two good steps with augmentation, whose strength the first one raises, and LeCam.
+
+    The last image of the third batch is bad; only the second replica has it, in its second microbatch.
+    """
+    lecam = LeCam(start=1)
+    augmentation = AdaptiveAugmentation(strength=0.5, target=-0.9, ramp_images=80, interval=2)
+    whole, replicas = (tiny.make(strategy=s, augmentation=augmentation, lecam=lecam) for s in (None, mirrored))
+    objective = Objective(dropout=0.3, lecam=lecam)
+    expected = [tiny.step(whole, objective, number=n) for n in range(2)][1]
     x, y = tiny.images()
-    x[1, -1, 3, 3, 0] = np.nan
+    x[2, -1, 3, 3, 0] = np.nan
     steps = tiny.compiled(replicas, objective, mirrored, microbatches=2)
     iterator = tiny.batches((x, y), mirrored)
-    tiny.assert_logs_equal(tiny.call(steps, iterator), expected)
-    whole.step.assign(1)
+    tiny.assert_logs_equal([tiny.call(steps, iterator) for _ in range(2)][1], expected)
+    whole.step.assign(2)
     tiny.assert_equal(whole, replicas)
+    for name in ("augmentation.strength", "augmentation.signs", "augmentation.images"):
+        assert float(tiny.values(replicas)[name]) == float(tiny.values(whole)[name])
 
     before = tiny.values(replicas)
     logs = tiny.call(steps, iterator)
