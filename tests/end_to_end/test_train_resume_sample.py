@@ -1,5 +1,7 @@
 """The verbs from end to end on a tiny network: train, be killed, resume, sample, describe, refuse."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -53,22 +55,44 @@ def straight(tmp_path_factory, smallest_ladder):
     return run
 
 
+def stopped_by_a_signal(compiled):
+    """build.compile_steps, with a signal to this process at the first call of steps."""
+
+    def compile_steps(*arguments, **options):
+        steps = compiled(*arguments, **options)
+
+        def call(iterator, n):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return steps(iterator, n)
+
+        call.tensor_names = steps.tensor_names
+        return call
+
+    return compile_steps
+
+
 @pytest.fixture(scope="module")
 def of_two_commands(tmp_path_factory, smallest_ladder):
-    """A run of two commands of two steps each, in a directory where the first second of one was killed before."""
-    run = tmp_path_factory.mktemp("runs") / "two_commands"
+    """A run, and the screen of its first command.
+
+    A signal ends that after one step and the same command does the rest, in a directory where the first second of
+    another one was killed before.
+    """
+    run, screen = tmp_path_factory.mktemp("runs") / "two_commands", io.StringIO()
     run.mkdir()
     for name in ("config.gin", ".tmp-config.json-7"):
         (run / name).write_text("half a l")
-    for step in (2, 4):
-        assert train.main([*TINY, f"--run_dir={run}", "--stop_after=2"]) == 0
-        assert RunDirectory(run).checkpoints().steps()[-1] == step
-    return run
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(screen):
+        patch.setattr(build, "compile_steps", stopped_by_a_signal(build.compile_steps))
+        assert train.main([*TINY, f"--run_dir={run}", "--gin_bindings=train.steps_per_call=1"]) == 75
+    assert RunDirectory(run).checkpoints().steps() == [1]
+    assert train.main([*TINY, f"--run_dir={run}"]) == 0
+    return run, screen.getvalue()
 
 
 @pytest.fixture(scope="module")
 def of_own_images(tmp_path_factory):
-    """A run of one step on a folder of images, 32x32 and without average, by the command as it is typed."""
+    """A run of one step on a folder of images, without average, by the command in a process of its own."""
     root = tmp_path_factory.mktemp("own")
     rng = np.random.default_rng(0)
     for name in ("ant hill", "bée"):
@@ -76,12 +100,17 @@ def of_own_images(tmp_path_factory):
         for i in range(4):
             image = Image.fromarray(rng.integers(0, 255, (40 + i, 50, 3), np.uint8))
             image.save(root / "images" / name / f"{i}.png")
-    bindings = ("families.sagan.resolution=32", "families.sagan.attention_g=()", "families.sagan.attention_d=()",
-                "train.average=None")  # fmt: skip
+    bindings = ("families.sagan.attention_g=()", "families.sagan.attention_d=()", "train.average=None")
     flags = [flag for flag in TINY if not re.search("ProceduralSource|MovingAverage[.]", flag)]
     flags += [f"--gin_bindings={binding}" for binding in bindings]
     flags += [f"--data={root / 'images'}", f"--run_dir={root / 'run'}", "--stop_after=1"]
-    done = subprocess.run([sys.executable, "-m", "sagan_tf.train", *flags], capture_output=True, text=True, check=False)
+    program = """
+import runpy
+from sagan_tf.models import families
+families.LADDERS[8] = families.Ladder((1, 1), (1, 1), 1)  # as the fixture `smallest_ladder` does
+runpy.run_module("sagan_tf.train", run_name="__main__", alter_sys=True)  # the command as it is typed
+"""
+    done = subprocess.run([sys.executable, "-c", program, *flags], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return root / "run"
 
@@ -98,8 +127,11 @@ def assert_same(run, other):
         np.testing.assert_array_equal(value, weights(other)[name], err_msg=name)
 
 
-def test_two_commands_of_two_steps_equal_four_bit_for_bit(straight, of_two_commands):
-    assert_same(straight, of_two_commands)
+def test_a_signal_saves_and_says_75_and_the_same_command_goes_on_bit_for_bit(straight, of_two_commands):
+    run, said = of_two_commands
+    parts = "imports .* s, data .* s, building the networks .* s, tracing, compiling and the first steps .* s"
+    assert re.search(rf"From the command to the first steps: .* s \({parts}\)\.", said)
+    assert_same(straight, run)
 
 
 def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights_bit_for_bit(straight, start, tmp_path):
@@ -112,30 +144,6 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_same_weights_bit_for_bit(stra
     process.join()
     assert process.exitcode == -signal.SIGKILL and RunDirectory(run).checkpoints().steps()[-1] < 4
     assert train.main([*small_run.SMALL, *TINY, f"--run_dir={run}"]) == 0
-    assert_same(straight, run)
-
-
-def test_a_signal_saves_and_says_75_and_the_same_command_goes_on(straight, tmp_path, monkeypatch, capsys):
-    run = tmp_path / "run"
-    compiled = build.compile_steps
-
-    def interrupted(*arguments, **options):
-        steps = compiled(*arguments, **options)
-
-        def call(iterator, n):
-            os.kill(os.getpid(), signal.SIGTERM)
-            return steps(iterator, n)
-
-        call.tensor_names = steps.tensor_names
-        return call
-
-    monkeypatch.setattr(build, "compile_steps", interrupted)
-    assert train.main([*TINY, f"--run_dir={run}", "--gin_bindings=train.steps_per_call=1"]) == 75
-    assert RunDirectory(run).checkpoints().steps() == [1]
-    parts = "imports .* s, data .* s, building the networks .* s, tracing, compiling and the first steps .* s"
-    assert re.search(rf"From the command to the first steps: .* s \({parts}\)\.", capsys.readouterr().err)
-    monkeypatch.undo()
-    assert train.main([*TINY, f"--run_dir={run}"]) == 0
     assert_same(straight, run)
 
 
@@ -182,8 +190,9 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path, capsys):
 
 
 def test_what_a_kill_in_the_first_second_left_is_no_obstacle(of_two_commands):
-    assert "train.total_steps = 4" in (of_two_commands / "config.gin").read_text()
-    assert not list(of_two_commands.glob(".tmp-*"))
+    run, _ = of_two_commands
+    assert "train.total_steps = 4" in (run / "config.gin").read_text()
+    assert not list(run.glob(".tmp-*"))
 
 
 def test_sample_needs_the_run_directory_alone(straight, tmp_path):
@@ -241,13 +250,14 @@ def test_the_average_is_kept_and_sampled_by_default(straight, of_own_images, cap
     assert "keeps no moving average of G" in capsys.readouterr().err
 
 
-def test_two_replicas_train_and_go_on_as_one(tmp_path, mirrored, monkeypatch):
+def test_two_replicas_train_and_one_device_takes_their_checkpoint(tmp_path, mirrored, monkeypatch, capsys):
+    """test_recovery.py goes on from one, with three small variables."""
     monkeypatch.setattr(training, "create_strategy", lambda *_, **__: mirrored)
     run = tmp_path / "run"
     assert train.main([*TINY, f"--run_dir={run}", "--strategy=mirrored", "--stop_after=2"]) == 0
     monkeypatch.undo()
-    assert train.main([*TINY, f"--run_dir={run}", "--strategy=cpu", "--stop_after=2"]) == 0
-    assert RunDirectory(run).checkpoints().steps() == [2, 4]
+    assert train.main([*TINY, f"--run_dir={run}", "--strategy=cpu", "--stop_at=2"]) == 0
+    assert "has 2 of 4 steps" in capsys.readouterr().err and RunDirectory(run).checkpoints().steps() == [2]
 
 
 def test_a_folder_of_images_trains_and_its_classes_are_its_own(of_own_images, tmp_path):
