@@ -19,11 +19,11 @@ from sagan_tf.runs import measurement, resumption
 from sagan_tf.runs.evaluation import CheckpointChoice, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = pytest.mark.usefixtures("cache", "smallest_ladder")
 
 TINY = [
     "train.spec = @families.sagan()",
-    "families.sagan.resolution = 32",
+    "families.sagan.resolution = 8",
     "families.sagan.attention = ()",
     "families.sagan.width = 2",
     "ProceduralSource.n_examples = 60",
@@ -36,11 +36,11 @@ TINY = [
 
 
 @pytest.fixture(scope="module")
-def untrained(tmp_path_factory):
+def untrained(tmp_path_factory, smallest_ladder):
     """A run of a tiny generator that was never trained, with the checkpoint of step 3."""
     loaded = experiment.load(["gin/data/procedural.gin"], TINY)
     run = RunDirectory(tmp_path_factory.mktemp("untrained") / "run")
-    resumption.prepare(run, loaded, loaded.value.data.open(32))
+    resumption.prepare(run, loaded, loaded.value.data.open(8))
     generator = Generator(run.spec(), numerics=loaded.value.numerics)
     run.checkpoints().save({f"generator.{name}": value for name, value in named_variables(generator).items()}, 3)
     return run.path
