@@ -83,7 +83,7 @@ def test_a_module_and_its_port_are_one_generator(module, parts, tmp_path):
     theirs = imported(write_port(tmp_path / "port", state_dict(*parts)), tmp_path / "run")
     assert ours.spec == theirs.spec and ours.spec.resolution == 16 and ours.class_names == ("0", "1", "2", "3", "4")
     z, y = np.random.default_rng(1).normal(size=(2, 6)), [0, 4]
-    for truncation in (0.4, 0.987, 1.0):
+    for truncation in (0.4, 0.987):
         a, b = (one.generate(z, y, truncation=truncation) for one in (ours, theirs))
         assert a.std() > 0.05
         assert_close(a, b, relative=NETWORK)

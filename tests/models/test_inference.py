@@ -95,7 +95,7 @@ def test_it_is_saved_and_loaded_with_tensorflow_alone(tmp_path):
 
 BAKED = {
     "tables": sagan(32, width=8, attention=(8,), z_dim=8).with_classes(3),
-    "shared": biggan(128, width=8).with_classes(3),
+    "shared": biggan(32, width=8, z_dim=32, attention_g=(16,), attention_d=()).with_classes(3),
 }
 
 

@@ -51,6 +51,7 @@ def test_durations(seconds, text):
     assert dry_run.duration(seconds) == text
 
 
+@pytest.mark.usefixtures("run_eagerly")
 def test_a_dry_run_leaves_no_trace_and_says_what_it_would_take_from_another_run(
     tmp_path, capsys, monkeypatch, tiny_run
 ):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sagan_tf.foundation import files
+from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.runs import kept_statistics
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.standing_statistics import StandingStatistics
@@ -16,24 +17,35 @@ def run(drawable_run, tmp_path):
     return shutil.copytree(drawable_run, tmp_path / "run", ignore=shutil.ignore_patterns(kept_statistics.FOLDER))
 
 
-@pytest.fixture
-def gatherings(monkeypatch):
-    """The thresholds that were gathered, call by call."""
-    calls, gathered = [], StandingStatistics.gathered
+def counted(monkeypatch, gathered):
+    """The thresholds for which the function is called in place of StandingStatistics.gathered, call by call."""
+    calls = []
 
-    def counted(self, generator, thresholds):
+    def count(self, generator, thresholds):
         calls.append(list(thresholds))
         return gathered(self, generator, thresholds)
 
-    monkeypatch.setattr(StandingStatistics, "gathered", counted)
+    monkeypatch.setattr(StandingStatistics, "gathered", count)
     return calls
+
+
+@pytest.fixture
+def gatherings(monkeypatch):
+    """The thresholds that were gathered; what stands in for the statistics is the network's own."""
+
+    def own(self, generator, thresholds):
+        values = {name: v.numpy() for name, v in named_variables(generator).items() if ".statistics." in name}
+        return [values for _ in thresholds]
+
+    return counted(monkeypatch, own)
 
 
 def statistics(run, *thresholds, passes=2, mode="resampled", **options):
     return TrainedModel(run, standing_passes=passes, **options).standing_statistics(thresholds, mode)
 
 
-def test_they_are_gathered_once_and_equal_to_the_bit_afterwards(run, gatherings):
+def test_they_are_gathered_once_and_equal_to_the_bit_afterwards(run, monkeypatch):
+    gatherings = counted(monkeypatch, StandingStatistics.gathered)
     (first,) = statistics(run, 0.5)
     again, other = statistics(run, 0.5, 2.0)
     assert gatherings == [[0.5], [2.0]] and set(again) == set(first)

@@ -23,12 +23,14 @@ from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.runs.training_actions import sheet_rows
 
-TINY = ["families.sagan.width = 4", "families.sagan.discriminator_width = 4", "families.sagan.z_dim = 8",
-        "families.sagan.attention = (8,)", "train.batch_size = 8", "train.average = None"]  # fmt: skip
+TINY = ["families.sagan.width = 8", "families.sagan.discriminator_width = 8", "families.sagan.z_dim = 8",
+        "families.sagan.resolution = 8", "families.sagan.attention_g = (8,)", "families.sagan.attention_d = (4,)",
+        "train.batch_size = 8", "train.average = None"]  # fmt: skip
+pytestmark = pytest.mark.usefixtures("smallest_ladder")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, smallest_ladder):
     """A run at step 3 with networks as they begin, on 40 gray images in one flat folder."""
     root = tmp_path_factory.mktemp("classless")
     with pytest.MonkeyPatch.context() as patch:
@@ -39,7 +41,7 @@ def run(tmp_path_factory):
             Image.fromarray(rng.integers(0, 256, (32, 32), np.uint8)).save(root / "photos" / f"{i}.png")
         made = RunDirectory(root / "run")
         loaded = experiment.load(["gin/quickstart.gin"], TINY, str(root / "photos"))
-        examples = loaded.value.data.open(32)
+        examples = loaded.value.data.open(8)
         resumption.prepare(made, fitted(loaded, examples, made), examples)
         nets = {"generator": Generator(made.spec(), seed=1), "discriminator": Discriminator(made.spec(), seed=2)}
         weights = {f"{group}.{name}": v for group, net in nets.items() for name, v in named_variables(net).items()}
@@ -71,7 +73,7 @@ def test_a_run_of_before_keeps_its_colors_and_its_single_class(run, tmp_path):
     before = RunDirectory(tmp_path / "run")
     assert not before.gray and before.label_kind == "none"
     loaded = experiment.load_saved(run)
-    admission = resumption.admit(before, loaded, loaded.value.data.open(32))
+    admission = resumption.admit(before, loaded, loaded.value.data.open(8))
     assert admission.changes == () and not {"gray", "label_kind"} & set(admission.data)
 
 
@@ -85,7 +87,7 @@ def test_sheets_are_square_single_files_gray_and_arrays_without_labels(run, tmp_
     with Image.open(sheet) as image:
         assert image.mode == "L" and image.size == (2 + 4 * 66, 2 + 3 * 66)
     with np.load(arrays) as stored:
-        assert stored.files == ["arr_0"] and stored["arr_0"].shape == (10, 32, 32, 3)
+        assert stored.files == ["arr_0"] and stored["arr_0"].shape == (10, 8, 8, 3)
         images = stored["arr_0"]
     np.testing.assert_array_equal(images[..., 0], images[..., 2])
     for i in range(10):
@@ -118,7 +120,7 @@ def test_figures_have_rows_without_names(run, tmp_path, capsys):
 def test_the_report_does_not_speak_of_classes(run, tmp_path):
     assert visualize.main(["report", f"--run_dir={run}", f"--out={tmp_path / 'r.html'}"]) == 0
     made = (tmp_path / "r.html").read_text()
-    assert "32x32 images without classes" in made and "No classes: training images on the left" in made
+    assert "8x8 images without classes" in made and "No classes: training images on the left" in made
 
 
 def test_explorer_and_export_draw_gray(run):
@@ -130,5 +132,5 @@ def test_explorer_and_export_draw_gray(run):
     images = served["generate"](**inputs)["images"].numpy()
     np.testing.assert_array_equal(images[..., 0], images[..., 1])
     png = served["png"](**inputs)["png_bytes"][0]
-    assert tf.io.decode_png(png).shape == (32, 32, 1)
+    assert tf.io.decode_png(png).shape == (8, 8, 1)
     np.testing.assert_array_equal(tf.io.decode_png(png)[..., 0], images[0, ..., 0])
