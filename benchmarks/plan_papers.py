@@ -12,6 +12,8 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,17 +108,27 @@ def search(compiled: Compilations, model: str, chip: Chip, start: int) -> None:
             return
 
 
+def compile_timed(model: str, chip: str, share: int) -> None:
+    Compilations()(model, targets.parse(chip), share, "default")
+
+
+def compile_whole(model: str, target: str, replicas: int) -> None:
+    chip = targets.parse(target, replicas)
+    Compilations()(model, chip, settings_of(model, chip.chip).batch_size // replicas)
+
+
 def compile_all() -> None:
-    """Compiles what is missing, first what the tables need most."""
-    compiled = Compilations()
-    for model, chip, share in TIMED:
-        compiled(model, targets.parse(chip), share, "default")
-    for model, target, replicas in WHOLE:
-        chip = targets.parse(target, replicas)
-        compiled(model, chip, settings_of(model, chip.chip).batch_size // replicas)
+    """Compiles what is missing, first what the tables need most; each model in a process of its own, since TensorFlow
+    keeps the gigabytes of every step that it has traced.
+    """
+    tasks = [(compile_timed, *timed) for timed in TIMED] + [(compile_whole, *whole) for whole in WHOLE]
     for chip, starts in SEARCHES.items():
-        for model, start in zip(MODELS, starts, strict=True):
-            search(compiled, model, CHIPS[chip], start)
+        tasks += [
+            (search, Compilations(), model, CHIPS[chip], start) for model, start in zip(MODELS, starts, strict=True)
+        ]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        for task in tasks:
+            pool.submit(*task).result()
 
 
 def compiled_for(model: str, chip: str, effort: str | None = None) -> list[dict]:

@@ -184,7 +184,7 @@ def _warm_up(programs: Sequence[Program], seconds: float, say: Callable[[str], N
     for program in programs:
         say(f"warming up {program.name}")
         try:
-            program.warm_up(start + seconds - time.perf_counter())
+            program.warm_up(max(start + seconds - time.perf_counter(), 1.0))  # one may be warm that waited for another
         except EndedEarlyError as error:
             say(str(error))
 

@@ -104,8 +104,12 @@ class Sampler:
     def _from_seeds(self, size: int) -> Callable:
         """(seeds, labels, thresholds) of `size` images per replica -> uint8 images."""
 
+        def pixels(z, labels):
+            return to_pixels(self._generator(z, labels, training=False))
+
         def from_seeds(seeds, labels, thresholds):
-            return to_pixels(self._generator(self._z_of(seeds, thresholds), labels, training=False))
+            # Not within a replica, whose device may be one on which it can't be drawn.
+            return self._on_replicas(pixels, size, self._z_of(seeds, thresholds), labels)
 
         return self._compiled(
             from_seeds, size, tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int32), tf.TensorSpec([])
@@ -114,31 +118,35 @@ class Sampler:
     def _from_latents(self, size: int) -> Callable:
         """(z, labels) of `size` images per replica -> images in [-1,1]."""
 
-        def from_latents(z, labels):
+        def images(z, labels):
             return self._generator(z, labels, training=False)
+
+        def from_latents(z, labels):
+            return self._on_replicas(images, size, z, labels)
 
         return self._compiled(from_latents, size, tf.TensorSpec([self.z_dim]), tf.TensorSpec([], tf.int32))
 
+    def _on_replicas(self, draw: Callable, size: int, *inputs: tf.Tensor) -> tf.Tensor:
+        """`draw` of each replica's `size` rows of the inputs, in their order."""
+
+        def on_replica():
+            first = tf.distribute.get_replica_context().replica_id_in_sync_group * size
+            own = [x[first : first + size] for x in inputs]
+            return draw(*(tf.ensure_shape(x, [size, *x.shape[1:]]) for x in own))
+
+        return tf.concat(self.strategy.experimental_local_results(self.strategy.run(on_replica)), 0)
+
     def _compiled(self, draw: Callable, size: int, *rows: tf.TensorSpec) -> Callable:
-        """Compiles `draw`, which takes the rows of one replica, to one graph for the whole batch.
+        """Compiles `draw` of a whole batch, of whose inputs `rows` are single rows, to one graph.
 
         It is a concrete function, since TensorFlow would warn of retracing when many samplers are made. Each is
         compiled once.
         """
-
-        def whole(*inputs):
-            def on_replica():
-                first = tf.distribute.get_replica_context().replica_id_in_sync_group * size
-                own = [x[first : first + size] for x in inputs]
-                return draw(*(tf.ensure_shape(x, [size, *x.shape[1:]]) for x in own))
-
-            return tf.concat(self.strategy.experimental_local_results(self.strategy.run(on_replica)), 0)
-
         if (draw.__name__, size) in self._functions:
             return self._functions[draw.__name__, size]
         whole_size = size * self.strategy.num_replicas_in_sync
         signature = [tf.TensorSpec([whole_size, *row.shape], row.dtype) for row in rows]
-        self._functions[draw.__name__, size] = tf.function(whole, input_signature=signature).get_concrete_function()
+        self._functions[draw.__name__, size] = tf.function(draw, input_signature=signature).get_concrete_function()
         return self._functions[draw.__name__, size]
 
     def batches(self, labels: Sequence[int], *, seed: int = 0, start: int = 0) -> Iterator[np.ndarray]:

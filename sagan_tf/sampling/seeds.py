@@ -47,7 +47,11 @@ class SeededLatents:
         latents.truncated(self.mode, [1], latents.key(0, 0, 0), 1.0)
 
     def __call__(self, seeds: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
-        """Shapes: seeds (B,) int64, thresholds (B,) float32, positive (ignored without a mode) -> z (B,z_dim)."""
+        """Shapes: seeds (B,) int64, thresholds (B,) float32, positive (ignored without a mode) -> z (B,z_dim).
+
+        It is drawn on the CPU, whatever the generator runs on: a GPU would get small kernels for every single image,
+        each of which waits for its seed, and would round the normal distribution differently.
+        """
 
         def one(arguments):
             seed, threshold = arguments
@@ -56,4 +60,5 @@ class SeededLatents:
                 return latents.prior(self.latent)([self.z_dim], key)
             return latents.TRUNCATIONS[self.mode]([self.z_dim], key, threshold)
 
-        return tf.map_fn(one, (seeds, thresholds), fn_output_signature=tf.TensorSpec([self.z_dim], tf.float32))
+        with tf.device("CPU:0"):
+            return tf.map_fn(one, (seeds, thresholds), fn_output_signature=tf.TensorSpec([self.z_dim], tf.float32))

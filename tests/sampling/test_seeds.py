@@ -41,3 +41,10 @@ def test_z_is_the_draw_of_its_seed_whatever_stands_beside_it(mode):
 def test_what_does_not_fit_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         SeededLatents(z_dim=2, **options)
+
+
+def test_z_is_drawn_on_the_cpu_whatever_computes_the_images():
+    z_of = tf.function(SeededLatents(z_dim=4, mode="resampled"))
+    graph = z_of.get_concrete_function(tf.TensorSpec([3], tf.int64), tf.TensorSpec([3])).graph
+    loops = [operation for operation in graph.get_operations() if "While" in operation.type]
+    assert loops and all(operation.device.endswith("CPU:0") for operation in loops)
