@@ -1,6 +1,7 @@
 """The house's laws: who may import whom, one home for each third party, sizes and names."""
 
 import ast
+import functools
 import re
 import sys
 from pathlib import Path
@@ -67,9 +68,15 @@ def name(path):
     return str(path.relative_to(PACKAGE))
 
 
+@functools.cache
+def nodes(path):
+    """All nodes of a file's syntax tree."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path):
     """Modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -106,7 +113,7 @@ def module_name(path):
 
 def package_imports(path, modules):
     """The modules of the package that a file imports; `from package import module` imports that module."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
         elif isinstance(node, ast.ImportFrom) and node.module in modules:
@@ -186,7 +193,7 @@ WRITES_TO_STDERR = {
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_results_are_printed_and_notes_are_logged(path):
     text = path.read_text(encoding="utf-8")
-    uses_print = any(isinstance(node, ast.Name) and node.id == "print" for node in ast.walk(ast.parse(text)))
+    uses_print = any(isinstance(node, ast.Name) and node.id == "print" for node in nodes(path))
     if re.search(r"file=sys\.std|sys\.std(err|out)\.write", text):
         assert name(path) in WRITES_TO_STDERR, "notes go through foundation/notes.py, errors through refusals.py"
     elif uses_print:
@@ -230,7 +237,7 @@ def test_files_and_functions_keep_their_size(path):
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= 260
     assert path.stem not in {"utils", "misc", "common", "helpers"}
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno + 1 <= 60, node.name
 

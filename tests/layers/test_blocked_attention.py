@@ -1,6 +1,7 @@
 """Blocked attention equals plain attention: values, first and second gradients, in every way to run it."""
 
 import dataclasses
+import functools
 
 import pytest
 import tensorflow as tf
@@ -29,7 +30,8 @@ def blocked(query, key, value, blocks=None):
 
 # Of the two images and twelve queries below: all images at once (the CPU's blocks); one image at a time, with all of
 # its queries or some (the accelerators').
-BLOCKS = [Blocks(None, 1), Blocks(None, 4), Blocks(None, 12), Blocks(1, 12), Blocks(1, 4), Blocks(2, 6)]
+BLOCKS = (Blocks(None, 1), Blocks(None, 4), Blocks(None, 12), Blocks(1, 12), Blocks(1, 4), Blocks(2, 6))
+SOME = (Blocks(None, 4), Blocks(1, 12), Blocks(1, 4))
 
 
 def value_and_gradients(function, *inputs):
@@ -40,19 +42,34 @@ def value_and_gradients(function, *inputs):
     return [out, *tape.gradient(loss, inputs)]
 
 
+def penalty_gradients(function, *inputs):
+    """R1 differentiates D's input gradient by D's weights."""
+    with tf.GradientTape() as outer:
+        outer.watch(inputs)
+        gradients = value_and_gradients(function, *inputs)[1:]
+        squares = tf.add_n([tf.reduce_sum(g**2) for g in gradients])
+    return outer.gradient(squares, inputs)
+
+
+@functools.cache
+def of_each(several, compute, run):
+    """What `compute` gives for each of several Blocks; of all in one program, which is compiled sooner than several."""
+
+    def together(*inputs):
+        return [compute(functools.partial(blocked, blocks=blocks), *inputs) for blocks in several]
+
+    function = together if run == "eager" else tf.function(together, jit_compile=run == "xla")
+    return dict(zip(several, function(QUERY, KEY, VALUE), strict=True))
+
+
 @pytest.mark.parametrize("blocks", BLOCKS, ids=str)
 @pytest.mark.parametrize("run", ["eager", "graph", "xla"])
 def test_out_and_gradients_are_plain_attentions(blocks, run):
-    def function(*inputs):
-        return value_and_gradients(lambda *part: blocked(*part, blocks=blocks), *inputs)
-
-    if run != "eager":
-        function = tf.function(function, jit_compile=run == "xla")
-    found, expected = function(QUERY, KEY, VALUE), value_and_gradients(plain, QUERY, KEY, VALUE)
-    assert_each_close(found, expected, relative=LAYER)
+    found = of_each(BLOCKS, value_and_gradients, run)[blocks]
+    assert_each_close(found, value_and_gradients(plain, QUERY, KEY, VALUE), relative=LAYER)
 
 
-@pytest.mark.parametrize("blocks", [Blocks(None, 4), Blocks(1, 12), Blocks(1, 4)], ids=str)
+@pytest.mark.parametrize("blocks", SOME, ids=str)
 @pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
 def test_half_precision_stays_and_sums_the_blocks_in_float32(dtype, blocks):
     inputs = [tf.cast(x, dtype) for x in (QUERY, KEY, VALUE)]
@@ -64,21 +81,11 @@ def test_half_precision_stays_and_sums_the_blocks_in_float32(dtype, blocks):
     )
 
 
-@pytest.mark.parametrize("blocks", [Blocks(None, 4), Blocks(1, 12), Blocks(1, 4)], ids=str)
+@pytest.mark.parametrize("blocks", SOME, ids=str)
 @pytest.mark.parametrize("run", ["eager", "graph", "xla"])
 def test_gradients_of_gradients_are_plain_attentions(run, blocks):
-    """R1 differentiates D's input gradient by D's weights."""
-
-    def penalty(function):
-        with tf.GradientTape() as outer:
-            outer.watch([QUERY, KEY, VALUE])
-            gradients = value_and_gradients(function, QUERY, KEY, VALUE)[1:]
-            squares = tf.add_n([tf.reduce_sum(g**2) for g in gradients])
-        return outer.gradient(squares, [QUERY, KEY, VALUE])
-
-    compiled = penalty if run == "eager" else tf.function(penalty, jit_compile=run == "xla")
-    found = compiled(lambda *inputs: blocked(*inputs, blocks=blocks))
-    assert_each_close(found, penalty(plain), relative=LAYER)
+    found = of_each(SOME, penalty_gradients, run)[blocks]
+    assert_each_close(found, penalty_gradients(plain, QUERY, KEY, VALUE), relative=LAYER)
 
 
 def test_two_replicas_compute_it(mirrored):

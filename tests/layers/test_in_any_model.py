@@ -320,12 +320,16 @@ def all_three():
 
 
 def fitted(jit_compile=False, strategy=None):
-    """The history and weights of a model of all three layers after four steps of `fit`, and its inputs."""
+    """The history and weights of a model of all three layers after four steps of `fit`, and its inputs.
+
+    Eager by default; `fit` on one device's graph is tested with each layer.
+    """
     K.utils.set_random_seed(1)
     inputs = inputs_of("ConditionalBatchNorm of classes", n=16)
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = all_three()
-        model.compile(optimizer=K.optimizers.SGD(0.05), loss="mse", jit_compile=jit_compile)
+        eager = not jit_compile and strategy is None
+        model.compile(optimizer=K.optimizers.SGD(0.05), loss="mse", jit_compile=jit_compile, run_eagerly=eager)
     targets = np.linspace(-1, 1, 16, dtype=np.float32)[:, None]
     return model.fit(inputs, targets, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"], model, inputs
 
