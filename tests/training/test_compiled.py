@@ -20,7 +20,7 @@ NETWORKS = {
     "sagan": (
         {"attention_g": (8,), "attention_d": (4,)},
         Objective(r1=1.0, dropout=0.3),
-        {"precision": "bfloat16", "microbatches": 2},
+        {"precision": "bfloat16"},
     ),
     "biggan": (
         {"conditioning": "shared", "hierarchical": True, "z_dim": 6},
@@ -30,7 +30,11 @@ NETWORKS = {
     "acgan": (
         {"head": "auxiliary", "spectral_norm_g": False},
         Objective(loss="non_saturating"),
-        {"precision": "float16", "step_options": StepOptions(generator_first=True, store_u_in_generator_step=True)},
+        {
+            "precision": "float16",
+            "microbatches": 2,
+            "step_options": StepOptions(generator_first=True, store_u_in_generator_step=True),
+        },
     ),
 }
 
