@@ -47,10 +47,11 @@ WITHOUT_PEER = ("pipeline",)
 WITH_PEAK = ("step", "sampling")
 PRECISION_IS_ITS_OWN = ("frechet", "pipeline", "one_image")  # whatever the run's
 PICTURES = 500  # JPEG files that the pipeline reads, again and again
-# "plain" is without XLA; "clusters" are those that TensorFlow finds by itself.
+# "plain" is without XLA, "xla" with it, sampling included; "clusters" are those that TensorFlow finds by itself.
 OWN_WAYS = {
     "default": ((), {}),
     "plain": (("train.xla=False",), {}),
+    "xla": (("train.xla=True",), {}),
     "clusters": ((), {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}),
 }
 PEER_WAYS = {"default": ("", {}), "tuned": ("", GLIBC), "compiled": ("compiled", GLIBC)}

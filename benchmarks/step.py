@@ -7,6 +7,7 @@ there. Prints minimum and median seconds over the rounds, after a warm-up that c
 """
 
 import argparse
+import functools
 import json
 import resource
 import statistics
@@ -51,10 +52,16 @@ def training(settings: experiment.Experiment) -> tuple[Callable[[], object], int
 
 
 def sampling(settings: experiment.Experiment, batch_size: int | None = None) -> tuple[Callable[[], object], int]:
-    """A batch of images as `sample` draws them (folded, uint8, on the host), and its size (None: the sampler's own)."""
+    """A batch of images as `sample` draws them (folded, uint8, on the host), and its size (None: the sampler's own).
+
+    With train.xla=True the generator is compiled by XLA, which `sample` does not do.
+    """
     spec = settings.sized()
+    generator = fold(Generator(spec, numerics=settings.numerics))
+    if settings.xla is True:
+        generator = tf.function(functools.partial(generator, training=False), autograph=False, jit_compile=True)
     sampler = Sampler(
-        fold(Generator(spec, numerics=settings.numerics)),
+        lambda z, labels, training: generator(z, labels),
         z_dim=spec.z_dim,
         n_classes=spec.n_classes,
         resolution=spec.resolution,
