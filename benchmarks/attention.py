@@ -63,7 +63,7 @@ def measure(side: int, pooled: bool, flags: argparse.Namespace) -> list[dict]:
     case += ["--xla"] if flags.xla else []
     programs = [Program(way, [sys.executable, __file__, f"--way={way}", *case]) for way in ways]
     results = interleave(programs, rounds=flags.rounds, quiet=flags.quiet, say=lambda s: print(s, file=sys.stderr))
-    return [{"side": side, "pooled": pooled, "added_mb": r["peak_mb"] - r["before_mb"], **r} for r in results]
+    return [{"side": side, "pooled": pooled, "added_mb": r["peak_mb"] - r.get("before_mb", 0), **r} for r in results]
 
 
 def table(rows: list[dict]) -> str:

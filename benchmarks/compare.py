@@ -219,12 +219,16 @@ def parse_flags() -> argparse.Namespace:
     flags = parser.parse_args()
     if bool(flags.peer) != bool(flags.peer_python):
         parser.error("--peer and --peer_python belong together")
+    for name, ways in (("own_ways", OWN_WAYS), ("peer_ways", PEER_WAYS)):
+        if unknown := set(getattr(flags, name).split(",")) - set(ways):
+            parser.error(f"--{name} must be of {', '.join(ways)}; received {', '.join(sorted(unknown))}")
     if "one_image" in flags.phases.split(",") and not flags.run_dir:
         parser.error("the phase one_image needs --run_dir")
     return flags
 
 
-def main() -> None:
+def main() -> int:
+    """The exit code: 1 if a program ended before its rounds."""
     flags = parse_flags()
     results, phases, precisions = [], flags.phases.split(","), flags.precisions.split(",")
     with tempfile.TemporaryDirectory() as folder:
@@ -243,7 +247,8 @@ def main() -> None:
         Path(flags.json).write_text(json.dumps(record, indent=1))
     if flags.plot:
         plot(results, Path(flags.plot), title)
+    return int(any(r["failure"] for r in results))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

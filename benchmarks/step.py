@@ -57,9 +57,9 @@ def sampling(settings: experiment.Experiment, batch_size: int | None = None) -> 
     With train.xla=True the generator is compiled by XLA, which `sample` does not do.
     """
     spec = settings.sized()
-    generator = fold(Generator(spec, numerics=settings.numerics))
+    generator = functools.partial(fold(Generator(spec, numerics=settings.numerics)), training=False)
     if settings.xla is True:
-        generator = tf.function(functools.partial(generator, training=False), autograph=False, jit_compile=True)
+        generator = tf.function(generator, autograph=False, jit_compile=True)
     sampler = Sampler(
         lambda z, labels, training: generator(z, labels),
         z_dim=spec.z_dim,
