@@ -148,7 +148,7 @@ def gin_networks():
         yield pytest.param(network, spec, id=name, marks=[pytest.mark.slow(reason="many layers")] if slow else [])
 
 
-@pytest.mark.parametrize(("network", "spec"), gin_networks())
+@pytest.mark.parametrize(("network", "spec"), list(gin_networks()))
 def test_the_network_of_each_gin_file_is_built_as_counted_every_weight_made_once(network, spec):
     count = generator_parameters if network is Generator else discriminator_parameters
     shapes, made_for_each = built(network, spec)
