@@ -149,7 +149,7 @@ def add_rates(results: list[dict], work: dict[str, float]) -> None:
         r["images_per_second"] = r["images"] / r["seconds_median"]
         if r["phase"] in work:
             r["gflop"] = work[r["phase"]]
-            for peak in (o["gflop"] / o["seconds_min"] for o in beside if o["phase"] == "peak"):
+            if peak := next((o["gflop"] / o["seconds_min"] for o in beside if o["phase"] == "peak"), None):
                 r["share_of_peak"] = r["gflop"] / r["seconds_min"] / peak
         own = next((o for o in beside if o["phase"] != "peak" and o["way"] is None), None)
         if r["way"] and own:

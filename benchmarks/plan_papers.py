@@ -9,6 +9,7 @@ allow the compiled program (its roofline). The network between chips is left out
 """
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Iterator
@@ -58,39 +59,33 @@ def recorded() -> list[dict]:
     return [json.loads(line) for line in lines]
 
 
-class Compilations:
-    """Compilations by model, target and share; each is done once, and its record kept."""
-
-    def __init__(self):
-        self._programs = {}
-
-    def __call__(self, model: str, target: targets.Target, share: int, effort: str = "fast") -> dict:
-        for record in recorded():
-            if [record[key] for key in KEYS] == [model, target.name, share, effort]:
-                return record
-        settings = settings_of(model, target.chip)
-        platform = target.chip.platform
-        folder = environment.default_folder(platform)
-        with environment.alone(folder, print):
-            python = environment.prepare(folder, platform, print)
-            program = self._program(model, settings, platform)
-            found = compile_hlo(python, program.hlo(share, target.replicas), target, fast=effort == "fast")
-        facts = report.record(settings, target, share, found, state_bytes=program.state_bytes, effort=effort)
-        facts = {"model": model, "date": time.strftime("%Y-%m-%d"), **facts}
-        with open(RESULTS, "a", encoding="utf-8") as file:
-            file.write(json.dumps(facts) + "\n")
-        print(f"{model} {target.name} {share}: {'fits' if facts['fits'] else 'does not fit'}", flush=True)
-        return facts
-
-    def _program(self, model: str, settings, platform: str):
-        from compilation.step_program import StepProgram
-
-        if (model, platform) not in self._programs:
-            self._programs = {(model, platform): StepProgram(settings, platform)}  # one at a time: they take gigabytes
-        return self._programs[model, platform]
+def compiled(model: str, target: targets.Target, share: int, effort: str = "fast") -> dict:
+    """The record of a compilation by model, target and share; each is done once, and its record kept."""
+    for record in recorded():
+        if [record[key] for key in KEYS] == [model, target.name, share, effort]:
+            return record
+    settings = settings_of(model, target.chip)
+    folder = environment.default_folder(target.chip.platform)
+    with environment.alone(folder, print):
+        python = environment.prepare(folder, target.chip.platform, print)
+        program = step_program(model, target.chip)
+        found = compile_hlo(python, program.hlo(share, target.replicas), target, fast=effort == "fast")
+    facts = report.record(settings, target, share, found, state_bytes=program.state_bytes, effort=effort)
+    facts = {"model": model, "date": time.strftime("%Y-%m-%d"), **facts}
+    with open(RESULTS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(facts) + "\n")
+    print(f"{model} {target.name} {share}: {'fits' if facts['fits'] else 'does not fit'}", flush=True)
+    return facts
 
 
-def search(compiled: Compilations, model: str, chip: Chip, start: int) -> None:
+@functools.cache
+def step_program(model: str, chip: Chip):
+    from compilation.step_program import StepProgram
+
+    return StepProgram(settings_of(model, chip), chip.platform)
+
+
+def search(model: str, chip: Chip, start: int) -> None:
     """Compiles from `start` images upwards or downwards by factors of two, until the largest that fits is known."""
     target, share = targets.parse(chip.name), start
     batch = settings_of(model, chip).batch_size
@@ -109,12 +104,12 @@ def search(compiled: Compilations, model: str, chip: Chip, start: int) -> None:
 
 
 def compile_timed(model: str, chip: str, share: int) -> None:
-    Compilations()(model, targets.parse(chip), share, "default")
+    compiled(model, targets.parse(chip), share, "default")
 
 
 def compile_whole(model: str, target: str, replicas: int) -> None:
     chip = targets.parse(target, replicas)
-    Compilations()(model, chip, settings_of(model, chip.chip).batch_size // replicas)
+    compiled(model, chip, settings_of(model, chip.chip).batch_size // replicas)
 
 
 def compile_all() -> None:
@@ -123,9 +118,7 @@ def compile_all() -> None:
     """
     tasks = [(compile_timed, *timed) for timed in TIMED] + [(compile_whole, *whole) for whole in WHOLE]
     for chip, starts in SEARCHES.items():
-        tasks += [
-            (search, Compilations(), model, CHIPS[chip], start) for model, start in zip(MODELS, starts, strict=True)
-        ]
+        tasks += [(search, model, CHIPS[chip], start) for model, start in zip(MODELS, starts, strict=True)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         for task in tasks:
             pool.submit(*task).result()
@@ -183,9 +176,9 @@ def held(model: str, chip: Chip) -> Held:
     algorithms = algorithms_of(settings.numerics, settings.spec.resolution)
     options = {"precision": settings.numerics.precision, "averaged": settings.average is not None}
     estimate = chip_memory(settings.sized(), algorithms, **options, platform=chip.platform)
-    compiled = [r for r in recorded() if r["model"] == model and r["replicas"] == 1]
-    here = [r for r in compiled if r["target"].partition(":")[0] == chip.name]
-    alike = [r for r in compiled if CHIPS[r["target"].partition(":")[0]].platform == chip.platform]
+    of_model = [r for r in recorded() if r["model"] == model and r["replicas"] == 1]
+    here = [r for r in of_model if r["target"].partition(":")[0] == chip.name]
+    alike = [r for r in of_model if CHIPS[r["target"].partition(":")[0]].platform == chip.platform]
     ratio, known = 1.0, [r for r in here or alike if r["fits"]]
     if known:
         largest_known = max(known, key=lambda r: r["images_per_replica"])
