@@ -100,9 +100,9 @@ def draw_ours(folder: Path, images: Path, bindings: list[str], *, seed: int, ste
         run(verb("sample", *flags, f"--seed={seed}"), folder / "log.txt")
 
 
-def measured(reference_run: Path, images: Path) -> dict:
-    """FID and class accuracy of an .npz by the data set's classifier, which is trained once."""
-    flags = (f"--run_dir={reference_run}", f"--images={images}", "--reference=train", "--extractor=dataset")
+def measured(samples: Path, images: Path) -> dict:
+    """FID and class accuracy of an .npz against the data, by the data set's classifier, which is trained once."""
+    flags = (f"--images={samples}", f"--reference={images}", "--extractor=dataset")
     out = subprocess.run(
         verb("evaluate", *flags, "--metrics=fid,class_accuracy,variety", "--json"),
         check=True, stdout=subprocess.PIPE, text=True,
@@ -159,7 +159,7 @@ def main() -> None:
                 else:
                     draw_ours(folder, flags.out / "images", ARMS[arm], seed=seed, steps=flags.steps)
             for step in [] if flags.draw else missing:
-                metrics = measured(flags.out / f"ours-{flags.seeds[0]}" / "run", folder / f"step-{step}.npz")
+                metrics = measured(folder / f"step-{step}.npz", flags.out / "images")
                 line = {"arm": arm, "seed": seed, "step": step, **metrics}
                 with open(results, "a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
