@@ -45,5 +45,5 @@ def save(image: Image.Image, path: Path) -> Path:
     if image.mode == "RGB" and is_gray(np.asarray(image)):
         image = image.convert("L")
     with files.replacing(path) as temporary:
-        image.save(temporary, format="PNG", optimize=True)
+        image.save(temporary, format="PNG")
     return path
