@@ -22,8 +22,9 @@ SIZES = {
     "32 px, gin/quickstart.gin": ["--gin_file=gin/quickstart.gin"],
     "64 px, gin/own_64.gin": ["--gin_file=gin/own_64.gin", "--gin_file=gin/data/procedural.gin"],
 }
-SHORT = ("train.batch_size=4", "train.steps_per_call=1", "train.evaluation=None", "train.augmentation=None",
-         "ProceduralSource.n_examples=64", "train.sample_every=0", "MonitorOptions.every=0")  # fmt: skip
+SHORT = ("train.batch_size=4", "train.steps_per_call=1", "train.evaluation=None", "train.evaluate_every=0",
+         "train.augmentation=None", "ProceduralSource.n_examples=64", "train.sample_every=0",
+         "MonitorOptions.every=0")  # fmt: skip
 ANEW = ["bash", "-c", 'rm -rf "$0"; exec "$@"']  # removes the run directory that follows, then runs the rest
 
 
