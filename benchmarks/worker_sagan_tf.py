@@ -94,7 +94,7 @@ def main() -> None:
         alone[flags.phase](settings, timed)
         return
     if flags.phase == "step":
-        keep_freed_memory()  # as `train` does
+        keep_freed_memory(one_arena=not gpus())  # as `train` does
     call, images = training(settings) if flags.phase == "step" else sampling(settings, settings.batch_size)
     timed(call, images=images)
 

@@ -43,7 +43,7 @@ from sagan_tf.training.cluster import LostPeerError
 from sagan_tf.training.compiled import compilation_note
 from sagan_tf.training.loop import Action
 from sagan_tf.training.malloc import keep_freed_memory
-from sagan_tf.training.strategy import check_batch_size, create_strategy
+from sagan_tf.training.strategy import check_batch_size, create_strategy, runs_on_cpu
 from sagan_tf.training.workers import Workers
 
 
@@ -109,7 +109,7 @@ def prepare_process(settings: Experiment, strategy: tf.distribute.Strategy) -> N
     for text in (precision_note(settings.numerics.precision), compilation_note(settings.xla, strategy, settings.spec)):
         if text:
             note(text)
-    keep_freed_memory()
+    keep_freed_memory(one_arena=runs_on_cpu(strategy))
 
 
 def part(workers: Workers, code: int) -> None:

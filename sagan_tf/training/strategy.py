@@ -161,6 +161,11 @@ def check_all_reduce(strategy: tf.distribute.Strategy) -> None:
         )
 
 
+def runs_on_cpu(strategy: tf.distribute.Strategy) -> bool:
+    """Whether a strategy of `create_strategy` has no accelerator."""
+    return all("CPU" in device.upper() for device in strategy.extended.worker_devices)
+
+
 def check_batch_size(batch_size: int, replicas: int) -> None:
     """Checks that every replica gets the same number of images.
 

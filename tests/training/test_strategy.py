@@ -1,8 +1,16 @@
 """Strategies by name, and batches that replicas can't share."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from sagan_tf.training.strategy import StrategyError, check_all_reduce, check_batch_size, create_strategy
+from sagan_tf.training.strategy import (
+    StrategyError,
+    check_all_reduce,
+    check_batch_size,
+    create_strategy,
+    runs_on_cpu,
+)
 
 
 def test_strategies_by_name(mirrored):
@@ -34,3 +42,9 @@ def test_a_batch_that_replicas_cannot_share_is_refused():
     check_batch_size(8, 2)
     with pytest.raises(StrategyError, match=r"batch_size=9 for 2 replicas\. Use a multiple of 2"):
         check_batch_size(9, 2)
+
+
+def test_a_strategy_without_accelerator_is_told_from_others(mirrored):
+    assert runs_on_cpu(mirrored) and runs_on_cpu(create_strategy("cpu"))
+    for devices in (["/job:worker/replica:0/task:0/device:GPU:0"], ["/device:CPU:0", "/device:TPU:0"]):
+        assert not runs_on_cpu(SimpleNamespace(extended=SimpleNamespace(worker_devices=devices)))
