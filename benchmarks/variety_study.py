@@ -1,7 +1,7 @@
 """Which settings keep variety within classes? Trains each arm, measures it, and appends one JSON line per finished arm.
 
     python benchmarks/variety_study.py --out=FOLDER --arms=rates-7-20,rates-2-8 [--steps=800] [--seeds=0]
-    python benchmarks/variety_study.py --table=benchmarks/variety_study.jsonl
+    python benchmarks/variety_study.py --table=benchmarks/variety_study.jsonl [--arms=...]
 
 All arms train on the embedded data set at 32 px with the quickstart's file and the arm's bindings, several arms one
 after the other. FOLDER/ARM-SEED is the arm's run: an interrupted command, repeated, goes on inside it, and a longer
@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -127,26 +128,31 @@ def run_arm(out: Path, arm: str, seed: int, steps: int, shared: list[str]) -> No
     print(json.dumps({key: line[key] for key in ("arm", "seed", "steps", "variety", "fid", "recall")}), flush=True)
 
 
-def table(results: list[dict]) -> str:
-    """The results as a Markdown table, in their order."""
-    head = (
-        "arm",
-        "steps",
-        "variety",
-        "second worst",
-        "FID",
-        "class accuracy",
-        "agreement",
-        "recall",
-        "sigma_0 / sigma_1",
-    )
+MEASURES = {
+    "variety": "variety",
+    "variety_second_worst": "second worst",
+    "fid": "FID",
+    "class_accuracy": "class accuracy",
+    "long_range_agreement": "agreement",
+    "recall": "recall",
+}
+
+
+def table(results: list[dict], arms: list[str]) -> str:
+    """Means over the seeds as Markdown, and the ranges of several; the arms in their own order."""
+    head = ("arm", "steps", "seeds", *MEASURES.values(), "sigma_0 / sigma_1")
     rows = [head, ("---",) * len(head)]
-    for r in results:
-        first, second = list(r["dense_sigmas"].values())[-1]
-        numbers = (r["variety"], r["variety_second_worst"], r["fid"], r["class_accuracy"], r["long_range_agreement"])
-        numbers += (r["recall"], first / second)
-        rows.append((r["arm"], f"{r['steps']:,}", *(f"{number:.3g}" for number in numbers)))
+    for arm, steps in sorted({(r["arm"], r["steps"]) for r in results}, key=lambda key: (arms.index(key[0]), key[1])):
+        seeds = [r for r in results if (r["arm"], r["steps"]) == (arm, steps)]
+        sigmas = [list(r["dense_sigmas"].values())[-1] for r in seeds]
+        columns = [[r[name] for r in seeds] for name in MEASURES] + [[first / second for first, second in sigmas]]
+        rows.append((arm, f"{steps:,}", str(len(seeds)), *map(_mean_and_range, columns)))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _mean_and_range(values: list[float]) -> str:
+    span = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3g}{span}"
 
 
 def main() -> None:
@@ -157,14 +163,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0])
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--list", action="store_true", help="print the arms and end")
-    parser.add_argument("--table", type=Path, help="print the table of a results.jsonl and end")
+    parser.add_argument("--table", type=Path, help="print --arms of a results.jsonl and end")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.list:
         print("\n".join(f"{arm}: {' '.join(bindings) or 'the quickstart as it is'}" for arm, bindings in ARMS.items()))
         return
     if flags.table:
-        print(table([json.loads(line) for line in flags.table.read_text(encoding="utf-8").splitlines()]))
+        results = [json.loads(line) for line in flags.table.read_text(encoding="utf-8").splitlines()]
+        print(table([r for r in results if r["arm"] in flags.arms], flags.arms))
         return
     if flags.measure:
         print(json.dumps(measure(flags.measure)))

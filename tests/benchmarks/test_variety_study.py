@@ -49,3 +49,18 @@ def test_an_arm_that_has_its_line_is_not_run_again(tmp_path, monkeypatch):
     assert trained == ["rates-7-20-0"]
     last = json.loads((tmp_path / "results.jsonl").read_text().splitlines()[-1])
     assert (last["steps"], last["variety"], last["core_seconds"]) == (1600, 1.0, 1)
+
+
+def test_the_table_has_means_and_ranges_over_the_seeds_in_the_arms_order():
+    def line(arm, seed, variety, fid):
+        others = dict.fromkeys(("variety_second_worst", "class_accuracy", "long_range_agreement", "recall"), 0.5)
+        sigmas = {"100": [9.0, 1.0], "200": [4.0, 2.0]}
+        return {"arm": arm, "seed": seed, "steps": 200, "variety": variety, "fid": fid, "dense_sigmas": sigmas} | others
+
+    results = [line("b", 0, 1.0, 7.0), line("a", 0, 0.25, 30.0), line("a", 1, 0.75, 10.0)]
+    first, second = variety_study.table(results, ["a", "b"]).splitlines()[2:]
+    assert first == (
+        "| a | 200 | 2 | 0.5 (0.25 to 0.75) | 0.5 (0.5 to 0.5) | 20 (10 to 30) | 0.5 (0.5 to 0.5) | 0.5 (0.5 to 0.5) "
+        "| 0.5 (0.5 to 0.5) | 2 (2 to 2) |"
+    )
+    assert second == "| b | 200 | 1 | 1 | 0.5 | 7 | 0.5 | 0.5 | 0.5 | 2 |"
