@@ -6,6 +6,7 @@ benchmarks/expected_curves.py writes such files from finished runs.
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def records_of_run(name: str, metrics: Iterable[dict], train: Iterable[dict], *,
             numbers = {key: round(record[key], 5) for key in _METRICS if isinstance(record.get(key), int | float)}
             entry = records.setdefault(protocol["step"], {})
             entry |= numbers
-            entry["extractor"] = protocol["extractor"]
+            entry["extractor"] = extractor_name(protocol)
     windows: dict[int, list[dict]] = {}
     for record in train:
         windows.setdefault(math.ceil(record["step"] / every) * every, []).append(record)
@@ -112,6 +113,15 @@ def records_of_run(name: str, metrics: Iterable[dict], train: Iterable[dict], *,
             if values:
                 records.setdefault(step, {})[key] = round(sum(values) / len(values), 5)
     return [{"run": name, "step": step, **records[step]} for step in sorted(records)]
+
+
+def extractor_name(protocol: dict) -> str:
+    """The extractor of a measurement; a folder's classifier goes by the folder's contents, wherever the folder lies."""
+    name = protocol["extractor"]
+    content = re.search(r"\bcontent=\w+", protocol.get("reference_fingerprint") or "")
+    if name.startswith("dataset-classifier:folder:") and content:
+        return f"dataset-classifier:folder {content[0]}@{name.rpartition('@')[2]}"
+    return name
 
 
 def _is_record(record: dict) -> bool:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from sagan_tf.figures import canvas, page
-from sagan_tf.figures.expected_curves import ExpectedCurves
+from sagan_tf.figures.expected_curves import ExpectedCurves, extractor_name
 from sagan_tf.figures.labels import extremes, readable
 from sagan_tf.figures.records import names_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
@@ -137,7 +137,7 @@ def _losses(train: list[dict], expected: ExpectedCurves) -> list[str]:
 def _other_extractor(metrics: list[dict], expected: ExpectedCurves | None) -> str:
     """A warning if the expected metrics were measured by another extractor than the run's."""
     theirs = expected.extractors() if expected else set()
-    ours = {record["protocol"]["extractor"] for record in metrics}
+    ours = {extractor_name(record["protocol"]) for record in metrics}
     if not theirs or not ours or theirs & ours:
         return ""
     return page.text(

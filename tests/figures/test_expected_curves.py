@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagan_tf import experiment
-from sagan_tf.figures.expected_curves import ExpectedCurves, ExpectedCurvesError, records_of_run
+from sagan_tf.figures.expected_curves import ExpectedCurves, ExpectedCurvesError, extractor_name, records_of_run
 
 PROTOCOL = {"extractor": "classifier", "step": 200, "truncation": None}
 
@@ -55,6 +55,20 @@ def test_a_run_gives_its_metrics_and_the_means_of_its_losses():
     ]
 
 
+def test_a_folders_classifier_is_the_same_wherever_the_folder_lies():
+    def name(folder, content):
+        return extractor_name(
+            {
+                "extractor": f"dataset-classifier:folder:{folder}@32",
+                "reference_fingerprint": f"folder content={content} min_short_edge=0 Transform(...) 32",
+            }
+        )
+
+    assert name("/data/a@b", "07b3") == name("/other", "07b3") == "dataset-classifier:folder content=07b3@32"
+    assert name("/data/a@b", "07b3") != name("/data/a@b", "07b4")
+    assert extractor_name({"extractor": "dataset-classifier:procedural:train@32"}).endswith("procedural:train@32")
+
+
 @pytest.mark.parametrize(
     "text, match",
     [
@@ -73,10 +87,13 @@ def test_other_files_are_refused(tmp_path, text, match):
         ExpectedCurves.read(path)
 
 
-def test_the_quickstarts_curves_reach_its_last_step():
+@pytest.mark.parametrize(
+    "file, more", [("quickstart", ["recall", "long_range_agreement"]), ("fashion_mnist", ["class_accuracy"])]
+)
+def test_the_stored_curves_reach_the_quickstarts_last_step(file, more):
     root = Path(__file__).parents[2]
-    expected = ExpectedCurves.read(root / "benchmarks" / "expected" / "quickstart.jsonl")
+    expected = ExpectedCurves.read(root / "benchmarks" / "expected" / f"{file}.jsonl")
     last = experiment.load(["gin/quickstart.gin"], []).value.total_steps
-    for name in ("fid", "shape_variety", "recall", "long_range_agreement", "d_loss"):
+    for name in ("fid", "shape_variety", "d_loss", *more):
         band = expected.band(name)
         assert (band.runs, band.steps[-1]) == (2, last), name
