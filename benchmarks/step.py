@@ -25,6 +25,7 @@ from sagan_tf.models.inference import fold
 from sagan_tf.runs import build
 from sagan_tf.runs.flags import add_configuration
 from sagan_tf.sampling.sampler import Sampler
+from sagan_tf.training.malloc import keep_freed_memory
 
 
 def seconds(call: Callable[[], object], rounds: int) -> list[float]:
@@ -39,6 +40,7 @@ def seconds(call: Callable[[], object], rounds: int) -> list[float]:
 
 def training(settings: experiment.Experiment) -> tuple[Callable[[], object], int]:
     """One step on random images, and the batch size."""
+    keep_freed_memory(one_arena=not tf.config.list_physical_devices("GPU"))  # as `train` does
     n_classes = len(settings.data.class_names())
     strategy = tf.distribute.get_strategy()
     gan = build.build_state(settings, n_classes, strategy)

@@ -14,7 +14,6 @@ from sagan_tf.data.pipeline import training_batches
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.parts import Parts
 from sagan_tf.runs.flags import add_configuration
-from sagan_tf.training.malloc import keep_freed_memory
 
 # The attention layer's map, as in worker_biggan_pytorch.py.
 ATTENTION_SIDE, ATTENTION_CHANNELS = 64, 64
@@ -93,8 +92,6 @@ def main() -> None:
     if flags.phase in alone:
         alone[flags.phase](settings, timed)
         return
-    if flags.phase == "step":
-        keep_freed_memory(one_arena=not gpus())  # as `train` does
     call, images = training(settings) if flags.phase == "step" else sampling(settings, settings.batch_size)
     timed(call, images=images)
 

@@ -1,6 +1,5 @@
 """The check of a state before it is saved: every number finite, and the replicas' copies bit-identical."""
 
-import functools
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -31,10 +30,9 @@ class StateCheck:
     def __init__(self, variables: Mapping[str, tf.Variable], strategy: tf.distribute.Strategy):
         self._variables = dict(variables)
         self._strategy = strategy
-        # Eagerly for one replica: tracing hundreds of variables takes longer than all checks of a short run.
-        eager = strategy.num_replicas_in_sync == 1 and not isinstance(strategy, tf.distribute.TPUStrategy)
-        report = functools.partial(strategy.run, self._replica_report)
-        self._report = report if eager else tf.function(report)
+        # One replica has nothing to compare, and tracing hundreds of variables takes longer than a short run's checks.
+        self._alone = strategy.num_replicas_in_sync == 1 and not isinstance(strategy, tf.distribute.TPUStrategy)
+        self._report = tf.function(lambda: strategy.run(self._replica_report))
 
     def check(self, step: int) -> None:
         """Checks the state.
@@ -44,14 +42,21 @@ class StateCheck:
         Raises:
           InvalidStateError: if a variable holds a number that is not finite, or differs between the replicas.
         """
+        if bad := self._first_bad():
+            raise InvalidStateError(
+                f"the state of step {step} must be finite and the same on all replicas; {bad}, and it was not saved. "
+                "Repeat the command to go on from the checkpoint before it."
+            )
+
+    def _first_bad(self) -> str | None:
+        """The first variable that is wrong, and why."""
+        if self._alone:
+            name = first_non_finite(self._variables)
+            return name and f"{name} {_REASONS[0]}"
         report = self._strategy.experimental_local_results(self._report())[0].numpy()
         names = list(self._variables)
-        for row, reason in zip(report, _REASONS, strict=True):
-            if row.any():
-                raise InvalidStateError(
-                    f"the state of step {step} must be finite and the same on all replicas; {names[row.argmax()]} "
-                    f"{reason}, and it was not saved. Repeat the command to go on from the checkpoint before it."
-                )
+        bad = (f"{names[row.argmax()]} {reason}" for row, reason in zip(report, _REASONS, strict=True) if row.any())
+        return next(bad, None)
 
     def _replica_report(self) -> tf.Tensor:
         """Per variable n, the number of replicas on which it is not finite, and of those on which it differs: (2,N).
