@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.spelling import counted
 
 STORED = Path(__file__).with_suffix(".jsonl")
@@ -89,22 +90,17 @@ def measure(run: Path) -> dict:
     }
 
 
-def read(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
 def measure_all(folder: Path, stored: Path) -> None:
     """Measures each finished run of the arms that has no line yet, in a process of its own."""
-    have = {(r["arm"], r["seed"], r["steps"]) for r in read(stored)}
-    for line in read(folder / "results.jsonl"):
+    have = {(r["arm"], r["seed"], r["steps"]) for r in jsonl.read(stored)}
+    for line in jsonl.read(folder / "results.jsonl"):
         if line["arm"] not in ARMS or (line["arm"], line["seed"], line["steps"]) in have:
             continue
         run = folder / f"{line['arm']}-{line['seed']}"
         command = [sys.executable, __file__, f"--measure={run}"]
         found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         record = {key: line[key] for key in KEPT} | json.loads(found.splitlines()[-1])
-        with open(stored, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        jsonl.append(stored, record)
 
 
 def by_arm(records: list[dict], name: str) -> dict[str, dict[int, float]]:
@@ -203,7 +199,7 @@ def main() -> None:
         return print(json.dumps(measure(flags.measure)))
     if flags.runs:
         measure_all(flags.runs, flags.stored)
-    records = read(flags.stored)
+    records = jsonl.read(flags.stored)
     if flags.plot:
         plot(records, flags.plot)
         return

@@ -25,6 +25,10 @@ import sys
 import time
 from pathlib import Path
 
+from mean_and_range import mean_and_range
+
+from sagan_tf.foundation import jsonl
+
 PER_CLASS, HELD_OUT = 100, 100
 BASE = [
     "train.sample_every=400",
@@ -105,8 +109,7 @@ def measure(out: Path, run: Path) -> dict:
 def run_arm(out: Path, arm: str, per_class: int, seed: int, steps: int) -> None:
     """Trains and measures one run unless its line is there; the measuring is a process of its own."""
     results, run = out / "results.jsonl", out / f"{arm}-{seed}"
-    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-    if any((r["arm"], r["seed"], r["steps"]) == (arm, seed, steps) for r in map(json.loads, lines)):
+    if any((r["arm"], r["seed"], r["steps"]) == (arm, seed, steps) for r in jsonl.read(results)):
         return
     start = time.time()
     seconds = train(out, run, bindings(arm, steps, seed))
@@ -122,10 +125,7 @@ def run_arm(out: Path, arm: str, per_class: int, seed: int, steps: int) -> None:
         **json.loads(found.stdout.splitlines()[-1]),
     }
     line |= {"core_seconds": round(seconds), "wall_seconds": round(time.time() - start)}
-    with open(results, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    jsonl.append(results, line, durable=True)
     print(json.dumps({key: line[key] for key in ("arm", "seed", "steps", "fid", "class_accuracy")}), flush=True)
 
 
@@ -141,20 +141,15 @@ def table(results: list[dict]) -> str:
                 f"{10 * per_class:,}",
                 arm,
                 str(len(runs)),
-                spread([r["fid"] for r in runs], ".2f"),
-                spread([r["class_accuracy"] for r in runs], ".1%"),
-                spread([train for train, _ in last], ".1%"),
-                spread([held_out for _, held_out in last], ".1%"),
-                spread([100 * (train - held_out) for train, held_out in last], ".1f"),
-                spread([r["p"] for r in runs], ".2f") if runs[0]["p"] is not None else "",
+                mean_and_range([r["fid"] for r in runs], ".2f"),
+                mean_and_range([r["class_accuracy"] for r in runs], ".1%"),
+                mean_and_range([train for train, _ in last], ".1%"),
+                mean_and_range([held_out for _, held_out in last], ".1%"),
+                mean_and_range([100 * (train - held_out) for train, held_out in last], ".1f"),
+                mean_and_range([r["p"] for r in runs], ".2f") if runs[0]["p"] is not None else "",
             )
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def spread(values: list[float], form: str) -> str:
-    mean = sum(values) / len(values)
-    return f"{mean:{form}} ({min(values):{form}} to {max(values):{form}})" if len(values) > 1 else f"{mean:{form}}"
 
 
 def draw_sheet(out: Path, path: Path, arms: list[str], seed: int, columns: int = 4) -> None:

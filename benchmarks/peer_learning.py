@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sagan_tf.foundation import jsonl
+
 HERE = Path(__file__).parent
 BATCH = 64
 SAMPLES = 5000
@@ -124,10 +126,6 @@ def table(results: list[dict]) -> str:
     return "\n".join(rows)
 
 
-def read(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("peer_learning"), help="folder of runs and results.jsonl")
@@ -140,7 +138,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="print the table of a results.jsonl and end")
     flags = parser.parse_args()
     if flags.table:
-        print(table(read(flags.table)))
+        print(table(jsonl.read(flags.table)))
         return
     flags.out.mkdir(parents=True, exist_ok=True)
     results = flags.out / "results.jsonl"
@@ -149,7 +147,7 @@ def main() -> None:
         for arm in flags.arms:
             folder = flags.out / f"{arm}-{seed}"
             folder.mkdir(exist_ok=True)
-            done = {r["step"] for r in read(results) if (r["arm"], r["seed"]) == (arm, seed)}
+            done = {r["step"] for r in jsonl.read(results) if (r["arm"], r["seed"]) == (arm, seed)}
             missing = [step for step in flags.steps if step not in done]
             if not all((folder / f"step-{step}.npz").exists() for step in missing):
                 if ARMS[arm] is None:
@@ -162,8 +160,7 @@ def main() -> None:
             for step in [] if flags.draw else missing:
                 metrics = measured(folder / f"step-{step}.npz", flags.out / "images")
                 line = {"arm": arm, "seed": seed, "step": step, **metrics}
-                with open(results, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
+                jsonl.append(results, line)
                 print(json.dumps(line), flush=True)
 
 

@@ -14,12 +14,13 @@ accuracy at several steps, and what the training cost.
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from sagan_tf.foundation import jsonl
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("/usr/share/datasets/fashion-mnist")
@@ -88,18 +89,14 @@ def measure(run: Path, steps: int) -> dict:
 def run_arm(out: Path, arm: str, seed: int, steps: int, source: Path, data: Path) -> None:
     """Trains and measures one arm unless its line is there; the measuring is a process of its own."""
     results, run = out / "results.jsonl", out / f"{arm}-{seed}"
-    lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    if any((r["arm"], r["seed"], r["steps"]) == (arm, seed, steps) for r in lines):
+    if any((r["arm"], r["seed"], r["steps"]) == (arm, seed, steps) for r in jsonl.read(results)):
         return
     seconds = train(run, data, steps, seed, [flag.format(source=source) for flag in ARMS[arm]])
     measuring = [sys.executable, __file__, f"--measure={run}", f"--steps={steps}"]
     found = subprocess.run(measuring, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     line = {"arm": arm, "seed": seed, "steps": steps, **json.loads(found.stdout.splitlines()[-1])}
     line["core_seconds"] = round(seconds)
-    with open(results, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    jsonl.append(results, line, durable=True)
     print(json.dumps(line), flush=True)
 
 

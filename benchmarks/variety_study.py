@@ -15,16 +15,17 @@ look, and what the training cost. Means over 500 samples (variety) and 5,000 sam
 
 import argparse
 import json
-import os
 import resource
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from mean_and_range import mean_and_range
 from variety_arms import ARMS, BASE, BFLOAT16
+
+from sagan_tf.foundation import jsonl
 
 
 def command(verb: str, *flags: str) -> list[str]:
@@ -107,8 +108,7 @@ def measured(out: Path, run: Path) -> dict:
 
 
 def is_measured(results: Path, arm: str, seed: int, steps: int) -> bool:
-    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-    return any((r["arm"], r["seed"], r["steps"]) == (arm, seed, steps) for r in map(json.loads, lines))
+    return any((r["arm"], r["seed"], r["steps"]) == (arm, seed, steps) for r in jsonl.read(results))
 
 
 def run_arm(out: Path, arm: str, seed: int, steps: int, shared: list[str]) -> None:
@@ -121,10 +121,7 @@ def run_arm(out: Path, arm: str, seed: int, steps: int, shared: list[str]) -> No
     measures = measured(out, run)
     line = {"arm": arm, "seed": seed, "steps": steps, "bindings": [*ARMS[arm], *shared], **measures}
     line |= {"core_seconds": round(seconds), "wall_seconds": round(time.time() - start)}
-    with open(results, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    jsonl.append(results, line, durable=True)
     print(json.dumps({key: line[key] for key in ("arm", "seed", "steps", "variety", "fid", "recall")}), flush=True)
 
 
@@ -146,13 +143,8 @@ def table(results: list[dict], arms: list[str]) -> str:
         seeds = [r for r in results if (r["arm"], r["steps"]) == (arm, steps)]
         sigmas = [list(r["dense_sigmas"].values())[-1] for r in seeds]
         columns = [[r[name] for r in seeds] for name in MEASURES] + [[first / second for first, second in sigmas]]
-        rows.append((arm, f"{steps:,}", str(len(seeds)), *map(_mean_and_range, columns)))
+        rows.append((arm, f"{steps:,}", str(len(seeds)), *(mean_and_range(values, ".3g") for values in columns)))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _mean_and_range(values: list[float]) -> str:
-    span = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3g}{span}"
 
 
 def main() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import attention_claim
 import pytest
 
+from sagan_tf.foundation import jsonl
+
 
 @pytest.mark.parametrize(
     ("differences", "p"),
@@ -42,11 +44,11 @@ def test_the_table_pairs_by_seed():
 
 def test_the_page_has_the_table_of_the_stored_measures():
     page = Path(__file__).parents[2] / "docs" / "attention.md"
-    assert attention_claim.table(attention_claim.read(attention_claim.STORED)) in page.read_text(encoding="utf-8")
+    assert attention_claim.table(jsonl.read(attention_claim.STORED)) in page.read_text(encoding="utf-8")
 
 
 def test_the_stored_measures_are_whole():
-    records = attention_claim.read(attention_claim.STORED)
+    records = jsonl.read(attention_claim.STORED)
     assert {r["steps"] for r in records} == {2500} and {r["arm"] for r in records} == set(attention_claim.ARMS)
     assert len({(r["arm"], r["seed"]) for r in records}) == len(records)
     for one in records:
