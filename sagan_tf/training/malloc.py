@@ -15,7 +15,7 @@ def keep_freed_memory(*, one_arena: bool) -> bool:
     (bfloat16) less time, for about the same memory (benchmarks/README.md); the numbers don't change. Without glibc this
     does nothing; the same holds if the environment has variables MALLOC_..., by which the user configures malloc.
 
-    one_arena: whether all threads share one arena, so that what one of them frees serves the others: 100 to 140 MB less
+    one_arena: whether all threads share one arena, so that what one of them frees serves the others: about 100 MB less
       for SAGAN-128. It is for steps on the CPU; the many threads that feed an accelerator would wait for each other.
     """
     if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
