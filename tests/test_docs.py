@@ -247,7 +247,7 @@ def test_the_package_index_gets_no_link_that_it_cannot_follow():
     text = metadata()["long_description"]
     assert "![" not in text and not re.search(r"^\*\w", text, re.M), "pictures go with their captions"
     assert [url for url in re.findall(r"\]\(([^)]+)\)", text) if not url.startswith("https://")] == []
-    assert "docs/own_images.md goes on" in text and "The explorer serves" in text
+    assert "docs/own_images.md goes on" in text and "The explorer is reachable" in text
 
 
 def test_the_package_is_described_and_says_that_it_is_typed():
