@@ -20,13 +20,13 @@ the paired t-test, which assumes that the differences are normal.
 import argparse
 import itertools
 import json
-import re
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+from markdown_table import markdown_table, replace_table
 
 from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.spelling import counted
@@ -128,7 +128,7 @@ def table(records: list[dict]) -> str:
     head = ["", *(f"{label} ({counted(seeds[arm], 'seed')})" for arm, label in ARMS.items())]
     others = list(ARMS)[1:]
     head += [text for arm in others for text in (f"minus {ARMS[arm]}", "p, sign-flip", "p, t")]
-    rows = [head, ["---"] * len(head)]
+    rows = []
     for name in (*MEASURES, *classes(records)):
         values = by_arm(records, name)
         cells = [MEASURES.get(name, f"agreement of {name}")]
@@ -139,7 +139,7 @@ def table(records: list[dict]) -> str:
             mean = f"{statistics.mean(found):+.{digits}f} (n = {len(found)})" if found else ""
             cells += [mean, *(f"{p(found):.2g}" if len(found) > 1 else "" for p in (sign_flip_p, t_test_p))]
         rows.append(cells)
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(head, rows)
 
 
 def _mean(values: list[float], digits: int) -> str:
@@ -147,13 +147,6 @@ def _mean(values: list[float], digits: int) -> str:
         return ""
     deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.{digits}f}{deviation}"
-
-
-def put_table(records: list[dict], page: Path) -> None:
-    """Replaces the page's one table that has p-values."""
-    text = page.read_text(encoding="utf-8")
-    former = re.search(r"^\|.*p, sign-flip.*\n(\|.*\n)*", text, re.M)
-    page.write_text(text.replace(former.group(), table(records) + "\n"), encoding="utf-8")
 
 
 def plot(records: list[dict], path: Path) -> None:
@@ -204,7 +197,7 @@ def main() -> None:
         plot(records, flags.plot)
         return
     if flags.page:
-        put_table(records, flags.page)
+        replace_table(flags.page, "p, sign-flip", table(records))
         return
     print(table(records))
 

@@ -25,6 +25,7 @@ import sys
 import time
 from pathlib import Path
 
+from markdown_table import markdown_table
 from mean_and_range import mean_and_range
 
 from sagan_tf.foundation import jsonl
@@ -131,8 +132,8 @@ def run_arm(out: Path, arm: str, per_class: int, seed: int, steps: int) -> None:
 
 def table(results: list[dict]) -> str:
     """The arms as a Markdown table: means over seeds, with the lowest and the highest in brackets."""
-    rows = [("images", "arm", "seeds", "FID", "class accuracy", "D: training real", "D: held-out real",
-             "gap", "p"), ("---",) * 9]  # fmt: skip
+    head = ("images", "arm", "seeds", "FID", "class accuracy", "D: training real", "D: held-out real", "gap", "p")
+    rows = []
     for per_class, arm in dict.fromkeys((r["per_class"], r["arm"]) for r in results):
         runs = [r for r in results if (r["per_class"], r["arm"]) == (per_class, arm)]
         last = [list(r["called_real_at"].values())[-1] for r in runs]
@@ -149,7 +150,7 @@ def table(results: list[dict]) -> str:
                 mean_and_range([r["p"] for r in runs], ".2f") if runs[0]["p"] is not None else "",
             )
         )
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(head, rows)
 
 
 def draw_sheet(out: Path, path: Path, arms: list[str], seed: int, columns: int = 4) -> None:

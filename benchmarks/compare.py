@@ -33,6 +33,7 @@ import tempfile
 from pathlib import Path
 
 from data_pipeline import write_jpegs
+from markdown_table import markdown_table
 from processor import gpu, processor
 from rounds import Program, interleave
 
@@ -158,7 +159,7 @@ def add_rates(results: list[dict], work: dict[str, float]) -> None:
 
 def table(results: list[dict]) -> str:
     head = ("phase", "program", "rounds", "s min", "s median", "images/s", "peak MB", "GFLOP", "of peak", "sagan_tf is")
-    lines = [head, ("---",) * len(head)]
+    lines = []
     for r in results:
         digits = 4 if r["seconds"] and r["seconds_min"] < 0.1 else 3
         measured = [f"{r[k]:.{digits}f}" if r["seconds"] else "-" for k in ("seconds_min", "seconds_median")]
@@ -168,7 +169,7 @@ def table(results: list[dict]) -> str:
         ratio = f"{r['times_ours']:.2f} times as fast as {r['way']}" if "times_ours" in r else ""
         lines.append((r["phase"], r["name"], f"{r['rounds']} (-{r['dropped']})", *measured, rate, f"{r['peak_mb']:,}",
                       work, share, ratio))  # fmt: skip
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown_table(head, lines)
 
 
 def plot(results: list[dict], path: Path, title: str) -> None:

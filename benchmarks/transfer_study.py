@@ -20,6 +20,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from markdown_table import markdown_table
+
 from sagan_tf.foundation import jsonl
 
 ROOT = Path(__file__).parents[1]
@@ -113,14 +115,14 @@ def table(results: list[dict]) -> str:
     """Means over seeds with their range, FID and class accuracy by step, as a Markdown table."""
     fid, accuracy = by_arm(results, "fid"), by_arm(results, "class_accuracy")
     steps = sorted({step for arm in fid.values() for step in arm})
-    rows = [["arm", "seeds", *(f"FID at {s}" for s in steps), *(f"accuracy at {s}" for s in (steps[0], steps[-1]))]]
-    rows += [["---"] * len(rows[0])]
+    head = ["arm", "seeds", *(f"FID at {s}" for s in steps), *(f"accuracy at {s}" for s in (steps[0], steps[-1]))]
+    rows = []
     for arm, values in fid.items():
         cells = [arm, str(len(values[steps[-1]]))]
         cells += [f"{statistics.mean(v):.1f} ({min(v):.1f}-{max(v):.1f})" for v in (values[s] for s in steps)]
         cells += [f"{100 * statistics.mean(accuracy[arm][s]):.0f}%" for s in (steps[0], steps[-1])]
         rows.append(cells)
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(head, rows)
 
 
 def plot(results: list[dict], path: Path) -> None:

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from markdown_table import markdown_table
 from mean_and_range import mean_and_range
 from variety_arms import ARMS, BASE, BFLOAT16
 
@@ -138,13 +139,13 @@ MEASURES = {
 def table(results: list[dict], arms: list[str]) -> str:
     """Means over the seeds as Markdown, and the ranges of several; the arms in their own order."""
     head = ("arm", "steps", "seeds", *MEASURES.values(), "sigma_0 / sigma_1")
-    rows = [head, ("---",) * len(head)]
+    rows = []
     for arm, steps in sorted({(r["arm"], r["steps"]) for r in results}, key=lambda key: (arms.index(key[0]), key[1])):
         seeds = [r for r in results if (r["arm"], r["steps"]) == (arm, steps)]
         sigmas = [list(r["dense_sigmas"].values())[-1] for r in seeds]
         columns = [[r[name] for r in seeds] for name in MEASURES] + [[first / second for first, second in sigmas]]
         rows.append((arm, f"{steps:,}", str(len(seeds)), *(mean_and_range(values, ".3g") for values in columns)))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(head, rows)
 
 
 def main() -> None:
@@ -162,8 +163,7 @@ def main() -> None:
         print("\n".join(f"{arm}: {' '.join(bindings) or 'the quickstart as it is'}" for arm, bindings in ARMS.items()))
         return
     if flags.table:
-        results = [json.loads(line) for line in flags.table.read_text(encoding="utf-8").splitlines()]
-        print(table([r for r in results if r["arm"] in flags.arms], flags.arms))
+        print(table([r for r in jsonl.read(flags.table) if r["arm"] in flags.arms], flags.arms))
         return
     if flags.measure:
         print(json.dumps(measure(flags.measure)))
