@@ -41,7 +41,7 @@ EVERY = 400  # steps between two measured checkpoints
 
 
 def measure(run: Path, measured: set[int]) -> None:
-    """Prints one JSON line per checkpoint at a multiple of EVERY, and for the last one, unless its step is `measured`."""
+    """Prints a JSON line per checkpoint at a multiple of EVERY, and for the last one, unless its step is `measured`."""
     from sagan_tf.evaluation.options import EvaluationOptions
     from sagan_tf.runs.evaluation import evaluate_run
     from sagan_tf.runs.run_directory import RunDirectory
