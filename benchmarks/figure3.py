@@ -110,7 +110,7 @@ def plot(records: list[dict], path: Path) -> None:
             axes.plot(steps, means, color=color, linewidth=2, label=label)
         axes.set(title=MEASURES[name][0][0].upper() + MEASURES[name][0][1:], xlabel="steps")
         axes.xaxis.set_major_formatter("{x:,.0f}")
-    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylim(0, 1.35 * panels[0].get_ylim()[1])  # room for the legend
     panels[0].legend(frameon=False, fontsize=9, loc="upper right")
     figure.subplots_adjust(left=0.06, right=0.99, top=0.9, bottom=0.16)
     canvas.save(figure, path)
