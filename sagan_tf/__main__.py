@@ -9,15 +9,15 @@ from sagan_tf.foundation.refusals import report_error
 from sagan_tf.foundation.spelling import nearest
 
 VERBS = {
-    "train": "train a run, or go on with it",
+    "train": "train a run, or resume it",
     "sample": "draw images of a run",
-    "evaluate": "measure a run, an export or anybody's images: FID, IS, KID, ...",
+    "evaluate": "evaluate a run, an export or any other images: FID, IS, KID, ...",
     "visualize": "draw attention maps, interpolations, neighbors, spectra or a report of a run",
-    "explore": "move between a run's images on a local page",
+    "explore": "explore a run's images on a local web page",
     "export": "write a run's generator as a SavedModel or as ONNX",
     "describe": "print a configuration's networks and what a step costs",
-    "prepare_data": "check a data set, or prepare it as shards",
-    "import_weights": "make a run of published weights",
+    "prepare_data": "check a data set, or convert it into shards",
+    "import_weights": "turn published weights into a run",
 }
 
 

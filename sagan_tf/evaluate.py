@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     return answered(
         work,
-        interrupted=lambda stop: f"interrupted: {stop or 'nothing was measured yet'}. Repeat the command to go on.",
+        interrupted=lambda stop: f"interrupted: {stop or 'nothing was measured yet'}. Repeat the command to resume.",
     )
 
 

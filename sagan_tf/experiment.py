@@ -126,7 +126,7 @@ class Experiment:
             return []
         return [
             f"Note: the learning rates are zero from step {end:,} on (TwoTimescaleAdam.decay_to), and the run has "
-            f"{self.total_steps:,} steps. Let TwoTimescaleAdam.decay_to={self.total_steps} for all of them to count."
+            f"{self.total_steps:,} steps. Set TwoTimescaleAdam.decay_to={self.total_steps} so that all of them train."
         ]
 
     def _check_integer(self, name: str, least: int) -> None:

@@ -17,8 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="who may connect: by default this machine alone; anybody "
-        "who reaches another address may, without a password",
+        help="address to listen on; by default only this machine can connect; with another address, anyone who can "
+        "reach it can, without a password",
     )
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--browser", action=argparse.BooleanOptionalAction, default=True, help="open it in a browser")

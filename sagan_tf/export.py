@@ -21,7 +21,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m sagan_tf.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     shared.add_run_dir(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="DIR/1, or the next free number, is written")
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="the export is written to DIR/1, or to the next free number"
+    )
     parser.add_argument("--format", choices=["saved_model", "onnx"], default="saved_model")
     shared.add_checkpoint(parser)
     shared.add_statistics(parser, choices=("moving", "standing", "published"))

@@ -30,19 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     shared.add_configuration(parser)
-    parser.add_argument("--format", choices=get_args(WeightsFormat), help="by default, what the files look like")
+    parser.add_argument("--format", choices=get_args(WeightsFormat), help="by default, it is determined from the files")
     parser.add_argument("--generator", required=True, metavar="PATH", help="G's file or folder")
     parser.add_argument("--discriminator", metavar="PATH", help="D's file (biggan_pytorch)")
     parser.add_argument(
         "--class_names",
         metavar="FILE",
-        help="the names of the classes, one a line in the order of the labels; by default the data's, or ImageNet's "
-        "for 1,000 classes",
+        help="a file with the names of the classes, one per line in the order of the labels; by default the data "
+        "set's, or ImageNet's for 1,000 classes",
     )
     parser.add_argument("--run_dir", required=True, metavar="RUN", help="new or empty")
     flags = parser.parse_args(arguments)
     if flags.discriminator and flags.format not in (None, "biggan_pytorch"):
-        parser.error(f"--discriminator must be left out with --format={flags.format}, which publishes generators only")
+        parser.error(f"--discriminator must be left out with --format={flags.format}, which has generators only")
 
     def work() -> None:
         from sagan_tf.runs.weights_import import import_weights  # here, since flags are answered before TensorFlow

@@ -29,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
         help="which images: the training ones, or those of the validation split (for folders: val), whose shards go "
         "into OUT/validation, where runs on OUT find them",
     )
-    built.add_argument("--resolution", type=int, required=True, metavar="R", help="side of the prepared images")
+    built.add_argument(
+        "--resolution", type=int, required=True, metavar="R", help="side of the prepared images in pixels"
+    )
     built.add_argument(
         "--out", metavar="DIR", help="folder of the shards; repeat the command to resume after an interruption"
     )
@@ -48,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=MAX_PIXELS,
         metavar="N",
-        help=f"refuse image files of more pixels, before they fill the memory; {MAX_PIXELS:,} by default",
+        help=f"reject image files with more pixels than this, before they fill the memory; {MAX_PIXELS:,} by default",
     )
     built.add_argument(
         "--jpeg_quality",
@@ -70,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with sigterm_as_keyboard_interrupt():
             return run(flags)
 
-    return answered(work, interrupted="interrupted: finished shards are kept. Repeat the command to go on from here.")
+    return answered(work, interrupted="interrupted: finished shards are kept. Repeat the command to resume.")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The flags of a command line."""
     parser = Parser(prog="python -m sagan_tf.sample", description=__doc__)
     shared.add_run_dir(parser)
-    parser.add_argument("--num", type=int, default=80, help="images in all, the classes in turn")
+    parser.add_argument("--num", type=int, default=80, help="total number of images; the classes take turns")
     parser.add_argument("--classes", help=shared.CLASSES_HELP + "; all by default")
     shared.add_seed(parser)
     parser.add_argument(
@@ -32,7 +32,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     shared.add_truncation(parser)
     shared.add_truncation_mode(parser)
     shared.add_statistics(parser)
-    parser.add_argument("--strategy", default="auto", help="whose replicas share the work; as in training")
+    parser.add_argument("--strategy", default="auto", help="the strategy whose replicas share the work, as in training")
     flags = parser.parse_args(arguments)
     if flags.num < 1:
         parser.error(f"--num must be at least 1; received --num={flags.num}")
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(sample(flags))
 
     place = flags.npz or flags.out or flags.run_dir
-    interrupted = "interrupted: what was written stays. Repeat the command to go on."
+    interrupted = "interrupted: the files that were written are kept. Repeat the command to resume."
     return answered(work, interrupted=interrupted, explain=lambda error: files.explain(error, place))
 
 

@@ -32,7 +32,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m sagan_tf.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     shared.add_configuration(parser)
-    parser.add_argument("--run_dir", required=True, metavar="RUN", help="new, empty, or the run to go on with")
+    parser.add_argument("--run_dir", required=True, metavar="RUN", help="a new or empty folder, or the run to resume")
     parser.add_argument("--stop_after", type=int, metavar="N", help="train N more steps, save, and end")
     parser.add_argument("--stop_at", type=int, metavar="N", help="train up to step N, save, and end")
     parser.add_argument(
@@ -40,18 +40,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--class_map", type=class_map, metavar="NEW=OLD,...",
-        help="classes that start as differently named ones of --init_from; the others go by their names",
+        help="classes that start from classes of --init_from with another name; the others are matched by name",
     )  # fmt: skip
     parser.add_argument(
-        "--freeze_discriminator", type=int, metavar="N", help="leave D's first N blocks as they are in --init_from"
+        "--freeze_discriminator", type=int, metavar="N", help="keep D's first N blocks unchanged from --init_from"
     )
     parser.add_argument("--strategy", default="auto", help=f"one of {', '.join(get_args(StrategyName))}")
     parser.add_argument("--tpu", metavar="NAME", help="the TPU of --strategy=tpu; this VM's, or $TPU_NAME, by default")
     parser.add_argument(
         "--wait_for_workers", type=float, default=300, metavar="S", help="seconds to wait for the other workers"
     )
-    parser.add_argument("--dry_run", action="store_true", help="do everything once, keep nothing, say what a run takes")
-    parser.add_argument("--allow_config_change", action="store_true", help="go on with a changed configuration")
+    parser.add_argument(
+        "--dry_run", action="store_true", help="run everything once, keep nothing, and report what the run would take"
+    )
+    parser.add_argument("--allow_config_change", action="store_true", help="resume with a changed configuration")
     flags = parser.parse_args(arguments)
     for name in ("stop_after", "stop_at", "wait_for_workers"):
         if getattr(flags, name) is not None and getattr(flags, name) < 1:
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     return answered(
         work,
-        interrupted=lambda stop: f"interrupted: {stop or 'nothing is left to save'}. Repeat the command to go on.",
+        interrupted=lambda stop: f"interrupted: {stop or 'nothing is left to save'}. Repeat the command to resume.",
         explain=lambda error: files.explain(error, flags.run_dir),
     )
 

@@ -14,7 +14,7 @@ from sagan_tf.runs import flags as shared
 from sagan_tf.sampling.interpolation import PATHS
 
 WHAT = {
-    "attention": "where points of an image look (SAGAN, Figures 1 and 5)",
+    "attention": "what locations of an image attend to (SAGAN, Figures 1 and 5)",
     "interpolate": "from one z or class to another: a sheet and an animation",
     "neighbors": "the training images nearest to samples, in pixels and in features",
     "truncation": "the same seeds over truncation thresholds (BigGAN, Figure 2)",
@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs["interpolate"].add_argument("--kind", choices=get_args(Interpolated), default="both", help="what changes")
     verbs["interpolate"].add_argument("--path", choices=list(PATHS), default="spherical", help="of z")
     verbs["interpolate"].add_argument("--steps", type=_positive, default=9, help="images per row of the sheet")
-    verbs["interpolate"].add_argument("--frames", type=_positive, default=25, help="of the animation, one way")
+    verbs["interpolate"].add_argument(
+        "--frames", type=_positive, default=25, help="frames of the animation, in one direction"
+    )
     verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".webp or .gif; by default beside the sheet")
     verbs["neighbors"].add_argument("--count", type=_positive, default=4, help="neighbors per sample")
     verbs["neighbors"].add_argument(
@@ -80,7 +82,7 @@ def _add_choice(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--num",
         type=_positive,
-        help="rows, the classes in turn; by default one per chosen class, or the first eight classes",
+        help="number of rows; the classes take turns; by default one per chosen class, or the first eight classes",
     )
     shared.add_seed(verb)
     shared.add_checkpoint(verb)

@@ -46,7 +46,7 @@ def test_a_run_is_described_by_what_it_holds(tiny_run, capsys):
     printed = json.loads(capsys.readouterr().out)
     assert printed["resolution"] == 32 and printed["step"]["batch_size"] >= 1
     assert describe.main([f"--run_dir={tiny_run}", "--gin_file=gin/sagan_128.gin"]) == 2
-    assert "--run_dir must stand without --gin_file" in capsys.readouterr().err
+    assert "--run_dir must not be combined with --gin_file" in capsys.readouterr().err
     assert describe.main(["--run_dir=/nowhere"]) == 2
     assert "received /nowhere, which has none" in capsys.readouterr().err
 

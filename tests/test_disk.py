@@ -79,7 +79,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(case, tiny_
     said = capsys.readouterr().err.splitlines()[-1]
     flag, _, path = flags[-1].partition("=")
     assert said.startswith(f"error: {flag} must be a f") and "that can be written; received" in said
-    assert f"{flag}={path}" in said and "Name another place" in said
+    assert f"{flag}={path}" in said and "Choose another location" in said
     assert sorted(p.name for p in tmp_path.iterdir()) == ["FILE", "FOLDER"]
 
 
@@ -89,7 +89,7 @@ def test_a_cache_that_cannot_be_written_is_a_note_and_kept_in_memory(refusing, c
         cache.keep_arrays(refusing / name, arrays, what="the cache of classifiers")
         np.testing.assert_array_equal(cache.read_arrays(refusing / name)["a"], [0, 1, 2])
     (note,) = capsys.readouterr().err.splitlines()
-    assert "] the cache of classifiers" in note and "SAGAN_TF_CACHE" in note and "goes on" in note
+    assert "] the cache of classifiers" in note and "SAGAN_TF_CACHE" in note and "continues without it" in note
 
 
 def test_a_cache_that_can_be_written_is_on_the_disk_alone(tmp_path):

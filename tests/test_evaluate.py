@@ -96,7 +96,7 @@ def test_moments_of_another_extractor_are_refused(files, capsys, save_stand_in):
     ("flags", "message"),
     [
         (["--images=A"], "must be compared with a --reference"),
-        (["--images=/nowhere.npz", "--reference=/nowhere.npz"], "which isn't there"),
+        (["--images=/nowhere.npz", "--reference=/nowhere.npz"], "which does not exist"),
         (["--run_dir=/nowhere"], "must be a run's directory, with a run.json; received /nowhere"),
     ],
 )
@@ -173,7 +173,7 @@ def test_fid_of_the_untrained_generator_is_measured_once_and_stands_beside(run_d
     first = evaluation.evaluate_run(run, options, examples=examples)
     assert first.metrics["fid_untrained"] == pytest.approx(first.metrics["fid"], rel=1e-3), "this run is untrained"
     assert 0 < first.metrics["fid_of_data"] < first.metrics["fid"] / 10
-    assert "for scale, FID is" in first.summary() and "of the untrained generator" in first.summary()
+    assert "for scale, FID is" in first.summary() and "for the untrained generator" in first.summary()
 
     def measured_again(*args, **kwargs):
         raise AssertionError("it was measured again")
@@ -201,7 +201,7 @@ def test_watching_measures_every_checkpoint_until_the_last_step(run_dir, files, 
     assert [line["protocol"]["step"] for line in lines] == [3, 5]
     assert list((run_dir / "tensorboard").glob("*.evaluation"))
     status, out, _ = call(capsys, *flags)
-    assert status == 0 and "is measured already" in out
+    assert status == 0 and "has already been measured" in out
     assert len((run_dir / "metrics.jsonl").read_text().splitlines()) == 2
 
 

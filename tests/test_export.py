@@ -176,7 +176,7 @@ def test_what_stops_it_leaves_nothing_behind(drawable_run, tmp_path, monkeypatch
     ("flags", "message"),
     [
         (["--step=4"], "no checkpoint of step 4; there is 3 in"),
-        (["--statistics=moving", "--truncations=1"], "--truncations are of standing statistics"),
+        (["--statistics=moving", "--truncations=1"], "--truncations apply to standing statistics"),
         (["--standing_passes=0"], "passes must be at least 1"),
     ],
 )

@@ -69,9 +69,9 @@ def test_an_interrupted_npz_goes_on_to_the_same_images(drawable_run, expected, t
     with monkeypatch.context() as patch:
         interrupting(patch, NpzFile)
         assert run_verb(drawable_run, *flags) == 75
-    assert not npz.exists() and "Repeat the command to go on" in capsys.readouterr().err
+    assert not npz.exists() and "Repeat the command to resume" in capsys.readouterr().err
     assert run_verb(drawable_run, *flags) == 0
-    assert "Going on after 64 images" in capsys.readouterr().err
+    assert "Resuming after 64 existing images" in capsys.readouterr().err
     images, labels = arrays(npz)
     np.testing.assert_array_equal(images, expected[0])
     np.testing.assert_array_equal(labels, expected[1])
@@ -85,7 +85,7 @@ def test_a_folder_that_holds_them_all_is_left_as_it_is(drawable_run, expected, t
     np.testing.assert_array_equal([np.asarray(Image.open(file)) for file in files], expected[0])
     assert files[0].name == "00000_stripes.png"
     assert run_verb(drawable_run, *flags) == 0
-    assert "Going on after 70 images" in capsys.readouterr().err
+    assert "Resuming after 70 existing images" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_said_with_its_place(drawable_run, tmp_path, monkeypatch, capsys):
@@ -95,7 +95,7 @@ def test_a_full_disk_is_said_with_its_place(drawable_run, tmp_path, monkeypatch,
     monkeypatch.setattr(stored_images, "_write_plan", full)
     assert run_verb(drawable_run, "--num=2", f"--npz={tmp_path / 'a.npz'}") == 2
     error = capsys.readouterr().err
-    assert "a.npz could not be written" in error and "make room" in error
+    assert "a.npz could not be written" in error and "free some space" in error
 
 
 def test_a_sheet_has_a_row_a_class(drawable_run, expected, tmp_path):

@@ -120,7 +120,9 @@ def test_its_command_trains_and_draws_in_an_empty_folder(installed):
 
 def test_what_a_paper_s_configuration_needs_is_said_in_one_screen(installed):
     missing = installed("python", "-m", "sagan_tf.train", "--gin_file=gin/sagan_128.gin")
-    assert missing.returncode == 2 and missing.stderr.startswith("error: --run_dir must be given: new, empty, or")
+    assert missing.returncode == 2 and missing.stderr.startswith(
+        "error: --run_dir must be given: a new or empty folder, or"
+    )
     told = installed("sagan_tf", "train", "--gin_file=gin/sagan_128.gin", "--run_dir=PAPER", "--data_dir=nowhere")
     assert told.returncode == 2 and "imagenet2012" in told.stderr and told.stderr.count("\n") <= 24
 

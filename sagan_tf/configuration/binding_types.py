@@ -103,7 +103,7 @@ def _advice(name: str, value: Any, hint: Any, configurables: Mapping[str, Callab
         return f" Write {name}={(value,)!r}."
     if isinstance(value, str):
         if _fits(number := _literal(value), hint, configurables):
-            return f" Leave the quotes out: {name}={number!r}."
+            return f" Remove the quotes: {name}={number!r}."
         known = [v for one in _alternatives(hint) if typing.get_origin(one) is Literal for v in typing.get_args(one)]
         if close := nearest(repr(value), [repr(v) for v in known if isinstance(v, str)]):
             return f" {close.rstrip()}"

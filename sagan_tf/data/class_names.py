@@ -84,11 +84,11 @@ def _numbered(
     reference: Sequence[str], names: Sequence[str], kind: LabelKind, reference_kind: LabelKind, both: str
 ) -> np.ndarray:
     """Takes numbers as indices, unless the other data set's names make them ambiguous or they are out of range."""
-    remedy = "Store the names beside the labels, as class_names in the .npz."
+    remedy = "Store the names with the labels, as class_names in the .npz."
     if kind == "named" and not number_themselves(names):
         raise DataError(f"Class names can't be matched with bare numbers. {remedy} {both}")
     if reference_kind == "named" and all_integers(reference) and not number_themselves(reference):
-        raise DataError(f"Numbers may be indices or names here, and these differ. {remedy} {both}")
+        raise DataError(f"A number could be an index or a name here, and the two differ. {remedy} {both}")
     if len(names) > len(reference):
         raise DataError(
             f"Numbered labels must be indices of the other's classes, below {len(reference)}; received labels up to "

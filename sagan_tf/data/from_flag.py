@@ -41,7 +41,7 @@ def source_from_flag(data: str, data_dir: str | None = None) -> Source:
 
     A folder of shards is recognized by its index.
 
-    data_dir: where TFDS keeps its data sets.
+    data_dir: the folder in which TFDS stores its data sets.
 
     Raises:
       DataError: for a name or folder that isn't there.

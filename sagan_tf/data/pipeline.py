@@ -167,7 +167,7 @@ def _augmented(
 def _checked(labels: tf.Tensor, examples: Examples) -> tf.Tensor:
     """Checks that every label is a class, since accelerators clamp or wrap wrong indices silently."""
     n_classes = len(examples.class_names)
-    message = f"A label of {examples.name} must lie in 0..{n_classes - 1}. Check the data set's labels."
+    message = f"A label of {examples.name} must be in 0..{n_classes - 1}. Check the data set's labels."
     with tf.control_dependencies(
         [tf.debugging.assert_non_negative(labels, message), tf.debugging.assert_less(labels, n_classes, message)]
     ):

@@ -69,7 +69,7 @@ class Survey:
             return ["bad files: none"]
         lines = [f"  {name}: {reason}" for name, reason in list(self.bad.items())[:_MAX_BAD]]
         more = [f"  and {len(self.bad) - _MAX_BAD} more"] if len(self.bad) > _MAX_BAD else []
-        return [f"bad files: {len(self.bad)}, which training and preparation refuse", *lines, *more]
+        return [f"bad files: {len(self.bad)}, which training and preparation reject", *lines, *more]
 
     def _class_lines(self, labels: np.ndarray) -> list[str]:
         counts = np.bincount(labels, minlength=len(self.class_names))
@@ -114,7 +114,7 @@ def survey_examples(examples: Examples) -> Survey:
     rows = Progress(rows, total=examples.n_examples, unit="image", title="reading images")
     for image, label in rows:
         if not 0 <= label < len(examples.class_names):
-            bad[f"#{len(labels)}"] = f"its label is {label}, which is no class"
+            bad[f"#{len(labels)}"] = f"its label is {label}, which is not a class"
         labels.append(int(label))
         sizes.append(image.shape[:2] if 0 <= label < len(examples.class_names) else (0, 0))
         digests.append(hashlib.sha256(image.tobytes()).digest())

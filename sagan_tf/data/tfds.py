@@ -19,12 +19,12 @@ _WITHOUT_IT = """To try the same configuration on the embedded data set, repeat 
 
 _BY_HAND = """What to download (an account at https://image-net.org/download-images is needed, about 144 GB):
   ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar
-Where to put them, unopened:
+Where to put them, without unpacking them:
   {manual_dir}
 Then prepare the data set, once:
   python -m tensorflow_datasets.scripts.cli.main build imagenet2012 --data_dir={data_dir} --manual_dir={manual_dir}"""
 
-_BY_ITSELF = """What to download: nothing by hand. With the network, this fetches and prepares it, once:
+_BY_ITSELF = """Nothing has to be downloaded by hand. With network access, this command downloads and prepares it:
   python -m tensorflow_datasets.scripts.cli.main build {name} --data_dir={data_dir}"""
 
 
@@ -175,7 +175,7 @@ class TfdsSource:
         missing = [part.filename for part in parts if not tf.io.gfile.exists(part.filename)]
         if missing or not parts:
             raise DataError(
-                f"Every file of {builder.info.full_name} must be there; received {len(missing)} of "
+                f"Every file of {builder.info.full_name} must exist; received {len(missing)} of "
                 f"{len(parts)} missing, such as {missing[:1]}. Delete {builder.data_path} and prepare the "
                 f"data set again."
             )
@@ -196,5 +196,6 @@ class TfdsSource:
         without_it = _WITHOUT_IT.format(table_size=size)
         return (
             f"The data set {builder.info.full_name} must be prepared on this machine; received none at "
-            f"{builder.data_path}.\n\n{how}\nIf it lies elsewhere, say where: --data_dir=FOLDER\n\n{without_it}"
+            f"{builder.data_path}.\n\n{how}\nIf it is stored elsewhere, name the folder: "
+            f"--data_dir=FOLDER\n\n{without_it}"
         )

@@ -26,7 +26,7 @@ from sagan_tf.foundation.interruption import Interruption
 from sagan_tf.foundation.npz import write_npz
 from sagan_tf.foundation.progress import Progress
 
-SAVING = "Interrupted: saving what was measured so far; interrupt again to leave without saving."
+SAVING = "Interrupted: saving what was measured so far; interrupt again to exit without saving."
 # Parts that keep a row per image, and the types of these rows.
 ROW_TYPES = {"features": np.float32, "logits": np.float32, "labels": np.int32, "agreement": np.float64}
 
@@ -84,7 +84,7 @@ def collect(
             is_due = time.monotonic() - last_save >= save_every_seconds * (1 + save_seconds)
             if partial and (is_due or interruption.received):
                 started = time.monotonic()
-                with files.dispensable("the progress of an evaluation (its place is set by SAGAN_TF_CACHE)"):
+                with files.dispensable("the progress of an evaluation (its location is set by SAGAN_TF_CACHE)"):
                     write_npz(partial, collector.state(), durable=True)
                 last_save = time.monotonic()
                 save_seconds = last_save - started

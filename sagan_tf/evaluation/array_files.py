@@ -26,14 +26,14 @@ def read_images(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
     """
     if not file.is_file():
         raise DataError(
-            f"images must be a folder, an .npz or an .npy file; received {file}, which isn't there. Check the path."
+            f"images must be a folder, an .npz or an .npy file; received {file}, which does not exist. Check the path."
         )
     try:
         arrays = read_npz(file, only=("arr_0", "labels", "class_names"), or_npy=True)
         images, labels, names = arrays["arr_0"], arrays.get("labels"), arrays.get("class_names")
     except (OSError, NpzError, KeyError) as error:
         raise DataError(
-            f"an .npz of images must hold arr_0; received {file}, which can't be read so: "
+            f"an .npz of images must hold arr_0; received {file}, which cannot be read: "
             f"{' '.join(str(error).split()) or type(error).__name__}. Write it with numpy.savez(FILE, images)."
         ) from error
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not images.size:
@@ -60,8 +60,8 @@ def read_moments(path: str) -> tuple[Moments, dict] | None:
         moments, protocol = moments_from_arrays(read_npz(file, only=("mu", "sigma", "count", "protocol")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"mu must be a mean (F,) and sigma a covariance (F,F), of numbers; received {file}, which can't be read "
-            f"so: {' '.join(str(error).split()) or type(error).__name__}"
+            f"mu must be a mean (F,) and sigma a covariance (F,F), of numbers; received {file}, which cannot be read:"
+            f" {' '.join(str(error).split()) or type(error).__name__}"
         ) from error
     _check_moments(file, moments)
     return moments, protocol
@@ -106,7 +106,7 @@ def _named(file: pathlib.Path, labels: np.ndarray, names: np.ndarray) -> np.ndar
 def _check_moments(file: pathlib.Path, moments: Moments) -> None:
     mean, covariance = moments.mean, moments.covariance
     if not mean.size:
-        raise DataError(f"mu and sigma must be of a feature or more; received {file}, where they are empty.")
+        raise DataError(f"mu and sigma must have at least one feature; received {file}, where they are empty.")
     reason = None
     scale = np.abs(covariance).max()
     if not np.isfinite(mean).all():

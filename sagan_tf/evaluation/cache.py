@@ -34,7 +34,7 @@ def keep_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], *, what: str)
     what: the kind of content for that note, such as "the cache of classifiers".
     """
     _unwritten[path] = arrays
-    with files.dispensable(f"{what} (its place is set by SAGAN_TF_CACHE)"):
+    with files.dispensable(f"{what} (its location is set by SAGAN_TF_CACHE)"):
         write_npz(path, arrays, durable=True)
         del _unwritten[path]
 

@@ -87,7 +87,7 @@ class DatasetClassifier:
         self.resize = f"area {MAX_SIDE}" if resolution > MAX_SIDE else "none"
         n_outputs = len(weights["head/bias"])
         self.n_features, self.n_logits = N_FEATURES, n_outputs if self.classifies else 0
-        self.note = f"held-out accuracy {self.accuracy:.4f}{'' if self.classifies else ' at telling rotations'}"
+        self.note = f"held-out accuracy {self.accuracy:.4f}{'' if self.classifies else ' in recognizing rotations'}"
         self._network = _build(n_outputs, min(resolution, MAX_SIDE))
         for name, variable in self._network.named_variables().items():
             variable.assign(weights[name])
@@ -164,13 +164,13 @@ def check_learnable(examples: Examples) -> None:
     )
     if has_classes(examples) and len(examples.class_names) < 2:
         raise ValueError(
-            "images must be of 2 classes or more to be measured by a classifier of their own; received "
+            "images must belong to at least 2 classes to be measured by a classifier that is trained on them; received "
             f"{examples.name} with the classes {', '.join(examples.class_names)}. {remedy}"
         )
     if not has_classes(examples) and examples.n_examples < FEWEST:
         raise ValueError(
-            f"images without classes must be at least {FEWEST} to be measured by a network that learns from them; "
-            f"received {counted(examples.n_examples, 'image')} in {examples.name}. {remedy}"
+            f"images without classes must number at least {FEWEST} to be measured by a network that is trained on "
+            f"them; received {counted(examples.n_examples, 'image')} in {examples.name}. {remedy}"
         )
 
 

@@ -211,6 +211,6 @@ def _check_counts(name: str, metric: Metric, comparison: Comparison) -> None:
             f"metric {name} needs more images per side than its {n_features} features; received "
             f"images={generated.count}, reference={real.count}. Give at least {n_features + 1} of each, or "
             "measure the kernel distance, which is unbiased for small sets: --metrics=kid. "
-            "--allow_few_samples (EvaluationOptions.allow_few_samples=True) computes it all the same: a number that "
-            "is biased upwards and comparable only with others of the same counts."
+            "--allow_few_samples (EvaluationOptions.allow_few_samples=True) computes it nevertheless, but the number "
+            "is biased upwards and can be compared only with numbers from the same counts."
         )

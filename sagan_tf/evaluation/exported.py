@@ -90,7 +90,7 @@ def _protocol(export: pathlib.Path) -> dict:
     path = export / "assets" / "protocol.json"
     if not path.is_file():
         raise ValueError(
-            f"an exported generator must have assets/protocol.json beside it; received {export} without. "
+            f"an exported generator must come with assets/protocol.json; received {export} without it. "
             "Export it again, or write its images to an .npz and measure these: --images=FILE.npz"
         )
     return json.loads(path.read_text(encoding="utf-8"))
@@ -99,7 +99,7 @@ def _protocol(export: pathlib.Path) -> dict:
 def _check(options: EvaluationOptions, known: dict, export: pathlib.Path) -> None:
     if options.statistics not in (None, known["statistics"]):
         raise ValueError(
-            f"an export's statistics are baked in; received statistics={options.statistics} for {export}, "
+            f"the statistics of an export are fixed; received statistics={options.statistics} for {export}, "
             f"which has {known['statistics']} ones. Leave it out, or export again."
         )
     is_truncated = known["truncation_mode"] is not None

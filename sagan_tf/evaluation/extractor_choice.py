@@ -39,8 +39,8 @@ def choose_extractor(
         return SavedModelExtractor(kind)
     if examples is None:
         raise ValueError(
-            "extractor=dataset must have labeled examples to learn from; received none. "
-            "Give labels beside the reference images, or choose another extractor."
+            "extractor=dataset must have labeled examples to learn from; received none. Give labels with the "
+            "reference images, or choose another extractor."
         )
     return dataset_classifier(examples, resolution=resolution, transform=transform, progress=progress)
 

@@ -72,7 +72,7 @@ class SavedModelExtractor:
         if not tf.io.gfile.exists(f"{directory}/saved_model.pb"):
             raise ValueError(
                 f"a SavedModel's folder must hold saved_model.pb; received directory={directory!r}. "
-                "Give the folder that saved_model.pb lies in."
+                "Give the folder that contains saved_model.pb."
             )
         self._model = tf.saved_model.load(directory)
         self._call, input_size = _entry(self._model, directory)

@@ -54,7 +54,7 @@ def _load(directory: str) -> SavedModelExtractor:
 def _remedy() -> str:
     root = os.environ.get("TFHUB_CACHE_DIR") or "/path/to/tfhub_cache"
     return (
-        f"Copy the unpacked module {HANDLE} (saved_model.pb and variables/) from a machine with network to "
+        f"Copy the unpacked module {HANDLE} (saved_model.pb and variables/) from a machine with network access to "
         f"{root}/{FOLDER} and set TFHUB_CACHE_DIR={root}."
     )
 

@@ -75,8 +75,8 @@ class EvaluationResult:
         """Sentences on the numbers that need a scale: FID between its two ends, variety as a share of the data's."""
         m, sentences = self.metrics, []
         ends = (
-            ("fid_of_data", "of one half of the data against the other"),
-            ("fid_untrained", "of the untrained generator"),
+            ("fid_of_data", "between two halves of the data"),
+            ("fid_untrained", "for the untrained generator"),
         )
         if "fid" in m and (known := [f"{m[name]:.4g} {of}" for name, of in ends if name in m]):
             sentences.append(f"for scale, FID is {' and '.join(known)}")
@@ -133,7 +133,7 @@ def over_seeds(results: Sequence[EvaluationResult]) -> EvaluationResult:
     if differing:
         raise ValueError(
             f"results of several seeds must share their protocol; received differences in "
-            f"{', '.join(differing)}. Measure them alike."
+            f"{', '.join(differing)}. Measure them with the same options."
         )
     metrics: dict[str, float | list[float]] = {}
     for name in results[0].metrics:

@@ -60,7 +60,7 @@ def _known_moments(reference: KnownMoments, extractor: Extractor) -> Moments:
         raise ValueError(
             f"{reference.name} must hold moments by the extractor {extractor.name} ({extractor.hash}), "
             f"{extractor.n_features} wide; received extractor={maker} ({made_by}), "
-            f"width={moments.mean.size}. Measure both sides by one extractor."
+            f"width={moments.mean.size}. Measure both sides with the same extractor."
         )
     return moments
 

@@ -156,7 +156,7 @@ def _refuse_mixed(table: PaperTable, protocols: Sequence[dict]) -> None:
             if other.get(key) != protocols[0].get(key) and key not in table.may_differ:
                 raise ValueError(
                     f"numbers in one table must share their protocol; received {key}="
-                    f"{protocols[0].get(key)!r} and {other.get(key)!r}. Evaluate these runs alike."
+                    f"{protocols[0].get(key)!r} and {other.get(key)!r}. Evaluate these runs with the same options."
                 )
 
 

@@ -51,7 +51,7 @@ class ExpectedCurves:
         path = Path(path)
         if not path.is_file():
             raise ExpectedCurvesError(
-                f"Expected curves must be a file of JSON lines; {path} is not there. benchmarks/expected/ has those of "
+                f"Expected curves must be a file of JSON lines; {path} is missing. benchmarks/expected/ has those of "
                 "this repository, and benchmarks/expected_curves.py writes them from runs."
             )
         try:

@@ -68,6 +68,6 @@ class _Nearest:
         if self._distances.shape[1] < self._count:
             raise ValueError(
                 f"there must be {self._count} images to search; received {self._distances.shape[1]}. "
-                "Ask for fewer neighbors."
+                "Request fewer neighbors."
             )
         return Neighbors(images=self._images, labels=self._labels, distances=self._distances)

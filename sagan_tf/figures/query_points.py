@@ -17,7 +17,7 @@ def parse_points(text: str, resolution: int) -> list[tuple[int, int]]:
             raise ValueError(f"--points must be x,y;x,y in whole pixels; received --points={text!r}.") from None
         if not (0 <= x < resolution and 0 <= y < resolution):
             raise ValueError(
-                f"--points must lie inside the image, 0 to {resolution - 1}; received the point {x},{y}. "
+                f"--points must be inside the image, 0 to {resolution - 1}; received the point {x},{y}. "
                 "Count from the upper left corner."
             )
         points.append((x, y))

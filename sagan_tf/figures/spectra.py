@@ -25,7 +25,7 @@ def spectra_figure(train: list[dict], health: list[dict]):
     if not health:
         raise ValueError(
             "the run must have health records; health.jsonl is missing or empty. "
-            "Train on with MonitorOptions.every above 0 in the run's gin file."
+            "Continue training with MonitorOptions.every above 0 in the run's gin file."
         )
     made, ((of_g, of_d), (losses, gains)) = canvas.figure(
         2, 2, size=(9.6, 6.2), left=0.05, right=0.86, bottom=0.075, top=0.95, wspace=0.52, hspace=0.34

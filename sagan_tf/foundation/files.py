@@ -158,14 +158,16 @@ def explain(error: BaseException, place: Path | str | None = None) -> str | None
     code = error.errno if isinstance(error, OSError) else _REASONS[why]
     if code in _FULL:
         return (
-            f"{path} could not be written ({why}); {free_megabytes(path)} MB are free there. What was finished before "
-            "is untouched: make room and repeat the command."
+            f"{path} could not be written ({why}); {free_megabytes(path)} MB are free there. Finished files are "
+            "untouched: free some space and repeat the command."
         )
     missing = code == errno.ENOENT
     advice = (
-        "Restore it, or check the path." if missing else "Check the path and its permissions, or name another place."
+        "Restore it, or check the path."
+        if missing
+        else "Check the path and its permissions, or choose another location."
     )
-    return f"{path} must be there and accessible; received: {why}. {advice}"
+    return f"{path} must exist and be accessible; received: {why}. {advice}"
 
 
 def _path_in(text: str, why: str) -> str | None:
@@ -225,7 +227,7 @@ def check_output(flag: str, path: Path | str, *, folder: bool = False, append: b
         room = f"; {free_megabytes(path)} MB are free there" if full else ""
         raise OutputError(
             f"{flag} must be a {kind} that can be written; received {flag}={path} ({why}{room}). "
-            "Name another place, or make this one writable."
+            "Choose another location, or make this one writable."
         ) from error
 
 
@@ -246,5 +248,5 @@ def dispensable(what: str, *, say: Callable[[str], None] | None = None) -> Itera
             _noted.add(what)
             name = getattr(error, "filename", None)
             where = f": {name}" if name else ""
-            text = f"{what} could not be written ({why}{where}). The work goes on without it."
+            text = f"{what} could not be written ({why}{where}). The command continues without it."
             (say or warn)(text)

@@ -33,7 +33,7 @@ class Parser(argparse_flags.ArgumentParser):
             default=argparse.SUPPRESS,
             action=_Verbosity,
             metavar="LEVEL",
-            help="notes on standard error: -2 errors, -1 warnings, 0 all (the default), 1 also those of libraries",
+            help="messages on standard error: -2 errors, -1 also warnings, 0 all (the default), 1 also libraries'",
         )
         notes.set_level(0)
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 
 INTERRUPTED = 75
-AGAIN = "Interrupted again: leaving without saving. Repeat the command to go on from what was saved before."
+AGAIN = "Interrupted again: exiting without saving. Repeat the command to resume from the last saved state."
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Seconds within which a repeated signal is the same one, sent to a process group and forwarded by its leader.
 _SAME = 0.1
@@ -118,7 +118,7 @@ def leaving_at_once() -> Iterator[None]:
     def leave(number, frame) -> None:
         sys.exit(INTERRUPTED)
 
-    with _listening(leave, lambda number: say("Interrupted: nothing is left to save. Repeat the command to go on.")):
+    with _listening(leave, lambda number: say("Interrupted: nothing is left to save. Repeat the command to resume.")):
         yield
 
 

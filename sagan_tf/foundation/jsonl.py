@@ -68,7 +68,7 @@ def read(path: Path | str) -> list[dict]:
         elif line.strip() and number < len(lines):
             raise JsonLinesError(
                 f"{path} must hold one JSON object per line; received line {number}: "
-                f"{line[:80].decode(errors='replace')!r}. Mend or remove that line."
+                f"{line[:80].decode(errors='replace')!r}. Correct or remove that line."
             )
     return records
 

@@ -27,7 +27,7 @@ _PACKAGE = Path(__file__).parents[1]
 def answered(
     work: Callable[[], int | None],
     *,
-    interrupted: str | Callable[[KeyboardInterrupt], str] = "interrupted: nothing was kept. Repeat the command.",
+    interrupted: str | Callable[[KeyboardInterrupt], str] = "interrupted: nothing was saved. Repeat the command.",
     explain: Callable[[BaseException], str | None] | None = None,
 ) -> int:
     """Runs `work` and returns the verb's exit code: work's own (None: 0), REFUSED, or INTERRUPTED.
@@ -81,7 +81,10 @@ def sentence(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return f"a file could not be read or written: {_one_line(error)}. Check the path, and repeat the command."
     if isinstance(error, MemoryError):
-        return f"there must be memory for what was asked; received a lack of it ({_one_line(error)}). Ask for less."
+        return (
+            f"there must be enough memory for the command; received an allocation failure ({_one_line(error)}). "
+            "Reduce the batch size or the number of images."
+        )
     if isinstance(error, ValueError | OverflowError):
         return str(error) if _raised_here(error) else _of_a_library(error)
     return None

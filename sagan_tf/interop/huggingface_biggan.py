@@ -48,7 +48,10 @@ def spec_of(config: Mapping) -> GANSpec:
         resolution = 4 * 2 ** sum(up for up, _, _ in layers)
         ladder = (layers[0][1], *(outputs for _, _, outputs in layers))
         if ladder[:-1] != tuple(inputs for _, inputs, _ in layers) or place < 1:
-            raise ValueError("blocks that don't take what the block before gives, or attention before the first")
+            raise ValueError(
+                "blocks whose inputs do not match the outputs of the previous block, or attention before the first "
+                "block"
+            )
         if int(config.get("output_dim", resolution)) != resolution:
             raise ValueError(f"output_dim={config['output_dim']} beside layers for {resolution} pixels")
         ups = tuple(up for up, _, _ in layers)

@@ -73,7 +73,7 @@ def form_of(path: Path) -> WeightsFormat:
     raise WeightsError(
         f"--generator must be a file ending in {', '.join(weight_files.READERS)}, a folder with {_WEIGHTS[0]} and "
         f"{_CONFIG}, or an unpacked module with variables/variables.index; received {path}, which is "
-        f"{'none of these' if path.exists() else 'not there'}."
+        f"{'none of these' if path.exists() else 'missing'}."
     )
 
 
@@ -108,8 +108,8 @@ def _files(path: Path) -> tuple[Path, Path]:
     if missing:
         raise WeightsError(
             f"weights of Hugging Face's port must be {_WEIGHTS[0]} and {_CONFIG} in one folder; received {path}, where "
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. Put them there: the "
-            "configuration tells the sizes of the network."
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. Put both files there: the "
+            "configuration contains the sizes of the network."
         )
     return weights, config
 
@@ -128,7 +128,9 @@ def _config(path: Path) -> dict:
         if not isinstance(entries["n_stats"], int) or entries["n_stats"] < 1:
             raise ValueError(f"n_stats={entries['n_stats']!r}")
         if embedded not in (None, z_dim):
-            raise ValueError(f"class_embed_dim={embedded} beside z_dim={z_dim}, which the port's networks need equal")
+            raise ValueError(
+                f"class_embed_dim={embedded} beside z_dim={z_dim}, which must be equal in the port's networks"
+            )
         return entries
     except (ValueError, TypeError, AttributeError) as error:
         raise WeightsError(

@@ -112,8 +112,9 @@ class TensorUnpickler(pickle.Unpickler):
         make = _KNOWN.get((module, name))
         if make is None:
             raise _RefusedError(
-                f"{self._source} must hold tensors alone; received a pickle that names {module}.{name}, which loading "
-                "would run. Nothing of it was run. Save the state dict of the network alone, or as .safetensors."
+                f"{self._source} must contain only tensors; received a pickle that refers to {module}.{name}, which "
+                "loading would execute. Nothing was executed. Save only the state dict of the network, or save it as "
+                ".safetensors."
             )
         return make()
 
@@ -160,7 +161,7 @@ def _read_zip(file: io.BufferedReader, source: str) -> dict[str, np.ndarray]:
         if len(pickles) != 1 or f"{pickles[0][:-8]}constants.pkl" in names:
             raise _RefusedError(
                 f"{source} must be a state dict of torch.save; received a zip archive of something else, such as "
-                "TorchScript. Save the state dict of the network alone."
+                "TorchScript. Save only the state dict of the network."
             )
         folder = pickles[0].removesuffix("data.pkl")
         order = archive.read(f"{folder}byteorder").decode() if f"{folder}byteorder" in names else "little"
@@ -214,7 +215,7 @@ def _tensors(found: Any, source: str) -> Mapping[str, _Tensor]:
         kind = type(found[wrong[0]]).__name__
         raise _RefusedError(
             f"{source} must hold a state dict, a dictionary of tensors; received {wrong[0]!r} of type {kind}. "
-            "Save the state dict of the network alone."
+            "Save only the state dict of the network."
         )
     return found
 

@@ -124,8 +124,8 @@ def _check_latent(spec: "GANSpec") -> None:
             )
     if spec.hierarchical and spec.condition_includes_z:
         raise ValueError(
-            "hierarchical=True (BigGAN) must stand without condition_includes_z=True (BigGAN-deep), which does not "
-            "split z; received both. Leave one of them out."
+            "hierarchical=True (BigGAN) must not be combined with condition_includes_z=True (BigGAN-deep), which does "
+            "not split z; received both. Leave one of them out."
         )
     if spec.hierarchical and spec.z_dim % len(spec.generator_ladder):
         raise ValueError(

@@ -74,8 +74,8 @@ def check_same_networks(there: GANSpec, here: GANSpec, *, discriminator: bool = 
     for name, theirs, ours in pairs:
         if theirs != ours:
             raise TransferError(
-                f"networks can only start from others of the same {name}; received {name}={theirs!r} of those that are "
-                f"to be taken and {name}={ours!r} of the new ones. Describe the new run with {name}={theirs!r}, or "
+                f"networks can only start from others with the same {name}; received {name}={theirs!r} of those that "
+                f"are to be taken and {name}={ours!r} of the new ones. Describe the new run with {name}={theirs!r}, or "
                 "start from another run."
             )
 
@@ -143,9 +143,9 @@ def match(
         elif not _OPTIONAL.search(name) and name.partition(".")[0] in present:
             other = f"shape {there[name]}" if name in there else "nothing of this name"
             raise TransferError(
-                f"networks can only start from others of the same family; received networks without a fit for {name}, "
+                f"networks can only start from others with the same family; received no matching variable for {name}, "
                 f"which has the shape {shape} in the new ones and {other} in those that are to be taken. Describe the "
-                "new run as the other one is described."
+                "new run like the other one."
             )
     return found
 

@@ -121,7 +121,7 @@ def _spectra(record: HealthRecord, recent: Sequence[HealthRecord], best: float) 
         worst = max(growth, key=growth.__getitem__)
         yield f"sigma_0 of {worst} is {growth[worst]:.1f} times what it was lately ({record.spectra[worst][0]:.3g})"
     elif len(first) > 1 and first[0] > _UNEVEN * first[1] > 0 and _shape(record) < _FALLING * best:
-        yield f"sigma_0 of {_FIRST} is {first[0] / first[1]:.2f} times sigma_1: one direction of z outweighs the others"
+        yield f"sigma_0 of {_FIRST} is {first[0] / first[1]:.2f} times sigma_1: one direction of z dominates the others"
 
 
 def _d_loss(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
@@ -135,14 +135,14 @@ def _d_loss(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[st
     elif record.d_loss > 2 * _CHANCE:
         yield f"D's loss is {record.d_loss:.3g}: it is worse than guessing"
     elif recent and max(abs(loss - record.d_loss) for loss in losses[1 - FEWEST :]) <= _STILL * record.d_loss:
-        yield f"D's loss stands still at {record.d_loss:.3g}"
+        yield f"D's loss is constant at {record.d_loss:.3g}"
 
 
 def _still(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
     kernels = [name for name in record.spectra if name.startswith("generator.")] if recent else []
     before = recent[-1].spectra if recent else {}
     if kernels and all(abs(record.spectra[k][0] - before[k][0]) <= _STILL * before[k][0] for k in kernels):
-        yield "G stands still: no kernel's sigma_0 has changed"
+        yield "G does not change: no kernel's sigma_0 has changed"
 
 
 def _lost(record: HealthRecord, best: float) -> Iterator[str]:

@@ -48,7 +48,7 @@ class DiffAugment:
         if not self.transformations or not isinstance(self.transformations, tuple):
             raise ValueError(
                 f"{owner}.transformations must be a tuple of at least one name; received transformations="
-                f"{self.transformations!r}. Without augmentation, let train.augmentation=None."
+                f"{self.transformations!r}. To train without augmentation, set train.augmentation=None."
             )
         for name in self.transformations:
             check_choice(owner, "transformations", name, (*GROUPS, *TRANSFORMATIONS))

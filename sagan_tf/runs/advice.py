@@ -21,8 +21,9 @@ def advice(settings: Experiment, examples: Examples) -> list[str]:
         f"Data: {counted(examples.n_examples, 'image')}, {classes}{', gray' if examples.gray else ''}. D sees "
         f"{seen:,} images in the run, which are {seen / examples.n_examples:,.1f} epochs.",
         f"Memory by `describe`: {memory / 1e9:.1f} GB on one device.",
-        f"Mirror images are {'on' if settings.transform.flip else 'off'} (Transform.flip={settings.transform.flip}), "
-        + ("which double the data. Turn them off where left and right differ: text, clocks."
+        f"Horizontal flips are {'on' if settings.transform.flip else 'off'} "
+        f"(Transform.flip={settings.transform.flip}), "
+        + ("which double the data. Turn them off if left and right differ: text, clocks."
            if settings.transform.flip
            else "which would double the data, unless left and right differ: text, clocks."),
         _on_augmentation(settings, examples.n_examples),
@@ -39,8 +40,8 @@ def _on_augmentation(settings: Experiment, count: int) -> str:
         return f"Augmentation is on ({type(used).__name__}).{late}"
     if count < DUE:
         return (
-            f"Augmentation is due: with {size} D comes to know them by heart. Bind {_AUGMENTATION}, which acts as far "
-            "as it does; a run of few epochs learns faster without."
+            f"Augmentation is advisable: with {size} D memorizes them. Set {_AUGMENTATION}, which acts only as far as "
+            "D does so; a run of few epochs learns faster without it."
         )
     if count < HELPFUL:
         return f"Augmentation is off, and would help with {size}: {_AUGMENTATION}."

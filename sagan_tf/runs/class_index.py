@@ -33,7 +33,7 @@ def class_index(word: Class, names: Sequence[str]) -> int:
         return found[0]
     if found:
         raise RunError(
-            f"a class must be told by a name of its own or by its index; received {word!r}, which is a name of classes "
+            f"a class must be given by a unique name or by its index; received {word!r}, which is a name of classes "
             f"{' and '.join(f'{i} {aliases.titles[i]}' for i in found)}. Give the index."
         )
     raise RunError(
@@ -52,7 +52,8 @@ def _named(word: str, names: Sequence[str]) -> int | None:
     index = list(names).index(word)
     if is_integer(word) and not all_integers(names) and index != int(word) and 0 <= int(word) < len(names):
         raise RunError(
-            f"a class must be told by its name or its index; received {word!r}, which is the name of class {index} and "
-            f"the index of {names[int(word)]!r}. Give the other class by its name, and this one by its index, {index}."
+            f"a class must be given by its name or its index; received {word!r}, which is the name of class {index} "
+            f"and the index of {names[int(word)]!r}. Give the other class by its name, and this class by its index, "
+            f"{index}."
         )
     return index

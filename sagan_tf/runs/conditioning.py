@@ -40,13 +40,13 @@ def fitted(loaded: gin_config.Loaded, examples: Examples, run: RunDirectory) -> 
     else:
         name = f"families.{family}.conditioning"
         if re.search(rf"^(?:families\.)?{family}\.conditioning *=", loaded.text, re.MULTILINE):
-            note(f"{examples.name} has no classes; as {name} is bound, all its images train as one class.")
+            note(f"{examples.name} has no classes; as {name} is set, all its images are trained as one class.")
             return loaded
         _refuse_without_choice(family, examples)
         bindings = (f"{name} = 'none'",)
     note(
         f"{examples.name} has no classes: the networks have no class tables and a plain head ({'; '.join(bindings)}). "
-        "Class folders make a class-conditional model."
+        "With class folders, the model would be class-conditional."
     )
     return experiment.with_bindings(loaded, bindings)
 
@@ -57,5 +57,6 @@ def _refuse_without_choice(family: str, examples: Examples) -> None:
         choices = [name for name in options if "conditioning" in options[name]]
         raise DataError(
             f"The data must have classes for families.{family}; received {examples.name}, which has none. Sort the "
-            f"images into class folders, or take networks that do without: families.{' or families.'.join(choices)}."
+            "images into class folders, or use networks that need no classes: "
+            f"families.{' or families.'.join(choices)}."
         )

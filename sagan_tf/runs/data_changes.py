@@ -74,8 +74,8 @@ def content_changes(before: dict, after: dict, former_fingerprint: str | None) -
     lines += _class_lines(before, after)
     if not lines and former_fingerprint and "content=" not in before["fingerprint"]:
         return [
-            "data: names, sizes or modification times of the images differ from the run's, which has recorded no more "
-            "of them; where only the times differ, as in a copy, --allow_config_change is right"
+            "data: names, sizes or modification times of the images differ from those that the run recorded; if only "
+            "the times differ, as in a copy, use --allow_config_change"
         ]
     return lines or [f"data fingerprint: {before['fingerprint']!r} in the run, {after['fingerprint']!r} now"]
 

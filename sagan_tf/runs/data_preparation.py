@@ -73,7 +73,7 @@ def summary(index: ShardIndex, flags: argparse.Namespace) -> str:
     left_out = f", {plan.n_source - index.count} left out as too small" if index.count < plan.n_source else ""
     following = f"Train on them: python -m sagan_tf.train --gin_file=... --data={shlex.quote(flags.out)} --run_dir=RUN"
     if plan.split == "validation":
-        following = "Runs on these shards are measured on them by evaluate --reference=validation and --memorization."
+        following = "For runs on the training shards, evaluate --reference=validation and --memorization read them."
     kind = "class" if len(counts) == 1 else "classes"
     return (
         f"{_folder(flags)}: {index.count} images of {len(counts)} {kind} ({min(counts)} to {max(counts)} per class"
@@ -114,6 +114,6 @@ def _refuse_bad(flags: argparse.Namespace) -> None:
     if flags.max_pixels < 1:
         raise DataError(f"The limit of pixels must be at least 1; received --max_pixels={flags.max_pixels}.")
     if not 0 <= flags.jpeg_quality <= 100:
-        raise DataError(f"The JPEG quality must lie in 1..100; received --jpeg_quality={flags.jpeg_quality}.")
+        raise DataError(f"The JPEG quality must be in 1..100; received --jpeg_quality={flags.jpeg_quality}.")
     if not flags.check and not flags.out:
         raise DataError("An output folder must be given; received no --out. Add --out=DIR, or --check to check only.")

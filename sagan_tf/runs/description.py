@@ -57,7 +57,7 @@ def step_text(costs: dict) -> str:
     replicas = "" if costs["replicas"] == 1 else f" of one of {costs['replicas']} replicas"
     return "\n".join([
         f"One step, batch {costs['batch_size']}, {costs['discriminator_steps']} update(s) of D, {costs['precision']}",
-        f"  work, as the papers draw it {costs['step_flops_plain'] / 1e9:>12,.0f} GFLOP",
+        f"  work, as the papers show it {costs['step_flops_plain'] / 1e9:>12,.0f} GFLOP",
         f"  work, as computed here      {costs['step_flops'] / 1e9:>12,.0f} GFLOP",
         f"  peak memory{replicas}, estimated: {memory['total']} GB (process {memory['process']}, state "
         f"{memory['state']}, kernels and gradients {memory['weights']}, activations {memory['activations']})",
@@ -134,8 +134,8 @@ def described(flags: argparse.Namespace) -> tuple[Experiment, GANSpec]:
         return settings, settings.sized()
     if flags.gin_file or flags.gin_bindings or flags.data or flags.data_dir:
         raise ValueError(
-            f"--run_dir must stand without --gin_file, --gin_bindings, --data and --data_dir, since the run holds its "
-            f"configuration; received --run_dir={flags.run_dir} beside them. Leave one or the other out."
+            "--run_dir must not be combined with --gin_file, --gin_bindings, --data and --data_dir, since the run "
+            f"contains its configuration; received --run_dir={flags.run_dir} together with them. Use one or the other."
         )
     run = RunDirectory.open(flags.run_dir)
     return run.experiment(), run.spec()

@@ -137,7 +137,7 @@ def report(tried: DryRunResult, settings: Experiment, run_dir: Path) -> str:
     disk = tried.checkpoint_bytes * (settings.keep_checkpoints + 1)
     free = shutil.disk_usage(next(p for p in (run_dir.absolute(), *run_dir.absolute().parents) if p.exists())).free
     lines = [
-        f"Dry run of {settings.total_steps:,} steps at batch {settings.batch_size}; nothing of it is kept.",
+        f"Dry run of {settings.total_steps:,} steps at batch {settings.batch_size}; nothing is kept.",
         *tried.taken,
         f"  build         {tried.build:8.1f} s",
         f"  first step    {tried.first_step:8.1f} s   compiles",

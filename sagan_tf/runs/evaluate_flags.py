@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     """All flags of the verb. Every default is None, False or (): any other value counts as given."""
     built = Parser(
         prog="python -m sagan_tf.evaluate",
-        description="Measures a run's samples, or anybody's images, against real images.",
+        description="Evaluates a run's samples, or any other images, against real images.",
     )
     _add_what(built)
     _add_how(built)
@@ -80,8 +80,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     if unread := sorted(_given(flags) - read):
         names = ", ".join(f"--{name}" for name in unread)
         built.error(
-            f"every flag must apply to what is measured; received {names}, which {title} doesn't read. "
-            f"Leave it out. Read here: {', '.join('--' + name for name in sorted(read))}"
+            f"every flag must apply to what is measured; received {names}, which {title} does not use. Remove it. "
+            f"Flags that apply: {', '.join('--' + name for name in sorted(read))}"
         )
     if flags.mode == "curve" and (others := set(flags.metrics or ()) - {"is", "fid"}):
         built.error(
@@ -133,7 +133,7 @@ def _add_what(built: argparse.ArgumentParser) -> None:
     built.add_argument(
         "--memorization",
         action="store_true",
-        help="measure instead the shares of training and validation images that D calls real",
+        help="measure instead the shares of training and validation images that D classifies as real",
     )
     built.add_argument(
         "--truncation_curve",
@@ -155,11 +155,13 @@ def _add_how(built: argparse.ArgumentParser) -> None:
     built.add_argument(
         "--strategy",
         choices=["auto", "cpu", "gpu", "mirrored"],
-        help="devices that share the work; auto, the default, takes all GPUs of this machine, or the CPU",
+        help="devices that share the work; auto, the default, uses all GPUs of this machine, or the CPU",
     )
     built.add_argument("--resolution", type=int, help="crop and resize images of files to this many pixels per side")
     built.add_argument("--batch_size", type=int, help="images per pass through the extractor")
-    built.add_argument("--allow_few_samples", action="store_true", help="FID of too few images, for debugging only")
+    built.add_argument(
+        "--allow_few_samples", action="store_true", help="compute FID even from too few images, for debugging only"
+    )
     shared.add_data_dir(built)
 
 
@@ -169,7 +171,7 @@ def _add_samples(built: argparse.ArgumentParser) -> None:
         "--seeds",
         type=comma_list(seed, "64-bit integers"),
         metavar="0,1,2",
-        help="measure with each of these seeds that isn't measured yet, and report mean and deviation",
+        help="measure with each of these seeds that has no results yet, and report mean and standard deviation",
     )
     shared.add_checkpoint(built)
     shared.add_statistics(built)
@@ -187,14 +189,14 @@ def _add_results(built: argparse.ArgumentParser) -> None:
     built.add_argument(
         "--table",
         metavar="NAME",
-        help="lay the results of --run_dirs beside a paper's: sagan_table1, "
-        "...; runs: the --metrics of the runs alone, at --step and --truncation",
+        help="compare the results of --run_dirs with a paper's: sagan_table1, ...; runs:"
+        " the --metrics of the runs alone, at --step and --truncation",
     )
     built.add_argument(
         "--run_dirs",
         type=comma_list(str, "[ROW=]RUN"),
         default=(),
         metavar="[ROW=]RUN,...",
-        help="evaluated runs for --table; several of a row give mean and deviation",
+        help="evaluated runs for --table; several runs of a row give mean and standard deviation",
     )
     built.add_argument("--json", action="store_true", help="print JSON: the metrics' names as keys, and protocol")

@@ -98,9 +98,8 @@ class Page:
         weights = "averaged" if model.averaged else "raw"
         statistics = "published" if model.published else "moving"
         self._ui.label(
-            f"Step {model.step:,}, {weights} weights, {statistics} statistics. Click a pixel to see where that "
-            "location attends; the outline holds half of its attention. The address of this page restores what it "
-            "shows."
+            f"Step {model.step:,}, {weights} weights, {statistics} statistics. Click a pixel to see what that location "
+            "attends to; the outline encloses half of its attention. The address of this page restores what it shows."
         ).classes("text-sm")
 
     def _changing(self, element):
@@ -215,6 +214,6 @@ class Page:
             shown.set_source(data_uri(image))
             uniform = "Nearly uniform attention."
             caption.set_text(
-                uniform if area > UNIFORM_AREA else f"Half of its attention lies in {area:.0%} of the image."
+                uniform if area > UNIFORM_AREA else f"Half of its attention is in {area:.0%} of the image."
             )
         self._ui.navigate.history.replace("?" + query_of(self._state(), self._explorer.model.class_names))

@@ -103,11 +103,12 @@ def _check_statistics(statistics: str, flags: argparse.Namespace, latent: str, m
         )
     if flags.truncations and statistics != "standing":
         raise ExportError(
-            f"--truncations are of standing statistics; received --statistics={statistics}. Leave one of them out."
+            f"--truncations apply to standing statistics only; received --statistics={statistics}. Leave one of them "
+            "out."
         )
     if statistics == "published" and mode != MODE:
         raise ExportError(
-            f"--statistics=published are those of --truncation_mode={MODE}; received --truncation_mode={mode}. "
+            f"--statistics=published applies only to --truncation_mode={MODE}; received --truncation_mode={mode}. "
             "Leave one of them out."
         )
 

@@ -141,7 +141,7 @@ def real_images(model: TrainedModel, labels: np.ndarray) -> np.ndarray:
                 found[row] = image
         if all(image is not None for image in found):
             return np.stack(found)
-    raise RunError("the training data must have an image for each row; a class has too few. Ask for fewer.")
+    raise RunError("the training data must have an image for each row; a class has too few. Request fewer rows.")
 
 
 def interpolation(

@@ -8,7 +8,7 @@ from typing import get_args
 
 from sagan_tf.foundation.option_names import Statistics, TruncationMode
 
-CLASSES_HELP = "names or indices, separated by commas; names alone where all names are integers"
+CLASSES_HELP = "names or indices, separated by commas; only names if all names are integers"
 
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_configuration(parser: argparse.ArgumentParser) -> None:
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """`--data_dir`."""
-    parser.add_argument("--data_dir", metavar="DIR", help="where TFDS keeps its data sets")
+    parser.add_argument("--data_dir", metavar="DIR", help="the folder in which TFDS stores its data sets")
 
 
 def add_run_dir(parser: argparse.ArgumentParser) -> None:
@@ -34,12 +34,12 @@ def add_run_dir(parser: argparse.ArgumentParser) -> None:
 
 def add_moved_data(parser: argparse.ArgumentParser) -> None:
     """`--data` of a run whose data are no longer where its configuration says."""
-    parser.add_argument("--data", metavar="DATA", help="where the run's data are now, if they have moved")
+    parser.add_argument("--data", metavar="DATA", help="the current location of the run's data, if they have moved")
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """`--step` and `--average`: which weights of the run."""
-    parser.add_argument("--step", type=int, help="a checkpoint's step; the newest by default")
+    parser.add_argument("--step", type=int, help="step of the checkpoint; the newest by default")
     parser.add_argument(
         "--average", action=argparse.BooleanOptionalAction, default=None,
         help="the moving average of G, or its raw weights; the average by default if there is one",
@@ -66,13 +66,15 @@ def add_statistics(parser: argparse.ArgumentParser, choices: tuple[Statistics, .
     parser.add_argument(
         "--statistics",
         choices=choices,
-        help="what the batch norms of G divide by: training's moving averages, each batch's own moments, or standing "
-        "statistics of 100 fresh batches (BigGAN), gathered for each truncation, or those that were published with "
-        "imported weights; by default published ones where there are any, standing ones for a truncated z, else what "
-        "the run's description says",
+        help="the statistics of G's batch norms: moving averages of training, each batch's own moments, standing "
+        "statistics of 100 additional batches (BigGAN), gathered for each truncation, or those that were published "
+        "with imported weights; by default published ones where there are any, standing ones for a truncated z, else "
+        "what the run's description says",
     )
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """`--seed` of a set of images."""
-    parser.add_argument("--seed", type=int, default=0, help="of the set: its image i has the seed SEED * 2^32 + i")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the set of images; image i has the seed SEED * 2^32 + i"
+    )

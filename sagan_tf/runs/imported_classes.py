@@ -17,13 +17,15 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"--class_names must be a text file with a name a line; received {path} ({error}).") from error
+        raise RunError(
+            f"--class_names must be a text file with one name per line; received {path} ({error})."
+        ) from error
     names = tuple(line.strip() for line in lines)
     wrong = [i for i, name in enumerate(names) if not name or name in names[:i]]
     if wrong or not names:
         said = f"{names[wrong[0]]!r} in line {wrong[0] + 1}" if wrong else "an empty file"
         raise RunError(
-            f"--class_names must be a file with a name of its own for each class, one a line; received {said} of "
+            f"--class_names must be a file with a unique name for each class, one per line; received {said} of "
             f"{path}. Correct it."
         )
     return names
@@ -42,10 +44,13 @@ def names_of(file: str | None, of_data: Sequence[str] | None, n_classes: int | N
     elif of_data is not None:
         names, source = tuple(of_data), "the data set"
     elif n_classes == len(imagenet_classes()):
-        note("The weights have 1,000 classes, which are taken for ImageNet's in the order of their synsets.")
+        note("The weights have 1,000 classes, which are assumed to be ImageNet's in the order of their synsets.")
         return tuple(imagenet_classes())
     else:
-        note(f"The weights have {n_classes:,} classes without names: they go by number. --class_names=FILE names them.")
+        note(
+            f"The weights have {n_classes:,} classes without names: they are numbered. --class_names=FILE gives them "
+            "names."
+        )
         return tuple(map(str, range(n_classes)))
     if n_classes is not None and len(names) != n_classes:
         raise RunError(
@@ -54,7 +59,7 @@ def names_of(file: str | None, of_data: Sequence[str] | None, n_classes: int | N
         )
     if len(names) == len(imagenet_classes()) and not all(SYNSET.match(name) for name in names):
         warn(
-            "Published ImageNet weights number their classes by sorted synset (n01440764, n01443537, ...); these names "
-            "are no synsets. Make sure that they are in that order."
+            "Published ImageNet weights number their classes by sorted synset (n01440764, n01443537, ...); these "
+            "names are not synsets. Make sure that they are in that order."
         )
     return names

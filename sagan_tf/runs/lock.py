@@ -198,6 +198,6 @@ class TrainingLock:
         """This process was stopped for so long that it seemed dead: what it would save now, another one trains."""
         report_error(
             f"{self.path.parent} has been taken over by process {holder.pid} on {holder.host}, as this process "
-            "gave no sign of life for too long. It ends without saving."
+            "gave no sign of life for too long. This process ends without saving."
         )
         os._exit(LOST)

@@ -166,7 +166,7 @@ def _table(flags: argparse.Namespace) -> str:
 def _measured_already(flags: argparse.Namespace) -> str:
     """What is printed if nothing was left to measure: a sentence, or with --json the last record."""
     run = RunDirectory(flags.run_dir).path
-    sentence = f"Every checkpoint of {flags.run_dir} is measured already: see its metrics.jsonl."
+    sentence = f"Every checkpoint of {flags.run_dir} has already been measured: see its metrics.jsonl."
     if not flags.json:
         return sentence
     note(sentence)

@@ -86,8 +86,8 @@ def _find(
     path = None if named is None else str(Path(named).expanduser().resolve())
     if path is not None and Path(path).is_relative_to(run.path.expanduser().resolve()):
         raise RunError(
-            f"--init_from must name another run than --run_dir; received --init_from={named} and --run_dir={run.path}. "
-            "Leave --init_from out to go on with that run."
+            f"--init_from must name a run other than --run_dir; received --init_from={named} and --run_dir={run.path}. "
+            "Leave --init_from out to resume that run."
         )
     if run.exists:
         recorded = run.facts().get("init_from")
@@ -98,7 +98,9 @@ def _find(
         return _again(run, settings, recorded)
     if path is None:
         if class_map:
-            raise TransferError("--class_map must go with --init_from, whose classes it names; received it alone.")
+            raise TransferError(
+                "--class_map must be used with --init_from, whose classes it names; received it without --init_from."
+            )
         if settings.freeze_discriminator:
             raise TransferError(
                 "train.freeze_discriminator must be 0 in a run that starts from fresh weights; received "
@@ -118,8 +120,8 @@ def _refuse_another(run: RunDirectory, path: str | None, class_map: Mapping | No
     else:
         return
     raise RunError(
-        f"a run that goes on must keep its weights; received {what} for the run in {run.path}, which was {told}. Leave "
-        "it out to go on, or name another --run_dir."
+        f"a run that is resumed must keep its weights; received {what} for the run in {run.path}, which was {told}. "
+        "Leave it out to resume the run, or name another --run_dir."
     )
 
 
@@ -157,7 +159,7 @@ def _opened(settings: Experiment, path: str, class_map: Mapping[str, str], step:
     check_same_networks(spec, settings.sized(), discriminator=origin.has_discriminator)
     if settings.freeze_discriminator and not origin.has_discriminator:
         raise TransferError(
-            "train.freeze_discriminator must be 0 where the discriminator starts anew; received "
+            "train.freeze_discriminator must be 0 if the discriminator starts from new weights; received "
             f"train.freeze_discriminator={settings.freeze_discriminator} and --init_from={path}, which has none."
         )
     return origin
@@ -206,7 +208,7 @@ def _check_class_map(class_map: Mapping[str, str], there: tuple[str, ...], setti
         if word not in names:
             raise TransferError(
                 f"--class_map must map classes of the data to classes of --init_from, NEW=OLD; received {word!r}, "
-                f"which is no class of the {whose}. {nearest(word, names)}Its classes: {listed(names, most=40)}."
+                f"which is not a class of the {whose}. {nearest(word, names)}Its classes: {listed(names, most=40)}."
             )
 
 

@@ -82,7 +82,7 @@ def classes(flags: argparse.Namespace) -> list[Path]:
         return made
     if compared is None:
         note(
-            "No intra-FID of this run yet, so easy and difficult classes are not told apart: "
+            "No intra-FID of this run yet, so easy and difficult classes cannot be distinguished: "
             "python -m sagan_tf.evaluate --metrics=intra_fid --run_dir=" + shlex.quote(flags.run_dir)
         )
         return made

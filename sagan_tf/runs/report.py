@@ -201,7 +201,7 @@ def _configuration(run: RunDirectory) -> str:
     full = (run.path / "config.json").read_text(encoding="utf-8")
     asked = (run.path / "config.gin").read_text(encoding="utf-8")
     rules = re.compile(r"^# =+\n", re.MULTILINE)
-    whole = page.folded("Every value, defaults too", page.preformatted(full, wrapped=True))
+    whole = page.folded("All values, including defaults", page.preformatted(full, wrapped=True))
     return page.preformatted(rules.sub("", asked), wrapped=True) + whole
 
 

@@ -12,7 +12,7 @@ _OPENED = 2  # number of last evaluations that are shown unfolded
 # The most important metrics: a readable name, and the format of the number.
 _HEADLINES = {
     "fid": ("FID", ".4g"),
-    "fid_of_data": ("FID of one half of the data against the other", ".4g"),
+    "fid_of_data": ("FID between two halves of the data", ".4g"),
     "fid_untrained": ("FID of the untrained generator", ".4g"),
     "is": ("IS", ".4g"),
     "shape_variety": ("variety of shape within classes, of the data's,", ".0%"),

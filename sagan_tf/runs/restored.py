@@ -30,8 +30,8 @@ def restore(run: RunDirectory, network: tf.keras.Model, group: str, step: int | 
     held = store.groups(steps[-1]) if steps else ()
     if group == "discriminator" and held and group not in held:
         raise RunError(
-            f"the run in {run.path} holds no discriminator: it was imported from a generator alone. Train one beside "
-            f"it with --init_from={run.path}."
+            f"the run in {run.path} has no discriminator: only a generator was imported. Train a new one with"
+            f" --init_from={run.path}."
         )
     variables = {f"{group}.{name}": v for name, v in named_variables(network).items()}
     found = store.restore(variables, step)

@@ -74,7 +74,7 @@ class Admission:
         folder = self.run.path
         if self.is_new == self.run.exists:
             raise RunError(
-                f"the run in {folder} was begun or removed by another process meanwhile. Repeat the command."
+                f"the run in {folder} was started or removed by another process in the meantime. Repeat the command."
             )
         if self.is_new:
             _sweep(folder)
@@ -138,8 +138,8 @@ def admit(
         raise RunError(
             f"{run.path} holds a run with another configuration:\n  "
             + "\n  ".join(refused)
-            + "\nUse another --run_dir for this one, or the old configuration to go on with that run; "
-            "--allow_config_change goes on all the same."
+            + "\nUse another --run_dir for this one, or the old configuration to resume that run; "
+            "--allow_config_change resumes it with the changes."
         )
     changes = [*gin_config.difference(run.path, loaded.value, free=()), *content]
     return Admission(
@@ -162,8 +162,8 @@ def require(run: RunDirectory) -> None:
     """
     if not run.exists:
         raise RunError(
-            f"--run_dir must lie on a file system that all workers share; received --run_dir={run.path}, where "
-            "the chief's run is not to be found. Name another directory."
+            f"--run_dir must be on a file system that all workers share; received --run_dir={run.path}, where the "
+            "chief's run was not found. Name another directory."
         )
 
 

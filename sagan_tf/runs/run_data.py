@@ -63,6 +63,6 @@ def _remedy_for_moved_data() -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(
-            f"{error} If the run's data have moved, name their place with --data=FOLDER; evaluate can also measure "
-            "against other images, with --reference=FOLDER."
+            f"{error} If the run's data have moved, give their new location with --data=FOLDER; evaluate can also "
+            "measure against other images, with --reference=FOLDER."
         ) from error

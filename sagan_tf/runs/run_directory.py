@@ -63,7 +63,7 @@ class RunDirectory:
         run = cls(path, data=data)
         if not run.exists:
             raise RunError(
-                f"what is named must be a run's directory, with a run.json; received {path}, which has none. "
+                f"the path must be a run's directory, with a run.json; received {path}, which has none. "
                 "Start one with: python -m sagan_tf.train --gin_file=gin/quickstart.gin --run_dir=RUN"
             )
         return run
@@ -79,7 +79,9 @@ class RunDirectory:
             facts = json.loads(path.read_text(encoding="utf-8"))
             tuple(facts["data"]["class_names"])
         except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{path} must hold the run's facts as JSON and doesn't. Restore it from a copy.") from error
+            raise RunError(
+                f"{path} must contain the run's description as JSON, but does not. Restore it from a copy."
+            ) from error
         return facts
 
     def experiment(self) -> Experiment:

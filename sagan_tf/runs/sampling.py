@@ -72,7 +72,7 @@ def store(target: PngFolder | NpzFile, plan: dict, sampler: Sampler, seeds: np.n
     there = target.begin(plan)
     first = there if there == len(labels) else there // sampler.batch_size * sampler.batch_size
     if first:
-        note(f"Going on after {first} images that are there.")
+        note(f"Resuming after {first} existing images.")
     batches = drawn(sampler, seeds, labels, first)
     while part := list(itertools.islice(batches, max(1, IMAGES_A_WRITE // sampler.batch_size))):
         images = np.concatenate(part)

@@ -33,7 +33,10 @@ class SignsOfLife:
             return "training stopped because it collapsed (MonitorOptions.collapse='stop')"
         quiet = time.monotonic() - self._since
         if quiet >= QUIET_SECONDS:
-            return f"nothing was written to {self._run.path} for {quiet / 60:.0f} minutes, so no training is alive"
+            return (
+                f"nothing was written to {self._run.path} for {quiet / 60:.0f} minutes, so no training process is "
+                "running"
+            )
         return None
 
     def _collapsed(self) -> bool:

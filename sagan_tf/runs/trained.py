@@ -88,7 +88,7 @@ class TrainedModel:
         self.latent = settings.latent
         self.averaged = settings.average is not None if average is None else average
         if self.averaged and settings.average is None:
-            raise RunError(f"the run in {self.run.path} keeps no moving average of G. Leave --average out.")
+            raise RunError(f"the run in {self.run.path} has no moving average of G. Leave --average out.")
         self.spec = self.run.spec()
         if statistics is not None:
             inference = "batch" if statistics == "batch" else "moving"

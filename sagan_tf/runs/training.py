@@ -71,7 +71,7 @@ def can_evaluate(settings: Experiment, examples: Examples) -> bool:
     try:
         measured = check_options(settings.evaluation, examples, resolution=settings.spec.resolution)
     except ValueError as error:
-        warn(f"The run will go without its evaluation: {error}")
+        warn(f"The run will not be evaluated: {error}")
         return False
     if settings.evaluate_every and not (settings.best_by == "fid" and "kid" in measured):  # KID then stands in for FID
         check_best_by(settings.best_by, measured)  # which metrics are measured depends on extractor and data
@@ -200,7 +200,7 @@ def open_data(run: RunDirectory, loaded: gin_config.Loaded) -> tuple[gin_config.
         note(f"Classes: {listed(examples.class_names, most=40)}")
     if examples.gray:
         note(
-            "All images are gray. The networks have the three channels of color; what a run draws is gray: single "
+            "All images are gray. The networks have three color channels, but the run produces gray images: single "
             "files with one channel, arrays and exports with three equal ones."
         )
     return fitted(loaded, examples, run), examples

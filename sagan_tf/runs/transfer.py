@@ -30,8 +30,8 @@ def note_fresh_discriminator(settings: Experiment) -> None:
     """Says that D starts anew. settings: those that `warmed_up` returned."""
     d, g = settings.optimizer.d_warmup, settings.optimizer.g_warmup
     note(
-        "The discriminator starts anew beside a trained generator, since none was imported. Its learning rate rises "
-        f"over the first {d:,} steps and the generator's over {g:,} (TwoTimescaleAdam.d_warmup, .g_warmup)."
+        "The discriminator starts from new weights next to a trained generator, since none was imported. Its learning "
+        f"rate rises over the first {d:,} steps and the generator's over {g:,} (TwoTimescaleAdam.d_warmup, .g_warmup)."
     )
 
 

@@ -66,13 +66,13 @@ def import_weights(flags: argparse.Namespace) -> Path:
         )
     if not weights.has_statistics:
         note(
-            f"No statistics came with {flags.generator}: images divide by standing ones, which are gathered for each "
-            "truncation, or by their own batch's."
+            f"No statistics came with {flags.generator}: images use standing ones, which are gathered for each "
+            "truncation, or those of their own batch."
         )
     n_classes = weights.spec.n_classes if weights.spec else None
     names = names_of(flags.class_names, _names_of_data(flags, configured), n_classes)
     if not number_themselves(names):
-        note(f"The weights' classes are taken in this order: {listed(class_aliases(names).titles)}")
+        note(f"The weights' classes are assumed to be in this order: {listed(class_aliases(names).titles)}")
     loaded = configured or _described(flags, weights, names)
     spec = loaded.value.sized(len(names))
     if weights.spec is not None:

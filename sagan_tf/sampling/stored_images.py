@@ -44,8 +44,8 @@ class PngFolder:
         if not _same_plan(self.folder, plan):
             if any(self.folder.glob("*.png")):
                 raise PlanError(
-                    f"--out must be a new folder or one of this very sampling; received --out={self.folder}, which "
-                    "holds other images. Name another folder."
+                    "--out must be a new folder or one that the same command has written; received "
+                    f"--out={self.folder}, which holds other images. Name another folder."
                 )
             _write_plan(self.folder, plan)
         return next((i for i, path in enumerate(self._paths) if not path.exists()), len(self._paths))

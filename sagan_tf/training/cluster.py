@@ -76,7 +76,7 @@ def _from_tf_config(text: str) -> Cluster | None:
         raise ClusterError(f"TF_CONFIG must be JSON with 'cluster' and 'task'; received {text!r} ({error}).") from error
     if not known:
         raise ClusterError(
-            f"TF_CONFIG must have the roles 'chief' and 'worker' alone; received roles {sorted(roles)}, task "
+            f"TF_CONFIG must have only the roles 'chief' and 'worker'; received roles {sorted(roles)}, task "
             f"{task['type']!r}. Make every process a worker."
         )
     return Cluster(addresses=chiefs + workers, index=index)

@@ -106,7 +106,9 @@ def compilation(xla: Xla, strategy: tf.distribute.Strategy) -> Compilation:
     """
     if isinstance(strategy, tf.distribute.TPUStrategy):
         if xla is False:
-            raise StrategyError("train.xla must not be False on TPUs, which run nothing else. Leave it at 'auto'.")
+            raise StrategyError(
+                "train.xla must not be False on TPUs, which run only compiled programs. Leave it at 'auto'."
+            )
         return "none"
     if not (tf.config.list_logical_devices("GPU") if xla == "auto" else xla):
         return "none"
@@ -123,4 +125,7 @@ def compilation_note(xla: Xla, strategy: tf.distribute.Strategy, spec: GANSpec) 
             f"XLA compiles the discriminator's gradients and all updates of each of the {replicas} replicas. Passes of "
             "the generator stay uncompiled: its batch norm sums over the replicas within them (cross_replica_norm)."
         )
-    return f"XLA compiles the gradients and updates of each of the {replicas} replicas; the sums lie between them."
+    return (
+        f"XLA compiles the gradients and updates of each of the {replicas} replicas; the sums over replicas are "
+        "computed between them."
+    )

@@ -20,7 +20,7 @@ from sagan_tf.training.state_check import StateCheck
 from sagan_tf.training.watchdog import Watchdog
 from sagan_tf.training.workers import Workers
 
-SAVING = "Interrupted at step {}: saving once the steps under way are done; interrupt again to leave without saving."
+SAVING = "Interrupted at step {}: saving once the current steps are done; interrupt again to exit without saving."
 
 
 @dataclass(frozen=True, kw_only=True)

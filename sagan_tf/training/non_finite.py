@@ -72,5 +72,5 @@ class NonFiniteCheck:
             name = self._names[int(logs["bad_tensor"])] if skipped else non_finite[0]
             raise NonFiniteError(
                 f"{name} became non-finite within the steps {step - n + 1} to {step} ({skipped} of {n} updates were "
-                f"left out, {self._in_a_row} in a row)"
+                f"skipped, {self._in_a_row} in a row)"
             )

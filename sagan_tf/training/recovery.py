@@ -81,7 +81,7 @@ def resume(gan: GAN, store: CheckpointStore, workers: Workers) -> int:
             f"checkpoint {store.path(step)} must hold the state of step {step}; received step={int(gan.step.numpy())}. "
             "Remove its folder to go on from the checkpoint before it."
         )
-    note(f"Going on from step {step} ({store.path(step)})")
+    note(f"Resuming from step {step} ({store.path(step)})")
     return step
 
 
@@ -101,14 +101,14 @@ def roll_back(
         again = "Lower the learning rates (TwoTimescaleAdam.g_learning_rate and .d_learning_rate)"
         if kept:
             last = f"The last good checkpoint is {store.path(kept[0])}. {again}"
-            last += ", or go on from it with other noise: --gin_bindings="
+            last += ", or resume from it with different noise: --gin_bindings="
             last += f"'Safeguards.rollbacks={used + 1}'"
         else:
-            last = f"There is no checkpoint yet to go on from. {again}, and start again"
+            last = f"There is no checkpoint yet to resume from. {again}, and start again"
         raise NonFiniteError(
-            f"{error}; training stopped and nothing of it was saved, after {used} roll-back(s). {last}."
+            f"{error}; training stopped and nothing of it was saved, after {used} rollback(s). {last}."
         ) from error
-    warn(f"{error}; going back, roll-back {used + 1} of {allowed}")
+    warn(f"{error}; returning to the last good checkpoint, rollback {used + 1} of {allowed}")
     step = resume(gan, store, workers)
     if workers.is_chief:
         rollbacks.note(step, str(error))

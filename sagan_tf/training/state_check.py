@@ -45,7 +45,7 @@ class StateCheck:
         if bad := self._first_bad():
             raise InvalidStateError(
                 f"the state of step {step} must be finite and the same on all replicas; {bad}, and it was not saved. "
-                "Repeat the command to go on from the checkpoint before it."
+                "Repeat the command to resume from the previous checkpoint."
             )
 
     def _first_bad(self) -> str | None:

@@ -73,7 +73,7 @@ def _one_device(kind: str) -> Callable[..., tf.distribute.Strategy]:
         devices = tf.config.list_logical_devices(kind)
         if not devices:
             raise StrategyError(
-                f"strategy={kind.lower()!r} needs a {kind} that TensorFlow sees; found none. Use --strategy=cpu."
+                f"strategy={kind.lower()!r} needs a {kind} that TensorFlow can see; found none. Use --strategy=cpu."
             )
         return tf.distribute.OneDeviceStrategy(devices[0].name)
 

@@ -40,7 +40,7 @@ class Watchdog:
     def _end_process(self, what: str) -> None:
         report_error(
             f"{what} must end within {self.seconds:g} s (Safeguards.hang_minutes) and did not; the stacks of "
-            "all threads follow. Repeat the command to go on from the last checkpoint."
+            "all threads follow. Repeat the command to resume from the last checkpoint."
         )
         faulthandler.dump_traceback(sys.__stderr__, all_threads=True)
         os._exit(INTERRUPTED)

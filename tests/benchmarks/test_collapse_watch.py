@@ -36,4 +36,4 @@ def test_a_healthy_run_raises_none(name):
 def test_rates_that_are_far_too_high_show_as_signs():
     """D becomes a constant and G stands still, until noise moves it again; there is no variety to lose."""
     said = [sign for one in collapse_watch.judged(RUNS["broken-high-rates"]) for sign in one.signs]
-    assert "D's loss stands still at 2" in said and "G stands still: no kernel's sigma_0 has changed" in said
+    assert "D's loss is constant at 2" in said and "G does not change: no kernel's sigma_0 has changed" in said

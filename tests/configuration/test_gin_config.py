@@ -61,7 +61,7 @@ QUICKSTART = ["gin/quickstart.gin"]
         (["train.data=@families.sagan()"], r"train\.data must be a Source; received train\.data=@families\.sagan\(\)"),
         (
             ["train.batch_size='3'"],
-            r"must be an integer; received .*='3'\. Leave the quotes out: .*=3\.$",
+            r"must be an integer; received .*='3'\. Remove the quotes: .*=3\.$",
         ),
         (["train.batch_size=True"], "train.batch_size must be an integer; received train.batch_size=True"),
         (["train.batch_size=0"], "train.batch_size must be an integer of at least 1; received train.batch_size=0"),
@@ -76,7 +76,7 @@ QUICKSTART = ["gin/quickstart.gin"]
         (["families.sagan.resolution=48"], "^families.sagan: resolution must be one of 32, 64"),
         (
             ["TwoTimescaleAdam.g_learning_rate='1e-4'"],
-            "rate must be a number; .*Leave the quotes out: .*=0.0001",
+            "rate must be a number; .*Remove the quotes: .*=0.0001",
         ),
         (["TwoTimescaleAdam.g_learning_rate=0"], "g_learning_rate must be a number above 0"),
         (["train.latent='gauss'"], "latent must be one of normal"),

@@ -28,9 +28,9 @@ def test_bare_numbers_are_indices_unless_they_may_be_names():
     assert matched(("cat", "dog", "emu"), ("0", "1"), kind="numbered") == [0, 1]
     assert matched(("0", "1", "2"), ("0", "1"), kind="numbered") == [0, 1]
     assert matched(("0", "1"), ("0", "1"), reference_kind="numbered") == [0, 1]
-    with pytest.raises(DataError, match=r"indices or names.*0 0, 1 1.*0 1, 1 2"):
+    with pytest.raises(DataError, match=r"an index or a name.*0 0, 1 1.*0 1, 1 2"):
         matched(("1", "2"), ("0", "1"), kind="numbered")
-    with pytest.raises(DataError, match="indices or names"):
+    with pytest.raises(DataError, match="an index or a name"):
         matched(("0", "1", "10", "2"), ("0", "1"), kind="numbered")
     with pytest.raises(DataError, match="below 2; received labels up to 2"):
         matched(("cat", "dog"), ("0", "1", "2"), kind="numbered")

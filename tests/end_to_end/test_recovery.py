@@ -33,7 +33,7 @@ def test_a_bad_step_stops_the_run_and_says_where_from_and_how_to_go_on(small, tm
     monkeypatch.setenv("SPOIL_AT", "17")
     assert small(tmp_path / "run") == 2
     error = capsys.readouterr().err
-    assert "gradient of weights became non-finite within the steps 16 to 17 (1 of 2 updates were left out" in error
+    assert "gradient of weights became non-finite within the steps 16 to 17 (1 of 2 updates were skipped" in error
     assert f"The last good checkpoint is {tmp_path / 'run'}/checkpoints/step-00000015" in error
     assert "Safeguards.rollbacks=1" in error
 
@@ -44,7 +44,7 @@ def test_a_run_goes_back_and_on_with_other_noise_and_does_the_same_after_a_resum
     monkeypatch.setenv("SPOIL_TIMES", "2")
     run, other = tmp_path / "run", tmp_path / "other"
     assert small(run, gin("Safeguards.rollbacks=2")) == 0
-    assert "going back, roll-back 2 of 2" in capsys.readouterr().err
+    assert "returning to the last good checkpoint, rollback 2 of 2" in capsys.readouterr().err
     entries = json.loads((run / "checkpoints" / "rollbacks.json").read_text())
     assert [entry["to"] for entry in entries] == [15, 15] and "gradient of weights" in entries[0]["reason"]
     lines = [json.loads(line)["step"] for line in (run / "train.jsonl").read_text().splitlines()]
@@ -60,11 +60,11 @@ def test_so_many_roll_backs_and_no_more(small, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SPOIL_AT", "17")
     monkeypatch.setenv("SPOIL_TIMES", "9")
     assert small(tmp_path / "run", gin("Safeguards.rollbacks=2")) == 2
-    assert "after 2 roll-back(s)" in capsys.readouterr().err
+    assert "after 2 rollback(s)" in capsys.readouterr().err
     monkeypatch.setenv("SPOIL_AT", "3")
     assert small(tmp_path / "early", gin("Safeguards.rollbacks=2")) == 2
     error = capsys.readouterr().err
-    assert "There is no checkpoint yet to go on from. Lower the learning rates" in error and "rollbacks=" not in error
+    assert "There is no checkpoint yet to resume from. Lower the learning rates" in error and "rollbacks=" not in error
 
 
 def test_a_full_disk_at_a_checkpoint_leaves_the_older_ones_and_the_run_goes_on_when_there_is_room(start, tmp_path):
@@ -247,5 +247,5 @@ def test_a_second_interruption_leaves_with_75_and_the_checkpoints_as_they_were(s
     process.join(10)
     assert process.exitcode == 75
     said = log.read_text()
-    assert "Interrupted at step 12: saving" in said and "Interrupted again: leaving without saving" in said
+    assert "Interrupted at step 12: saving" in said and "Interrupted again: exiting without saving" in said
     assert "Traceback" not in said and CheckpointStore(run / "checkpoints").steps() == [5, 10]

@@ -247,7 +247,7 @@ def test_the_average_is_kept_and_sampled_by_default(straight, of_own_images, cap
     assert (averaged.step, averaged.averaged, raw.averaged) == (4, True, False)
     assert np.abs(averaged.generator.get_weights()[0] - raw.generator.get_weights()[0]).max() > 0
     assert sample.main([f"--run_dir={of_own_images}", "--num=1", "--average"]) == 2
-    assert "keeps no moving average of G" in capsys.readouterr().err
+    assert "has no moving average of G" in capsys.readouterr().err
 
 
 def test_two_replicas_train_and_one_device_takes_their_checkpoint(tmp_path, mirrored, monkeypatch, capsys):

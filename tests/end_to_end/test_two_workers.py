@@ -58,7 +58,7 @@ def test_a_killed_worker_ends_both_and_all_go_on_to_an_undisturbed_runs_weights(
     assert "error: worker 1 (127.0.0.1:" in (tmp_path / "worker0.log").read_text()
 
     assert exit_codes(pair(start, cluster, two)) == [0, 0]
-    assert "Going on from step" in (tmp_path / "worker1.log").read_text()
+    assert "Resuming from step" in (tmp_path / "worker1.log").read_text()
     assert_same_state(two, undisturbed)
 
 
@@ -73,7 +73,7 @@ def test_a_signal_to_one_of_two_stops_both_at_the_same_step(start, cluster, tmp_
     assert 5 <= stopped < 40
 
     assert exit_codes([start(two, "--strategy=cpu")]) == [0]  # one process goes on with what two began
-    assert f"Going on from step {stopped}" in (tmp_path / "train.log").read_text()
+    assert f"Resuming from step {stopped}" in (tmp_path / "train.log").read_text()
     assert_same_state(two, undisturbed)
 
 

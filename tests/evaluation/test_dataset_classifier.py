@@ -64,5 +64,5 @@ def test_large_images_are_averaged_down(examples):
 
 
 def test_one_class_is_refused(examples):
-    with pytest.raises(ValueError, match=r"2 classes or more.*with the classes all\. Name another extractor"):
+    with pytest.raises(ValueError, match=r"at least 2 classes.*with the classes all\. Name another extractor"):
         classifier_of(dataclasses.replace(examples, class_names=("all",)))

@@ -184,7 +184,7 @@ def test_a_source_that_delivers_fewer_images_is_refused(examples, extractor):
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
-        ({"extractor": "dataset"}, {"class_names": ("all",)}, "must be of 2 classes or more"),
+        ({"extractor": "dataset"}, {"class_names": ("all",)}, "must belong to at least 2 classes"),
         ({"extractor": "dataset", "n_samples": 128}, {}, "more images per side than its 128 features"),
         ({"extractor": "/nowhere"}, {}, "received directory='/nowhere'"),
         ({"extractor": "inception", "inception_location": "/nowhere"}, {}, "received location='/nowhere'"),
@@ -254,7 +254,7 @@ def test_a_class_that_the_reference_lacks_or_the_samples_lack_is_refused(example
     with pytest.raises(ValueError, match=r"intra_fid needs images of each .* 3 classes; received none of dazzling"):
         judged(examples, more, metrics=("intra_fid",))
     numbers = dataclasses.replace(examples, class_names=("0", "1"), label_kind="numbered")
-    with pytest.raises(ValueError, match="Numbers may be indices or names"):
+    with pytest.raises(ValueError, match="A number could be an index or a name"):
         judged(numbers, dataclasses.replace(examples, class_names=("1", "2")), metrics=("intra_fid",))
 
 

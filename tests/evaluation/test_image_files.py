@@ -62,9 +62,9 @@ def test_arrays_that_are_no_images_are_refused(tmp_path, arrays, message):
 
 def test_what_is_no_file_of_images_is_refused(tmp_path):
     (tmp_path / "text.npz").write_text("no archive")
-    with pytest.raises(DataError, match=r"text\.npz, which can't be read so"):
+    with pytest.raises(DataError, match=r"text\.npz, which cannot be read"):
         open_images(str(tmp_path / "text.npz"))
-    with pytest.raises(DataError, match="which isn't there"):
+    with pytest.raises(DataError, match="which does not exist"):
         open_images(str(tmp_path / "absent.npz"))
     with pytest.raises(DataError, match="a resolution must be given for a data set; received procedural"):
         open_images("procedural")

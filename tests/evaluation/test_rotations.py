@@ -41,7 +41,7 @@ def lit_from_above(cache):
 def test_it_learns_the_orientations_and_gives_features_alone(lit_from_above):
     budget = ClassifierBudget(steps=60, batch_size=32)
     extractor = dataset_classifier(lit_from_above, resolution=8, transform=Transform(), budget=budget, progress=False)
-    assert extractor.accuracy > 0.9 and extractor.note.endswith("at telling rotations")
+    assert extractor.accuracy > 0.9 and extractor.note.endswith("in recognizing rotations")
     assert (extractor.name, extractor.classifies, extractor.n_logits) == ("dataset-rotations:lit@8", False, 0)
     features, logits = extractor(tf.zeros([2, 8, 8, 3]))
     assert features.shape == (2, extractor.n_features) and logits.shape == (2, 0)
@@ -51,5 +51,5 @@ def test_it_learns_the_orientations_and_gives_features_alone(lit_from_above):
 
 def test_too_few_images_without_classes_are_refused(lit_from_above):
     check_learnable(dataclasses.replace(lit_from_above, n_examples=FEWEST))
-    with pytest.raises(ValueError, match=f"without classes must be at least {FEWEST} .*received 31 images in lit"):
+    with pytest.raises(ValueError, match=f"without classes must number at least {FEWEST} .*received 31 images in lit"):
         check_learnable(dataclasses.replace(lit_from_above, n_examples=FEWEST - 1))

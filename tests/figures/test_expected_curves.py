@@ -72,7 +72,7 @@ def test_a_folders_classifier_is_the_same_wherever_the_folder_lies():
 @pytest.mark.parametrize(
     "text, match",
     [
-        (None, "is not there"),
+        (None, "is missing"),
         ("", "received no line"),
         ('{"run": "a", "step": "1"}\n', "received line 1"),
         ('{"run": "a", "step": 1}\n{"fid": 3}\n', "received line 2"),

@@ -93,14 +93,14 @@ def test_one_cache_root_that_obeys_the_environment(monkeypatch, variables, expec
     ("error", "message"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "/run/a"), r"^/run/a could not be written \(No space left .*"
-         r"MB are free there\. What was finished .* make room and repeat the command\.$"),
-        (OSError(errno.EROFS, "Read-only file system", "/run/a"), r"^/run/a must be there and accessible; received: "
-         r"Read-only file system\. Check the path and its permissions, or name another place\.$"),
+         r"MB are free there\. Finished files are .* free some space and repeat the command\.$"),
+        (OSError(errno.EROFS, "Read-only file system", "/run/a"), r"^/run/a must exist and be accessible; received: "
+         r"Read-only file system\. Check the path and its permissions, or choose another location\.$"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "/run/a"), r"^/run/a .*Restore it, or check"),
         (tf.errors.NotFoundError(None, None, "{{node ReadFile}} /data/ä b.png; No such file or directory\n\t [[x]]"),
-         r"^/data/ä b\.png must be there and accessible; received: No such file or directory\. Restore it"),
+         r"^/data/ä b\.png must exist and be accessible; received: No such file or directory\. Restore it"),
         (tf.errors.FailedPreconditionError(None, None, "{{node Create}} /run/a is not a directory [Op:Create]"),
-         r"^/run/a must be there and accessible; received: Not a directory\. Check the path"),
+         r"^/run/a must exist and be accessible; received: Not a directory\. Check the path"),
         (tf.errors.ResourceExhaustedError(None, None, "/run/state.data; No space left on device"),
          r"^/run/state\.data could not be written \(No space left on device\)"),
         (OSError(errno.ENOSPC, "No space left on device"), "^/place could not be written"),
@@ -159,7 +159,9 @@ def test_outputs_that_can_be_written_pass_and_nothing_is_left(tmp_path, path, op
 def test_outputs_that_cannot_be_written_are_refused(tmp_path, path, options, why):
     (tmp_path / "file").write_text("content")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(files.OutputError, match=rf"^--out must be a f\w+ that can be written; .*{why}.* Name another"):
+    with pytest.raises(
+        files.OutputError, match=rf"^--out must be a f\w+ that can be written; .*{why}.* Choose another"
+    ):
         files.check_output("--out", tmp_path / path, **options)
 
 
@@ -176,7 +178,7 @@ def test_what_is_dispensable_is_noted_once_a_kind(capsys):
     _, told = capsys.readouterr().err.split("] ")
     assert told == (
         "test_what_is_dispensable_is_noted_once_a_kind could not be written (Read-only file system: /cache/1). "
-        "The work goes on without it.\n"
+        "The command continues without it.\n"
     )
     with pytest.raises(ValueError, match="mistake"), files.dispensable("the cache"):
         raise ValueError("mistake")

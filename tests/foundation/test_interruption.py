@@ -106,7 +106,7 @@ def test_where_nothing_is_to_be_saved_a_signal_leaves_with_75_and_a_line(number,
     with pytest.raises(SystemExit) as end, leaving_at_once():
         send(number)
     assert end.value.code == 75
-    assert capsys.readouterr().err == "Interrupted: nothing is left to save. Repeat the command to go on.\n"
+    assert capsys.readouterr().err == "Interrupted: nothing is left to save. Repeat the command to resume.\n"
 
 
 @BOTH
@@ -127,5 +127,5 @@ def test_ctrl_c_during_the_imports_is_one_line_and_75(monkeypatch):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60)[0] == "interrupted: nothing was kept. Repeat the command.\n"
+    assert process.communicate(timeout=60)[0] == "interrupted: nothing was saved. Repeat the command.\n"
     assert process.returncode == 75

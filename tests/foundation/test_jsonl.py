@@ -43,7 +43,7 @@ def test_a_last_line_that_lacks_only_its_newline_is_kept(tmp_path):
 def test_a_damaged_line_is_named(tmp_path, damage):
     path = tmp_path / "train.jsonl"
     path.write_text(f'{{"step": 1}}\n{damage}\n{{"step": 3}}\n')
-    with pytest.raises(jsonl.JsonLinesError, match=rf"train\.jsonl .*line 2: '{damage}'.* Mend or remove"):
+    with pytest.raises(jsonl.JsonLinesError, match=rf"train\.jsonl .*line 2: '{damage}'.* Correct or remove"):
         jsonl.read(path)
 
 

@@ -87,7 +87,7 @@ def test_an_import_without_a_discriminator_says_so_to_the_training_that_starts_f
     assert not origin.has_discriminator and origin.step == 0
     assert resumption.admit(new, loaded, examples, origin=origin).fresh_discriminator
     frozen = dataclasses.replace(loaded.value, freeze_discriminator=1)
-    with pytest.raises(TransferError, match="must be 0 where the discriminator starts anew"):
+    with pytest.raises(TransferError, match="must be 0 if the discriminator starts from new weights"):
         find_origin(new, frozen, path, workers=workers)
 
 

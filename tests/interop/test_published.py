@@ -64,7 +64,7 @@ def test_between_two_sets_the_nearer_one_counts_more(model, golden):
 def test_the_import_is_of_a_generator_alone(model):
     assert model.truncation_mode == "scaled_truncated" and not model.has_discriminator
     assert model.run.facts()["imported"]["format"] == "huggingface_biggan"
-    with pytest.raises(RunError, match="holds no discriminator"):
+    with pytest.raises(RunError, match="has no discriminator"):
         _ = model.discriminator
 
 

@@ -90,7 +90,7 @@ def test_what_does_not_fit_is_refused_with_what_would(change, message):
             "attention_blocks_g must be a tuple of blocks' numbers, 0 to 9",
         ),
         ({"conditioning": "none"}, "condition_includes_z=True must go with conditioning='shared'"),
-        ({"hierarchical": True}, r"hierarchical=True \(BigGAN\) must stand without"),
+        ({"hierarchical": True}, r"hierarchical=True \(BigGAN\) must not be combined with"),
     ],
 )
 def test_what_does_not_fit_bottlenecks_is_refused_with_what_would(change, message):

@@ -70,7 +70,7 @@ def test_variety_that_is_lost_slowly_raises_it():
     records = [record(100 + 100 * i, shape=SLOW["shape"][i], ratio=SLOW["ratio"][i]) for i in range(8)]
     seen = watch(records)
     assert seen[5].signs == (
-        "sigma_0 of generator.dense is 1.55 times sigma_1: one direction of z outweighs the others",
+        "sigma_0 of generator.dense is 1.55 times sigma_1: one direction of z dominates the others",
         "variety of shape within classes is 57% of the data's, and was 95%",
     )
     assert [one.step for one in seen if one.collapsed] == [700], "47% of the most there was"
@@ -93,7 +93,7 @@ def test_an_uneven_first_layer_is_no_sign_while_variety_is_whole():
 
 def test_a_run_that_stands_still_raises_it():
     still = [replace(record(25 * i, d_loss=2.0, shape=0.95), spectra=HEALTHY[0].spectra) for i in range(1, 12)]
-    assert watch(still)[5].signs == ("D's loss stands still at 2", "G stands still: no kernel's sigma_0 has changed")
+    assert watch(still)[5].signs == ("D's loss is constant at 2", "G does not change: no kernel's sigma_0 has changed")
     assert alarms(still) == [200]
 
 

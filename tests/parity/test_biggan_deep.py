@@ -124,7 +124,10 @@ def test_the_published_configurations_are_the_family():
     ("change", "message"),
     [
         ({"eps": None}, "received float"),
-        ({"layers": [[True, 16, 8], [True, 16, 8]]}, "blocks that don't take what the block before gives"),
+        (
+            {"layers": [[True, 16, 8], [True, 16, 8]]},
+            "blocks whose inputs do not match the outputs of the previous block",
+        ),
         ({"output_dim": 64}, "output_dim=64 beside layers for 32 pixels"),
         ({"attention_layer_position": 0}, "attention before the first"),
     ],

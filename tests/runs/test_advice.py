@@ -23,7 +23,8 @@ def test_epochs_count_every_image_that_d_sees():
 
 
 @pytest.mark.parametrize(
-    ("count", "sentence"), [(4999, "is due: with 4,999"), (5000, "would help with 5,000"), (30000, "hardly needed")]
+    ("count", "sentence"),
+    [(4999, "is advisable: with 4,999"), (5000, "would help with 5,000"), (30000, "hardly needed")],
 )
 def test_augmentation_is_due_by_the_number_of_images(count, sentence):
     assert sentence in said(count)
@@ -31,8 +32,8 @@ def test_augmentation_is_due_by_the_number_of_images(count, sentence):
 
 def test_memory_and_mirror_images_are_named():
     assert "Memory by `describe`: 0.9 GB" in said(320)
-    assert "Mirror images are off (Transform.flip=False)" in said(320)
-    assert "Mirror images are on (Transform.flip=True)" in said(320, "Transform.flip = True")
+    assert "Horizontal flips are off (Transform.flip=False)" in said(320)
+    assert "Horizontal flips are on (Transform.flip=True)" in said(320, "Transform.flip = True")
 
 
 def test_small_classes_are_named_with_their_counts():

@@ -132,7 +132,7 @@ def exporting_flags(**changed):
 def test_flags_that_do_not_go_with_them_are_refused(imported):
     run, _ = imported
     for changed, said in (
-        ({"truncations": [0.5]}, "--truncations are of standing statistics"),
+        ({"truncations": [0.5]}, "--truncations apply to standing statistics"),
         ({"statistics": "published", "truncation_mode": "resampled"}, "--truncation_mode=scaled_truncated"),
     ):
         with pytest.raises(exporting.ExportError, match=said):

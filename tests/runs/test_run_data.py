@@ -64,7 +64,9 @@ def test_data_that_have_moved_are_named_by_a_flag_and_the_refusal_says_so(folder
     moved = folder.rename(tmp_path.with_name(tmp_path.name + "_moved"))
     run = moved / "run"
     for opened in (training_examples, validation_examples):
-        with pytest.raises(DataError, match=r"have moved, name their place with --data=FOLDER.*--reference=FOLDER"):
+        with pytest.raises(
+            DataError, match=r"have moved, give their new location with --data=FOLDER.*--reference=FOLDER"
+        ):
             opened(RunDirectory.open(run))
         examples = opened(RunDirectory.open(run, data=str(moved)))
         assert examples.class_names == ("0", "10", "2") and {a == b for a, b in pairs(examples)} == {True}

@@ -142,7 +142,7 @@ def test_training_beside_a_generator_without_a_discriminator_warms_the_rates_up(
     sagan_tf.fit(settings, path, steps=1, init_from=drawable_run, callbacks=[lambda _, logs: rates.append(logs)])
     assert rates[0]["d_learning_rate"] == pytest.approx(2e-3 / 100)
     assert rates[0]["g_learning_rate"] == pytest.approx(7e-4 / 500)
-    assert "The discriminator starts anew" in capsys.readouterr().err
+    assert "The discriminator starts from new weights" in capsys.readouterr().err
     groups = ("generator", "average")
     _, before = RunDirectory(drawable_run).checkpoints().load(groups)
     _, at_start = RunDirectory(path).checkpoints().load(groups, 0)

@@ -68,7 +68,7 @@ def test_a_folder_of_another_plan_is_refused(tmp_path):
     folder = PngFolder(tmp_path, ["a"] * 5)
     folder.begin({"seed": 1})
     folder.write(0, IMAGES[:1])
-    with pytest.raises(PlanError, match="must be a new folder or one of this very sampling"):
+    with pytest.raises(PlanError, match="must be a new folder or one that the same command has written"):
         folder.begin({"seed": 2})
 
 

@@ -35,7 +35,7 @@ def test_tf_config_puts_the_chief_first():
     ("environment", "message"),
     [
         ({"TF_CONFIG": "{worker"}, "must be JSON"),
-        (tf_config({"worker": ["a:1"], "ps": ["b:1"]}), "roles 'chief' and 'worker' alone"),
+        (tf_config({"worker": ["a:1"], "ps": ["b:1"]}), "only the roles 'chief' and 'worker'"),
         (tf_config({"worker": ["a:1"]}, "evaluator"), "task 'evaluator'"),
         (tf_config({"worker": ["a:1"]}, index=1), r"index must be in 0\.\.0; received index=1"),
         ({"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "0"}, "SLURM_STEP_NODELIST"),

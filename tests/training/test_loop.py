@@ -95,7 +95,7 @@ def test_a_signal_saves_after_the_call_and_ends(tmp_path, number, capsys):
     assert not finished and calls == [6, 10] and saved == [10]
     assert signal.getsignal(number) is before
     said = capsys.readouterr().err
-    assert len(re.findall(r"\nInterrupted at step (?:6|10): saving once the steps under way are done; .*\n", said)) == 1
+    assert len(re.findall(r"\nInterrupted at step (?:6|10): saving once the current steps are done; .*\n", said)) == 1
 
 
 def test_a_signal_that_ends_an_action_ends_the_run_with_a_checkpoint(tmp_path):
@@ -120,7 +120,7 @@ def test_a_step_left_out_stops_before_anything_is_saved_and_names_the_tensor(tmp
 def test_so_many_in_a_row_are_passed_over(tmp_path):
     two = Safeguards(skips=2)
     assert run(tmp_path / "a", steps_per_call=1, logs=skipping(3, 4, 6, 7), safeguards=two)[2] == [10, 20]
-    with pytest.raises(NonFiniteError, match=r"steps 5 to 5 \(1 of 1 updates were left out, 3 in a row\)"):
+    with pytest.raises(NonFiniteError, match=r"steps 5 to 5 \(1 of 1 updates were skipped, 3 in a row\)"):
         run(tmp_path / "b", steps_per_call=1, logs=skipping(3, 4, 5), safeguards=two)
 
 

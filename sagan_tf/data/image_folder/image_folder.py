@@ -89,8 +89,8 @@ class ImageFolder:
         found = [split for split in VALIDATION_SPLITS if (pathlib.Path(self.path) / split).is_dir()]
         if not found:
             raise DataError(
-                f"Validation images must lie in a split folder named val, beside train; received {self.path} without. "
-                "Make one, or name the images: --reference=FOLDER."
+                f"Validation images must be in a split folder named val, next to train; received {self.path} without "
+                "one. Create it, or name other images: --reference=FOLDER."
             )
         return dataclasses.replace(self, split=found[0])
 
@@ -122,7 +122,7 @@ class ImageFolder:
         if emptied := sorted(set(found.labels) - set(labels.tolist())):
             empty = [found.class_names[label] for label in emptied]
             raise DataError(
-                f"Every class must keep an image of a short edge of {self.min_short_edge} pixels or more; "
+                f"Every class must have an image with a short edge of {self.min_short_edge} pixels or more; "
                 f"received none in {', '.join(empty)}. Lower min_short_edge or remove these folders."
             )
 

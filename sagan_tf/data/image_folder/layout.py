@@ -57,7 +57,7 @@ def find_images(
     if not root.is_dir():
         raise DataError(
             f"The data must be a folder; received {root}, which is "
-            f"{'a file' if root.exists() else 'not there'}. Check the path."
+            f"{'a file' if root.exists() else 'missing'}. Check the path."
         )
     tree = walk(root)
     tops = tree.tops()
@@ -67,26 +67,26 @@ def find_images(
         root, tree = root / top, tree.below(top)
     if not tree.images:
         raise DataError(
-            f"The data must hold images; received {root}, which holds none"
+            f"The data must contain images; received {root}, which contains none"
             f"{' but ' + _counts(tree) if tree.ignored else ''}.\n"
             f"{_LAYOUT.format(root=root)}"
         )
-    notes = [f"{root}: left out, being no images of the known kinds: {_counts(tree)}."] if tree.ignored else []
+    notes = [f"{root}: files in other formats are ignored: {_counts(tree)}."] if tree.ignored else []
     if dataset_json.FILE_NAME in tree.tables.get((), []):
         paths = tree.paths()
         if named := dataset_json.labels_of(root / dataset_json.FILE_NAME, paths):
             notes.append(f"{root}: labels are read from {dataset_json.FILE_NAME}.")
             return _labeled(root, named, class_names, notes, labels_from=dataset_json.FILE_NAME)
-        return _unlabeled(root, paths, class_names, [*notes, f"{root}: {dataset_json.FILE_NAME} says no classes."])
+        return _unlabeled(root, paths, class_names, [*notes, f"{root}: {dataset_json.FILE_NAME} contains no classes."])
     if set(tree.images) == {()}:
         return _unlabeled(root, tree.paths(), class_names, [*notes, *_flat_notes(root, tree)])
     if not any_layout:
         _refuse_ambiguous(root, tree)
     elif any(len(parts) != 1 for parts in tree.images):
-        note = f"{root} has images outside class folders of one level: all are taken for images without classes."
+        note = f"{root} has images not directly inside class folders: all are treated as images without classes."
         return _unlabeled(root, tree.paths(), class_names, [*notes, note])
     if not any_layout and len(tree.tops()) == 1 and (class_names is None or len(class_names) == 1):
-        note = f"{root} has a single class folder, {tree.tops()[0]}: its images are taken for images without classes."
+        note = f"{root} has a single class folder, {tree.tops()[0]}: its images are treated as images without classes."
         return _unlabeled(root, tree.paths(), class_names, [*notes, note], name=tree.tops()[0])
     named = {f"{parts[0]}/{name}": printable(parts[0]) for parts, names in tree.images.items() for name in names}
     return _labeled(root, named, class_names, notes)
@@ -141,7 +141,7 @@ def _flat_notes(root: pathlib.Path, tree: Tree) -> list[str]:
     notes = [f"{root} has no class folders: its images have no classes."]
     if tables := tree.tables.get((), []):
         notes.append(
-            f"{root}: {_some(tables)} isn't read. To train with labels, sort the images into class folders, or give "
+            f"{root}: {_some(tables)} is not read. To train with labels, sort the images into class folders, or give "
             f"StyleGAN's {dataset_json.FILE_NAME}."
         )
     return notes
@@ -166,21 +166,21 @@ def _refuse_ambiguous(root: pathlib.Path, tree: Tree):
     tops = tree.tops()
     if () in tree.images:
         raise DataError(
-            f"Images must lie in class folders or all in one folder; received {root} with "
-            f"{len(tree.images[()])} images of its own beside the folders {_some(tops)}. Move them.\n"
+            f"Images must be in class folders, or all in one folder; received {root} with "
+            f"{len(tree.images[()])} images outside the folders {_some(tops)}. Move them.\n"
             f"{_LAYOUT.format(root=root)}"
         )
     if deep := ["/".join(parts) for parts in tree.images if len(parts) > 1]:
         parents = {parts[:-1] for parts in tree.images}
         inner = f" Perhaps you mean {root.joinpath(*parents.pop())}." if len(parents) == 1 else ""
         raise DataError(
-            f"Class folders must lie right below {root}; received images one level too deep or more, in "
+            f"Class folders must be directly below {root}; received images that are one or more levels too deep, in "
             f"{_some(deep)}.{inner}\n{_LAYOUT.format(root=root)}"
         )
     if empty := [parts[0] for parts in tree.empty if len(parts) == 1]:
         raise DataError(
-            f"Every class folder must hold an image; received {root} with none in {_some(empty)}. Remove "
-            f"these folders or fill them."
+            f"Every class folder must contain an image; received {root} with none in {_some(empty)}. Remove these "
+            "folders, or add images to them."
         )
 
 

@@ -78,7 +78,7 @@ def walk(root: pathlib.Path) -> Tree:
 def _walk(folder: pathlib.Path, parts: tuple[str, ...], above: tuple[str, ...], tree: Tree):
     real = os.path.realpath(folder)
     if real in above:
-        tree.ignored["links in a circle"] += 1
+        tree.ignored["circular links"] += 1
         return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

@@ -75,7 +75,7 @@ class ProceduralSource:
           DataError: for a resolution out of range, or a class that `class_names` lacks.
         """
         if not 8 <= resolution <= 1024:
-            raise DataError(f"The procedural set's resolution must lie in 8..1024; received resolution={resolution}.")
+            raise DataError(f"The procedural set's resolution must be in 8..1024; received resolution={resolution}.")
         draw = functools.partial(render, resolution=resolution, seed=2 * self.seed + (self.split == "validation"))
         small = self.n_examples * resolution**2 * 3 <= _IN_MEMORY
         read = _reader_of_array(draw(np.arange(self.n_examples))) if small else _reader_of_drawings(draw, resolution)

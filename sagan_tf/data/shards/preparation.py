@@ -61,8 +61,8 @@ def _begun(plan: ShardPlan, folder: pathlib.Path) -> ShardIndex:
     if not (folder / INDEX_NAME).exists():
         if any(path.name != VALIDATION_FOLDER for path in folder.iterdir()):
             raise DataError(
-                f"The output must be a new or empty folder, or one of shards; received {folder}, which "
-                f"holds something else. Choose another."
+                f"The output must be a new or empty folder, or one of shards; received {folder}, which contains other "
+                "files. Choose another folder."
             )
         return ShardIndex(plan=plan)
     index = read_index(folder)
@@ -118,7 +118,7 @@ def _records(rows: Iterator, n_classes: int, progress: Progress) -> tuple[list[b
         progress.update()
         if not 0 <= label < n_classes:
             raise DataError(
-                f"Every label must lie in 0..{n_classes - 1}; received label={label}. Choose a split that "
+                f"Every label must be in 0..{n_classes - 1}; received label={label}. Choose a split that "
                 f"has labels, or correct them."
             )
         if keep:
@@ -166,7 +166,7 @@ def _refuse_emptied_classes(index: ShardIndex):
         return
     if empty := [name for name, count in zip(names, index.class_counts, strict=True) if not count]:
         raise DataError(
-            f"Every class must have an image of a short edge of {index.plan.min_short_edge} pixels or "
+            f"Every class must have an image with a short edge of {index.plan.min_short_edge} pixels or "
             f"more; received none of {', '.join(empty[:10])} ({len(empty)} of {len(names)} classes). "
             f"Prepare again into another folder with a smaller --min_short_edge."
         )

@@ -86,7 +86,7 @@ class PreparedShards:
         if not (folder / INDEX_NAME).exists():
             plan = self._index().plan
             raise DataError(
-                f"Validation shards must lie in {folder}; received none there. Name other images, "
+                f"Validation shards must be in {folder}; received none there. Name other images, "
                 f"--reference=FOLDER, or prepare them:\n  python -m sagan_tf.prepare_data --source=... "
                 f"--split=validation --resolution={plan.resolution} --out={shlex.quote(str(self.path))}"
             )
@@ -105,7 +105,7 @@ class PreparedShards:
             raise DataError(
                 f"Prepared shards must be complete; received {self.path} with {len(index.shards)} of "
                 f"{index.plan.n_shards}: its preparation was interrupted. Run the same prepare_data "
-                f"command again: it goes on where it stopped."
+                f"command again: it continues where it stopped."
             )
         return index
 

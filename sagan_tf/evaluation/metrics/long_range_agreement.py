@@ -14,7 +14,7 @@ def long_range_agreement(scores: np.ndarray) -> float:
     counted = scores[~np.isnan(scores)]
     if not len(counted):
         raise ValueError(
-            "agreement must be defined for at least one image; received "
-            f"scores={len(scores)}, all NaN. Evaluate classes that have far-apart parts too."
+            f"agreement must be defined for at least one image; received scores={len(scores)}, all NaN. Evaluate "
+            "classes that have distant parts too."
         )
     return float(counted.mean())

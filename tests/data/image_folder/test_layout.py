@@ -41,7 +41,7 @@ def test_other_files_are_counted_and_hidden_ones_passed_over(tmp_path):
         None,
     )
     assert found.paths == ("a/1.png", "b/1.png")
-    assert found.notes == (f"{tmp_path}: left out, being no images of the known kinds: 2 .txt, 1 .gif.",)
+    assert found.notes == (f"{tmp_path}: files in other formats are ignored: 2 .txt, 1 .gif.",)
 
 
 def test_split_folders(tmp_path):
@@ -81,13 +81,13 @@ def test_a_single_class_folder_has_no_classes_either_said_aloud(tmp_path):
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
-        ((), "holds none"),
-        (("a/x.txt", "b/y.gif"), "holds none but 1 .txt, 1 .gif"),
+        ((), "contains none"),
+        (("a/x.txt", "b/y.gif"), "contains none but 1 .txt, 1 .gif"),
         (("set/a/1.png", "set/b/1.png"), r"Perhaps you mean .*/set\."),
         (("x/plain/a/1.png", "x/plain/b/1.png"), r"Perhaps you mean .*/x/plain\."),
-        (("a/1.png", "b/deep/1.png"), "too deep or more, in b/deep"),
+        (("a/1.png", "b/deep/1.png"), "too deep, in b/deep"),
         (("a/1.png", "b/x.txt"), "none in b"),
-        (("a/1.png", "1.png"), "1 images of its own beside the folders a"),
+        (("a/1.png", "1.png"), "1 images outside the folders a"),
     ],
 )
 def test_doubtful_layouts_are_refused(tmp_path, paths, message):
@@ -103,7 +103,7 @@ def test_an_empty_class_folder_is_named(tmp_path):
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(DataError, match="not there"):
+    with pytest.raises(DataError, match="which is missing"):
         find_images(tmp_path / "nowhere", None)
     with pytest.raises(DataError, match="a file"):
         find_images(tree(tmp_path, "x.png") / "x.png", None)
@@ -114,7 +114,7 @@ def test_links_in_a_circle_end(tmp_path):
     os.symlink(tmp_path, tmp_path / "a" / "loop")
     found = find_images(tmp_path, None)
     assert found.paths == ("a/1.png", "b/1.png")
-    assert "1 links in a circle" in found.notes[0]
+    assert "1 circular links" in found.notes[0]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -202,5 +202,5 @@ def test_labels_of_dataset_json(tmp_path):
 
 
 def test_a_table_of_labels_that_is_not_read_is_named(tmp_path):
-    (note,) = [note for note in find_images(tree(tmp_path, "1.png", "labels.csv"), None).notes if "isn't read" in note]
-    assert "labels.csv isn't read" in note and "class folders" in note
+    (note,) = [note for note in find_images(tree(tmp_path, "1.png", "labels.csv"), None).notes if "is not read" in note]
+    assert "labels.csv is not read" in note and "class folders" in note

@@ -201,7 +201,7 @@ def test_other_settings_and_other_folders_are_refused(folder, tmp_path):
         preparation.prepare(pictures(), plan_of(pictures(), method="sagan"), folder)
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "a.txt").write_text("dear")
-    with pytest.raises(DataError, match="holds something else"):
+    with pytest.raises(DataError, match="contains other files"):
         preparation.prepare(pictures(), plan_of(pictures()), tmp_path / "letters")
 
 
@@ -226,7 +226,7 @@ def test_a_label_that_is_no_class_is_refused(tmp_path, label):
     )
     with pytest.raises(DataError, match=f"label={label}"):
         preparation.prepare(source, plan_of(source), tmp_path)
-    assert survey_examples(source).bad == {"#4": f"its label is {label}, which is no class"}
+    assert survey_examples(source).bad == {"#4": f"its label is {label}, which is not a class"}
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path):
