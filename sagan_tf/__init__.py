@@ -1,4 +1,4 @@
-"""SAGAN and BigGAN on TensorFlow 2 and Keras: faithful, resumable, and pleasant to use."""
+"""SAGAN and BigGAN on TensorFlow 2 and Keras: networks, training, evaluation, figures and export."""
 
 from sagan_tf.foundation import quiet_import
 from sagan_tf.foundation.interruption import answer_while_importing
@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 
 
 def load(run, *, average=None, step=None, statistics=None):
-    """A trained run, ready to draw images: `sagan_tf.load("RUN").images([3, "cat"], seed=7)`; see TrainedModel."""
+    """Loads a trained run, which draws images: `sagan_tf.load("RUN").images([3, "cat"], seed=7)`; see TrainedModel."""
     from sagan_tf.runs.trained import TrainedModel  # here, so that importing the package doesn't import TensorFlow
 
     return TrainedModel(run, average=average, step=step, statistics=statistics)

@@ -22,7 +22,7 @@ VERBS = {
 
 
 def usage() -> str:
-    """The verbs with a line each."""
+    """The list of verbs, with one line each."""
     lines = [f"  {verb:<16}{text}" for verb, text in VERBS.items()]
     return "\n".join(
         ["usage: sagan_tf VERB [FLAGS]", "", *lines, "", "Flags of a verb: sagan_tf VERB --help.  Version: --version."]
@@ -30,7 +30,7 @@ def usage() -> str:
 
 
 def main() -> None:
-    """Runs the verb that the command line names, and exits with its code."""
+    """Runs the verb named on the command line, and exits with its code."""
     verb, arguments = (sys.argv[1:] or ["--help"])[0], sys.argv[2:]
     if verb in ("--help", "-h", "help"):
         print(usage())

@@ -10,7 +10,7 @@ from sagan_tf.runs import flags as shared
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the description; the exit code."""
+    """Prints the description and returns the exit code."""
     parser = Parser(prog="python -m sagan_tf.describe", description=__doc__)
     shared.add_configuration(parser)
     parser.add_argument("--run_dir", metavar="RUN", help="describe this run instead of a configuration")

@@ -1,4 +1,4 @@
-"""`python -m sagan_tf.evaluate`: measures a run's samples, or anybody's images, against real images."""
+"""`python -m sagan_tf.evaluate`: evaluates a run's samples, or any other images, against real images."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from sagan_tf.runs.evaluate_flags import parse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures; the exit code."""
+    """Evaluates and returns the exit code."""
     flags = parse(arguments)
 
     def work() -> None:

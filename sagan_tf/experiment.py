@@ -1,4 +1,4 @@
-"""Experiment: all that one gin file describes, as one frozen object; and the list of what gin may configure.
+"""Experiment: everything that a gin file describes, as one frozen object; and the list of what gin can configure.
 
 In gin files its name is `train`: `train.batch_size = 256`. To make a new class or function configurable, add it to
 CONFIGURABLES.
@@ -62,7 +62,7 @@ class Experiment:
     step_options: StepOptions = field(default_factory=StepOptions)  # details in which the papers' codes differ
     batch_size: int = 64  # real images per D update, over all replicas together; as many fakes
     discriminator_steps: int = 1  # D updates before each G update
-    freeze_discriminator: int = 0  # how many of D's first blocks stay as `--init_from` left them (FreezeD)
+    freeze_discriminator: int = 0  # how many of D's first blocks stay as in `--init_from` (FreezeD)
     accumulation: int = 1  # microbatches of each replica's share of a batch, see training/accumulation.py
     total_steps: int = 1_000_000  # steps of the whole run
     seed: int = 0  # of initial weights, the order of the data, z and labels
@@ -70,7 +70,7 @@ class Experiment:
     # How it is computed
     xla: Xla = "auto"  # compile steps by XLA: True, False, or "auto" = on GPUs and TPUs
     steps_per_call: int = 10  # steps per compiled call; progress, logs and signals wait for its end
-    cache_mb: int = 1024  # keep resized images in memory if all of them fit into so many MiB; 0 = never
+    cache_mb: int = 1024  # keep resized images in memory if all of them fit into this many MiB; 0 = never
 
     # What is saved and measured on the way
     checkpoint_every: int = 1000  # steps between checkpoints; 0 = only at the end
@@ -120,7 +120,7 @@ class Experiment:
             )
 
     def notes(self) -> list[str]:
-        """What is allowed and hardly meant, one sentence each."""
+        """Warnings about settings that are allowed but probably not intended, one sentence each."""
         end = self.optimizer.decay_to
         if end is None or end >= self.total_steps:
             return []
@@ -135,7 +135,7 @@ class Experiment:
             raise ValueError(f"train.{name} must be an integer of at least {least}; received train.{name}={value!r}.")
 
     def sized(self, n_classes: int | None = None) -> GANSpec:
-        """The networks for a data set of `n_classes` (None: this one's), with class tables of `table_size` at least.
+        """The networks for a data set of `n_classes` (None: this one's), with class tables of `table_size` or more.
 
         Raises:
           ValueError: if the data set has more classes than `table_size`.
@@ -173,7 +173,7 @@ CONFIGURABLES = {
 # Beside these a run's record may name the networks' description itself, which Python builds and no gin file does.
 _OF_RECORDS = {**CONFIGURABLES, "GANSpec": GANSpec}
 
-# What may differ when a run goes on: how often it speaks and saves, not what it computes.
+# What may change when a run is resumed: how often it logs and saves, not what it computes.
 HOUSEKEEPING = (
     "xla",
     "steps_per_call",
@@ -191,7 +191,7 @@ HOUSEKEEPING = (
 
 
 def free_on_resume(settings: Experiment) -> tuple[str, ...]:
-    """What may differ when this run goes on: the housekeeping, and how long it lasts unless its prior narrows by it."""
+    """What may change when this run is resumed: the housekeeping, and its length unless the prior depends on it."""
     return HOUSEKEEPING if settings.latent == "annealed_normal" else ("total_steps", *HOUSEKEEPING)
 
 
@@ -201,7 +201,7 @@ def load(
     """The experiment that files, bindings and data flags describe; `--data` replaces the files' data set.
 
     Raises:
-      ConfigError: if anything of it is wrong, before any work.
+      ConfigError: if anything in it is wrong, before any work is done.
       DataError: if `--data` names nothing that can be read.
     """
     if not gin_file:
@@ -220,7 +220,7 @@ def load(
 
 
 def load_saved(folder: Path) -> gin_config.Loaded:
-    """The experiment that a run's folder holds (`gin_config.save`), whatever its settings were called at the time.
+    """The experiment that a run's folder holds (`gin_config.save`), even if its settings had other names at the time.
 
     Raises:
       ConfigError: if the file is not there or is wrong.
@@ -246,7 +246,7 @@ def in_code(experiment: Experiment) -> gin_config.Loaded:
     """An experiment that was described in Python, with the gin text by which its run records it.
 
     Raises:
-      ConfigError: if gin can't express it: for a source or another part that is not configurable.
+      ConfigError: if gin can't express it, because a source or another part is not configurable.
     """
     names = {part: name for name, part in _OF_RECORDS.items() if isinstance(part, type)}
     lines = as_bindings("train", experiment, names)

@@ -1,4 +1,4 @@
-"""`python -m sagan_tf.explore --run_dir=RUN`: a local page to move between images and see where each pixel attends."""
+"""`python -m sagan_tf.explore --run_dir=RUN`: a local page that shows a run's images and what each pixel attends to."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sagan_tf.runs import flags as shared
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves the page until it is interrupted; the exit code."""
+    """Serves the page until it is interrupted, and returns the exit code."""
     parser = Parser(prog="python -m sagan_tf.explore", description=__doc__)
     shared.add_run_dir(parser)
     shared.add_checkpoint(parser)

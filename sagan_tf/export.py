@@ -44,7 +44,7 @@ def _threshold(text: str) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exports the generator and prints where it is; the exit code."""
+    """Exports the generator, prints where it is, and returns the exit code."""
     flags = parse(arguments)
 
     def work() -> None:

@@ -6,7 +6,7 @@
     --gin_file=FILE --generator=G_ema.pth [--discriminator=D.pth]    BigGAN-PyTorch; .npz and .safetensors as well
 
 A gin file describes the network where the weights don't. If a tensor is missing, unexpected or misshapen, it is named
-and nothing is written. Files are read without torch, and no code that a pickle names is run.
+and nothing is written. Files are read without torch, and no code in a pickle is executed.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from sagan_tf.runs import flags as shared
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Imports the weights; the exit code."""
+    """Imports the weights and returns the exit code."""
     parser = Parser(
         prog="python -m sagan_tf.import_weights",
         description=__doc__,

@@ -18,8 +18,8 @@ Shape = list[int]
 class Purpose(enum.IntEnum):
     """What a random number is for: the part of its key that keeps the draws of one seed and step independent.
 
-    Every purpose that a key of this module is made for stands here. The numbers must not change: they decide the
-    latents of every seed.
+    All purposes for which keys are made are listed here. The numbers must not change, since the latents of every seed
+    depend on them.
     """
 
     TRAINING_Z = 0

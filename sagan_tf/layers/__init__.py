@@ -2,7 +2,7 @@
 
 They follow the conventions of Keras (name, dtype policy, `training`), are saved and loaded with the models that hold
 them, and work under both Keras 3 and tf_keras. The names listed here are public, and docs/layers.md explains them; all
-other names of the modules serve this package alone.
+other names in these modules are internal to this package.
 """
 
 from sagan_tf.layers.batch_norm import BatchNorm

@@ -29,10 +29,10 @@ def local_moments(x: tf.Tensor) -> Moments:
 
 @tf.custom_gradient
 def shifted_moments(x: tf.Tensor, shift: tf.Tensor) -> Moments:
-    """`local_moments` in one pass over the map: from the sums of x - shift and of its square.
+    """`local_moments` in one pass over the map, from the sums of x - shift and of its square.
 
     shift: (C,), float32, near the mean, so that their difference cancels few digits (Chan, Golub & LeVeque 1983,
-      "Algorithms for computing the sample variance"). Every value gives the same moments but for rounding, so that it
+      "Algorithms for computing the sample variance"). The moments are the same for every value, up to rounding, so it
       receives no gradient.
     """
     deviation = tf.cast(x, tf.float32) - shift
@@ -63,10 +63,10 @@ def mean_over_replicas(moments: Sequence[Moments]) -> list[Moments]:
 
 @contextlib.contextmanager
 def deferred_statistics() -> Iterator[list[tuple["BatchStatistics", Moments]]]:
-    """A scope in which a batch norm of each replica's own batch makes no sum over the replicas.
+    """A scope in which a batch norm that normalizes by each replica's own batch does not sum over the replicas.
 
-    It leaves its moving averages alone instead, and adds its statistics and this replica's moments to the scope's list.
-    Afterwards `BatchStatistics.follow` takes the moments of all replicas into the averages. A batch norm over all
+    Instead of updating its moving averages, it adds its statistics and this replica's moments to the scope's list.
+    Afterwards `BatchStatistics.follow` updates the averages with the moments of all replicas. A batch norm over all
     replicas (`cross_replica`) needs its sum to normalize, and defers nothing.
     """
     _in_this_thread.deferred = []
@@ -98,8 +98,8 @@ class BatchStatistics(tf.keras.layers.Layer):
 
     moving <- decay * moving + (1 - decay) * batch, with the biased variance (as in TensorFlow; torch stores the
     unbiased one). SAGAN: decay 0.999 in conditional norms, 0.9999 in the last one, no bias correction (released code;
-    the paper doesn't say). With several replicas, the moving averages are of the moments of all batches together and so
-    equal on all replicas. `cross_replica` decides whether training normalizes by those as well (BigGAN) or by each
+    not stated in the paper). With several replicas, the moving averages are of the moments of all batches together and
+    so equal on all replicas. `cross_replica` decides whether training normalizes by those as well (BigGAN) or by each
     replica's own (SAGAN, SNGAN).
 
     inference: "moving", or "batch" to normalize by the batch's own moments in inference too, in which case an
@@ -141,7 +141,7 @@ class BatchStatistics(tf.keras.layers.Layer):
         return together if self.cross_replica else local
 
     def follow(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
-        """Takes the moments of a batch, (C,) each and the same on all replicas, into the moving averages."""
+        """Updates the moving averages with the moments of a batch, (C,) each and the same on all replicas."""
         for moving, value in zip((self.moving_mean, self.moving_variance), (mean, variance), strict=True):
             old = tf.convert_to_tensor(moving)
             moving.assign(old * self.decay + tf.stop_gradient(value) * (1.0 - self.decay))
@@ -157,7 +157,7 @@ class BatchStatistics(tf.keras.layers.Layer):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The constructor's arguments; those of the norm that holds these statistics as well."""
+        """The constructor's arguments, which are also those of the norm that holds these statistics."""
         return {"decay": self.decay, "cross_replica": self.cross_replica, "inference": self.inference}
 
     def compute_output_shape(self, input_shape):

@@ -1,4 +1,4 @@
-"""Attention in blocks: the same numbers, with memory that grows with H*W rather than its square.
+"""Attention in blocks: the same results, with memory that grows with H*W rather than its square.
 
 The scores of a block are computed, used and discarded, and recomputed when the gradient needs them (Rabe & Staats 2021,
 "Self-attention does not need O(n^2) memory"; keys are not divided into blocks here, so each row of scores is complete
@@ -101,7 +101,7 @@ def in_blocks(attend: Attend, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor
 
 
 def _over_images(function: Callable, inputs: tuple[tf.Tensor, ...], images: int, types: Any) -> Any:
-    """Applies a function to so many images of each input at a time, one group after another.
+    """Applies a function to groups of `images` images of each input, one group after another.
 
     Shapes: (B,.,.), or (N/n,B,n,.) for queries in blocks; so are the results, which have the given types.
     """

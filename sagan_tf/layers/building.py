@@ -1,4 +1,4 @@
-"""How layers that consist of other layers are built, alike under Keras 3 and tf_keras."""
+"""How layers that consist of other layers are built, in the same way under Keras 3 and tf_keras."""
 
 import tensorflow as tf
 

@@ -24,8 +24,8 @@ class ProjectionHead(Layer):
 
     n_classes: the number of labels. spectral_norm: whether V and the table are spectrally normalized, as in SNGAN,
       SAGAN and BigGAN; spectral_norm_epsilon: see `SpectralNorm`.
-    dense, embedding: factories of layers of so many units, which replace the arguments above; `channels` must then be
-      C. A head with factories has no `get_config`.
+    dense, embedding: factories of layers with a given number of units, which replace the arguments above; `channels`
+      must then be C. A head with factories has no `get_config`.
 
     Shapes: h (B,C), y (B,) integers -> logits (B,). y may also be weights of the classes, float (B,n_classes).
 

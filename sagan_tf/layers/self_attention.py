@@ -25,7 +25,7 @@ def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tenso
 
     Shapes: query (B,N,K), key (B,M,K), value (B,M,V) -> out (B,N,V), beta (B,N,M). Rows of beta sum to 1.
     There is no 1/sqrt(K). Scores, softmax and sums are float32 (or float64) for inputs of any type; `out` has the
-    type of the inputs. Fewer bits were measured to be slower, because of the casts of whole maps.
+    type of the inputs. 16-bit computation was measured to be slower, because whole maps have to be cast.
     """
     exact = tf.float64 if value.dtype == tf.float64 else tf.float32
     beta = tf.nn.softmax(tf.matmul(tf.cast(query, exact), tf.cast(key, exact), transpose_b=True))  # (B,N,M)

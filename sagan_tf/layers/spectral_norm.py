@@ -38,7 +38,7 @@ def power_iteration(matrix: tf.Tensor, u: tf.Tensor, epsilon: float = 1e-12) -> 
 def _iterated(matrix: tf.Tensor, u: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """`power_iteration` of columns: matrix (I,O), u (O,1) -> sigma, the new u (O,1), and v (I,1).
 
-    A step traces this twice for every kernel, so that it has no operation that can be spared.
+    A step traces this twice for every kernel, so it uses as few operations as possible.
     """
     epsilon = tf.constant(epsilon, matrix.dtype)
     v = tf.stop_gradient(normalize(tf.matmul(matrix, u), epsilon))
@@ -62,12 +62,12 @@ class SpectralNorm(tf.keras.layers.Layer):
     layer: one of this package's (`Conv2D`, `Dense`, `Embedding`, the resampling convolutions) or exactly one of Keras'
       own Dense, Embedding, Conv1D/2D/3D and their transposes (layers/keras_layers.py). Its kernel remains the trainable
       weight; only what is applied is normalized, so that the gradient includes that of sigma. The bias is unchanged.
-    epsilon: the lower bound of the norms that power iteration divides by.
+    epsilon: the lower bound of the norms by which power iteration divides.
 
     sigma is the largest singular value of the kernel as a matrix (rest, out): (k*k*I,O) for a convolution, a transposed
     or a grouped one included. This is Miyato et al.'s matrix, not the convolution's own operator norm.
 
-    `u` (O,) is kept on the side of the outputs, as in SNGAN, SAGAN and BigGAN-PyTorch; for a table of classes it is
+    `u` (O,) is the vector on the output side, as in SNGAN, SAGAN and BigGAN-PyTorch; for a table of classes it is
     (n_classes,), as in the same three, for which the table's rows are outputs. It is stored when
     `training=True`; in inference sigma comes from one iteration from the stored u, whose result is not stored
     (BigGAN does the same; the released SAGAN code stores it in inference as well). sigma is computed in float32 and the

@@ -30,8 +30,8 @@ def target_platform() -> Platform:
 def targeting(platform: Platform) -> Iterator[None]:
     """Within this block the layers choose the algorithms of `platform`, whatever devices the process has.
 
-    It is for compiling a program for a device that is elsewhere. A `tf.function` keeps the algorithms of the platform
-    for which it was traced.
+    This serves to compile a program for a device that is not present. A `tf.function` keeps the algorithms of the
+    platform for which it was traced.
 
     Raises:
       ValueError: for an unknown platform.

@@ -62,7 +62,7 @@ def biggan_deep(
     cross_replica_norm: bool = True,
     inference_statistics: InferenceStatistics = "moving",
 ) -> GANSpec:
-    """BigGAN-deep (Brock et al. 2018, later versions, Appendix B), by default as DeepMind's modules have it.
+    """BigGAN-deep (Brock et al. 2018, later versions, Appendix B), by default as in DeepMind's modules.
 
     The paper prints 50.4M parameters for G and 34.6M for D at 128 px, which are these networks for 1000 classes with
     the shared embedding. BigGAN-PyTorch's G has 50.2M: it differs in `condition_order="embedding_z"` (how z and the
@@ -102,7 +102,7 @@ def biggan_deep(
 
 
 def _layout(resolution: int, depth: int) -> dict[str, Any]:
-    """The blocks of both networks."""
+    """The layout of the blocks of both networks."""
     hint = "Choose one of these, or add stages to STAGES in sagan_tf/models/biggan_deep.py."
     check_choice("", "resolution", resolution, STAGES, hint=hint)
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
@@ -130,7 +130,7 @@ def _conditioned(conditioning: Conditioning) -> dict[str, Any]:
 def _attention(
     resolution: int, depth: int, wanted_g: tuple[int, ...] | None, wanted_d: tuple[int, ...] | None
 ) -> dict[str, Any]:
-    """Where the networks attend."""
+    """The blocks of both networks that attention follows."""
     stages = STAGES[resolution]
     found = {"attention_g": (stages.attention,) if wanted_g is None else wanted_g}
     if wanted_d is None and resolution == 32:

@@ -37,7 +37,7 @@ CHIPS: Mapping[str, Chip] = MappingProxyType({chip.name: chip for chip in _CHIPS
 
 
 def chip_named(name: str) -> Chip:
-    """The chip of that name, whatever its capitals.
+    """The chip of that name, in upper or lower case.
 
     Raises:
       ValueError: if there is none.

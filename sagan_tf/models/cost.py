@@ -29,7 +29,7 @@ class Algorithms:
     blocked_from: int | None = None  # scores per image from which attention recomputes its map; None: never
 
 
-PLAIN = Algorithms(low_shortcuts=False, rgb_alone=False)  # every operation as the papers draw the blocks
+PLAIN = Algorithms(low_shortcuts=False, rgb_alone=False)  # every operation as the papers' figures show the blocks
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,8 @@ def step_flops(spec: GANSpec, algorithms: Algorithms, *, batch_size: int, discri
 
     A gradient costs twice its forward pass, once for the weights and once for the inputs. An update of D runs G forward
     on B images, and D forward and backward on 2B. The update of G runs G forward and backward, and D forward and
-    backward to its inputs alone, on B images. Neither what blocked attention recomputes nor the R1 penalty is counted.
+    backward to its inputs alone, on B images. The recomputations of blocked attention and the R1 penalty are not
+    counted.
     """
     g, d = total(generator_costs(spec, algorithms)).flops, total(discriminator_costs(spec, algorithms)).flops
     return batch_size * (discriminator_steps * (g + 6 * d) + 3 * g + 2 * d)

@@ -1,4 +1,4 @@
-"""The systems of the papers: functions from the settings that their ablations vary to a GANSpec. Add a model here."""
+"""The papers' systems, as functions that take the ablated settings and return a GANSpec. Add a model here."""
 
 import dataclasses
 import math
@@ -130,7 +130,7 @@ def sngan_projection(
     norm_decay: float = 0.9,
     norm_epsilon: float = 2e-5,
 ) -> GANSpec:
-    """SNGAN with projection (Miyato & Koyama 2018): spectral norm in D alone, a thin D, no attention.
+    """SNGAN with projection (Miyato & Koyama 2018): spectral norm in D alone, a D with narrower blocks, no attention.
 
     With conditioning="none", for images without classes, it is SNGAN's unconditional ResNet (Miyato et al. 2018).
 
@@ -168,7 +168,7 @@ def acgan(
 ) -> GANSpec:
     """AC-GAN on residual networks: those of SNGAN-projection with a classifier in place of the projection.
 
-    SAGAN's Table 2 cites Odena et al. 2017 for its AC-GAN row, whose 100 small networks have no such scores; the
+    SAGAN's Table 2 cites Odena et al. 2017 for its AC-GAN row, whose 100 small networks cannot have these scores; the
     numbers are those of Miyato & Koyama's control, which is this model (unconfirmed). `Objective.classify_fakes`
     decides whether D also learns the classes of fakes. With `thin_discriminator=False` and `spectral_norm_g=True`, the
     networks are SAGAN's but for attention and head.

@@ -21,8 +21,8 @@ class Generator(WithoutBuild, tf.keras.Model):
     kernels are zeros, to be replaced by those of a checkpoint.
 
     gray: for data of gray images, whose three channels are equal. In inference, G's images then have the mean of its
-    channels in all three of them, which of all gray images is the nearest. Training is as usual, so that D sees colors
-    in fakes as long as there are any.
+    channels in all three of them, which is the nearest gray image. Training is unchanged, so that D sees the colors in
+    fakes as long as there are any.
 
     Hierarchical z (BigGAN, Fig. 15a): the first chunk feeds the dense layer and chunk i+1 feeds block i, concatenated
     with the shared embedding. BigGAN-deep does not split z: the dense layer and all norms receive both whole. The order

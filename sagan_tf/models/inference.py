@@ -1,4 +1,4 @@
-"""Generators for inference alone: everything that depends on the weights alone is computed once.
+"""Generators for inference only: everything that depends only on the weights is computed once.
 
 `fold` copies a generator with its kernels normalized and its norms reduced to one multiply and one add. `bake` folds it
 together with several sets of batch statistics, among which each image's truncation chooses.
@@ -61,8 +61,9 @@ def fold(generator: Generator, statistics: Mapping[Layer, Layer] | None = None) 
 class StatisticsWeights:
     """The weights of the sets of statistics, which all norms of one baked generator share.
 
-    A norm is called with its map and its condition alone, so the weights reach it beside the call. They are there
-    inside `BakedGenerator.at_truncation` only; reading them elsewhere is an error, not a leftover of the last call.
+    A norm is called with its map and its condition alone, so the weights are passed outside of the call. They are
+    available only inside `BakedGenerator.at_truncation`; reading them elsewhere raises an error instead of returning
+    those of the last call.
     """
 
     def __init__(self) -> None:

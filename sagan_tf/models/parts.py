@@ -25,7 +25,7 @@ Resampling = Literal["auto", "plain", "fused"]
 
 @dataclass(frozen=True, kw_only=True)
 class Numerics:
-    """How the networks are computed. The networks and their checkpoints are the same for every choice.
+    """How the networks are computed. Checkpoints are compatible across all choices.
 
     precision: "float32", or "bfloat16" or "float16" for activations and products. Weights, spectral norms, statistics,
       softmax, heads and losses are always float32. Training in float16 scales its losses.
@@ -78,7 +78,7 @@ class Parts:
     def to_rgb(self) -> Layer:
         """The last convolution of G, 3x3 to three channels; `convolution_gain` does not apply to its initial kernel.
 
-        In a wide one, only the channels of the image are computed, while the kernel and its spectral norm have all.
+        If it is wide, only the channels of the image are computed, while the kernel and its spectral norm include all.
         """
         if not self._spec.wide_rgb:
             return self._conv(3, 3, None, True, 1.0)

@@ -3,8 +3,8 @@
 On a CPU, TensorFlow passes convolutions to oneDNN if the processor has certain instructions (for bfloat16: AVX-512 or
 AVX-NE-CONVERT), and otherwise to slow kernels of its own. oneDNN decides by other rules: it has no bfloat16 gradients
 without AVX-512, and an emulator or ONEDNN_MAX_CPU_ISA may hide instructions that TensorFlow sees. The operation then
-fails with "could not create a primitive descriptor". Hence a small convolution is tried, rather than a list of
-processors kept.
+fails with "could not create a primitive descriptor". Therefore a small convolution is tried, instead of keeping a list
+of processors.
 """
 
 import functools
@@ -15,7 +15,7 @@ import tensorflow as tf
 from sagan_tf.layers.target_platform import target_platform
 
 SIDE, CHANNELS, BATCH = 16, 64, 8  # shape of the convolution that is timed
-SLOW = 2.0  # ratio to float32's time from which the user is told; the timing itself varies by tens of percent
+SLOW = 2.0  # ratio to float32's time from which the user is warned; the timing itself varies by tens of percent
 
 
 class PrecisionError(ValueError):

@@ -1,7 +1,7 @@
-"""What a new pair of networks can take from a trained one: matched by name, shape and class, without any file.
+"""Which weights a new pair of networks can take from a trained pair, matched by name, shape and class; reads no files.
 
-Variables are named as in checkpoints ("generator.blocks.0.conv_1.layer.kernel"). Everything but class tables and what
-stands in their place, attention and heads must fit exactly, or the networks are of different families.
+Variables are named as in checkpoints ("generator.blocks.0.conv_1.layer.kernel"). Everything except class tables and
+their replacements, attention and heads must match exactly; otherwise the networks belong to different families.
 """
 
 import re
@@ -35,7 +35,7 @@ _NORM_TABLE = re.compile(r"generator\..*\.norm_\d+\.(gain|bias)\.kernel")
 
 
 class TransferError(ValueError):
-    """Networks that can't be the start of others. The message says what differs, and what to do."""
+    """Networks that others cannot start from. The message says what differs, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Match:
 
 
 def check_same_networks(there: GANSpec, here: GANSpec, *, discriminator: bool = True) -> None:
-    """Checks that two descriptions differ in classes, attention, heads and constants alone.
+    """Checks that two descriptions differ only in classes, attention, heads and constants.
 
     there, here: of the networks that are trained, and of those that are to start from them.
     discriminator: whether there is a discriminator to be taken; if not, its description may differ.
@@ -164,8 +164,8 @@ def value(found: Match, trained: np.ndarray, *, shape: Shape, rows: Sequence[int
     shape: of the new variable. rows: from `rows_by_name`; rows of a table beyond the classes count as None.
     n_trained: the number of the trained classes, the first of their table.
 
-    A class that the trained networks don't have starts as the mean of theirs: the blocks have learned with gains and
-    biases like these, and not with one and zero.
+    A class that the trained networks don't have starts as the mean of theirs: the blocks have been trained with gains
+    and biases like these, and not with one and zero.
     """
     if found.how == "taken":
         return trained

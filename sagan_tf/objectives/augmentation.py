@@ -1,10 +1,10 @@
 """Augmentation of what D sees, which keeps it from memorizing a small data set: its options, and their application.
 
-D never sees a picture as it is, real or generated: both pass through the same random transformations, in D's and in G's
-update, and G learns through them, since they are differentiable. As long as the distribution of augmented pictures says
-which the distribution of the pictures was, G learns to make pictures that are not augmented (Karras et al. 2020,
-section 2). A transformation that is applied with a probability below 1 leaves that so; that of flips and turns should
-stay below about 0.8, since flipped and unflipped pictures are as frequent at 1.
+D never sees an untransformed image: real and generated images pass through the same random transformations, in D's and
+in G's update, and G receives gradients through them, since they are differentiable. As long as the distribution of the
+augmented images determines that of the original images, G learns to generate images that are not augmented (Karras et
+al. 2020, section 2). This holds for transformations that are applied with a probability below 1; that of flips and
+turns should stay below about 0.8, since at 1 flipped and unflipped images are equally frequent.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,14 @@ class DiffAugment:
     """Differentiable augmentation of real and generated images with fixed strength (Zhao et al. 2020).
 
     transformations: names, applied in this order: "color" (brightness, saturation and contrast, which may be named one
-      by one), "translation", "cutout", "flip", "quarter_turn"; see objectives/transformations.py. The paper takes all
+      by one), "translation", "cutout", "flip", "quarter_turn"; see objectives/transformations.py. The paper uses all
       three of the default for about a hundred images, ("translation", "cutout") for BigGAN on CIFAR, and
       ("translation",) on ImageNet.
     strength: the probability, from 0 to 1, with which each transformation is applied to an image, each independently
       of the others and of other images. The paper's is 1; 0 leaves images as they are, bit for bit.
     paired: whether the n-th real and the n-th generated image of D's update get the same transformation. All released
-      codes draw them independently; the paper (section 3.2) asks for the same distribution, not for the same draw.
+      implementations draw them independently; the paper (section 3.2) asks for the same distribution, not for the same
+      draw.
     r1_of: the images that R1's gradient is taken with respect to: "original" (through the transformations, as in ADA's
       code and in DiffAugment's for a hundred images) or "augmented" (what D sees, as in DiffAugment's for CIFAR, FFHQ
       and LSUN).
@@ -67,8 +68,8 @@ class DiffAugment:
 
     @property
     def numbers(self) -> int:
-        """How many uniform numbers one image takes: for each transformation one that decides whether it is applied,
-        and its own."""
+        """The number of uniform random numbers for one image: for each transformation, one that decides whether it is
+        applied, and those that it uses."""
         return sum(1 + TRANSFORMATIONS[step].numbers for step in self.steps)
 
     def apply(self, images: tf.Tensor, noise: tf.Tensor, strength: tf.Tensor | float) -> tf.Tensor:
@@ -89,7 +90,7 @@ class DiffAugment:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptiveAugmentation(DiffAugment):
-    """Augmentation whose strength p follows how far D has gone in memorizing its images (Karras et al. 2020, ADA).
+    """Augmentation whose strength p adapts to how far D memorizes its images (Karras et al. 2020, ADA).
 
     The sign of D's logit, averaged over the real images of `interval` steps, r_t = E[sign D(x)], is near 0 where D
     can't tell real images from generated ones, and 1 where it is always right about the real ones. After every
@@ -100,7 +101,7 @@ class AdaptiveAugmentation(DiffAugment):
     cutout). ADA's own set also scales, rotates by any angle, and turns hues, and has no cutout by default.
 
     strength: p at the start; afterwards it is part of the training state.
-    target: r_t's target, between -1 and 1. The paper's and its code's are 0.6.
+    target: the target for r_t, between -1 and 1. It is 0.6 in the paper and its code.
     ramp_images: how many real images it takes for p to get from 0 to 1, at least 1. The paper's is 500,000.
     interval: steps between two adjustments, at least 1. The paper's is 4.
     max_strength: the largest p. The paper keeps p in [0, 1]; its code has no upper limit, so that p above 1 has no

@@ -1,4 +1,4 @@
-"""LeCam regularization: D's outputs are held near their own moving averages (Tseng et al. 2021)."""
+"""LeCam regularization: D's outputs are kept close to their own moving averages (Tseng et al. 2021)."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import tensorflow as tf
 
 @dataclass(frozen=True, kw_only=True)
 class LeCam:
-    """A term of D's loss for small data sets, beside or instead of augmentation.
+    """A term of D's loss for small data sets, in addition to augmentation or instead of it.
 
     weight: lambda. The paper's code uses 0.3 for BigGAN on CIFAR, with the hinge loss.
-    decay: of the moving averages of D's mean logit on real and on fake images, one step per update of D. The paper and
-      its code for StyleGAN2 have 0.99; its code for CIFAR has 0.9.
-    start: how many updates of D the term waits for. Until then the averages are those of the last update alone. The
-      code's for CIFAR is 1,000 steps.
+    decay: the decay of the moving averages of D's mean logit on real and on fake images, which are updated with D. The
+      paper and its code for StyleGAN2 have 0.99; its code for CIFAR has 0.9.
+    start: after how many updates of D the term starts. Until then the averages are those of the last update alone. In
+      the code for CIFAR it is 1,000 steps.
 
     Raises:
       ValueError: for a weight or start that is negative, or a decay outside [0, 1).
@@ -34,7 +34,7 @@ class LeCam:
     def penalty(self, real: tf.Tensor, fake: tf.Tensor, mean_real: tf.Tensor, mean_fake: tf.Tensor) -> tf.Tensor:
         """E max(0, D(x) - a_F)^2 + E max(0, a_R - D(G(z)))^2, a scalar, without the weight.
 
-        The paper's equation has the squares without max(0, .); both of its codes have it, and are followed here.
+        The paper's equation has plain squares without max(0, .); both of its implementations have it, as here.
 
         real, fake: D's logits (B,). mean_real, mean_fake: a_R and a_F, the moving averages, scalars.
         """

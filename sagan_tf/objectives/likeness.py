@@ -1,4 +1,4 @@
-"""How alike the images of one class are in shape: a term of G's loss that keeps variety within classes."""
+"""The similarity of the shapes in images of one class: a term of G's loss that preserves variety within classes."""
 
 import tensorflow as tf
 
@@ -38,10 +38,11 @@ def excess_likeness(fake: tf.Tensor, y_fake: tf.Tensor, real: tf.Tensor, y_real:
     """How much more alike G's images of a class are than real ones of that class.
 
     The mean over G's images of max(0, likeness(fake, y) - likeness(real, y)), where y is the image's class. Classes
-    without a pair among the fakes or among the real images don't count. No gradient flows through the real side.
+    without a pair among the fakes or among the real images are not counted. No gradient flows through the likeness of
+    the real images.
 
     The diversity terms of Mao et al. 2019 and Yang et al. 2019 reward the distance between two samples, relative to the
-    distance between their z, without a limit and in colors too; this one is 0 once the data's own variety is reached.
+    distance between their z, without a limit and in colors too; this one is 0 once the variety of the data is reached.
 
     Shapes: images (B,H,W,3), labels (B,) integers -> scalar.
     """

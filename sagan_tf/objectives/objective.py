@@ -31,11 +31,12 @@ class Objective:
     orthogonal, orthogonal_form: strength and form of G's orthogonal regularization; BigGAN uses 1e-4, "off_diagonal".
     r1: the strength gamma of D's gradient penalty, (gamma / 2) E |grad D|^2; BigGAN's section 4.2 tries 1e-3 to 10.
     likeness: the weight of a term of G's loss that penalizes images of one class for being more alike in shape than
-      real ones are (objectives/likeness.py). It is from no paper; it helps short trainings, in which G would otherwise
-      settle on one drawing per class.
+      real ones are (objectives/likeness.py). It does not come from a paper. It helps in short runs, in which G would
+      otherwise collapse to one drawing per class.
     dropout: the share of D's pooled features that is dropped before the head, in D's and in G's update.
-    lecam: a term of D's loss that holds its logits near their moving averages, for small data sets; None is without.
-    sigma: how the top singular values of G's kernels are held (BigGAN, section 4.1); None leaves them free.
+    lecam: a term of D's loss that keeps its logits close to their moving averages, for small data sets; None for no
+      such term.
+    sigma: how the top singular values of G's kernels are controlled (BigGAN, section 4.1); None leaves them free.
 
     Raises:
       ValueError: for an unknown loss or form, a negative weight, or a dropout outside [0, 1).

@@ -9,7 +9,8 @@ OrthogonalForm = Literal["off_diagonal", "identity"]
 
 
 def orthogonal(kernels: Iterable[tf.Tensor], form: OrthogonalForm = "off_diagonal") -> tf.Tensor:
-    """How far the kernels' filters are from orthogonal: the sum over kernels of a squared Frobenius norm, a scalar.
+    """The deviation of the kernels' filters from orthogonality: the sum over kernels of a squared Frobenius norm, a
+    scalar.
 
     W is a kernel as a matrix [rest, out]; W^T W is the Gram matrix of its filters.
     "off_diagonal": |W^T W * (1 - I)|^2, an elementwise product (Brock et al. 2018, eq. 3), leaves the norms of the

@@ -1,4 +1,4 @@
-"""How BigGAN holds the top singular values of G's kernels (Brock et al. 2018, section 4.1): a penalty, and a clamp."""
+"""How BigGAN controls the top singular values of G's kernels (Brock et al. 2018, section 4.1): a penalty, a clamp."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ITERATIONS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class SigmaControl:
-    """Holds the top singular value sigma_0 of each of G's kernels W at s: `value`, or `ratio` times the second one.
+    """Keeps the top singular value sigma_0 of each of G's kernels W near s: `value`, or `ratio` times the second one.
 
     mode: "clamped" replaces W after each update of G by W - max(0, sigma_0 - s) v_0 u_0^T (eq. 4, from memory: the
       paper's equation could not be recovered). "regularized" adds strength * (sigma_0 - s)^2 to G's loss; the paper

@@ -1,11 +1,11 @@
-"""Random transformations of images: color, translation, cutout, mirror images and right-angle turns.
+"""Random transformations of images: color, translation, cutout, horizontal flips and quarter turns.
 
 Each is a pure function of images x (B,R,R,3) in [-1,1] and of independent uniform numbers u (B,n) in (0,1), one row per
 image, and is differentiable with respect to x. Shapes are static and there are no gathers, so that XLA compiles them on
 all devices.
 
-Ranges are those of DiffAugment (Zhao et al. 2020, section 4, and its code, which agree), of flips and turns those of
-ADA (Karras et al. 2020, appendix B). Results of the color transformations may leave [-1,1], as in both codes.
+Ranges are those of DiffAugment (Zhao et al. 2020, section 4, and its code, which agree), those of flips and turns are
+ADA's (Karras et al. 2020, appendix B). Results of the color transformations may leave [-1,1], as in both codes.
 """
 
 from collections.abc import Callable

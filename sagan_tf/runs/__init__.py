@@ -1,1 +1,1 @@
-"""A run, from its description to its directory, and what verbs do with it: the parts that several verbs share."""
+"""Runs, from their description to their directory, and the code that several verbs share."""

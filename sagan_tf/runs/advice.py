@@ -1,19 +1,20 @@
-"""What `train --dry_run` advises for a data set: epochs, memory, mirror images, augmentation, small classes."""
+"""What `train --dry_run` advises for a data set: epochs, memory, horizontal flips, augmentation, small classes."""
 
 from sagan_tf.data.source import Examples
 from sagan_tf.experiment import Experiment
 from sagan_tf.foundation.spelling import counted
 from sagan_tf.runs.description import step_memory
 
-# Numbers of images. Without augmentation D learns fewer than DUE by heart; up to HELPFUL, FID still gains by it (Karras
-# et al. 2020, "Training Generative Adversarial Networks with Limited Data", on faces and on cats at 256 px).
+# Numbers of images. Without augmentation, D memorizes fewer images than DUE; up to HELPFUL, augmentation still improves
+# FID (Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", on faces and on cats at 256
+# px).
 DUE, HELPFUL = 5_000, 30_000
-FEW_OF_CLASS = 50  # images with which a class hardly has a shape of its own
+FEW_OF_CLASS = 50  # with fewer images, a class can hardly be learned
 _AUGMENTATION = "train.augmentation = @AdaptiveAugmentation()"
 
 
 def advice(settings: Experiment, examples: Examples) -> list[str]:
-    """Sentences on whether settings and data suit each other, one per line."""
+    """Sentences about whether the settings suit the data, one per line."""
     seen = settings.batch_size * settings.discriminator_steps * settings.total_steps
     classes = counted(len(examples.class_names), "class") if examples.label_kind != "none" else "no classes"
     memory = step_memory(settings, settings.sized(len(examples.class_names))).total
@@ -32,7 +33,7 @@ def advice(settings: Experiment, examples: Examples) -> list[str]:
 
 
 def _on_augmentation(settings: Experiment, count: int) -> str:
-    """Whether augmentation is due, by the number of images, and whether it is on."""
+    """Whether the number of images calls for augmentation, and whether it is on."""
     used = settings.augmentation
     size = counted(count, "image")
     if used is not None:
@@ -49,7 +50,7 @@ def _on_augmentation(settings: Experiment, count: int) -> str:
 
 
 def _on_small_classes(examples: Examples) -> list[str]:
-    """Names the classes with few images, where the data tell how many there are."""
+    """Names the classes with few images, if their numbers are known."""
     if examples.label_kind == "none" or not all(examples.class_digests):
         return []
     counts = [int(digest.split()[0]) for digest in examples.class_digests]

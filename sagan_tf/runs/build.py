@@ -1,4 +1,4 @@
-"""From an experiment to the objects that it describes: the state, its fakes, its batches, the compiled steps."""
+"""Builds the objects that an experiment describes: the state, the latent sampler, the batches, the compiled steps."""
 
 from collections.abc import Callable, Iterable
 
@@ -16,7 +16,7 @@ from sagan_tf.training.state import GAN
 def batches_from(
     settings: Experiment, examples: Examples, step: int, *, host: int = 0, hosts: int = 1
 ) -> tf.data.Dataset:
-    """The training batches from a step on: exactly those that an uninterrupted run would get; this host's part."""
+    """This host's part of the training batches from a step on, exactly as in an uninterrupted run."""
     return training_batches(
         examples,
         resolution=settings.spec.resolution,
@@ -33,7 +33,7 @@ def batches_from(
 def distributed_batches(
     settings: Experiment, examples: Examples, step: int, strategy: tf.distribute.Strategy
 ) -> Iterable:
-    """The same on the strategy's devices, each of several hosts reading its own part alone."""
+    """The same batches on the strategy's devices; each of several hosts reads only its own part."""
     endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)  # else shapes are not static
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy | tf.distribute.TPUStrategy):
         return strategy.experimental_distribute_dataset(batches_from(settings, examples, step))
@@ -63,7 +63,7 @@ def build_state(settings: Experiment, n_classes: int, strategy: tf.distribute.St
 
 
 def build_latent_sampler(settings: Experiment, n_classes: int, noise: int = 0) -> LatentSampler:
-    """The run's fakes; with another `noise`, others for the same steps."""
+    """The run's latents and labels of fakes; another `noise` gives different ones for the same steps."""
     return LatentSampler(
         latent=settings.latent,
         z_dim=settings.spec.z_dim,

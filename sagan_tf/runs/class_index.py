@@ -1,4 +1,4 @@
-"""Classes as users write them, by name or by index, to the labels that they stand for."""
+"""Converts classes as users write them, by name or by index, to labels."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ Class = int | str
 def class_index(word: Class, names: Sequence[str]) -> int:
     """A class by index (an int, or its digits) or name.
 
-    A string is a name first. A class that is named by a synset, such as ImageNet's, goes by WordNet's names as well:
-    "n02099601" is "golden retriever", in any case, with blanks, hyphens or underscores. Where all names are integers,
-    digits are never an index, only a name, or one of the same value: "02" is the class "2". Elsewhere digits are an
-    index, unless they are another class's name as well.
+    A string is first looked up as a name. A class whose name is a synset, as in ImageNet, can also be given by
+    WordNet's names: "n02099601" is "golden retriever", in upper or lower case, with blanks, hyphens or underscores.
+    Where all names are integers, digits are never an index, only a name, or one of the same value: "02" is the class
+    "2". Elsewhere digits are an index, unless they are another class's name as well.
 
     Raises:
-      RunError: for one that isn't there, with the nearest names, for a name that several classes share, and for digits
-        that are one class's name and another's index.
+      RunError: for an unknown class (the message suggests the closest names), for a name that several classes share,
+        and for digits that are one class's name and another's index.
     """
     if isinstance(word, str) and (found := _named(word, names)) is not None:
         return found

@@ -9,7 +9,8 @@ from sagan_tf.foundation.notes import note
 from sagan_tf.models import families
 from sagan_tf.runs.run_directory import RunDirectory
 
-# What a description that Python built becomes. It holds values alone, so that a choice can't be told from a default.
+# The bindings for a description that was built in Python. It only has values, so that a choice cannot be distinguished
+# from a default.
 _UNCONDITIONAL_SPEC = (
     "GANSpec.conditioning = 'none'",
     "GANSpec.head = 'plain'",
@@ -21,9 +22,9 @@ _UNCONDITIONAL_SPEC = (
 def fitted(loaded: gin_config.Loaded, examples: Examples, run: RunDirectory) -> gin_config.Loaded:
     """The configuration of a run on these data: with conditioning='none' if they have no classes.
 
-    The binding is added to the configuration's text, so that the run records it like one that was asked for. A binding
-    of `conditioning` that is already there is followed: data without classes then train as one class, by tables of one
-    row. So does a run that began in this way.
+    The binding is added to the configuration's text, so that the run records it like one that the user gave. If there
+    already is a binding of `conditioning`, it is kept: data without classes are then trained as one class, with tables
+    of one row. The same holds for a run that was started in this way.
 
     Raises:
       DataError: for a family of networks that needs classes.

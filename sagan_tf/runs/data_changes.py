@@ -1,4 +1,4 @@
-"""What a run records of its data, and how data that it goes on with differ from these: by content, and in words."""
+"""What a run records about its data, and how the data of a resumed run differ from that record, in sentences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ _NAMED = 8  # classes that a message names
 
 
 def data_facts(examples: Examples, before: dict | None = None) -> dict:
-    """What run.json says of the data.
+    """What run.json says about the data.
 
-    before: what it says of the run already. A run that began without a fact goes on without it, so that its images stay
-      what they were.
+    before: what it says about the run already. If a run was started without a fact, it is resumed without it, so that
+      its images stay the same.
     """
     facts = {
         "name": examples.name,
@@ -30,7 +30,7 @@ def data_facts(examples: Examples, before: dict | None = None) -> dict:
 
 
 def refuse_other_classes(run: Path, before: dict, after: dict) -> None:
-    """Refuses data whose classes are not the run's: its networks have learned what each label means.
+    """Refuses data whose classes are not the run's: its networks have learned the meaning of each label.
 
     The order of the names doesn't matter, since labels are matched by name; nor does the name of the only class.
 
@@ -64,7 +64,7 @@ def refuse_other_classes(run: Path, before: dict, after: dict) -> None:
 def content_changes(before: dict, after: dict, former_fingerprint: str | None) -> list[str]:
     """How the data's content differs from the run's record, a line each; none if it is the same.
 
-    former_fingerprint: of the data now, in the form that runs recorded before contents were hashed.
+    former_fingerprint: of the data now, in the form that was recorded before contents were hashed.
     """
     if before["fingerprint"] in (after["fingerprint"], former_fingerprint):
         return []
@@ -81,7 +81,7 @@ def content_changes(before: dict, after: dict, former_fingerprint: str | None) -
 
 
 def _class_lines(before: dict, after: dict) -> list[str]:
-    """Which classes differ, and in what."""
+    """Which classes differ, and how."""
     was, now = (dict(zip(facts["class_names"], facts.get("class_digests", ()), strict=False))
                 for facts in (before, after))  # fmt: skip
     lines = []

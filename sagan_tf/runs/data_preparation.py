@@ -55,7 +55,7 @@ def _folder(flags: argparse.Namespace) -> pathlib.Path:
 
 
 def _class_names(source: Source, flags: argparse.Namespace) -> Sequence[str]:
-    """The classes, in the order of shards that already exist, so that a preparation continues as it began."""
+    """The classes, in the order of shards that already exist, so that an interrupted preparation can continue."""
     out = pathlib.Path(flags.out)
     own = source_from_flags(flags).class_names() if flags.split == "validation" else source.class_names()
     for folder in (out, out / VALIDATION_FOLDER):
@@ -83,7 +83,7 @@ def summary(index: ShardIndex, flags: argparse.Namespace) -> str:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Checks or prepares the data set that the flags name; the exit code."""
+    """Checks or prepares the data set that the flags name, and returns the exit code."""
     _refuse_bad(flags)
     if not flags.check:
         files.check_output("--out", flags.out, folder=True)

@@ -1,4 +1,4 @@
-"""What `describe` prints: a configuration's networks, and the work and memory of a training step."""
+"""What `describe` prints: a configuration's networks, and the FLOPs and memory of a training step."""
 
 import argparse
 

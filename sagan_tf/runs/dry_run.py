@@ -1,7 +1,8 @@
-"""`train --dry_run`: everything that a run does, once and in a scratch folder, and what the whole run will take.
+"""`train --dry_run`: does everything that a run does once, in a scratch folder, and reports what the whole run will
+take.
 
-Builds the state, runs two steps (the first compiles), draws one sheet of samples, passes one batch through what the
-evaluation measures by, and writes one checkpoint.
+Builds the state, runs two steps (the first compiles), draws one sheet of samples, passes one batch through the
+extractor of the evaluation, and writes one checkpoint.
 """
 
 import resource
@@ -34,10 +35,10 @@ SHEET = 100
 
 @dataclass(frozen=True, kw_only=True)
 class DryRunResult:
-    """Seconds of each part, bytes of one checkpoint, and the peak of memory in bytes by what it is the memory of.
+    """Seconds of each part, bytes of one checkpoint, and the peak memory in bytes of the process and of each GPU.
 
     evaluation: seconds of drawing and measuring one image; None if the run isn't evaluated.
-    taken: what the networks of another run give this one, in lines; empty without `--init_from`.
+    taken: what this run takes from the networks of another run, in lines; empty without `--init_from`.
     """
 
     build: float
@@ -59,7 +60,7 @@ def try_run(
     evaluates: bool = False,
     origin: Origin | None = None,
 ) -> DryRunResult:
-    """Does each part once, in a scratch folder that is removed. origin: what the run would be started from."""
+    """Runs each part once, in a scratch folder that is removed. origin: the networks from which the run would start."""
     n_classes = len(examples.class_names)
     gan, building = timed(lambda: build.build_state(settings, n_classes, strategy))
     taken = take(gan, origin, examples.class_names).summary(most=None) if origin else ()
@@ -89,14 +90,14 @@ def try_run(
 
 
 def timed(call: Callable) -> tuple:
-    """What the call returns, and its seconds."""
+    """The result of the call, and the seconds that it took."""
     start = time.perf_counter()
     value = call()
     return value, time.perf_counter() - start
 
 
 def seconds_per_image(settings: Experiment, examples: Examples, images: np.ndarray, labels: np.ndarray) -> float:
-    """Of what the evaluation measures by, on a batch that it has seen once."""
+    """Seconds per image of the evaluation's extractor, on a batch that it has already processed once."""
     options = settings.evaluation
     count = min(options.batch_size, len(images))
     passes = BatchedExtractor(extractor(settings, examples, images, labels), batch_size=count)
@@ -106,7 +107,7 @@ def seconds_per_image(settings: Experiment, examples: Examples, images: np.ndarr
 
 
 def extractor(settings: Experiment, examples: Examples, images: np.ndarray, labels: np.ndarray) -> Extractor:
-    """The evaluation's own; in place of the data set's classifier an untrained one, as fast as that."""
+    """The evaluation's extractor; the data set's classifier is replaced by an untrained one, which is as fast."""
     options, side = settings.evaluation, settings.spec.resolution
     traits = extractor_traits(options.extractor, examples, inception_location=options.inception_location)
     if not traits.name.startswith("dataset-"):
@@ -120,7 +121,7 @@ def extractor(settings: Experiment, examples: Examples, images: np.ndarray, labe
 
 
 def peaks() -> dict[str, int]:
-    """The peak of this process' memory, and of each GPU's."""
+    """The peak memory of this process and of each GPU, in bytes."""
     found = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
     for device in tf.config.list_logical_devices("GPU"):
         found[device.name] = tf.config.experimental.get_memory_info(device.name)["peak"]
@@ -155,7 +156,7 @@ def report(tried: DryRunResult, settings: Experiment, run_dir: Path) -> str:
 
 
 def whole_run(tried: DryRunResult, settings: Experiment) -> dict[str, float]:
-    """Seconds of the whole run by what takes them."""
+    """The seconds that each part of the whole run takes."""
 
     def times(every: int) -> int:
         return -(-settings.total_steps // every) if every else 0
@@ -174,7 +175,7 @@ def megabytes(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In the two largest units, such as "2 d 5 h"."""
+    """A duration in its two largest units, such as "2 d 5 h"."""
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     largest = next((i for i, (_, size) in enumerate(units) if seconds >= size), 3)
     parts, rest = [], round(seconds / units[min(largest + 1, 3)][1]) * units[min(largest + 1, 3)][1]

@@ -1,6 +1,7 @@
-"""Measures a run's networks: its generator's samples against a reference, its discriminator's memory of the data.
+"""Evaluates a run's networks: its generator's samples against a reference, and how far its discriminator memorizes
+data.
 
-`evaluate_run` is what training calls; `measure_generator` measures any checkpoint in any way.
+Training calls `evaluate_run`; `measure_generator` measures any checkpoint with any options.
 """
 
 import dataclasses
@@ -44,7 +45,7 @@ def run_samples(
 ) -> tuple[ImageSet, GeneratorFacts]:
     """Samples of a run's checkpoint, drawn as the options say, and what is known of their generator.
 
-    Standing statistics are accumulated when the first image is asked for.
+    Standing statistics are gathered when the first image is requested.
 
     Raises:
       RunError: if there is no such checkpoint.
@@ -103,7 +104,7 @@ def measure_generator(
     If it is interrupted, the same call resumes where it was.
 
     reuse: returns the recorded result of exactly this protocol instead, if there is one with the options' metrics.
-    extra: numbers that are recorded beside the result's own.
+    extra: numbers that are recorded in addition to the result's own.
     """
     chosen = chosen or CheckpointChoice()
     images, facts = run_samples(run, options, chosen)
@@ -121,7 +122,7 @@ def measure_split(
 def record_result(run: RunDirectory, result: EvaluationResult) -> None:
     """Appends the result to RUN/metrics.jsonl, and its numbers at its step to the run's TensorBoard events.
 
-    If the disk refuses, a note says so: the numbers may be the work of hours, and the caller still prints them.
+    If writing fails, a warning is logged: the numbers may have taken hours, and the caller still prints them.
     """
     with files.dispensable("metrics.jsonl, which keeps the numbers,"):
         result.append_to(run.path / "metrics.jsonl")
@@ -154,7 +155,7 @@ def _measured(
 def _recorded(
     run: RunDirectory, images: ImageSet, reference: Reference, options: EvaluationOptions, facts: GeneratorFacts
 ) -> EvaluationResult | None:
-    """The run's last result of exactly this protocol that has all metrics of the options; None without such."""
+    """The run's last result with exactly this protocol that has all metrics of the options, or None."""
     path = run.path / "metrics.jsonl"
     protocol = describe_protocol(images, reference.real, reference.extractor, seed=options.seed, facts=facts)
     for record in reversed(jsonl.read(path) if options.metrics else []):
@@ -209,7 +210,8 @@ def evaluate_run(
 ) -> EvaluationResult:
     """Measures a run's generator against the run's own data, and records the result with the run.
 
-    FID comes with that of the run's untrained generator, which is measured once. Small data sets have none.
+    If FID is measured, that of the run's untrained generator is added, which is measured once. Small data sets have no
+    FID.
 
     examples: the data, if they are open already.
     step: a checkpoint's; None: the newest.

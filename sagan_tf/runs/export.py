@@ -1,4 +1,4 @@
-"""A run's generator with its statistics baked in, written as the next version below a folder."""
+"""Exports a run's generator with fixed statistics, as the next version below a folder."""
 
 import argparse
 import contextlib
@@ -23,7 +23,7 @@ from sagan_tf.runs.trained import TrainedModel, default_statistics
 
 
 class ExportError(RuntimeError):
-    """What was asked for can't be exported, or not written."""
+    """The requested export is not possible, or can't be written."""
 
 
 def export(flags: argparse.Namespace) -> Path:
@@ -44,7 +44,7 @@ def export(flags: argparse.Namespace) -> Path:
 
 
 def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.Served, dict]:
-    """The generator with its statistics baked in, and what is to be known about it."""
+    """The generator with its statistics fixed, and the facts that are stored with the export."""
     latent, n_classes = run.experiment().latent, len(run.class_names)
     truncated = latent in NORMAL  # with every request comes a truncation in (0, 2]
     steps = run.checkpoints().steps() if flags.step is None else [flags.step]
@@ -94,7 +94,7 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
 
 
 def _check_statistics(statistics: str, flags: argparse.Namespace, latent: str, mode: str | None) -> None:
-    """Raises ExportError for statistics that can't be baked into an export, or not with the other flags."""
+    """Raises ExportError for statistics that can't be part of an export, or not with the other flags."""
     if statistics == "batch":
         raise ExportError(
             f"an exported image must not depend on the others of its batch; received a run whose networks divide by "
@@ -115,9 +115,11 @@ def _check_statistics(statistics: str, flags: argparse.Namespace, latent: str, m
 
 @contextlib.contextmanager
 def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
-    """A folder to be written, and the next free number below `out` which it becomes when the block has ended well.
+    """A folder to write to, and the next free number below `out`, to which the folder is renamed when the block
+    succeeds.
 
-    A server that watches `out` sees the version whole or not at all: other names than numbers are nothing to it.
+    A server that watches `out` sees the version either complete or not at all, since it ignores names that are not
+    numbers.
 
     Raises:
       ExportError: if it can't be written.

@@ -34,8 +34,8 @@ class AttentionLayer:
 
 
 def layers_of(model: TrainedModel) -> dict[str, AttentionLayer]:
-    """The run's attention layers by name ("generator.attention_64"), G's before D's; D is restored only if it has any
-    and is there.
+    """The run's attention layers by name ("generator.attention_64"), G's before D's; D is restored only if it exists
+    and has attention.
 
     Raises:
       RunError: if neither network has attention.

@@ -1,6 +1,6 @@
 """The flags that several verbs share, each with one name, one default and one help text.
 
-This module and the verbs themselves import no TensorFlow, so that `--help` and a misspelt flag are answered at once.
+This module and the verbs themselves import no TensorFlow, so that `--help` and errors in flags are answered at once.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The names of the classes of imported weights: a file's, the data's, ImageNet's, or numbers."""
+"""The names of the classes of imported weights: from a file, from the data, ImageNet's, or numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +9,10 @@ from sagan_tf.runs.run_directory import RunError
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """A name a line, in the order of the labels: "cat", "n02099601" or "n02099601 golden retriever".
+    """Reads one name per line, in the order of the labels: "cat", "n02099601" or "n02099601 golden retriever".
 
     Raises:
-      RunError: if the file can't be read, or a line is empty or there twice.
+      RunError: if the file can't be read, or if a line is empty or repeated.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -34,7 +34,8 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 def names_of(file: str | None, of_data: Sequence[str] | None, n_classes: int | None) -> tuple[str, ...]:
     """The names of the classes that the weights' labels index.
 
-    file: --class_names. of_data: those of the configured data, if any are. n_classes: of the weights, if they tell it.
+    file: --class_names. of_data: those of the configured data, if there are any. n_classes: that of the weights, if
+      known.
 
     Raises:
       RunError: if the names aren't as many as the classes.

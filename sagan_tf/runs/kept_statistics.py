@@ -1,10 +1,10 @@
-"""Standing statistics that are kept with the run, since gathering them takes a hundred passes for each truncation.
+"""Saves standing statistics with the run, since gathering them takes a hundred passes for each truncation.
 
     RUN/standing_statistics/step-00004000-average-0.5-resampled-100.npz
 
-A file is named by step, weights, threshold, mode and number of passes. Beside the statistics it holds an identity that
-changes with the checkpoint's content, the networks, and everything else that the statistics depend on. A file with
-another identity is not used, and is replaced. Files of steps whose checkpoint is gone are removed.
+A file is named by step, weights, threshold, mode and number of passes. In addition to the statistics, it holds an
+identity that changes with the checkpoint's content, the networks, and everything else that the statistics depend on. A
+file with another identity is not used, and is replaced. Files of steps whose checkpoint is gone are removed.
 """
 
 import dataclasses
@@ -35,9 +35,9 @@ def kept_or_gathered(
     step: int,
     averaged: bool,
 ) -> list[Statistics]:
-    """`options.gathered` at each threshold (None: of the whole prior), read from the run's files where they have it.
+    """`options.gathered` at each threshold (None: of the whole prior), read from the run's files if they have them.
 
-    What is gathered is written there; a folder that can't be written is a note.
+    Gathered statistics are written there; if that fails, a warning is logged.
 
     generator: with the weights of the checkpoint of `step`, `averaged` or raw.
 
@@ -63,7 +63,7 @@ def _name(options: StandingStatistics, step: int, averaged: bool) -> str:
 
 
 def _identity(run: RunDirectory, generator: Generator, options: StandingStatistics, step: int, averaged: bool) -> str:
-    """A hash of all that the statistics depend on. Which ones inference divides by doesn't matter to them."""
+    """A hash of everything on which the statistics depend, which excludes the choice of statistics for inference."""
     spec = dataclasses.replace(generator.spec, inference_statistics="moving")
     text = repr((run.weights_hash(step), averaged, spec, generator.numerics, options))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,15 +1,15 @@
-"""One training per run directory: a lock file that names its holder, and that a dead holder never keeps.
+"""One training process per run directory: a lock file that names its holder, and is released if the holder dies.
 
-The lock is `training.lock` in the run directory. It needs no flock, which network file systems lack or emulate badly:
-it is created by `link`, which is atomic on NFS too, and its holder touches it every BEAT seconds. Whether the holder is
-alive is decided as follows:
+The lock is `training.lock` in the run directory. It does not use flock, which network file systems lack or emulate
+badly: it is created by `link`, which is atomic on NFS too, and its holder touches it every BEAT seconds. Whether the
+holder is alive is decided as follows:
 
 * on the same machine, by the process table. The process must have the recorded start time, so that a reused process id
   isn't mistaken for the holder; a zombie counts as dead.
 * anywhere else (another host, another container, before a reboot), by the touches: a lock that wasn't touched for STALE
   seconds of the file system's own clock is dead. A fresher one is watched until it is touched or that old.
 
-Only training takes the lock; sampling, evaluation and pictures read what is whole on disk at any time.
+Only training takes the lock; sampling, evaluation and figures only read files that are always complete on disk.
 """
 
 import contextlib
@@ -29,17 +29,17 @@ from sagan_tf.runs.lock_holder import Holder
 from sagan_tf.runs.run_directory import LOCK, RunError
 
 BEAT, STALE = 10.0, 60.0  # seconds
-LOST = 2  # exit code of a training whose lock another one has taken over
+LOST = 2  # exit code of a training process whose lock another one has taken over
 
 
 class LockedError(RunError):
-    """Another training holds the run directory."""
+    """Another training process holds the run directory."""
 
 
 class TrainingLock:
     """The lock of one run directory, a context manager: held from `acquire` or entry to `release` or exit.
 
-    say: is given a line before a wait.
+    say: receives a line before a wait.
     """
 
     def __init__(self, folder: Path, *, say: Callable[[str], None] = note):
@@ -51,10 +51,10 @@ class TrainingLock:
         self._made: list[Path] = []
 
     def acquire(self) -> None:
-        """Takes the lock; one that is held already stays so.
+        """Takes the lock; has no effect if this object already holds it.
 
         Raises:
-          LockedError: if another training holds it, with its host, process and start.
+          LockedError: if another training process holds it; the message has its host, process and start.
         """
         if self._mine:
             return
@@ -70,7 +70,7 @@ class TrainingLock:
         self._beating.start()
 
     def release(self) -> None:
-        """Gives the lock back, and removes a directory that was made for it if nothing else was put there."""
+        """Releases the lock, and removes a directory that was made for it if it is otherwise empty."""
         self._stop.set()
         if self._beating:
             self._beating.join(timeout=BEAT)
@@ -90,7 +90,7 @@ class TrainingLock:
         self.release()
 
     def _create(self, mine: Holder) -> bool:
-        """Makes the lock file with its content at once. False if there is one already."""
+        """Creates the lock file with its content atomically. False if there is one already."""
         text = json.dumps(dataclasses.asdict(mine))
         temporary = self.path.with_name(f".tmp-{LOCK}-{mine.token}")
         try:
@@ -110,7 +110,7 @@ class TrainingLock:
         return True
 
     def _holder(self) -> Holder | None:
-        """Who holds the lock; None if the file is gone, or isn't whole."""
+        """Who holds the lock; None if the file is gone or incomplete."""
         try:
             return Holder(**json.loads(self.path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -127,7 +127,8 @@ class TrainingLock:
             return None
 
     def _dead_holder(self) -> str | None:
-        """The token of a holder that is dead ("" if the file names none); None if the lock is gone meanwhile.
+        """The token of a holder that is dead ("" if the file names none); None if the lock has disappeared in the
+        meantime.
 
         Raises:
           LockedError: if the holder is alive.
@@ -159,7 +160,7 @@ class TrainingLock:
         )
 
     def _file_system_time(self) -> float:
-        """The clock that touches are stamped by, which may be a server's."""
+        """The time of the clock that stamps the touches, which may be a server's."""
         try:
             with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".tmp-") as file:
                 os.utime(file.name)
@@ -182,7 +183,7 @@ class TrainingLock:
         aside.unlink(missing_ok=True)
 
     def _beat(self, mine: Holder) -> None:
-        """Touches the lock for as long as it is held; ends the process if another one has taken it over."""
+        """Touches the lock for as long as it is held; ends the process if another process has taken it over."""
         while not self._stop.wait(BEAT):
             try:
                 if self._touched() is None and self.path.parent.is_dir():
@@ -195,7 +196,7 @@ class TrainingLock:
                 continue  # a file system that fails for a moment must not cost the training
 
     def _leave(self, holder: Holder) -> None:
-        """This process was stopped for so long that it seemed dead: what it would save now, another one trains."""
+        """Ends this process, which was stopped for so long that another process has taken the run over."""
         report_error(
             f"{self.path.parent} has been taken over by process {holder.pid} on {holder.host}, as this process "
             "gave no sign of life for too long. This process ends without saving."

@@ -36,7 +36,7 @@ def compile_steps(
     logs: those of training/logs.py, float32 scalars, aggregated over the n steps and all replicas.
 
     The function's attribute `tensor_names` holds the names of what the log `bad_tensor` counts.
-    XLA compiles one step into one program, or the parts of each replica's into programs of their own (`compilation`);
+    XLA compiles one step into one program, or the parts of each replica's step into separate programs (`compilation`);
     the loop around it, which fetches the batches, stays TensorFlow's, as on TPUs.
     """
     names = logs.names(gan, objective)
@@ -97,8 +97,8 @@ def check_xla(xla: Xla) -> None:
 def compilation(xla: Xla, strategy: tf.distribute.Strategy) -> Compilation:
     """What must be given to XLA explicitly: nothing, the whole step, or the parts of each replica's step.
 
-    TPUs compile everything by themselves. Several replicas elsewhere sum between their devices in the middle of a
-    step, which TensorFlow compiles on TPUs only, so that the parts between the sums are programs of their own
+    TPUs compile everything automatically. Several replicas on other devices sum over the devices in the middle of a
+    step, which TensorFlow can compile on TPUs only. Therefore the parts between the sums are separate programs
     (training/programs.py). "auto" means XLA on GPUs: on the CPU it was not faster.
 
     Raises:
@@ -116,7 +116,7 @@ def compilation(xla: Xla, strategy: tf.distribute.Strategy) -> Compilation:
 
 
 def compilation_note(xla: Xla, strategy: tf.distribute.Strategy, spec: GANSpec) -> str:
-    """What of a step of several replicas XLA compiles, in a sentence; empty where that is the whole step or nothing."""
+    """A sentence about which parts of a step of several replicas XLA compiles; empty for all or none."""
     if compilation(xla, strategy) != "parts":
         return ""
     replicas = strategy.num_replicas_in_sync

@@ -13,7 +13,7 @@ from sagan_tf.training.update import Logs, NetworkUpdate, Rows, Update
 
 
 class DiscriminatorUpdate:
-    """D's updates. Real and fake images pass D as one batch, so that u moves once."""
+    """D's updates. Real and fake images pass through D as one batch, so that u is updated once."""
 
     def __init__(self, gan: GAN, objective: Objective, *, microbatches: int = 1, programs: Programs = INLINE):
         self._gan, self._objective = gan, objective

@@ -1,4 +1,4 @@
-"""The generator's update: its loss by the discriminator's judgment of its images."""
+"""The generator's update: its loss, from the discriminator's output on its images."""
 
 import tensorflow as tf
 
@@ -12,7 +12,7 @@ from sagan_tf.training.update import Logs, NetworkUpdate, Update
 
 
 class GeneratorUpdate:
-    """G's updates. D runs in inference mode, which leaves its u alone, unless `store_u`."""
+    """G's updates. D runs in inference mode, which does not change its u, unless `store_u`."""
 
     def __init__(
         self,

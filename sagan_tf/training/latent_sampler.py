@@ -21,7 +21,7 @@ class LatentSampler:
     batch_size: of all replicas together.
     draws_per_step: how many batches of fakes one step draws, n_D + 1.
     total_steps: the number of steps over which an annealed prior narrows.
-    noise: selects other numbers for the same steps, for training on after a roll-back; 0 is the run's own.
+    noise: selects different numbers for the same steps, to continue training after a rollback; 0 before any rollback.
 
     Raises:
       ValueError: for a negative noise, or a seed so large that the numbers of two noises could coincide.

@@ -26,8 +26,8 @@ class LogitAverages:
     def penalty(self, real: tf.Tensor, fake: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
         """The weighted term of D's loss in its t-th update (scalar integer from 1); 0 up to the `start`-th.
 
-        The averages are those before the update. (The paper's codes include the update's own batch, 1 - decay of it,
-        which would need another exchange between replicas and microbatches within the loss.)
+        The averages are those before the update. (The paper's implementations include the current batch with weight 1 -
+        decay, which would need another exchange between replicas and microbatches within the loss.)
 
         real, fake: logits (b,).
         """
@@ -36,7 +36,7 @@ class LogitAverages:
         return tf.where(t > self.options.start, value, 0.0)
 
     def follow(self, means: dict[str, tf.Tensor], ok: tf.Tensor, t: tf.Tensor) -> None:
-        """Takes D's t-th update into the averages, unless it was not finite.
+        """Updates the averages after D's t-th update, unless that was not finite.
 
         means: this replica's, by name. ok: scalar bool, the same on all replicas.
         """

@@ -1,4 +1,4 @@
-"""One replica's training step as XLA's HLO, for compilers of devices that this process need not have."""
+"""One replica's training step as XLA's HLO, for compilers of devices that this process does not need to have."""
 
 from collections.abc import Callable
 from typing import Any

@@ -10,13 +10,14 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8  # glibc's mal
 def keep_freed_memory(*, one_arena: bool) -> bool:
     """Makes glibc's malloc retain freed memory for the next step. Returns whether the settings took effect.
 
-    On the CPU much of a step's memory comes from malloc. By default large blocks are mapped anew each time, and every
-    page of them is faulted in and zeroed again. With retained memory a step of SAGAN-128 takes 8% (float32) to 13%
+    On the CPU much of a step's memory comes from malloc. By default, large blocks are mapped again each time, and each
+    of their pages is faulted in and zeroed again. With retained memory a step of SAGAN-128 takes 8% (float32) to 13%
     (bfloat16) less time, for about the same memory (benchmarks/README.md); the numbers don't change. Without glibc this
     does nothing; the same holds if the environment has variables MALLOC_..., by which the user configures malloc.
 
-    one_arena: whether all threads share one arena, so that what one of them frees serves the others: about 100 MB less
-      for SAGAN-128. It is for steps on the CPU; the many threads that feed an accelerator would wait for each other.
+    one_arena: whether all threads share one arena, so that memory freed by one thread is reused by the others: about
+      100 MB less for SAGAN-128. It is for steps on the CPU; the many threads that feed an accelerator would wait for
+      each other.
     """
     if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
         return False

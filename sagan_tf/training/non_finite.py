@@ -1,4 +1,4 @@
-"""Non-finite numbers: the check of every update on the device, and the host's count of the updates left out."""
+"""Non-finite numbers: the check of every update on the device, and the host's count of the skipped updates."""
 
 import math
 from collections.abc import Sequence
@@ -41,9 +41,9 @@ def examine(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> GradientCheck:
 
 
 class NonFiniteCheck:
-    """Counts the consecutive steps whose update was left out because a loss or a gradient was not finite.
+    """Counts the consecutive steps whose update was skipped because a loss or a gradient was not finite.
 
-    allowed: how many consecutive steps may leave out an update.
+    allowed: how many consecutive steps may skip an update.
     tensor_names: the names of what `bad_tensor` in the logs counts (training/logs.py).
     """
 

@@ -48,9 +48,9 @@ class TwoTimescaleAdam:
     epsilon: is added to the root of the uncorrected second moment, as in TensorFlow 1 ("epsilon hat").
     decay_from, decay_to: the steps between which both learning rates fall linearly to 0 (SNGAN: 400,000 and 450,000);
       None keeps them constant.
-    g_warmup, d_warmup: over how many steps the rate of G or D first rises linearly to its value, 0 for none. None is
-      none too, unless D starts anew beside a G that doesn't (`train --init_from`, import_weights): then G's rate rises
-      over 500 steps and D's over 100 (runs/transfer.py).
+    g_warmup, d_warmup: over how many steps the rate of G or D first rises linearly to its value, 0 for none. None means
+      no warm-up either, unless D starts from new weights and G does not (`train --init_from`, import_weights): then G's
+      rate rises over 500 steps and D's over 100 (runs/transfer.py).
 
     Raises:
       ValueError: for a learning rate or epsilon that is not positive, a beta outside [0, 1), or a decay that ends
@@ -170,7 +170,7 @@ class Adam(tf.Module):
         decay: scalar that multiplies the learning rate.
         """
         o, t = self.options, tf.cast(t, tf.float32)
-        # Made once: an operation for each of the weights would be most of what there is to trace here.
+        # Computed once: an operation for each weight would make up most of the operations traced here.
         shared = {
             "beta1_power": tf.pow(o.beta_1, t),
             "beta2_power": tf.pow(o.beta_2, t),

@@ -1,7 +1,7 @@
 """One replica's part of a step as several XLA programs, with the sums over the replicas between them.
 
-TensorFlow compiles a sum over replicas into a program on TPUs alone. Elsewhere what lies between two sums is a program
-of its own:
+TensorFlow can compile a sum over replicas into a program on TPUs only. On other devices, each part of the step between
+two sums is a separate program:
 
     images      G's images for D
     gradient    the loss of one network on this replica's batch (or microbatch), and its gradients
@@ -10,8 +10,8 @@ of its own:
     average     the moving average of G
 
 A batch norm of each replica's own batch (SAGAN) needs the sum over the replicas for its moving averages only, which can
-follow after the program. One over all replicas' batches (BigGAN) normalizes by it, so that no pass of the generator in
-training is a program then; D's gradients and all that applies them still are.
+follow after the program. A cross-replica batch norm (BigGAN) normalizes by the sum, so that in this case no training
+pass of the generator is a program; D's gradients and all updates still are.
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ Compiler = Callable[[Callable], Callable]
 
 
 def inline(function: Callable) -> Callable:
-    """The function as it is: a part of whatever graph or program calls it."""
+    """Returns the function unchanged: it becomes part of the graph or program that calls it."""
     return function
 
 
 class ReplicaProgram:
-    """A function of one replica as an XLA program of its own.
+    """A function of one replica, compiled as a separate XLA program.
 
     function: sums nothing over replicas, but for the moving averages of batch norms, which follow after the program. It
       takes tensors, None and Python values, and must not use a tensor that is not among its arguments: of several calls
@@ -74,5 +74,5 @@ INLINE = Programs()  # the whole step is one graph, or one program
 
 
 def separate_programs(spec: GANSpec) -> Programs:
-    """Programs of their own for all parts in which replicas that train these networks sum nothing."""
+    """Separate programs for all parts in which replicas that train these networks do not sum over replicas."""
     return Programs(part=ReplicaProgram, generator_pass=inline if spec.cross_replica_norm else ReplicaProgram)

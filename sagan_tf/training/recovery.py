@@ -14,14 +14,14 @@ from sagan_tf.training.workers import Workers
 
 @dataclass(frozen=True, kw_only=True)
 class Safeguards:
-    """What a run does after numbers that are not finite, and when a device doesn't answer.
+    """What a run does after non-finite numbers, and when a device does not respond.
 
-    A step leaves out every update with non-finite numbers by itself; these options say what follows.
+    A step always skips an update with non-finite numbers; these options decide what happens next.
 
-    skips: how many consecutive steps may leave out an update before that counts as a failure. In float16, where finding
-      the loss scale takes some skips, at least 25 are allowed.
-    rollbacks: how many failures a run may have. After each it returns to the last good checkpoint and goes on with
-      other latents and labels of fakes. 0 stops at the first failure.
+    skips: how many consecutive steps may skip an update before that counts as a failure. In float16, where finding the
+      loss scale takes some skips, at least 25 are allowed.
+    rollbacks: how many failures a run may have. After each, it returns to the last good checkpoint and continues with
+      different latents and labels of fakes. 0 stops at the first failure.
     hang_minutes: how long a call of several steps (after the first, which compiles) or the writing of a checkpoint may
       take; after that the process ends. 0 sets no limit.
 
@@ -41,7 +41,7 @@ class Safeguards:
 
 
 class Rollbacks:
-    """The record of a run's roll-backs, `rollbacks.json` among its checkpoints. Their count is the run's current noise.
+    """The record of a run's rollbacks, `rollbacks.json` among its checkpoints. Their number is the run's current noise.
 
     folder: the run's folder of checkpoints.
     """
@@ -54,7 +54,7 @@ class Rollbacks:
         return len(self._entries())
 
     def note(self, step: int, reason: str) -> None:
-        """Records a roll-back to the checkpoint of `step`, durably, so that a resumed run uses the same noise."""
+        """Records a rollback to the checkpoint of `step`, durably, so that a resumed run uses the same noise."""
         entries = [*self._entries(), {"to": step, "reason": reason}]
         files.write_text(self._path, json.dumps(entries, indent=1), durable=True)
 
@@ -88,9 +88,9 @@ def resume(gan: GAN, store: CheckpointStore, workers: Workers) -> int:
 def roll_back(
     error: NonFiniteError, gan: GAN, store: CheckpointStore, workers: Workers, rollbacks: Rollbacks, *, allowed: int
 ) -> None:
-    """Rolls back: restores the last good checkpoint and records that, so that training goes on with other noise.
+    """Restores the last good checkpoint and records this rollback, so that training continues with different noise.
 
-    error: the failure. allowed: how many roll-backs the run may have.
+    error: the failure. allowed: how many rollbacks the run may have.
 
     Raises:
       NonFiniteError: the failure with advice, if the run may not roll back (again) or has no checkpoint.

@@ -27,13 +27,13 @@ def initial_seeds(seed: int) -> tuple[int, int]:
 class GAN:
     """Both networks, both optimizers, the average of G, augmentation, and the step; built inside the strategy's scope.
 
-    `step` counts G's updates. Nothing else needs to be kept: the optimizers' counts follow from it, and the position in
-    the data and all randomness are functions of (seed, step). In float16 each optimizer has a loss scale beside its
-    slots. `g_non_trainable` and `d_non_trainable` are what forward passes update and optimizers don't: spectral norm's
-    u and the moving statistics.
+    `step` counts G's updates. No other counters need to be saved: the optimizers' counts follow from it, and the
+    position in the data and all randomness are functions of (seed, step). In float16 each optimizer has a loss scale
+    beside its slots. `g_non_trainable` and `d_non_trainable` are what forward passes update and optimizers don't:
+    spectral norm's u and the moving statistics.
 
     seed: of the initial weights; None leaves them zero, where only the program matters, not what it computes.
-    frozen_blocks: how many of D's first blocks training leaves alone (Mo et al. 2020, FreezeD): the optimizer has no
+    frozen_blocks: how many of D's first blocks are not trained (Mo et al. 2020, FreezeD): the optimizer has no
       slots for their weights, and their u stays as it is.
     """
 

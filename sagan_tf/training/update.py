@@ -42,7 +42,7 @@ class NetworkUpdate:
     microbatches: how many parts a batch is split into; see `accumulate`.
     penalty: returns the part of the loss that depends on the weights alone, a scalar.
     after_update: is called once the optimizer has changed the weights.
-    gradient_program, apply_program: how what lies before the sum over the replicas and what lies after it is compiled;
+    gradient_program, apply_program: how the parts before and after the sum over the replicas are compiled;
       see training/programs.py.
 
     If the loss or a gradient is not finite on any replica, nothing changes: the weights, the optimizer's slots and
@@ -114,7 +114,9 @@ class NetworkUpdate:
     def _apply_on_replica(
         self, gradients: Sequence[tf.Tensor], value: tf.Tensor, t: tf.Tensor, decay: tf.Tensor | float, before: Values
     ) -> GradientCheck:
-        """Applies the gradients of all replicas if they are finite; else takes back what the forward passes changed."""
+        """Applies the gradients of all replicas if they are finite; otherwise undoes the changes made by the forward
+        passes.
+        """
         variables, scale, factor = self._optimizer.variables_by_name, self._optimizer.loss_scale, self._loss_factor()
         check = examine(value, gradients)
 

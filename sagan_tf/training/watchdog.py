@@ -1,4 +1,4 @@
-"""A watchdog that ends a process that hangs: on a stuck reader, a dead file system or a device that doesn't answer."""
+"""A watchdog that ends a process that hangs, for example on a stuck reader, a dead file system or a device."""
 
 import contextlib
 import faulthandler
