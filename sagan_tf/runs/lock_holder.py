@@ -1,4 +1,4 @@
-"""Who holds a lock: a process, told apart from every other one, and whether it still runs."""
+"""The holder of a lock: a process, identified uniquely, and whether it is still running."""
 
 import dataclasses
 import datetime
@@ -38,16 +38,16 @@ class Holder:
         )
 
     def is_here(self) -> bool:
-        """Whether this machine's process table can tell whether the holder is alive."""
+        """Whether this machine's process table shows if the holder is alive."""
         return bool(self.machine) and self.machine == machine()
 
     def is_alive(self) -> bool:
-        """Whether a holder that `is_here` still runs."""
+        """Whether a holder that `is_here` is still running."""
         return bool(ticks := start_ticks(self.pid)) and ticks == self.ticks
 
 
 def machine() -> str:
-    """Where process ids are unique: this boot of this kernel, and the container's namespace of process ids."""
+    """The scope in which process ids are unique: this boot of the kernel, and the container's pid namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -56,7 +56,7 @@ def machine() -> str:
 
 
 def start_ticks(pid: int) -> int:
-    """When a process of this machine began, in the kernel's ticks since boot; 0 if it is gone or a zombie."""
+    """When a process of this machine started, in the kernel's ticks since boot; 0 if it is gone or a zombie."""
     if not Path("/proc/self/stat").exists():
         return int(_exists(pid))
     try:

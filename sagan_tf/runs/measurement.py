@@ -27,10 +27,10 @@ from sagan_tf.training.strategy import create_strategy
 
 
 def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """Measures what the command line asks for: one result, or one per seed. Results of a run are recorded with it.
+    """Measures what the command line requests: one result, or one per seed. Results of a run are recorded with it.
 
     Raises:
-      DataError, RunError, ValueError: for flags that can't be followed, with what to do.
+      DataError, RunError, ValueError: for flags that can't be satisfied; the message says what to do.
     """
     if flags.mode == "export":
         return _measure_export(flags)
@@ -71,7 +71,7 @@ def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
 
 
 def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
-    """Measures an exported generator against a run's data or files; the results are recorded with neither."""
+    """Measures an exported generator against a run's data or files; the results are not recorded with them."""
     if not (flags.run_dir or flags.reference):
         raise DataError(
             "--saved_model must be compared with a --reference, or with the data of a --run_dir; received "
@@ -106,7 +106,7 @@ def _measure_export(flags: argparse.Namespace) -> list[EvaluationResult]:
 
 
 def _export_options(evaluation: EvaluationOptions | None) -> EvaluationOptions:
-    """The run's options, so that its export is measured as the run is, without those that are baked into an export."""
+    """The run's options, so that its export is measured like the run, without those that are fixed in an export."""
     evaluation = evaluation or EvaluationOptions()
     return dataclasses.replace(evaluation, statistics=None, truncation=None, truncation_mode="resampled")
 
@@ -119,7 +119,7 @@ def _strategy(flags: argparse.Namespace) -> tf.distribute.Strategy:
 
 
 def _options(flags: argparse.Namespace, options: EvaluationOptions) -> EvaluationOptions:
-    """The options of the run, or the defaults, with those that the flags replace."""
+    """The options of the run, or the defaults, with the changes that the flags make."""
     given = {
         "extractor": flags.extractor,
         "inception_location": flags.inception,
@@ -153,7 +153,7 @@ def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, refe
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Measures or tabulates what the flags ask for, and prints it."""
+    """Measures or tabulates what the flags request, and prints it."""
     print(_table(flags)) if flags.table else _report(flags)
 
 
@@ -186,4 +186,4 @@ def _report(flags: argparse.Namespace) -> None:
     summary = over_seeds(results)
     print(json.dumps(summary.record(), indent=1) if flags.json else summary.summary(), flush=True)
     for result in results if flags.out else ():
-        result.append_to(Path(flags.out))  # last, so that a full disk doesn't keep the numbers from being printed
+        result.append_to(Path(flags.out))  # last, so that the numbers are printed even if the disk is full

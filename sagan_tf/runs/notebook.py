@@ -1,4 +1,4 @@
-"""The verbs' work from Python: training and measuring, on the same run directories as the commands."""
+"""Training and evaluation from Python, on the same run directories as the commands."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -29,15 +29,16 @@ def fit(
     init_from: Path | str | None = None,
     class_map: Mapping[str, str] | None = None,
 ) -> TrainedModel:
-    """Trains a run, or goes on with it, and returns its newest checkpoint as a model.
+    """Trains a run, or resumes it, and returns its newest checkpoint as a model.
 
     ```
     run = Experiment(spec=families.sagan(32, width=8, attention=(16,)), data=ProceduralSource(), total_steps=1000)
     model = sagan_tf.fit(run, "RUN", steps=100, callbacks=[lambda step, logs: print(step, logs["d_loss"])])
     ```
 
-    experiment: the run's whole description. A directory that holds a run must hold this one.
-    steps: so many more steps; None: up to `experiment.total_steps`. Called again, it goes on from the last checkpoint.
+    experiment: the complete description of the run. If the directory already holds a run, it must be this one.
+    steps: the number of further steps; None: up to `experiment.total_steps`. Another call continues from the last
+      checkpoint.
     callbacks: each is called as callback(step, logs) every `experiment.log_every` steps and at the end; logs holds the
       scalars of train.jsonl, such as "d_loss" and "g_loss".
     strategy: as `--strategy` of the command.

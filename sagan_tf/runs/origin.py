@@ -1,6 +1,6 @@
-"""What a run is started from (`train --init_from`): a run or an import, found, checked and read before any work.
+"""The networks from which a run starts (`train --init_from`): a run or an import, found, checked and read first.
 
-run.json records it, and a run that has a checkpoint never reads it again. runs/transfer.py takes the networks from it.
+run.json records it. A run that has a checkpoint does not read it again. runs/transfer.py copies the weights.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ class Origin:
         return any(name.startswith("discriminator.") for name in self.values)
 
     def facts(self) -> dict:
-        """What run.json says of it."""
+        """What run.json says about it."""
         return {"path": self.path, "step": self.step, "weights": self.weights, "class_map": dict(self.class_map),
                 "discriminator": "taken" if self.has_discriminator else "new"}  # fmt: skip
 
@@ -60,13 +60,13 @@ def find_origin(
     *,
     workers: Workers,
 ) -> Origin | None:
-    """What the run is to be started from; None if from nothing, or if it has been started already.
+    """The networks from which the run starts; None for random weights, or if the run has already been started.
 
     named: a run or an import, or one of its checkpoints, such as "RUN/checkpoints/best". None: as the run has recorded.
-    workers: all of them take what the chief has found.
+    workers: all of them use what the chief has found.
 
     Raises:
-      RunError, TransferError, CheckpointError: if there are no networks at that place or none that fit, if classes are
+      RunError, TransferError, CheckpointError: if there are no networks at that path or none that fit, if classes are
         mapped that don't exist, or if the run was started from something else.
     """
     found = _find(run, settings, named, class_map) if workers.is_chief else None
@@ -111,7 +111,7 @@ def _find(
 
 
 def _refuse_another(run: RunDirectory, path: str | None, class_map: Mapping | None, recorded: dict | None) -> None:
-    """A run that goes on keeps its weights: what the command names must be what the run was started from."""
+    """A resumed run keeps its weights: the command must name the networks from which it was started."""
     told = f"started from {recorded['path']}" if recorded else "started from fresh weights"
     if path is not None and (recorded is None or path != recorded["path"]):
         what = f"--init_from={path}"
@@ -213,7 +213,7 @@ def _check_class_map(class_map: Mapping[str, str], there: tuple[str, ...], setti
 
 
 def starts_fresh_discriminator(facts: dict) -> bool:
-    """Whether a run's D started anew beside a trained G, by its run.json."""
+    """Whether a run's D was started from new weights with a trained G, according to its run.json."""
     if "init_from" in facts:
         return facts["init_from"]["discriminator"] == "new"
     return "imported" in facts and facts["imported"]["discriminator"] is None

@@ -112,7 +112,7 @@ PICTURES: dict[str, Callable[[argparse.Namespace], list[Path]]] = {
 
 
 def draw(flags: argparse.Namespace) -> list[Path]:
-    """Draws the pictures that the flags ask for, and returns where they are."""
+    """Draws the pictures that the flags request, and returns their paths."""
     _check_outputs(flags)
     return PICTURES[flags.what](flags)
 
@@ -123,7 +123,7 @@ def _model(flags: argparse.Namespace) -> TrainedModel:
 
 
 def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
-    """`--num` labels, the chosen classes in turn; without --num each once, of the run's own at most eight, said so.
+    """`--num` labels, cycling through the chosen classes; without --num each class once, by default at most eight.
 
     A run without classes has eight rows of its single label.
     """

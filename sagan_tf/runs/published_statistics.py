@@ -1,8 +1,8 @@
 """Batch statistics that were published with a generator, one set for each of several truncations.
 
-DeepMind's BigGAN-deep modules bring 51 sets, for the truncations 0, 0.02, ..., 1 of a z that is cut at 2 and scaled
-("scaled_truncated"). A run that was imported from one keeps them beside its checkpoint of step 0, whose weights they
-are of; once the weights have been trained further, they hold no longer.
+DeepMind's BigGAN-deep modules have 51 sets, for the truncations 0, 0.02, ..., 1 of a z that is cut at 2 and scaled
+("scaled_truncated"). A run that was imported from one stores them with its checkpoint of step 0, to whose weights they
+belong; once the weights have been trained further, they are no longer valid.
 """
 
 import contextlib
@@ -52,15 +52,15 @@ class PublishedStatistics:
 
     @property
     def largest(self) -> float:
-        """The largest truncation that there are statistics of."""
+        """The largest truncation for which there are statistics."""
         return self.thresholds[-1]
 
     def cover(self, truncation: Truncation | None) -> bool:
-        """Whether these are statistics of images of this truncation; without any, those of the largest are taken."""
+        """Whether there are statistics for this truncation; without truncation, those of the largest are used."""
         return truncation is None or (truncation.mode == MODE and truncation.threshold <= self.largest)
 
     def check_cover(self, truncation: Truncation | None) -> None:
-        """Raises RunError for a truncation that there are no statistics of."""
+        """Raises RunError for a truncation without statistics."""
         if not self.cover(truncation):
             raise RunError(
                 f"published statistics are those of --truncation_mode={MODE} with a truncation up to "
@@ -83,7 +83,7 @@ class PublishedStatistics:
 
     @contextlib.contextmanager
     def used_by(self, generator: Generator, threshold: float | None) -> Iterator[Generator]:
-        """A block in which the generator's moving statistics are those `at` a truncation; then they are put back."""
+        """A block in which the generator's moving statistics are those `at` a truncation, and then are restored."""
         variables = named_variables(generator)
         usual = {name: variables[name].numpy() for name in self.values}
         for name, value in self.at(threshold).items():
@@ -99,7 +99,7 @@ class PublishedStatistics:
         return [{name: sets[i] for name, sets in self.values.items()} for i in range(len(self.thresholds))]
 
     def save(self, folder: Path) -> None:
-        """Writes them into a run's folder, whole or not at all."""
+        """Writes them into a run's folder atomically."""
         write_npz(folder / FILE, {_THRESHOLDS: np.asarray(self.thresholds), **self.values}, durable=True)
 
 

@@ -1,4 +1,4 @@
-"""What images are measured against: a run's own data or anybody's files, with the extractor that compares them."""
+"""What images are compared with: a run's own data or any other files, and the extractor for both sides."""
 
 import dataclasses
 from pathlib import Path
@@ -23,7 +23,7 @@ SPLITS = get_args(DataSplit)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reference:
-    """What images are measured against: the real side, and the extractor that both sides go through."""
+    """What images are compared with: the real images, and the extractor for both sides."""
 
     extractor: Extractor
     real: ImageSet | KnownMoments
@@ -37,7 +37,7 @@ def run_reference(
     reference: str = "train",
     data_dir: str | None = None,
 ) -> Reference:
-    """What a run is measured against: a split of its own data, or images or moments of a file.
+    """What a run is compared with: a split of its own data, or the images or moments in a file.
 
     examples: the run's training data, if it is open already. Otherwise it is opened only if it is the reference, or if
       the extractor is trained on it.
@@ -86,7 +86,7 @@ def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> I
 def file_images(
     path: str, options: EvaluationOptions, *, resolution: int | None = None, data_dir: str | None = None
 ) -> ImageSet:
-    """Anybody's images to be measured: an .npz, a folder, or a data set by its name; see `image_files.open_images`."""
+    """Images to be measured: an .npz, a folder, or a data set by its name; see `image_files.open_images`."""
     examples, resolution = open_images(path, resolution=resolution, data_dir=data_dir)
     _note(examples)
     return _images(examples, resolution, Transform(), options)
@@ -95,7 +95,7 @@ def file_images(
 def _file_side(
     path: str, options: EvaluationOptions, resolution: int, data_dir: str | None
 ) -> tuple[ImageSet | KnownMoments, Examples | None]:
-    """The real side of a file or folder, and its examples (None if it holds moments alone)."""
+    """The real images of a file or folder, and its examples (None if it only has moments)."""
     moments = read_moments(path)
     if moments and "arr_0" not in names_in_npz(Path(path).expanduser()):
         return KnownMoments(name=f"moments:{Path(path).name}", moments=moments[0], protocol=moments[1]), None

@@ -126,7 +126,7 @@ def _curves(train: list[dict], metrics: list[dict], expected: ExpectedCurves | N
 
 
 def _losses(train: list[dict], expected: ExpectedCurves) -> list[str]:
-    """One chart per loss, each before its band."""
+    """One chart per loss, each drawn over its band."""
     return [
         line_chart({readable(name): series(train, name)}, title=readable(name), bands=[band])
         for name in names_of(train, "?_loss")
@@ -135,7 +135,7 @@ def _losses(train: list[dict], expected: ExpectedCurves) -> list[str]:
 
 
 def _other_extractor(metrics: list[dict], expected: ExpectedCurves | None) -> str:
-    """A warning if the expected metrics were measured by another extractor than the run's."""
+    """A warning if the expected metrics were measured with a different extractor than the run's."""
     theirs = expected.extractors() if expected else set()
     ours = {extractor_name(record["protocol"]) for record in metrics}
     if not theirs or not ours or theirs & ours:

@@ -8,7 +8,7 @@ from sagan_tf.figures.expected_curves import ExpectedCurves
 from sagan_tf.figures.labels import readable
 from sagan_tf.figures.svg_chart import line_chart
 
-_OPENED = 2  # number of last evaluations that are shown unfolded
+_OPENED = 2  # number of latest evaluations that are shown expanded
 # The most important metrics: a readable name, and the format of the number.
 _HEADLINES = {
     "fid": ("FID", ".4g"),
@@ -31,7 +31,7 @@ def blocks(metrics: list[dict]) -> str:
 
 
 def headlines(metrics: list[dict]) -> dict[str, str]:
-    """The last FID with its scale, IS and variety of the run's samples without truncation, by readable names."""
+    """The last FID and its reference values, IS and variety of untruncated samples of the run, by readable names."""
     found = {}
     for name, (title, form) in _HEADLINES.items():
         for record in _of_samples(metrics, name)[-1:]:
@@ -43,7 +43,7 @@ def headlines(metrics: list[dict]) -> dict[str, str]:
 def charts(metrics: list[dict], expected: ExpectedCurves | None = None) -> list[str]:
     """Charts of the most important metrics without truncation over the steps, with one line per protocol.
 
-    A metric measured at one step alone is drawn only where `expected` has a band for it.
+    A metric that was measured at only one step is drawn only if `expected` has a band for it.
     """
     made = []
     for name in _CHARTED:

@@ -1,4 +1,4 @@
-"""The pictures in a run's report: those stored in its directory, and real images beside samples."""
+"""The pictures in a run's report: those stored in its directory, and real images next to samples."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -89,7 +89,7 @@ def spread(count: int, most: int) -> np.ndarray:
 
 
 def beside_real(model: TrainedModel) -> str:
-    """A few training images of some classes, the same in every report, beside as many samples, as HTML.
+    """A few training images of some classes, the same in every report, next to as many samples, as HTML.
 
     If the run's data can't be opened on this machine, a sentence says why.
     """

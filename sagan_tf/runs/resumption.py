@@ -1,9 +1,9 @@
-"""Starting a run, or going on with one: what is asked is checked first, and recorded only once it is proved.
+"""Starting or resuming a run: a command is checked first, and recorded only once it is known to work.
 
 `admit` compares configuration and data with what the run recorded, and writes nothing. `Admission.record` then writes
 all of it together; training calls it when the networks are built and the checkpoint is restored, so that a command that
-fails before leaves no trace. What a run may change as it goes on (`experiment.free_on_resume`) is recorded like the
-rest. The configuration that a change replaces is kept as `config-STEP.gin`, and run.json's "history" says what changed.
+fails earlier leaves no trace. Changes that are always allowed (`experiment.free_on_resume`) are recorded too. The
+configuration that a change replaces is kept as `config-STEP.gin`, and run.json's "history" says what changed.
 """
 
 import contextlib
@@ -29,22 +29,22 @@ from sagan_tf.runs.origin import RECORD, Origin, starts_fresh_discriminator
 from sagan_tf.runs.run_directory import LOCK, RunDirectory, RunError
 
 _OWN = ("config.gin", "config.json", "architecture.txt", RECORD, "run.json")
-# Where the data lie may change as long as their content is the same.
+# The location of the data may change as long as their content is the same.
 _PLACES = ("data.path", "data.data_dir")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Admission:
-    """A training that may begin or go on.
+    """A run that may be started or resumed.
 
     Attributes:
       run, loaded: the run directory and the configuration.
       examples: the training data; labels index the class names that the run has recorded.
-      data: what run.json is to say of the data.
+      data: what run.json will say about the data.
       is_new: whether the directory holds no run yet.
       changes: what differs from the run's record, one line each; none for a new run.
-      origin: what the networks are still to be taken from, see origin.py.
-      facts, texts: more that run.json and further files say of a new run, such as what its networks were taken from.
+      origin: the networks from which the weights are still to be copied, see origin.py.
+      facts, texts: further content of run.json and of other files for a new run, such as the origin of its networks.
     """
 
     run: RunDirectory
@@ -59,17 +59,17 @@ class Admission:
 
     @property
     def fresh_discriminator(self) -> bool:
-        """Whether D starts, or has started, anew beside a trained G."""
+        """Whether D starts, or was started, from new weights with a trained G."""
         return starts_fresh_discriminator(self.facts if self.is_new else self.run.facts())
 
     def record(self, step: int = 0) -> None:
         """Writes configuration, data facts and this command to the run directory, all or nothing.
 
-        step: the steps that the run has, for the name of the configuration that is replaced.
+        step: the run's current step, for the name of the configuration that is replaced.
 
         Raises:
-          RunError: if another process has begun the run meanwhile.
-          OSError: if the directory can't be written; then it is as it was.
+          RunError: if another process has started the run in the meantime.
+          OSError: if the directory can't be written; it is then unchanged.
         """
         folder = self.run.path
         if self.is_new == self.run.exists:
@@ -112,11 +112,11 @@ def admit(
     """Checks that this is a new run, or the one that the directory holds. Writes nothing.
 
     allow_change: whether configuration and data may differ from the run's. The meaning of its classes may not.
-    origin: what the networks are to be taken from, as `find_origin` has found.
+    origin: the networks from which the weights are to be copied, from `find_origin`.
 
     Raises:
       RunError: if the folder holds something else, or if configuration or data differ from the run's.
-      TransferError: if the networks are none that can start from the origin's.
+      TransferError: if the networks cannot start from the origin's.
     """
     if origin:
         check_same_networks(origin.spec, loaded.value.sized(len(examples.class_names)),
@@ -155,7 +155,7 @@ def prepare(run: RunDirectory, loaded: gin_config.Loaded, examples: Examples) ->
 
 
 def require(run: RunDirectory) -> None:
-    """For the workers beside the chief, which has the run or has just recorded it: that it is to be found here too.
+    """For the workers other than the chief, which has recorded the run: checks that they can see it too.
 
     Raises:
       RunError: if not.
@@ -168,9 +168,9 @@ def require(run: RunDirectory) -> None:
 
 
 def write_together(folder: Path, texts: dict[str, str]) -> None:
-    """Replaces several files: all of them are written beside their places before the first takes its place.
+    """Replaces several files: all of them are written to temporary files before the first is replaced.
 
-    They take their places in order, so that the last one says that all are there.
+    They are replaced in order, so that the last one shows that all are complete.
 
     Raises:
       OSError: if one can't be written; then none is replaced, and a folder that wasn't there isn't either.
@@ -189,7 +189,7 @@ def write_together(folder: Path, texts: dict[str, str]) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """What a kill during the first second left behind is ours; anything else isn't touched."""
+    """Refuses a folder with other files than those left behind by a start that was killed."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if any(not _is_own(name) for name in names) or (folder.exists() and not folder.is_dir()):
         raise RunError(
@@ -203,7 +203,7 @@ def _is_own(name: str) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what a start that was killed left unfinished."""
+    """Removes unfinished files of a start that was killed."""
     files.sweep(folder)
     for left in folder.glob("*.partial"):
         left.unlink(missing_ok=True)
@@ -218,7 +218,7 @@ def _now() -> str:
 
 
 def _command() -> dict:
-    """This process as it was started: a verb, or a notebook or program that called `sagan_tf.fit`."""
+    """How this process was started: by a verb, or by a notebook or program that called `sagan_tf.fit`."""
     program = Path(sys.argv[0])
     is_verb = program.parent.resolve() == Path(experiment.__file__).parent.resolve()
     words = ["-m", f"sagan_tf.{program.stem}"] if is_verb else [str(program)]

@@ -13,8 +13,8 @@ from sagan_tf.runs.run_directory import RunDirectory
 def training_examples(run: RunDirectory, settings: Experiment | None = None) -> Examples:
     """The training data of a run, or of one that is about to begin.
 
-    Classes keep the order that the run has recorded. Where the data's classes are no longer the run's, they have their
-    own order; the caller compares the names.
+    Classes keep the order that the run has recorded. If the data's classes are no longer those of the run, they have
+    their own order; the caller compares the names.
 
     settings: what describes the data; the run's own by default.
 
@@ -32,7 +32,7 @@ def training_examples(run: RunDirectory, settings: Experiment | None = None) -> 
 
 
 def check_count(examples: Examples, batch_size: int) -> None:
-    """Refuses data that don't fill a batch, where no two steps would see different images.
+    """Refuses data with fewer images than a batch, with which all steps would see the same images.
 
     Raises:
       DataError: if there are fewer images than `batch_size`.
@@ -49,7 +49,7 @@ def validation_examples(run: RunDirectory) -> Examples:
     """The validation images of a run's data; their classes are matched with the run's by name, and may be fewer.
 
     Raises:
-      DataError: if the data have none, and with both lists for a class that the run doesn't know.
+      DataError: if the data have none, or if they have a class that the run doesn't have; the message lists both.
     """
     settings = run.experiment()
     with _remedy_for_moved_data():
@@ -58,7 +58,7 @@ def validation_examples(run: RunDirectory) -> Examples:
 
 @contextlib.contextmanager
 def _remedy_for_moved_data() -> Iterator[None]:
-    """Says what to do when the data of a finished run are no longer where they were."""
+    """Adds advice to the error if the data of a run are no longer at their location."""
     try:
         yield
     except DataError as error:

@@ -1,4 +1,4 @@
-"""The run directory: the files that make up a run, in one folder that explains itself.
+"""The run directory: a self-contained folder with all files of a run.
 
 runs/trained.py makes networks and samplers of it.
 
@@ -38,7 +38,7 @@ class RunError(RuntimeError):
 
 
 class RunDirectory:
-    """A run on disk: its files and what they say. It builds no network.
+    """A run on disk: its files and their content. It builds no networks.
 
     data: the data set in place of the recorded one, as `--data` names it; for a run whose data have moved. The labels
       still index the run's recorded class names.
@@ -108,13 +108,13 @@ class RunDirectory:
 
     @property
     def label_kind(self) -> LabelKind:
-        """The kind of the run's labels; see `Examples`. Early runs don't tell: data with one class had none."""
+        """The kind of the run's labels; see `Examples`. Not recorded by early runs: data with one class had none."""
         names = self.class_names
         return self.facts()["data"].get("label_kind", "named" if len(names) > 1 else "none")
 
     @property
     def gray(self) -> bool:
-        """Whether the run's data are gray, so that its images are."""
+        """Whether the run's data are gray, so that its images are gray too."""
         return self.facts()["data"].get("gray", False)
 
     def spec(self) -> GANSpec:

@@ -1,4 +1,4 @@
-"""The images that `sample` draws: a sheet, single files, or one .npz, and going on after an interruption."""
+"""Draws images for `sample`: a sheet, single files, or one .npz; resumes after an interruption."""
 
 import argparse
 import hashlib
@@ -27,7 +27,7 @@ def parse_classes(text: str | None, model: TrainedModel) -> list[int]:
     """ "3,7" or "cat,dog" (or both, or a name with commas in it) to indices; None to all classes.
 
     Raises:
-      RunError: for a class that isn't there, with the nearest name.
+      RunError: for an unknown class; the message suggests the closest name.
     """
     if text is None:
         return list(range(len(model.class_names)))
@@ -35,12 +35,12 @@ def parse_classes(text: str | None, model: TrainedModel) -> list[int]:
 
 
 def labels_for(classes: Sequence[int], count: int) -> np.ndarray:
-    """`count` labels (count,), the classes in turn: image i of a set has the same seed and class as in evaluation."""
+    """`count` labels (count,), cycling through the classes: image i has the seed and class that evaluation uses."""
     return np.resize(np.asarray(classes, np.int32), count)
 
 
 def sheet(images: np.ndarray, labels: np.ndarray, names: Sequence[str], path: Path) -> Path:
-    """Writes a sheet with a row a class; rows shorter than the longest are filled up with white."""
+    """Writes a sheet with one row per class; shorter rows are padded with white."""
     rows = list(dict.fromkeys(labels.tolist()))
     columns = max(int((labels == row).sum()) for row in rows)
     cells = np.full((len(rows), columns, *images.shape[1:]), 255, np.uint8)
@@ -51,7 +51,7 @@ def sheet(images: np.ndarray, labels: np.ndarray, names: Sequence[str], path: Pa
 
 
 def square_sheet(images: np.ndarray, path: Path) -> Path:
-    """Writes a sheet of images without classes, about as high as wide, filled up with white."""
+    """Writes a sheet of images without classes, about as high as wide, padded with white."""
     columns = math.isqrt(len(images) - 1) + 1
     rows = -(-len(images) // columns)
     cells = np.full((rows * columns, *images.shape[1:]), 255, np.uint8)
@@ -68,7 +68,7 @@ def drawn(sampler: Sampler, seeds: np.ndarray, labels: np.ndarray, start: int = 
 
 
 def store(target: PngFolder | NpzFile, plan: dict, sampler: Sampler, seeds: np.ndarray, labels: np.ndarray) -> Path:
-    """Draws what is not there yet and writes it as it comes, about IMAGES_A_WRITE at a time."""
+    """Draws the missing images and writes them as they are drawn, about IMAGES_A_WRITE at a time."""
     there = target.begin(plan)
     first = there if there == len(labels) else there // sampler.batch_size * sampler.batch_size
     if first:
@@ -89,10 +89,10 @@ def check_target(target: Path | str | None, flags: argparse.Namespace) -> None:
 
 
 def sample(flags: argparse.Namespace) -> Path:
-    """Draws what the flags ask for and returns where it is."""
+    """Draws what the flags request and returns its path."""
     check_target(flags.npz or flags.out, flags)
     if flags.truncation is not None:
-        Truncation(threshold=flags.truncation)  # is refused before the run is read
+        Truncation(threshold=flags.truncation)  # raises before the run is read
     with create_strategy(flags.strategy, say=lambda line: None).scope():
         model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step, statistics=flags.statistics)
         classes = parse_classes(flags.classes, model)

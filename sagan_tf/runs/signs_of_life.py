@@ -7,15 +7,15 @@ from sagan_tf.monitoring.health_records import FILE_NAME, FORMER_FILE_NAME, read
 from sagan_tf.runs.run_directory import RunDirectory
 
 QUIET_SECONDS = 900
-# What a training touches as it goes on; the lock every few seconds.
+# Files that a training process modifies while it runs; the lock every few seconds.
 _TOUCHED = ("training.lock", "train.jsonl", FILE_NAME, FORMER_FILE_NAME, "checkpoints", "run.json", "samples")
 
 
 class SignsOfLife:
-    """Watches a run directory from its making on, and says when its training has ended without its last step.
+    """Watches a run directory, and reports when its training has ended before the last step.
 
-    A training that was preempted may begin again on another machine within QUIET_SECONDS. Ages are told by changes
-    seen from here rather than by comparing clocks, which may differ between machines.
+    Training that was preempted may restart on another machine within QUIET_SECONDS. Ages are measured from changes seen
+    by this process rather than by comparing clocks, which may differ between machines.
     """
 
     def __init__(self, run: Path):
@@ -24,7 +24,7 @@ class SignsOfLife:
         self._since = time.monotonic()
 
     def end(self) -> str | None:
-        """Why no checkpoint is to be expected any more; None as long as one is."""
+        """Why no further checkpoint is expected; None as long as one is."""
         touches = self._touches()
         if touches != self._seen:
             self._seen, self._since = touches, time.monotonic()

@@ -1,4 +1,4 @@
-"""A trained run as one object: its networks, its samplers and its images. Every verb draws through it."""
+"""A trained run as one object: its networks, its samplers and its images. All verbs draw images through it."""
 
 import dataclasses
 import functools
@@ -28,9 +28,9 @@ from sagan_tf.sampling.standing_statistics import StandingStatistics
 
 
 def default_statistics(spec: GANSpec, *, truncated: bool, published: bool = False) -> Statistics:
-    """The statistics that the batch norms of G divide by where the user names none; the rule of every verb.
+    """The statistics of G's batch norms if the user names none; all verbs follow this rule.
 
-    Those that were published with imported weights, where they hold. Standing ones for a truncated z (Brock et al.
+    Those that were published with imported weights, if they are valid. Standing ones for a truncated z (Brock et al.
     2018, section 3.1), gathered at that truncation. Otherwise those of the run's description,
     `GANSpec.inference_statistics`.
     """
@@ -49,12 +49,13 @@ class TrainedModel:
 
     Attributes:
       run, spec, class_names, latent: the run, its networks' description, its classes, and the name of its prior.
-      titles: the classes as a reader calls them: "golden retriever" for ImageNet's n02099601.
+      titles: readable names of the classes: "golden retriever" for ImageNet's n02099601.
       generator: G with the checkpoint's weights.
       step: the checkpoint's step.
       averaged: whether G's weights are the moving average.
       published: the statistics that were published with imported weights, or None.
-      truncation_mode: how a truncation is meant that is given as a number: BigGAN's, or as the published modules do it.
+      truncation_mode: the meaning of a truncation that is given as a number: BigGAN's, or that of the published
+        modules.
     """
 
     def __init__(
@@ -72,10 +73,10 @@ class TrainedModel:
           run: a run directory.
           average: use the moving average of G or its raw weights; None: the average if the run keeps one.
           step: the checkpoint's step; None: the newest good one.
-          statistics: what the batch norms of G divide by: training's "moving" averages, the "batch"'s own moments (an
+          statistics: the statistics of G's batch norms: training's "moving" averages, the "batch"'s own moments (an
             image then depends on its batch), "standing" statistics, gathered for each truncation, or the "published"
             ones of imported weights; None: see `default_statistics`.
-          standing_passes: forward passes that standing statistics are gathered in.
+          standing_passes: the number of forward passes for standing statistics.
 
         Raises:
           RunError: if there is no run or no checkpoint, or an average or published statistics are asked for and the
@@ -129,11 +130,11 @@ class TrainedModel:
 
     @functools.cached_property
     def discriminator(self) -> Discriminator:
-        """D of the same checkpoint, read when it is first asked for."""
+        """D of the same checkpoint, read on first access."""
         return restored_discriminator(self.run, step=self.step)[0]
 
     def statistics(self, truncation: Truncation | None) -> Statistics:
-        """The statistics that the batch norms of G divide by at this truncation."""
+        """The statistics of G's batch norms at this truncation."""
         held = self.published is not None and self.published.cover(truncation)
         return self._statistics or default_statistics(self.spec, truncated=truncation is not None, published=held)
 
@@ -148,7 +149,7 @@ class TrainedModel:
         return kept_or_gathered(self.run, self.generator, options, thresholds, step=self.step, averaged=self.averaged)
 
     def sampler(self, truncation: Truncation | None = None) -> Sampler:
-        """Draws images of this truncation with its statistics; each is made once. G itself stays as it is."""
+        """A sampler for this truncation with its statistics, which is made once. G itself is not changed."""
         if truncation not in self._samplers:
             self._samplers[truncation] = sampler_of(
                 self._inference_generator(truncation),
@@ -177,14 +178,14 @@ class TrainedModel:
         return Truncation(threshold=float(truncation), mode=mode or self.truncation_mode)
 
     def truncated_at(self, threshold: float | None) -> AbstractContextManager[Generator]:
-        """`generator` for a block in which it divides by the published statistics of this truncation, if any."""
+        """`generator` for a block in which it uses the published statistics of this truncation, if there are any."""
         return self.published.used_by(self.generator, threshold) if self.published else nullcontext(self.generator)
 
     def labels(self, classes: Iterable[Class]) -> np.ndarray:
         """Classes by index or name to labels (N,) int32.
 
         Raises:
-          RunError: for a class that the run doesn't have, with the nearest name.
+          RunError: for a class that the run doesn't have; the message suggests the closest name.
         """
         return np.asarray([class_index(c, self.class_names) for c in classes], np.int32)
 
@@ -198,8 +199,9 @@ class TrainedModel:
     ) -> np.ndarray:
         """One image per class, uint8 (N,R,R,3).
 
-        Few images take small passes, so that one image costs one image; an image then agrees with that of the verb
-        `sample` up to rounding (see `Sampler`). `sampler(truncation).of_seeds(...)` gives it to the bit.
+        For few images, small batches are used, so that one image costs only as much as one image; it then agrees with
+        that of the verb `sample` up to rounding (see `Sampler`). `sampler(truncation).of_seeds(...)` gives the
+        identical image.
 
         Args:
           classes: names or indices; one alone gives one image.
@@ -220,7 +222,7 @@ class TrainedModel:
         return np.concatenate([empty, *drawn])
 
     def z(self, seeds: Sequence[int], *, truncation: Truncation | float | None = None) -> np.ndarray:
-        """The z (N,z_dim) that the images of these seeds are made from."""
+        """The z (N,z_dim) from which the images of these seeds are made."""
         cut = self.cut(truncation)
         z_of = SeededLatents(z_dim=self.spec.z_dim, latent=self.latent, mode=cut.mode if cut else None)
         thresholds = tf.fill([len(seeds)], cut.threshold if cut else 1.0)

@@ -1,4 +1,4 @@
-"""What `train` does: opens the data, admits and records the run, trains it, evaluates it, and reports."""
+"""The work of `train`: opens the data, checks and records the run, trains it, evaluates it, and reports."""
 
 import argparse
 import contextlib
@@ -48,7 +48,7 @@ from sagan_tf.training.workers import Workers
 
 
 def report(run: RunDirectory, settings: Experiment) -> str:
-    """Where everything lies, and what to type next."""
+    """Where everything is stored, and suggestions for the next commands."""
     finished = max(run.checkpoints().steps(), default=0) >= settings.total_steps
     sheets = sorted((run.path / "samples").glob("step-*.png"))
     best = run.checkpoints().kept(BEST)
@@ -65,7 +65,7 @@ def report(run: RunDirectory, settings: Experiment) -> str:
 
 
 def can_evaluate(settings: Experiment, examples: Examples) -> bool:
-    """Whether the run is evaluated; if it asks for an evaluation that can't be, that is said at its start."""
+    """Whether the run is evaluated; warns at the start if the configured evaluation is not possible."""
     if settings.evaluation is None:
         return False
     try:
@@ -99,7 +99,7 @@ def run_training(flags: argparse.Namespace, start_up: StartUp) -> int:
 
 
 def prepare_process(settings: Experiment, strategy: tf.distribute.Strategy) -> None:
-    """Refuses what the strategy can't do, notes a slow precision, and lets the process keep freed memory.
+    """Refuses what the strategy can't do, warns about a slow precision, and makes the process keep freed memory.
 
     Raises:
       ValueError, StrategyError, PrecisionError: if the settings don't fit the devices.
@@ -113,7 +113,7 @@ def prepare_process(settings: Experiment, strategy: tf.distribute.Strategy) -> N
 
 
 def part(workers: Workers, code: int) -> None:
-    """The others stay until the chief has evaluated; one that is gone by now was a little earlier, and not lost."""
+    """The other workers wait until the chief has evaluated; one that is already gone ended earlier, and is not lost."""
     try:
         workers.total(0)
     except tf.errors.OpError as error:
@@ -123,7 +123,7 @@ def part(workers: Workers, code: int) -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process at once: at an ordinary end TensorFlow would wait for the workers that are gone."""
+    """Ends the process at once: at a normal exit, TensorFlow would wait for the workers that are gone."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -138,7 +138,7 @@ def train_and_evaluate(
     *,
     start_up: StartUp | None = None,
 ) -> int:
-    """Trains up to where the flags say, and evaluates a run that has come to its end. Returns the exit code.
+    """Trains as far as the flags say, and evaluates a finished run. Returns the exit code.
 
     start_up: the clock of the command; without one, the time to the first step counts from this call.
     """
@@ -175,7 +175,7 @@ def train_and_evaluate(
 
 
 def tried(run: RunDirectory, loaded: gin_config.Loaded, strategy: tf.distribute.Strategy, origin: Origin | None) -> str:
-    """What a dry run has to say."""
+    """The report of a dry run."""
     loaded, examples = open_data(run, loaded)
     fresh = origin is not None and not origin.has_discriminator
     settings = warmed_up(loaded.value, fresh_discriminator=fresh)
@@ -186,7 +186,7 @@ def tried(run: RunDirectory, loaded: gin_config.Loaded, strategy: tf.distribute.
 
 
 def open_data(run: RunDirectory, loaded: gin_config.Loaded) -> tuple[gin_config.Loaded, Examples]:
-    """The training data, and the configuration fitted to them; notes what is remarkable about both.
+    """The training data, and the configuration adapted to them; logs notes about both.
 
     Raises:
       DataError: for data that can't be read, or that the configuration can't be trained on.
@@ -209,7 +209,7 @@ def open_data(run: RunDirectory, loaded: gin_config.Loaded) -> tuple[gin_config.
 def admitted(
     run: RunDirectory, loaded: gin_config.Loaded, examples: Examples, workers: Workers, **options: Any
 ) -> Admission:
-    """`resumption.admit` on every worker: the others of a run that goes on must find what the chief has found."""
+    """`resumption.admit` on every worker: when a run is resumed, the others must see what the chief sees."""
     admission = resumption.admit(run, loaded, examples, **options) if workers.is_chief else None
     (is_new,) = workers.from_chief(int(admission.is_new) if admission else 0)
     if admission is None and not is_new:
@@ -218,7 +218,7 @@ def admitted(
 
 
 def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int, start_up: StartUp) -> None:
-    """The chief takes the lock, if it doesn't hold it yet, and records the run; the others see that it is there."""
+    """The chief takes the lock, if it doesn't hold it yet, and records the run; the others check that they see it."""
     if workers.is_chief:
         lock.acquire()
         admission.record(step)
@@ -231,7 +231,7 @@ def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int
 def evaluate_finished(
     run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool
 ) -> None:
-    """Evaluates a run that has come to its end, unless it was evaluated there already, and prints the numbers."""
+    """Evaluates a finished run, unless that was already done, and prints the numbers."""
     finished = reached and run.checkpoints().steps()[-1] >= settings.total_steps
     if finished and evaluates and not run.is_evaluated(settings.total_steps):
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
@@ -249,4 +249,4 @@ def run_to_code(flags: argparse.Namespace, start_up: StartUp) -> int:
         if (failed := failed_read()) is None:
             raise error
         report_error(failed)
-        return INTERRUPTED  # with the file put back, the run goes on from its last checkpoint
+        return INTERRUPTED  # once the file is restored, the run can be resumed

@@ -1,4 +1,4 @@
-"""Training a run from where it is up to where a command says, going back after bad numbers if it may."""
+"""Trains a run from its current step as far as a command says, with rollbacks after non-finite numbers."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from sagan_tf.training.workers import Workers
 
 
 def stop_step(step: int, total: int, stop_after: int | None, stop_at: int | None) -> int:
-    """Where this command ends: the run's end, or earlier if a flag says so."""
+    """The step at which this command ends: the run's last step, or an earlier one if a flag says so."""
     return min([total] + ([step + stop_after] if stop_after is not None else []) + ([stop_at] if stop_at else []))
 
 
@@ -39,13 +39,13 @@ def train_run(
     more_actions: Sequence[loop.Action] = (),
     start_up: StartUp | None = None,
 ) -> bool:
-    """Trains the run up to where the flags say. True if it came to that, False if a signal stopped it.
+    """Trains the run as far as the flags say. Returns True if it got there, False if a signal stopped it.
 
     record: is called with the admission and the run's step when everything is built and restored, before the first step
       of training.
-    evaluates: whether checkpoints are measured on the way, every `evaluate_every` steps.
-    more_actions: done by the chief between calls of steps, beside the run's own.
-    start_up: the clock of the command, read out after the first call of steps.
+    evaluates: whether checkpoints are evaluated during training, every `evaluate_every` steps.
+    more_actions: performed by the chief between calls of steps, in addition to the run's own.
+    start_up: the clock of the command, read after the first call of steps.
 
     Raises:
       ValueError, CheckpointError: if the configuration doesn't fit the data or the checkpoint; nothing is recorded.
@@ -98,7 +98,7 @@ def _parts(
     workers: Workers,
     rollbacks: Rollbacks,
 ) -> tuple:
-    """The compiled steps, with other noise after each roll-back, and the batches from the state's step on."""
+    """The compiled steps, with different noise after each rollback, and the batches from the state's step on."""
     (noise,) = workers.from_chief(rollbacks.count)
     return (
         build.build_steps(settings, gan, len(examples.class_names), strategy, noise),
@@ -119,7 +119,7 @@ def pace(settings: Experiment, stop_at: int) -> loop.Pace:
 def actions(
     settings: Experiment, gan: GAN, run: RunDirectory, store: CheckpointStore, examples: Examples, evaluates: bool
 ) -> list[loop.Action]:
-    """What the chief does between the calls: what is watched, and evaluations."""
+    """The chief's actions between calls: monitoring and evaluation."""
     watched = training_actions.actions(
         settings, gan, run, Writer(run.path, step=int(gan.step.numpy())), store, examples
     )

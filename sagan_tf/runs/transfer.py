@@ -1,4 +1,4 @@
-"""Taking networks from a run's origin: values into the state, a summary for the terminal, and the list for the run."""
+"""Copies networks from a run's origin: values into the state, a summary for the terminal, and the list for the run."""
 
 import dataclasses
 import json
@@ -11,14 +11,15 @@ from sagan_tf.models.transfer import Match, match, rows_by_name, source_of, valu
 from sagan_tf.runs.origin import RECORD, Origin
 from sagan_tf.training.state import GAN
 
-# Steps over which the rates rise where D starts anew beside a trained G: D's, since Adam's first steps on fresh weights
-# are large; G's for longer, so that a D that has learned nothing yet doesn't spoil it. No paper's.
+# Steps over which the learning rates rise if D starts from new weights with a trained G: D's, since Adam's first steps
+# on new weights are large; G's for longer, so that it is not damaged by a D that has not learned anything yet. Not from
+# a paper.
 _WARMUP = {"g_warmup": 500, "d_warmup": 100}
 _NAMED = 4  # variables and classes that a note names
 
 
 def warmed_up(settings: Experiment, *, fresh_discriminator: bool) -> Experiment:
-    """The settings with the warm-up of a run whose D starts anew beside a trained G, where they name none."""
+    """The settings, with the default warm-up of a run whose D starts from new weights with a trained G."""
     if not fresh_discriminator:
         return settings
     optimizer = settings.optimizer
@@ -27,7 +28,7 @@ def warmed_up(settings: Experiment, *, fresh_discriminator: bool) -> Experiment:
 
 
 def note_fresh_discriminator(settings: Experiment) -> None:
-    """Says that D starts anew. settings: those that `warmed_up` returned."""
+    """Logs that D starts from new weights. settings: those that `warmed_up` returned."""
     d, g = settings.optimizer.d_warmup, settings.optimizer.g_warmup
     note(
         "The discriminator starts from new weights next to a trained generator, since none was imported. Its learning "
@@ -71,7 +72,7 @@ class Taken:
 
 
 def take(gan: GAN, origin: Origin, class_names: Sequence[str]) -> Taken:
-    """Writes what fits of the origin into the state.
+    """Copies the matching variables of the origin into the state.
 
     gan: the fresh state of the new run; the optimizers' slots and the step stay as they are.
     class_names: of the new run's data.

@@ -1,4 +1,4 @@
-"""Measures a run's truncation curve: each threshold once, recorded with the run, as a table and a figure."""
+"""Measures a run's truncation curve, records each threshold with the run, and writes a table and a figure."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -20,11 +20,11 @@ WATCH_SECONDS = 10
 def watch(
     run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
 ) -> EvaluationResult | None:
-    """Measures every checkpoint that isn't measured yet, now and as training writes more, until training has ended.
+    """Measures every checkpoint without a result, including those that training still writes, until training ends.
 
-    That is when the last step is measured, when training stopped because it collapsed, or when the run directory has
-    shown no sign of life for QUIET_SECONDS; the latter two are reported. Returns the newest result, None if there was
-    nothing to measure.
+    Training has ended when the last step is measured, when training stopped because it collapsed, or when the run
+    directory has shown no sign of life for QUIET_SECONDS; the latter two are reported. Returns the newest result, None
+    if there was nothing to measure.
     """
     last, result, signs = _measured_up_to(run, options, reference, chosen), None, SignsOfLife(run.path)
     while True:
@@ -51,7 +51,7 @@ def watch(
 def _measured_up_to(
     run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
 ) -> int:
-    """The last step that metrics.jsonl has a result of by the protocol of this call; -1 for none."""
+    """The last step with a result in metrics.jsonl that has the protocol of this call; -1 for none."""
     averaged = run.experiment().average is not None if chosen.average is None else chosen.average
     wanted = {
         "truncation": options.truncation,

@@ -1,4 +1,4 @@
-"""A run made of published weights: read, checked, and written as a checkpoint of step 0."""
+"""Turns published weights into a run: they are read, checked, and written as a checkpoint of step 0."""
 
 import argparse
 import contextlib
@@ -33,7 +33,7 @@ from sagan_tf.runs.imported_classes import names_of
 from sagan_tf.runs.published_statistics import FILE, MODE, PublishedStatistics
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 
-# What must be the same in a gin file and in the description that weights bring along.
+# What must be the same in a gin file and in the description that comes with the weights.
 _OF_GENERATORS = (
     *("resolution", "n_classes", "block", "width", "generator_ladder", "generator_upsamples", "generator_attends"),
     *("z_dim", "shared_dim", "condition_includes_z", "wide_rgb"),
@@ -46,8 +46,8 @@ def import_weights(flags: argparse.Namespace) -> Path:
 
     With a gin file the run has all that training needs: if it keeps a moving average of G, the imported weights are
     both the average and the raw weights, and without `--discriminator` D gets initial weights, which run.json records:
-    training from the run warms its rate up. Without a gin file, which takes weights that describe their networks, the
-    checkpoint holds G alone.
+    training from the run then warms up its learning rate. Without a gin file, which requires weights that describe
+    their networks, the checkpoint holds only G.
     """
     run = RunDirectory(flags.run_dir)
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
@@ -101,7 +101,7 @@ def _names_of_data(flags: argparse.Namespace, configured: Loaded | None) -> Sequ
 
 
 def _described(flags: argparse.Namespace, weights: published.Published, names: Sequence[str]) -> Loaded:
-    """The experiment of weights that describe their networks: what sampling needs; training takes a gin file."""
+    """The experiment for weights that describe their networks: enough for sampling; training needs a gin file."""
     statistics = "moving" if weights.has_statistics else "batch"
     spec = dataclasses.replace(weights.spec, n_classes=None, inference_statistics=statistics)
     evaluation = EvaluationOptions(truncation_mode=MODE)
@@ -142,7 +142,7 @@ def _networks(
 ) -> tuple[dict[str, tf.Variable], PublishedStatistics | None]:
     """The variables of the checkpoint with the imported values, and the statistics that were published.
 
-    alone: G alone, or the whole state of a training.
+    alone: only G, or the whole training state.
     """
     if alone:
         generator = named_variables(Generator(spec, numerics=settings.numerics, seed=None))

@@ -114,9 +114,7 @@ class NetworkUpdate:
     def _apply_on_replica(
         self, gradients: Sequence[tf.Tensor], value: tf.Tensor, t: tf.Tensor, decay: tf.Tensor | float, before: Values
     ) -> GradientCheck:
-        """Applies the gradients of all replicas if they are finite; otherwise undoes the changes made by the forward
-        passes.
-        """
+        """Applies all replicas' gradients if they are finite; otherwise undoes the changes of the forward passes."""
         variables, scale, factor = self._optimizer.variables_by_name, self._optimizer.loss_scale, self._loss_factor()
         check = examine(value, gradients)
 
