@@ -1,1 +1,1 @@
-"""How good the images are: features, moments, metrics, and the protocol that every number carries."""
+"""Evaluation of images: features, moments, metrics, and the protocol that is stored with every number."""

@@ -1,4 +1,4 @@
-"""One streaming pass over a set of images: through the extractor, into exactly what the chosen metrics need.
+"""One streaming pass over a set of images, through the extractor, that collects what the chosen metrics need.
 
 `collect` is the entry point. `BatchedExtractor` runs the network, `ActivationCollector` accumulates its outputs, and
 `Activations` is what the metrics read.
@@ -205,9 +205,9 @@ def _with_prefix(name: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarra
 class BatchedExtractor:
     """Calls an extractor with exactly `batch_size` images per replica; the last batch is padded.
 
-    An image's features then don't depend on how the images came in batches, on where a pass was interrupted, or on how
-    many replicas share it. `size`: images per call, over all replicas. strategy: the current one by default; all of
-    its replicas must belong to this process.
+    An image's features then don't depend on how the images are batched, on where a pass was interrupted, or on how many
+    replicas share it. `size`: images per call, over all replicas. strategy: the current one by default; all of its
+    replicas must belong to this process.
     """
 
     def __init__(self, extractor: Extractor, *, batch_size: int, strategy: tf.distribute.Strategy | None = None):

@@ -9,7 +9,7 @@ import numpy as np
 from sagan_tf.foundation import files
 from sagan_tf.foundation.npz import NpzError, read_npz, write_npz
 
-_unwritten: dict[pathlib.Path, dict[str, np.ndarray]] = {}  # arrays that the disk refused, kept for this process
+_unwritten: dict[pathlib.Path, dict[str, np.ndarray]] = {}  # arrays that could not be written, kept for this process
 
 
 def content_key(**content: str | int | float | None) -> str:
@@ -29,9 +29,9 @@ def array_hash(arrays: dict[str, np.ndarray]) -> str:
 
 
 def keep_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], *, what: str) -> None:
-    """Writes an .npz to the cache. If the disk refuses, a note says so, and the arrays are kept in memory.
+    """Writes an .npz to the cache. If that fails, a warning is logged, and the arrays are kept in memory.
 
-    what: the kind of content for that note, such as "the cache of classifiers".
+    what: the kind of content for that warning, such as "the cache of classifiers".
     """
     _unwritten[path] = arrays
     with files.dispensable(f"{what} (its location is set by SAGAN_TF_CACHE)"):

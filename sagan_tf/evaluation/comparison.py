@@ -1,4 +1,4 @@
-"""What is known of a comparison before any image is read: enough to tell which metrics it allows."""
+"""What is known about a comparison before any image is read, which decides which metrics it allows."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments
 class Comparison:
     """Generated images, what they are compared with, and the extractor (or, before it is trained, its traits).
 
-    allow_few_samples: FID is allowed of fewer images than features have dimensions.
+    allow_few_samples: whether FID is allowed with fewer images than features have dimensions.
     """
 
     generated: ImageSet
@@ -29,7 +29,7 @@ class Comparison:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Images of the smaller and of the larger side, an unknown count being 0."""
+        """The number of images of the smaller and of the larger side; an unknown count is 0."""
         smaller, larger = sorted((self.generated.count, self.real.count or 0))
         return smaller, larger
 
@@ -51,7 +51,7 @@ class Comparison:
 
     @property
     def agreement_is_measured(self) -> bool:
-        """Whether both sides measure how well far-apart parts agree."""
+        """Whether both sides measure how well distant parts agree."""
         return self.generated.agreement is not None and self.real.agreement is not None
 
     @property

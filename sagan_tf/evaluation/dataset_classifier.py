@@ -1,8 +1,8 @@
 """A small classifier of the run's own data set as a feature extractor.
 
-It serves data unlike ImageNet, and machines without Inception. If the data have no classes, it learns instead to tell
-how their images are turned (rotations.py). Its numbers carry its name, and are comparable only with numbers by exactly
-the same weights.
+It is used for data unlike ImageNet, and on machines without Inception. If the data have no classes, it learns instead
+to recognize how images are rotated (rotations.py). Its numbers are stored with its name, and can be compared only with
+numbers from exactly the same weights.
 
 Letters of shapes: N images, B of them per batch, R pixels per side, K classes.
 """
@@ -43,7 +43,7 @@ class ClassifierBudget:
 class Network(tf.keras.Model):
     """Three 3x3 convolutions of stride 2 and a dense layer (the features), each with ReLU, and a linear head.
 
-    Unlike global average pooling, the dense layer knows the positions of things.
+    Unlike global average pooling, the dense layer preserves the positions of objects.
     Shapes: images (B,R,R,3) in [-1,1] -> features (B,128), logits (B,K).
     """
 
@@ -73,7 +73,7 @@ class DatasetClassifier:
     """The trained network as an extractor.
 
     accuracy: on examples that were held out of training.
-    classifies: whether its logits are of the data's classes, and not of rotations, which are not given out.
+    classifies: whether its logits are for the data's classes, and not for rotations, which are not returned.
     class_names, label_kind: of the examples that it learned from; logit k is of class k.
     """
 
@@ -143,12 +143,12 @@ def dataset_classifier(
 
 
 def has_classes(examples: Examples) -> bool:
-    """Whether images have classes to be told apart, rather than orientations."""
+    """Whether the classifier learns classes rather than rotations."""
     return examples.label_kind != "none"
 
 
 def extractor_name(examples: Examples) -> str:
-    """What the extractor that learns from these examples is called, without its resolution."""
+    """The name of the extractor that learns from these examples, without its resolution."""
     return f"dataset-{'classifier' if has_classes(examples) else 'rotations'}:{examples.name}"
 
 

@@ -1,6 +1,6 @@
-"""One evaluation: images, a reference, an extractor and metrics in; numbers with their whole protocol out.
+"""One evaluation: from images, a reference, an extractor and metrics to numbers with their protocol.
 
-`compare` is the way to every number. `check_options` refuses, before hours of training, what it would refuse.
+`compare` computes all numbers. `check_options` raises the same errors before training.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _MOST_NAMED = 5  # classes that a message lists
 
 
 def check_options(options: EvaluationOptions, examples: Examples, *, resolution: int) -> tuple[str, ...]:
-    """Refuses, before training, what the evaluation at its end would refuse; returns the metrics that it will measure.
+    """Raises, before training, the errors of the evaluation at its end; returns the metrics that it will measure.
 
     Raises:
       ValueError: for an extractor that is missing or can't learn this data, for metrics that the extractor or the data
@@ -65,7 +65,7 @@ def compare(
     """Compares any set of images with another: one pass over each side (the real one cached), then the metrics.
 
     real: images, or the moments of a file, which are enough for FID alone.
-    facts: what is known of the generator, for the protocol.
+    facts: what is known about the generator, for the protocol.
     strategy: its replicas share the passes and give the same numbers as one device.
 
     Raises:
@@ -103,7 +103,7 @@ def _relabeled(generated: Activations, metric: Metric, comparison: Comparison) -
 
 
 def _chosen(comparison: Comparison, names: tuple[str, ...] | None) -> dict[str, Metric]:
-    """The metrics that were asked for, or else those that this comparison allows by default; each is checked."""
+    """The requested metrics, or else those that this comparison allows by default; each is checked."""
     chosen = {name: METRICS[name] for name in names} if names else _defaults(comparison)
     for name, metric in chosen.items():
         _check(name, metric, comparison)
@@ -119,7 +119,7 @@ def _defaults(comparison: Comparison) -> dict[str, Metric]:
 def _classes_match(name: str, metric: Metric, comparison: Comparison) -> bool:
     """Whether the classes that a metric compares can be matched.
 
-    If the classifier can't be applied to images that do have classes, the reason is noted.
+    If the classifier can't be applied to images that do have classes, the reason is logged.
     """
     try:
         metric.class_indices(comparison)
@@ -131,7 +131,7 @@ def _classes_match(name: str, metric: Metric, comparison: Comparison) -> bool:
 
 
 def _check(name: str, metric: Metric, comparison: Comparison) -> None:
-    """Raises ValueError, with what to do, for a metric that the comparison can't give."""
+    """Raises ValueError, with advice, for a metric that can't be computed for the comparison."""
     if metric.by_class and metric.fewest_classes > 1 and comparison.generated.label_kind == "none":
         raise ValueError(
             f"metric {name} compares classes; received {comparison.generated.name} without classes, against "
@@ -159,7 +159,7 @@ def _check_extractor(name: str, metric: Metric, comparison: Comparison) -> None:
 
 
 def _check_classes(name: str, metric: Metric, comparison: Comparison) -> None:
-    """Classes must match by name; a metric that compares each class needs images of all the reference's."""
+    """Classes must match by name; a metric that compares each class needs images of all classes of the reference."""
     try:
         indices = metric.class_indices(comparison)
     except DataError as error:

@@ -37,11 +37,11 @@ class ExportedSampler:
 
 
 def exported_samples(folder: str, options: EvaluationOptions) -> tuple[ImageSet, GeneratorFacts]:
-    """Samples of an exported generator, and what is known of it.
+    """Samples of an exported generator, and what is known about it.
 
-    An export has its statistics and its mode of truncation baked in; `options.truncation` chooses the threshold.
+    The statistics and the truncation mode of an export are fixed; `options.truncation` chooses the threshold.
 
-    folder: of an export, or of several versions of it, of which the newest is taken.
+    folder: of an export, or of several versions of it, of which the newest is used.
 
     Raises:
       ValueError: for a folder that isn't such an export, or options that it can't follow.
@@ -116,7 +116,7 @@ def _check(options: EvaluationOptions, known: dict, export: pathlib.Path) -> Non
 
 
 def _statistics(known: dict, threshold: float | None) -> str:
-    """The export's kind of statistics; standing ones are interpolated for a threshold that wasn't baked in."""
+    """The export's kind of statistics; standing ones are interpolated for a threshold that it doesn't contain."""
     if known["statistics"] != "standing" or threshold is None or threshold in known["truncations"]:
         return known["statistics"]
     return "standing, interpolated"

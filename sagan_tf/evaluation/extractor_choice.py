@@ -30,7 +30,7 @@ def choose_extractor(
       a SavedModel.
 
     Raises:
-      ValueError: if the extractor can't be had, with what to do.
+      ValueError: if the extractor is not available; the message says what to do.
     """
     kind = _resolved(kind, inception_location)
     if kind == "inception":

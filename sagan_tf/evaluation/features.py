@@ -1,4 +1,4 @@
-"""Feature extractors: one contract for Inception, any SavedModel, and the data set's own classifier.
+"""Feature extractors: one interface for Inception, any SavedModel, and the data set's own classifier.
 
 Letters of shapes: B images, H, W and R pixels per side, F features, K logits.
 """
@@ -20,11 +20,11 @@ class Extractor(Protocol):
     """A frozen network that maps images float32 (B,R,R,3) in [-1,1] to features (B,F) and logits (B,K).
 
     name, hash: stored with every number; two numbers are comparable only if both agree.
-    resize: how images are brought to the network's input size.
+    resize: how images are resized to the network's input size.
     n_features, n_logits: F and K; K is 0 for a network without logits.
     classifies: whether the logits are of the data set's own classes. The extractor then has `class_names` and
       `label_kind` too.
-    note: what else must be known to judge a number, such as held-out accuracy.
+    note: further information for judging a number, such as held-out accuracy.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Extractor(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExtractorTraits:
-    """What is known of an extractor before it is trained: enough to tell which metrics it allows.
+    """What is known about an extractor before it is trained, which decides which metrics it allows.
 
     class_names, label_kind: of the data that its logits classify; empty unless `classifies`.
     """
@@ -62,7 +62,7 @@ class SavedModelExtractor:
     name: "saved-model:FOLDER" by default. image_size: pixels per side of its input, if the model doesn't specify it.
 
     Raises:
-      ValueError: for a folder that is no SavedModel, or a model without such outputs.
+      ValueError: for a folder that is not a SavedModel, or a model without such outputs.
     """
 
     classifies = False

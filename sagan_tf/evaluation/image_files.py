@@ -25,7 +25,7 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
       - an .npy of the images alone;
       - a folder of images in any layout, or of prepared shards;
       - a data set by its name, as for `--data`: `tfds:NAME:SPLIT` or `procedural`.
-    resolution: None takes the images' own, if all of them are squares of one size. Other images are cropped and resized
+    resolution: None uses the images' own, if all of them are squares of one size. Other images are cropped and resized
       by the data set's transform.
 
     Raises:

@@ -1,6 +1,6 @@
 """The two sides of a comparison: images in a fixed order, or the known moments of a reference.
 
-Images may be a sampler's, a data set's, or anybody's. Letters of shapes: B images per batch, R pixels per side.
+Images may come from a sampler, a data set, or files. Letters of shapes: B images per batch, R pixels per side.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from sagan_tf.evaluation.cache import array_hash
 from sagan_tf.evaluation.moments import Moments
 from sagan_tf.foundation.pixels import normalized
 
-# What can be collected of a set of images (see activations.Activations) and what a metric can ask for.
+# What can be collected about a set of images (see activations.Activations) and required by a metric.
 Part = Literal["moments", "halves", "spread", "features", "logits", "labels", "agreement"]
 
 
@@ -26,10 +26,10 @@ Part = Literal["moments", "halves", "spread", "features", "logits", "labels", "a
 class ImageSet:
     """`count` images of `resolution` pixels per side, in a fixed order.
 
-    fingerprint: changes when the images would; None if that can't be known, and then nothing of them is cached.
+    fingerprint: changes when the images would; None if that can't be known; nothing about them is then cached.
     class_names: a single name if there are no classes. label_kind: as in `Examples`.
     batches: `batches(start)` yields (images float32 (B,R,R,3) in [-1,1], labels int32 (B,)) from image `start` on.
-    agreement: (images, labels) -> (B,), how well far-apart parts of each image agree, if the data set measures that.
+    agreement: (images, labels) -> (B,), how well distant parts of each image agree, if the data set measures that.
     """
 
     name: str
@@ -57,10 +57,10 @@ class ImageSet:
 class KnownMoments:
     """Moments from a file in place of real images.
 
-    protocol: how they were measured, as far as the file says. A file of this package names its extractor; moments of
-      another tool are taken at the user's word.
-    images: images that lie beside the moments in the same file, if any. FID then reads the moments, which usually are
-      of the whole data set, and every other metric the images.
+    protocol: how they were measured, as far as the file says. A file of this package names its extractor; for moments
+      from another tool, the user must know.
+    images: images that are stored with the moments in the same file, if any. FID then uses the moments, which are
+      usually those of the whole data set, and every other metric uses the images.
     """
 
     name: str
@@ -92,18 +92,18 @@ class KnownMoments:
 
     @property
     def n_images(self) -> int:
-        """How many images lie beside the moments."""
+        """How many images are stored with the moments."""
         return self.images.count if self.images else 0
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the moments, and with the images beside them."""
+        """Changes with the moments, and with the images stored with them."""
         own = array_hash({"mu": self.moments.mean, "sigma": self.moments.covariance})
         return own if self.images is None else f"{own} {self.images.fingerprint}"
 
 
 class Samples(Protocol):
-    """What generated images ask of a sampler: uint8 batches (B,R,R,3) for labels (N,), from image `start` on.
+    """What generated images require of a sampler: uint8 batches (B,R,R,3) for labels (N,), from image `start` on.
 
     Image i depends on (seed, i, labels[i]) alone.
     """
@@ -128,7 +128,7 @@ def generated_images(
     SAGAN's released evaluation feeds the generator's floats unquantized. Most later tools round to uint8 first, as is
     done here, so that images on disk give the same numbers.
 
-    make_sampler: called when the first image is asked for.
+    make_sampler: called when the first image is requested.
     identity: identifies the generator's weights and how they are sampled; None if that can't be known.
     """
     labels = np.arange(count, dtype=np.int32) % len(class_names)

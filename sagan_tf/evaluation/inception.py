@@ -1,7 +1,7 @@
 """TF-GAN's Inception module (graph of 2015-12-05): finds it and loads it once per process.
 
 IS and FID of the papers are functions of exactly this network: of its `logits` (1008) and `pool_3` (2048) for images
-resized to 299 x 299 as TensorFlow 1 did. No other network ever goes under its name.
+resized to 299 x 299 as TensorFlow 1 did. No other network is ever stored under its name.
 """
 
 import functools
@@ -21,14 +21,14 @@ TIMEOUT_SECONDS = 30
 
 
 class InceptionMissingError(ValueError):
-    """Inception was asked for and isn't available; the message says what to copy where."""
+    """Inception was requested and isn't available; the message says what to copy where."""
 
 
 def inception(location: str | None = None) -> SavedModelExtractor:
     """Loads Inception from a local or gs:// folder, from `$TFHUB_CACHE_DIR`, or else from TF-Hub.
 
     Raises:
-      InceptionMissingError: if it can't be had.
+      InceptionMissingError: if it is not available.
     """
     directory = location or local_inception() or _download()
     if not tf.io.gfile.exists(f"{directory}/saved_model.pb"):

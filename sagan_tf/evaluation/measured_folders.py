@@ -20,7 +20,7 @@ def open_folder(folder: pathlib.Path, *, resolution: int | None = None) -> tuple
     Images in class folders of one level have the classes of their folders; others have none. The examples carry a note
     that says how many images are resized.
 
-    resolution: None takes the images' own, if all of them are squares of one size.
+    resolution: None uses the images' own, if all of them are squares of one size.
 
     Raises:
       DataError: for a folder that can't be read, and for images of several sizes without a `resolution`.

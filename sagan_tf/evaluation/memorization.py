@@ -1,4 +1,4 @@
-"""Memorization: has the discriminator learned its training images by heart? (Brock et al. 2018, section 4.2)"""
+"""Memorization: has the discriminator memorized its training images? (Brock et al. 2018, section 4.2)"""
 
 from collections.abc import Callable
 
@@ -13,8 +13,8 @@ def share_called_real(
 ) -> float:
     """The share of real images that get a logit above 0, in [0,1].
 
-    BigGAN's discriminator called over 98% of its training images real, but only 50-55% of the validation images: it had
-    memorized the former.
+    BigGAN's discriminator classified over 98% of its training images as real, but only 50-55% of the validation images:
+    it had memorized the former.
 
     discriminate: the discriminator in inference mode, (images (B,R,R,3) in [-1,1], labels (B,)) -> logits (B,).
     """

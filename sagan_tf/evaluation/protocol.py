@@ -1,4 +1,4 @@
-"""The protocol of a number: everything that is needed to judge or to repeat it, stored beside it."""
+"""The protocol of a number: everything that is needed to judge or repeat it, stored with the number."""
 
 import dataclasses
 import pathlib
@@ -15,7 +15,7 @@ from sagan_tf.foundation.versions import versions
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GeneratorFacts:
-    """What is known of the generator that made the images; None for what isn't known or doesn't apply.
+    """What is known about the generator that made the images; None for what isn't known or doesn't apply.
 
     weights: "raw" or "ema". weights_hash: over the files of the weights.
     statistics: of the batch norms: "moving", "batch" or "standing", the latter over `standing_passes` forward passes.
@@ -33,7 +33,7 @@ class GeneratorFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """Metrics by name (a list has a value per class), and the protocol that they were measured by."""
+    """Metrics by name (a list has one value per class), and the protocol by which they were measured."""
 
     metrics: dict[str, float | list[float]]
     protocol: dict
@@ -51,7 +51,7 @@ class EvaluationResult:
     def write_events(self, folder: pathlib.Path) -> None:
         """Writes the numbers as TensorBoard scalars `metrics/NAME` at their step.
 
-        Those of truncated samples have tags of their own, so that a curve over training is of a single truncation.
+        Those of truncated samples have separate tags, so that a curve over training has a single truncation.
         """
         truncation = self.protocol.get("truncation")
         group = "metrics" if truncation is None else f"metrics_at_truncation_{truncation}"
@@ -72,7 +72,7 @@ class EvaluationResult:
         return "\n".join([*lines, *self.in_words(), counts, notes])
 
     def in_words(self) -> list[str]:
-        """Sentences on the numbers that need a scale: FID between its two ends, variety as a share of the data's."""
+        """Sentences about numbers that need a reference: FID with its two extremes, variety relative to the data."""
         m, sentences = self.metrics, []
         ends = (
             ("fid_of_data", "between two halves of the data"),

@@ -1,13 +1,13 @@
-"""The task of a data set without classes: to tell by how many right angles an image is turned.
+"""The task for a data set without classes: predicting by how many right angles an image is rotated.
 
-Gidaris et al. 2018, "Unsupervised Representation Learning by Predicting Image Rotations": to tell, a network must know
-the shapes of things and of their parts.
+Gidaris et al. 2018, "Unsupervised Representation Learning by Predicting Image Rotations": to predict them, a network
+must know the shapes of objects and of their parts.
 """
 
 import numpy as np
 
 TURNS = 4
-FEWEST = 32  # images from which there is anything to learn
+FEWEST = 32  # the fewest images from which the task can be learned
 
 
 def with_turns(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

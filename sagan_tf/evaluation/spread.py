@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-CELLS = 32  # maximum of cells per side that shapes are compared at: finer detail is no shape
+CELLS = 32  # maximum number of cells per side at which shapes are compared; finer detail does not count as shape
 KEPT = 50  # shapes per class that are compared pairwise; the 50,000 samples of SAGAN's protocol have 50 per class
 _BLANK = 1e-4  # standard deviation below which a gray image in [-1,1] counts as blank
 

@@ -1,4 +1,4 @@
-"""Lays measured numbers out beside a paper's, and marks what is missing or was measured by another protocol."""
+"""Arranges measured numbers next to a paper's, and marks what is missing or has another protocol."""
 
 import dataclasses
 import json
@@ -46,7 +46,7 @@ class EvaluatedRun:
 
 
 def paper_table(name: str, run_dirs: Sequence[str]) -> str:
-    """One of PAPER_TABLES as Markdown, with the runs' numbers beside the paper's.
+    """One of PAPER_TABLES as Markdown, with the runs' numbers next to the paper's.
 
     run_dirs: folders that are named as rows of the table, or ROW=FOLDER.
 
@@ -71,7 +71,7 @@ def runs_table(
     step: None takes each run's last result. truncation: the threshold that the samples were truncated at.
 
     Raises:
-      ValueError: for a step that no run was measured at, or runs that were measured by different protocols.
+      ValueError: for a step at which no run was measured, or runs that were measured by different protocols.
     """
     runs = _runs_by_row(run_dirs)
     steps = {record["protocol"].get("step") for group in runs.values() for run in group for record in run.records}

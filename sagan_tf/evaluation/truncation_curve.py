@@ -1,4 +1,4 @@
-"""The curve of IS against FID over truncation thresholds, and the points of it that BigGAN reports."""
+"""The curve of IS against FID over truncation thresholds, and the points on it that BigGAN reports."""
 
 import csv
 import dataclasses

@@ -24,26 +24,27 @@ from sagan_tf.evaluation.metrics.precision_recall import precision_recall
 from sagan_tf.evaluation.metrics.variety import variety
 
 # Precision and recall compare every image with every other one and hold all features in memory. Sets with more images
-# are compared only if the metric is asked for by name.
+# are compared only if the metric is requested by name.
 _MOST_COMPARED = 50_000
 
 
 def on_request(comparison: Comparison) -> bool:
-    """The default of a metric that is measured only if it is asked for by name."""
+    """The default of a metric that is measured only if it is requested by name."""
     return False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A row of the table: a function of both sides' activations, and what is to be known of it.
+    """A row of the table: a function of both sides' activations, and its properties.
 
     compute: (generated, real) -> values in the order of `numbers`; each is a number or an array (K,) of one per class.
-    numbers: names of the values in the results. The first one tells that a record of results holds this metric.
+    numbers: names of the values in the results. The presence of the first one shows that a record of results has this
+      metric.
     generated, real: the parts of each side that `compute` reads.
     by_default: whether the metric is measured for a comparison when no metrics are named.
     higher_is_better: for the numbers that checkpoints can be ranked by (`train.best_by`), whether more is better.
 
-    by_class: labels must mean the same classes on both sides, of which there must be `fewest_classes` at least.
+    by_class: labels must mean the same classes on both sides, of which there must be at least `fewest_classes`.
     classifies: the classes are those of the extractor's logits.
     full_rank: both sides must have more images than the features have dimensions.
     in_blocks: both sides are split into the same number of blocks, each of 2 images or more.
@@ -192,7 +193,7 @@ METRICS: dict[str, Metric] = {
     ),
 }
 
-# What may be measured where no metrics are named; which of these are depends on the extractor and the data.
+# What can be measured if no metrics are named; the extractor and the data decide which of these are.
 DEFAULTS = tuple(name for name, metric in METRICS.items() if metric.by_default is not on_request)
 
 

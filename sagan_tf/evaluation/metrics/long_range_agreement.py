@@ -1,10 +1,10 @@
-"""Agreement of far-apart parts of an image, which attention is meant to improve, by the data set's own measure."""
+"""Agreement of distant parts of an image, which attention should improve, by the data set's own measure."""
 
 import numpy as np
 
 
 def long_range_agreement(scores: np.ndarray) -> float:
-    """The mean, in [0,1], of the scores (N,) of images whose class has far-apart parts that must agree.
+    """The mean, in [0,1], of the scores (N,) of images whose class has distant parts that must agree.
 
     Scores of the other classes are NaN, and are left out.
 

@@ -15,7 +15,7 @@ _SAME = 0.5  # shapes count as equal below this share of the median distance of 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variety:
-    """Ratios to the data's own variety: 1 for the data itself, 0 if all samples of a class are one image.
+    """Ratios to the variety of the data: 1 for the data itself, 0 if all samples of a class are one image.
 
     shape: the mean of shape_by_class.
     shape_by_class: (K,), per class (1 - mean correlation of two gray samples) over the same of two real images; NaN if
