@@ -1,8 +1,8 @@
 """Configuration by gin: files and bindings give one frozen object, which is saved with the run and compared on resume.
 
 Nothing else imports gin. The configurables are arguments (`experiment.py` lists them), so that this file depends on no
-model. A wrong name, parameter, scope or file is refused before any work, in one sentence with its location and the
-nearest right name. A binding that nothing uses is refused as well, which gin itself ignores silently.
+model. A wrong name, parameter, scope or file is rejected before any work, with a one-sentence message that has its
+location and the closest valid name. A binding that nothing uses is refused as well, which gin itself ignores silently.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""gin's global state, kept apart: what this package parses leaves a program's own gin configuration alone."""
+"""Isolates gin's global state: what this package parses does not change a program's own gin configuration."""
 
 import contextlib
 import copy
@@ -25,10 +25,10 @@ _ours: dict[str, Any] = {}
 
 @contextlib.contextmanager
 def own_gin_state() -> Iterator[None]:
-    """Replaces gin's globals by the package's own, and puts the caller's back, the very same objects, at the end.
+    """Replaces gin's globals by the package's own, and restores the caller's (the same objects) at the end.
 
-    The package's begin as gin's without any configuration, and outlive the context, with the configurables that were
-    registered in it.
+    The package's globals start like gin's without any configuration, and persist beyond the context, with the
+    configurables that were registered in it.
     """
     callers = {name: getattr(gin.config, name) for name in _NAMES}
     if not _ours:

@@ -1,1 +1,1 @@
-"""Data sets: sources behind one contract, transforms, and the pipeline that batches them."""
+"""Data sets: sources with a common interface, transforms, and the pipeline that batches them."""

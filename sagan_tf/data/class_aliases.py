@@ -1,4 +1,4 @@
-"""Classes in their users' words: the human names of classes that are named by synsets, and near misses."""
+"""Readable names of classes: those of classes that are named by synsets, and suggestions for misspelled ones."""
 
 import collections
 import difflib
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from sagan_tf.data.imagenet_classes import human_names, synset_of
 
-_CUTOFF = 0.5  # likeness of a near miss, as difflib measures it
-_SIMILAR = 3  # similar names that are offered
+_CUTOFF = 0.5  # similarity of a suggestion, as difflib measures it
+_SIMILAR = 3  # number of similar names that are suggested
 
 
 @dataclass(frozen=True)
 class ClassAliases:
-    """What the classes of a run may be called beside their names.
+    """The names by which the classes of a run can be called, in addition to their own.
 
     Attributes:
-      names: of the classes, in the order of their labels.
+      names: the names of the classes, in the order of their labels.
       others: for each class its other names, the usual one first: ("golden retriever", "n02099601"), or ().
-      titles: for each class the name for a reader: the usual human name, with the synset where several share it.
+      titles: for each class a readable name: the usual one, with the synset if several classes share it.
     """
 
     names: tuple[str, ...]
@@ -28,9 +28,10 @@ class ClassAliases:
     titles: tuple[str, ...]
 
     def find(self, word: str) -> list[int]:
-        """The classes that one of whose other names is this word, in the first of these ways that finds any.
+        """The classes that have this word as one of their other names, by the first of these comparisons that finds
+        any.
 
-        As it is written; as the usual name, whatever its case; as any other name, whatever its case.
+        As written; as the usual name, ignoring case; as any other name, ignoring case.
         """
         usual = [other[:1] for other in self.others]
         for known, form in ((self.others, str), (usual, folded), (self.others, folded)):
@@ -41,9 +42,9 @@ class ClassAliases:
         return []
 
     def near(self, word: str, most: int = 5) -> list[str]:
-        """The titles of at most `most` classes for a word that none is called by.
+        """The titles of at most `most` classes to suggest for a word that is not the name of any class.
 
-        First those with the word in a name, as a word of its own or as a part of one; without any, the most similar.
+        First those with a name that contains the word; if there are none, the most similar names.
         """
         wanted = folded(word)
         every = [[folded(name), *map(folded, others)] for name, others in zip(self.names, self.others, strict=True)]

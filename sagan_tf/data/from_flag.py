@@ -19,8 +19,8 @@ def _tfds(data: str, data_dir: str | None) -> Source:
     return TfdsSource(name=parts["name"], split=parts["split"] or "train", data_dir=data_dir)
 
 
-# Data sets that are named instead of being a folder: a pattern of the flag's value, and what makes a source of it
-# (value, data_dir). A new one needs only its row here.
+# Data sets that have a name instead of a folder: a pattern of the flag's value, and the function that makes a source
+# (value, data_dir). A new data set only needs a row here.
 NAMED: dict[str, Callable[[str, str | None], Source]] = {
     r"procedural": lambda data, data_dir: ProceduralSource(),
     r"tfds:.*": _tfds,
@@ -37,14 +37,14 @@ def named_source(data: str, data_dir: str | None = None) -> Source | None:
 
 
 def source_from_flag(data: str, data_dir: str | None = None) -> Source:
-    """The data set of `--data`: one of a name (see `named_source`), or a folder of images or of prepared shards.
+    """The data set of `--data`: a named one (see `named_source`), or a folder of images or of prepared shards.
 
     A folder of shards is recognized by its index.
 
     data_dir: the folder in which TFDS stores its data sets.
 
     Raises:
-      DataError: for a name or folder that isn't there.
+      DataError: for a name or folder that doesn't exist.
     """
     if source := named_source(data, data_dir):
         return source

@@ -1,4 +1,4 @@
-"""ImageNet's 1,000 classes: their synsets, in the order of the labels, and what WordNet calls them."""
+"""ImageNet's 1,000 classes: their synsets, in the order of the labels, and WordNet's names for them."""
 
 import functools
 import re
@@ -20,7 +20,7 @@ def imagenet_classes() -> dict[str, tuple[str, ...]]:
 def human_names(class_name: str) -> tuple[str, ...]:
     """The names in words of a class that is named by a synset, the usual one first; () for any other class.
 
-    What is known are ImageNet's 1,000 synsets, and names that bring the words along: "n02099601 golden retriever".
+    Known are ImageNet's 1,000 synsets, and names that include the words: "n02099601 golden retriever".
     """
     if found := _SYNSET_AND_NAMES.fullmatch(class_name):
         return tuple(name for part in found[2].split(",") if (name := part.strip()))
@@ -28,6 +28,6 @@ def human_names(class_name: str) -> tuple[str, ...]:
 
 
 def synset_of(class_name: str) -> str | None:
-    """The synset that a class is named by, with or without words behind it; None for any other class."""
+    """The synset in the name of a class, with or without words after it; None for any other class."""
     found = SYNSET.fullmatch(class_name.split()[0].rstrip(",:")) if class_name.split() else None
     return found[0] if found else None

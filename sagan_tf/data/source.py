@@ -1,4 +1,4 @@
-"""The contract of data sets: a `Source` checks its data and opens them as `Examples`."""
+"""The interface of data sets: a `Source` checks its data and opens them as `Examples`."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -46,7 +46,8 @@ class Examples:
       ordered: `ordered()` is one pass over all examples in a fixed order, elements as in `stream`.
       agreement: for the procedural data set only, a function of images (N, H, W, 3) in [-1, 1] and labels (N,) that
         scores in [0, 1] how well the distant parts of each image agree; NaN for classes without such parts.
-      costly: whether reading an example again means decoding it, so that keeping small data sets in memory pays.
+      costly: whether reading an example again means decoding it, so that keeping small data sets in memory is
+        worthwhile.
       notes: remarks about this data set for the user, one line each.
       label_kind: "named" if classes have names, "numbered" if the names are only the labels' numbers (an .npz), "none"
         if there are no classes and the single name is that of the data.
@@ -92,7 +93,7 @@ def check_types(source: object, **kinds: type):
 
 
 class Source(Protocol):
-    """The data of a run, as a gin file binds them: a small frozen dataclass."""
+    """The data set of a run, as bound in a gin file: a small frozen dataclass."""
 
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes, without needing the data set on disk if that can be avoided."""
@@ -102,7 +103,7 @@ class Source(Protocol):
 
         Args:
           resolution: side of the networks' images, in pixels.
-          class_names: the names that labels shall index, such as those that a run has recorded; by default the data
+          class_names: the names that labels should index, such as those that a run has recorded; by default the data
             set's own. Classes are matched by name. The data may lack some of these classes.
 
         Raises:

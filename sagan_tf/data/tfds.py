@@ -52,7 +52,7 @@ class TfdsSource:
         return tuple(builder.info.features[self._keys(builder)[1]].names)
 
     def open(self, resolution: int, *, class_names: Sequence[str] | None = None) -> Examples:
-        """Finds the prepared files and checks that all are there.
+        """Finds the prepared files and checks that all of them exist.
 
         Raises:
           DataError: if the data set isn't prepared or a file is missing.
@@ -159,7 +159,7 @@ class TfdsSource:
         return image_key, label_key
 
     def _files(self, builder) -> RecordFiles:
-        """The record files of the split, having checked that all are there."""
+        """The record files of the split, after checking that all of them exist."""
         if builder.info.file_format is not None and builder.info.file_format.value != "tfrecord":
             raise DataError(
                 f"A TFDS data set must be stored as tfrecord; received {builder.info.full_name} stored as "

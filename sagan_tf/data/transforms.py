@@ -1,4 +1,4 @@
-"""From an image of any size to the networks' input: crop, resize, flip and scale, as the papers and their code do."""
+"""From an image of any size to the networks' input: crop, resize, flip and scale, as in the papers and their code."""
 
 import dataclasses
 from typing import Literal, get_args
@@ -36,7 +36,7 @@ class Transform:
     Attributes:
       method: one of the above.
       crop: "center", or "random" for a random position along the long edge at each visit.
-      flip: mirror images with probability 1/2 at each visit. No paper mentions flips, so the default is off.
+      flip: flip images horizontally with probability 1/2 at each visit. No paper mentions flips, so the default is off.
       dequantize: map byte x to (x + u) / 128 - 1 with u uniform in [0, 1) (SNGAN), instead of x / 127.5 - 1.
     """
 

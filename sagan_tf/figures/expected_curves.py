@@ -1,4 +1,4 @@
-"""Expected curves: the metrics and losses of earlier runs of a configuration, which a run can be held against.
+"""Expected curves: the metrics and losses of earlier runs of a configuration, with which a run can be compared.
 
 A file of them is JSON lines, one per run and step: {"run": "seed 0", "step": 400, "fid": 213.4, "d_loss": 0.61, ...}.
 benchmarks/expected_curves.py writes such files from finished runs.

@@ -1,4 +1,4 @@
-"""Checks of options: of a few allowed values, or of a class."""
+"""Checks of options that have a few allowed values, or must be of a class."""
 
 import dataclasses
 import difflib

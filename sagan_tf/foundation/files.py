@@ -1,4 +1,4 @@
-"""Atomic and durable writing of files, and messages for errors of the disk."""
+"""Atomic and durable writing of files, and messages for disk errors."""
 
 import contextlib
 import errno
@@ -132,7 +132,7 @@ def cache_folder(kind: str) -> Path:
 
 
 def reason(error: BaseException) -> str | None:
-    """The system's reason for an error of the disk; None for other errors.
+    """The system's reason for a disk error; None for other errors.
 
     TensorFlow's errors hold it in their text.
     """
@@ -145,7 +145,7 @@ def reason(error: BaseException) -> str | None:
 
 
 def explain(error: BaseException, place: Path | str | None = None) -> str | None:
-    """A message for an error of the disk, with path, reason and remedy; None for other errors.
+    """A message for a disk error, with path, reason and remedy; None for other errors.
 
     place: the path to name if the error doesn't name its file.
     """
@@ -233,10 +233,10 @@ def check_output(flag: str, path: Path | str, *, folder: bool = False, append: b
 
 @contextlib.contextmanager
 def dispensable(what: str, *, say: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Turns an error of the disk into a note, for files that the work can do without; once per `what` and process.
+    """Turns a disk error into a warning, for files that are not essential; once per `what` and process.
 
-    what: the subject of the note, such as "the cache of reference statistics".
-    say: receives the note; by default it is logged as a warning.
+    what: the subject of the warning, such as "the cache of reference statistics".
+    say: receives the text; by default it is logged as a warning.
     """
     try:
         yield

@@ -21,7 +21,7 @@ REFUSED = 2  # exit code: the input was refused, nothing was changed
 
 
 class Parser(argparse_flags.ArgumentParser):
-    """Flags of one verb. Bad flags are refused in one sentence with REFUSED, and a misspelt one with the right name."""
+    """Flags of one verb. Bad flags are rejected with one sentence and REFUSED, a misspelled one with the right name."""
 
     def __init__(self, **options):
         super().__init__(inherited_absl_flags=flags.FlagValues(), **options)
@@ -40,7 +40,7 @@ class Parser(argparse_flags.ArgumentParser):
     def parse_known_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse's, but unknown flags are refused here, where the names of the right ones are known."""
+        """As argparse's, but unknown flags are rejected here, where the names of the valid ones are known."""
         self._given = sys.argv[1:] if args is None else list(args)
         try:
             found, unknown = super().parse_known_args(args, namespace)
@@ -51,7 +51,7 @@ class Parser(argparse_flags.ArgumentParser):
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
-        """Ends the process with REFUSED and one sentence; a misspelt flag is the first thing to be told."""
+        """Ends the process with REFUSED and one sentence; a misspelled flag is reported first."""
         needed = message.removeprefix("the following arguments are required: ")
         if needed != message and needed in self._option_string_actions:
             message = f"{needed} must be given: {self._option_string_actions[needed].help}"

@@ -1,4 +1,4 @@
-"""Notes of the program on what it does, through absl's logging: on standard error, with level, time and place.
+"""Log messages about what the program does, through absl's logging: on standard error, with level, time and location.
 
 Results go to standard output. `--verbosity` chooses what is noted (flag_parser.py). Notes have a logger of their own
 below absl's, so that those of other libraries that log through absl stay at warnings.
@@ -41,17 +41,17 @@ _LOGGER = _logger()
 
 
 def note(text: str) -> None:
-    """Notes what the program does."""
+    """Logs what the program does."""
     _LOGGER.info("%s", text, stacklevel=2)
 
 
 def warn(text: str) -> None:
-    """Notes what the user should know and may have to act on."""
+    """Logs a warning: what the user should know and may have to act on."""
     _LOGGER.warning("%s", text, stacklevel=2)
 
 
 def write_beside_bars(bars_hidden: Callable[[], contextlib.AbstractContextManager]) -> None:
-    """Lets every note be written inside a context of `bars_hidden`, which takes progress bars off the screen."""
+    """Writes every message inside a context of `bars_hidden`, which removes progress bars from the screen."""
     _HANDLER.bars_hidden = bars_hidden
 
 

@@ -1,4 +1,4 @@
-"""Named arrays in .npz files: written whole or not at all, read back without pickles, damage told as one error."""
+"""Named arrays in .npz files: written atomically, read without pickles, with one error class for damaged files."""
 
 import zipfile
 from collections.abc import Container, Mapping
@@ -10,7 +10,7 @@ from sagan_tf.foundation import files
 
 
 class NpzError(ValueError):
-    """The file is no whole .npz of plain arrays. The message says what is wrong in one line, without the path."""
+    """The file is not a complete .npz of plain arrays. The message says what is wrong in one line, without the path."""
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, durable: bool = False) -> None:
@@ -33,7 +33,8 @@ def read_npz(path: Path, *, only: Container[str] | None = None, or_npy: bool = F
 
     Raises:
       FileNotFoundError: if there is no such file.
-      NpzError: for a torn or foreign file, one array (.npy) instead of several, and arrays that need pickle.
+      NpzError: for a truncated file or one of another kind, one array (.npy) instead of several, and arrays that need
+        pickle.
     """
     with path.open("rb") as file:
         try:

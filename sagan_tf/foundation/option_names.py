@@ -1,8 +1,8 @@
-"""The names of options that flags offer, apart from the TensorFlow code behind them, so that `--help` is quick."""
+"""The names of options of flags, separate from the TensorFlow code that uses them, so that `--help` is quick."""
 
 from typing import Literal
 
-Statistics = Literal["moving", "batch", "standing", "published"]  # what G's batch norms divide by: runs/trained.py
+Statistics = Literal["moving", "batch", "standing", "published"]  # the statistics of G's batch norms: runs/trained.py
 TruncationMode = Literal["resampled", "scaled_truncated", "scaled"]  # how z is truncated: latents.py
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu"]  # devices: training/strategy.py
 CropMethod = Literal["biggan", "sagan", "sngan"]  # how images become squares: data/transforms.py

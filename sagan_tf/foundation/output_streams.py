@@ -10,7 +10,7 @@ from sagan_tf.foundation import files
 
 
 class Forgiving:
-    """A text stream that drops text which the disk refuses. Other errors, such as a closed pipe, are raised."""
+    """A text stream that drops text if the disk is full. Other errors, such as a closed pipe, are raised."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream

@@ -68,7 +68,7 @@ def _captured_stderr() -> Iterator[list[bool]]:
         os.dup2(notes.fileno(), 2)
         try:
             yield shown
-        except (KeyboardInterrupt, SystemExit):  # the user's doing, which the notes don't explain
+        except (KeyboardInterrupt, SystemExit):  # caused by the user, which the messages don't explain
             shown[0] = False
             raise
         finally:

@@ -3,7 +3,7 @@
 `answered` runs a verb's work and turns what it raises into an exit code:
 
 * an error class of this package, or a ValueError: `error: SENTENCE`, 2;
-* an error of the disk, also TensorFlow's, or a lack of memory: the same, with the path and what to do;
+* a disk error, also TensorFlow's, or a lack of memory: the same, with the path and what to do;
 * KeyboardInterrupt, which SIGTERM raises as well: the verb's own sentence, `interruption.INTERRUPTED`;
 * anything else (TypeError, KeyError, ...) is a fault of the program and keeps its traceback.
 
@@ -33,7 +33,7 @@ def answered(
     """Runs `work` and returns the verb's exit code: work's own (None: 0), REFUSED, or INTERRUPTED.
 
     interrupted: the line for stderr when Ctrl-C or SIGTERM ended the work, or a function of the interruption.
-    explain: the verb's own sentence for an error, asked before the ones of this file; None where it has none.
+    explain: the verb's own sentence for an error, which takes precedence over those of this file; None if it has none.
     """
     try:
         with as_keyboard_interrupt():
@@ -60,7 +60,7 @@ def answered(
 
 
 def report_error(message: object) -> None:
-    """Tells the user on stderr why the process ends: every error of every verb has this form."""
+    """Prints on stderr why the process ends; every error of every verb has this form."""
     print(f"error: {message}", file=sys.stderr, flush=True)
 
 

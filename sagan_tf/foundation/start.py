@@ -11,7 +11,7 @@ def start(main: Callable[[Sequence[str]], int]) -> None:
 
     absl.app names the process and installs its log handler, and prints Python's stack when the process crashes.
     """
-    # Imports and tracing make millions of objects that stay: looking through them for cycles takes a tenth of a start.
+    # Imports and tracing make millions of lasting objects: searching them for cycles takes a tenth of the start.
     gc.set_threshold(100_000, 10, 10)
     app.run(lambda arguments: main(arguments[1:]), flags_parser=_left_to_main)
 

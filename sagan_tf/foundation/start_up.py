@@ -1,10 +1,10 @@
-"""The time from a command to its first step, by what it went into."""
+"""The time from a command to its first step, and how it was spent."""
 
 import time
 
 
 class StartUp:
-    """A clock that runs from its making. `lap` ends one part of the time, `end` the last one."""
+    """A clock that starts when it is made. `lap` ends one part of the time, `end` the last one."""
 
     def __init__(self):
         self._begun = self._last = time.monotonic()

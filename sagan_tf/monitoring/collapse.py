@@ -50,21 +50,20 @@ def signs(record: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ..
     """The signs of collapse in a record, as phrases, given the records before it; at most one of each kind.
 
     spectra: sigma_0 of a kernel of G is twice its recent median; or sigma_0 of its first layer is 1.4 times sigma_1
-      while variety is below 0.85 of the most there was. The paper saw sigma_0 grow, then explode, in a few layers,
-      mostly the first; with spectral normalization all other directions of z are divided by it. D's spectra, noisy and
-      jumping, are not judged.
-    D's loss: it jumps up (the paper's sign), is zero (G has nothing left to learn from), or is above 4, twice that of
-      guessing under the hinge, and more than twice under the other losses (an auxiliary head's class loss adds to it);
-      or it has stood still lately, D having become a constant.
-    standstill: no kernel of G has changed its sigma_0 since the last time (D's gradient is zero, or the rates are).
-    lost variety: that of shape within classes, relative to the data's, is below 0.7 of the most there was (above the
-      data's own counts as the data's). It is compared with the whole run, so that a slow loss shows as a fast one does.
-    equal samples: their distance, overall or within classes, is under 0.02 (as it may be before G has learned), or
-      their variety of shape within classes was above 0.7 of the data's and is below 0.4.
-    fallen distance: it is a quarter of its recent median. Equal and fallen are collapse whatever D does.
+      while variety is below 0.85 of its maximum so far. The paper saw sigma_0 grow, then explode, in a few layers,
+      mostly the first; with spectral normalization all other directions of z are divided by it. D's spectra, which are
+      noisy and jump, are not evaluated. D's loss: it jumps up (the paper's sign), is zero (G has nothing left to learn
+      from), or is above 4, twice that of guessing under the hinge, and more than twice under the other losses (an
+      auxiliary head's class loss adds to it); or it has been constant lately, because D has become a constant.
+    standstill: no kernel of G has changed its sigma_0 since the last time (D's gradient is zero, or the learning rates
+    are). lost variety: that of shape within classes, relative to the data's, is below 0.7 of its maximum so far (values
+    above the data's count as the data's). It is compared with the whole run, so that a slow loss is detected like a
+    fast one. equal samples: their distance, overall or within classes, is under 0.02 (as it may be before G has
+    learned), or their variety of shape within classes was above 0.7 of the data's and is below 0.4. fallen distance: it
+    is a quarter of its recent median. Equal samples and a fallen distance mean collapse regardless of D.
 
-    The paper gives no thresholds; these are ours, chosen on the runs of benchmarks/collapse_watch.jsonl. Any one of
-    them occurs in healthy runs.
+    The paper gives no thresholds; these are ours, chosen on the runs of benchmarks/collapse_watch.jsonl. Each single
+    sign also occurs in healthy runs.
     """
     recent = before[-RECENT:] if len(before) >= FEWEST else ()
     best = max([1e-9, *(_shape(past) for past in before)])
@@ -73,7 +72,7 @@ def signs(record: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ..
 
 
 def remembered(before: Sequence[HealthRecord]) -> list[HealthRecord]:
-    """The earlier records that later ones are compared with: the last ones, and the one with the most variety."""
+    """The earlier records with which later ones are compared: the last ones, and the one with the most variety."""
     earlier, last = before[:-REMEMBERED], before[-REMEMBERED:]
     best = max(earlier, key=_shape, default=None)
     return [*([best] if best is not None and _shape(best) > 0 else []), *last]
@@ -82,9 +81,9 @@ def remembered(before: Sequence[HealthRecord]) -> list[HealthRecord]:
 def has_collapsed(record: HealthRecord, before: Sequence[HealthRecord]) -> bool:
     """Whether a record with its signs raises the alarm, given the records before it with theirs.
 
-    It does if PATIENCE consecutive records have had two signs each; or at once, if two stand in this one and half of
-    the most variety of shape there was is gone, since a fast collapse is over before a third record. True once per
-    sequence of records with two signs.
+    It does if PATIENCE consecutive records have had two signs each; or at once, if this record has two and half of the
+    maximum variety of shape is lost, since a fast collapse is over before a third record. True once per sequence of
+    records with two signs.
     """
     row = _suspicious(before)
     if len(record.signs) < 2 or len(row) >= PATIENCE or any(one.collapsed for one in row):

@@ -27,7 +27,7 @@ _DEPTH_ORDER = ("shared", "dense", "stem", "blocks", "final_norm", "to_rgb", "he
 
 @dataclass(frozen=True, kw_only=True)
 class HealthRecord:
-    """The health of a training at one step.
+    """The health of a run at one step.
 
     step: of the generator.
     d_loss, g_loss: means over the steps of the last compiled call.

@@ -1,4 +1,4 @@
-"""The top singular values of every kernel, BigGAN's most telling sign of a coming collapse (section 4)."""
+"""The top singular values of every kernel, BigGAN's most informative sign of an approaching collapse (section 4)."""
 
 from collections.abc import Mapping
 

@@ -55,7 +55,7 @@ class Writer:
     """Writes the records of a run below `folder`, starting after `step`.
 
     When a run resumes from an older checkpoint, lines of later steps are removed first, so that every step appears
-    once. If the disk is full or can't be written to, training continues without the records, and a note says so once
+    once. If the disk is full or can't be written to, training continues without the records, and logs a warning once
     per kind of file.
     """
 
@@ -76,8 +76,8 @@ class Writer:
     def health(self, record: HealthRecord) -> None:
         """Writes one line, and as events the distances and each kernel's largest singular value ("spectra/G/KERNEL").
 
-        Distances relative to those of real images are "distance/KIND_of_real". The second and third singular values go
-        to the file alone: three charts per kernel would bury all others.
+        Distances relative to those of real images are "distance/KIND_of_real". The second and third singular values are
+        only written to the file: three charts per kernel would hide all others.
         """
         with files.dispensable(self._health.name):
             jsonl.append(self._health, record.record())

@@ -24,9 +24,10 @@ SMALL_BATCHES = (1, 4, 16)
 
 
 def pass_sizes(full: int) -> tuple[int, ...]:
-    """The batch sizes of forward passes that needn't be full, ascending: SMALL_BATCHES as far as they are, and `full`.
+    """The batch sizes for partial batches, ascending: those of SMALL_BATCHES that are smaller than `full`, and `full`.
 
-    What is left of a request is drawn by the smallest that holds it, so that one image costs one image.
+    The rest of a request is drawn with the smallest one that holds it, so that one image costs only as much as one
+    image.
     """
     return (*(size for size in SMALL_BATCHES if size < full), full)
 
@@ -56,7 +57,7 @@ class Truncation:
 
 @functools.cache
 def _check_truncation(mode: str, threshold: float) -> None:
-    """Once for each, since a request for one image would take longer for this than for the image."""
+    """Cached, since for a single image the check would take longer than drawing the image."""
     # Options are read before the strategy is made, until when TensorFlow must not start.
     with tf.Graph().as_default():
         latents.truncated(mode, [1], latents.key(0, 0, 0), threshold)
@@ -108,7 +109,7 @@ class Sampler:
             return to_pixels(self._generator(z, labels, training=False))
 
         def from_seeds(seeds, labels, thresholds):
-            # Not within a replica, whose device may be one on which it can't be drawn.
+            # Not within a replica, on whose device it may not be possible to draw z.
             return self._on_replicas(pixels, size, self._z_of(seeds, thresholds), labels)
 
         return self._compiled(

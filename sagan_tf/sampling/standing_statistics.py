@@ -18,7 +18,7 @@ class StandingStatistics:
 
     passes, batch_size: the paper says "100 passes"; BigGAN-PyTorch uses 16 by default, compare_gan 3,200 of 64.
     latent, truncation, threshold: z as it will be sampled (latents.prior, latents.truncated; without a threshold it is
-      not truncated). Statistics hold for one truncation and must be gathered again for another. BigGAN-PyTorch
+      not truncated). Statistics are valid for one truncation and must be gathered again for another. BigGAN-PyTorch
       always draws from the whole prior here.
     seed: of the draws.
 
@@ -57,9 +57,9 @@ class StandingStatistics:
     ) -> list[dict[str, np.ndarray]]:
         """The standing statistics at each threshold (None: at the options' own), by the names of the moving ones.
 
-        A pass is one in training mode, as in BigGAN-PyTorch and TF-Hub's accumulation. A batch's own moments are read
-        off the moving averages' update, moving <- decay * moving + (1 - decay) * batch, from zero. The generator's
-        statistics and u are put back after each.
+        The passes are in training mode, as in BigGAN-PyTorch and TF-Hub's accumulation. A batch's own moments follow
+        from the update of the moving averages, moving <- decay * moving + (1 - decay) * batch, from zero. The
+        generator's statistics and u are restored after each pass.
 
         Raises:
           ValueError: for a threshold that is not positive.

@@ -1,6 +1,6 @@
 """Writes images to disk as they are drawn, as PNG files or one .npz; an interrupted call can be repeated to resume.
 
-Both store a plan, which says how the images are made, beside them. Images of different plans are never mixed.
+Both store a plan with the images, which says how they are made. Images of different plans are never mixed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Labels from a dataset.json, as StyleGAN's dataset_tool.py writes it beside the images."""
+"""Labels from a dataset.json, as StyleGAN's dataset_tool.py writes it next to the images."""
 
 import json
 import pathlib

@@ -23,8 +23,8 @@ class ImageFolder:
     """Images in `path/CLASS/*.{png,jpg,jpeg,webp,bmp}`, one level deeper below split folders, or all in `path`.
 
     The classes are the names of the class folders: sorted by value where all of them are integers, else by code point.
-    A flat folder of images, or one with a single class folder, has no classes, unless StyleGAN's dataset.json lies
-    beside the images and gives their labels. All color modes are converted to 8-bit RGB (see `decoding.decode`).
+    A flat folder of images, or one with a single class folder, has no classes, unless StyleGAN's dataset.json is next
+    to the images and gives their labels. All color modes are converted to 8-bit RGB (see `decoding.decode`).
 
     Attributes:
       path: the folder.

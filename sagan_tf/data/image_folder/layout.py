@@ -46,7 +46,7 @@ def find_images(
     Args:
       folder: of the images.
       split: which split folder to read; by default "train" or "training" if there are split folders.
-      class_names: the names that labels shall index; by default those that are found, in their order.
+      class_names: the names that labels should index; by default those that are found, in their order.
       any_layout: accept images outside of one level of class folders as images without classes instead of refusing
         them.
 
@@ -123,7 +123,7 @@ def _unlabeled(
     *,
     name: str | None = None,
 ) -> FoundImages:
-    """All files without classes. name: what they are called in place of a class; by default, as the folder."""
+    """All files without classes. name: their common name in place of a class; by default, that of the folder."""
     own = (printable(name or root.name),)
     if class_names is not None and len(class_names) != 1:
         indices_in(class_names, own, of=str(root), to="the data set trained on", kind="none")
@@ -162,7 +162,7 @@ def _chosen_split(root: pathlib.Path, tops: list[str], split: str | None) -> str
 
 
 def _refuse_ambiguous(root: pathlib.Path, tree: Tree):
-    """All class folders must lie at one level and hold an image."""
+    """Checks that all class folders are at one level and contain an image."""
     tops = tree.tops()
     if () in tree.images:
         raise DataError(

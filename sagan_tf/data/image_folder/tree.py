@@ -15,7 +15,7 @@ _BARE = "without an extension"
 
 @dataclasses.dataclass
 class Tree:
-    """What a folder holds.
+    """The content of a folder.
 
     Attributes:
       images: the names of the image files of each folder, by the parts of the folder's path below the root.
@@ -54,7 +54,7 @@ class Tree:
 
 
 def walk(root: pathlib.Path) -> Tree:
-    """Walks `root`, following links to folders but not in a circle.
+    """Walks `root`, following links to folders, but not circular ones.
 
     Image files are recognized by their extensions. If no file has one, files without any extension are recognized by
     their first bytes.

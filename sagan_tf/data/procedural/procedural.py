@@ -20,7 +20,7 @@ from sagan_tf.data.survey import Survey, survey_examples
 from sagan_tf.foundation.choices import check_choice
 
 PAINTERS = {**TEXTURES, **STRUCTURES}
-VERSION = 1  # of the drawings, to be raised with any change of a pixel; part of the fingerprint
+VERSION = 1  # of the drawings, to be increased with any change of a pixel; part of the fingerprint
 Split = Literal["train", "validation"]
 _IN_MEMORY = 512 * 2**20  # bytes up to which all images are drawn when the data set is opened
 _CHUNK_PIXELS = 2**20  # pixels drawn at a time, to bound the memory of intermediate arrays
@@ -43,8 +43,8 @@ def render(indices: np.ndarray, *, resolution: int, seed: int) -> np.ndarray:
 class ProceduralSource:
     """Ten classes without a download: five defined by local statistics, five by the agreement of distant parts.
 
-    This is the distinction of Zhang et al. (2019, section 1): convolutions do well on textures, attention is for
-    geometry across the whole image. The two splits share no image.
+    This is the distinction of Zhang et al. (2019, section 1): convolutions suffice for textures, while attention helps
+    with geometry across the whole image. The two splits share no image.
 
     Attributes:
       n_examples: images per epoch; classes alternate, so that their numbers of images differ by at most one.
