@@ -1,10 +1,10 @@
 """Imports weights of BigGAN-PyTorch, BigGAN and BigGAN-deep: names and layouts of every tensor of G and D.
 
-Differences, each held by a golden array in the tests: the outputs of the first dense layer are (C,4,4)-major, so that
-kernel, bias and u are permuted together; u is stored as [1,O] on the output side and is not normalized; class tables of
-the model without shared embedding are centered at zero, while ours hold the gain itself; `sv0` logs sigma and is no
-weight. The condition is [embedding, z]. The blocks of BigGAN-deep's D are numbered within its stages, those of all
-other networks one after the other.
+Differences, each covered by a golden array in the tests: the outputs of the first dense layer are (C,4,4)-major, so
+that kernel, bias and u are permuted together; u is stored as [1,O] on the output side and is not normalized; class
+tables of the model without shared embedding are centered at zero, while ours hold the gain itself; `sv0` logs sigma and
+is not a weight. The condition is [embedding, z]. The blocks of BigGAN-deep's D are numbered within its stages, those of
+all other networks one after the other.
 """
 
 import re
@@ -53,10 +53,10 @@ _LEAF = {
 
 
 def name_there(name: str, depth: int = 1) -> str:
-    """Our name of a variable as BigGAN-PyTorch's: "blocks.0.conv_1.layer.kernel" -> "blocks.0.0.conv1.weight".
+    """Converts our name of a variable to BigGAN-PyTorch's: "blocks.0.conv_1.layer.kernel" -> "blocks.0.0.conv1.weight".
 
-    depth: how many blocks there are in a list of theirs, which attention may follow: in BigGAN-deep's D those of a
-      stage, else one.
+    depth: the number of blocks in each of their lists, which attention may follow: in BigGAN-deep's D those of a stage,
+      else one.
     """
     name = re.sub(r"\.layer(?=\.(kernel|bias)$)", "", name)
     if found := re.fullmatch(r"blocks\.(\d+)\.(\w+)\.(.+)", name):
@@ -146,7 +146,7 @@ def convert(
 ) -> dict[str, Array]:
     """A network of BigGAN-PyTorch, by its names, as values for our variables.
 
-    shapes: our names (of G or of D) and shapes. source: what messages call the arrays.
+    shapes: our names (of G or of D) and shapes. source: the name of the arrays in messages.
 
     Raises:
       WeightsError: if a tensor is missing, extra, misshapen or not finite.

@@ -1,7 +1,7 @@
 """Values that a stored graph computes from its constants alone.
 
-Only nodes of the operations below are run, cut out of the graph with what they read: arithmetic on arrays that touches
-no variable, file or function. A graph may hold other operations, which are not run.
+Only nodes of the operations below are run, extracted from the graph with their inputs: arithmetic on arrays that
+accesses no variable, file or function. Other operations in the graph are not run.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,9 +1,9 @@
-"""Generators of BigGAN-deep as Hugging Face's pytorch-pretrained-BigGAN holds them, which has DeepMind's weights.
+"""Imports generators of BigGAN-deep in the format of Hugging Face's pytorch-pretrained-BigGAN (DeepMind's weights).
 
-Differences, each held by a golden array in the tests: modules are numbered with the attention among the blocks; linear
-layers are transposed and kernels OIHW; the rows of the first dense layer are (4,4,C)-major, as ours; the condition is
-[z, embedding]; every norm has the statistics of several truncations. Theirs is torch's spectral norm, which in
-inference divides by u^T W v with the u and v of its last iteration, whereas ours starts from the u before it.
+Differences, each covered by a golden array in the tests: modules are numbered with the attention among the blocks;
+linear layers are transposed and kernels OIHW; the rows of the first dense layer are (4,4,C)-major, as ours; the
+condition is [z, embedding]; every norm has the statistics of several truncations. They use torch's spectral norm, which
+in inference divides by u^T W v with the u and v of its last iteration, whereas ours starts from the u before it.
 """
 
 import math
@@ -30,7 +30,7 @@ _SIGMA_TOLERANCE = 1e-4  # relative error of sigma from which u and v are not th
 
 
 def spec_of(config: Mapping) -> GANSpec:
-    """The networks that a config.json of theirs describes; D, which is not published, mirrors G as in the paper.
+    """The networks described by their config.json; D, which is not published, mirrors G as in the paper.
 
     config: `layers` ([whether it upsamples, input and output channels as multiples of the width] of each block),
       `attention_layer_position` (the number of the block before which G attends), `channel_width`, `z_dim` (also the
@@ -89,7 +89,7 @@ def spec_of(config: Mapping) -> GANSpec:
 
 
 def _attention(ups: tuple[bool, ...], place: int) -> dict[str, tuple[int, ...]]:
-    """Where G attends, before its block of this number, and D in its mirror image: by side, if that says it."""
+    """The positions of attention: before G's block of this number, and at the mirrored position in D."""
     if place >= len(ups):
         return {}
     side = 4 * 2 ** sum(ups[:place])
@@ -99,9 +99,10 @@ def _attention(ups: tuple[bool, ...], place: int) -> dict[str, tuple[int, ...]]:
 
 
 def name_there(spec: GANSpec, name: str) -> str:
-    """Our name of a variable of G as theirs: "blocks.0.conv_1.layer.kernel" -> "generator.layers.0.conv_0.weight_orig".
+    """Converts our name of a variable of G to theirs: "blocks.0.conv_1.layer.kernel" ->
+    "generator.layers.0.conv_0.weight_orig".
 
-    u has the name of theirs, though it is not the same (see `convert`).
+    u has their name, though it is not the same vector (see `convert`).
     """
     normalized = spec.spectral_norm_g and not name.startswith("shared.")
     name = re.sub(r"\.layer(?=\.(kernel|bias)$)", "", name)
@@ -130,12 +131,12 @@ def _leaf(name: str, normalized: bool) -> str:
 def convert(
     arrays: Mapping[str, Array], spec: GANSpec, shapes: Shapes, source: str, *, statistics: int = -1
 ) -> dict[str, Array]:
-    """A generator of theirs, by its names, as values for our variables.
+    """Converts one of their generators to values for our variables.
 
-    arrays: a state dict. A `weight` beside a `weight_orig` is derived from it and is ignored.
+    arrays: a state dict. A `weight` is derived from its `weight_orig` and is ignored.
     shapes: our names of G's variables and their shapes.
-    source: what messages call the arrays.
-    statistics: the number of the set of statistics that become the moving ones; the last is that of truncation 1.
+    source: the name of the arrays in messages.
+    statistics: the index of the set of statistics that become the moving ones; the last is for truncation 1.
 
     Raises:
       WeightsError: if a tensor is missing, extra, misshapen or not finite, or u and v are not those of an iteration.
@@ -162,8 +163,8 @@ def statistics_sets(
 ) -> tuple[list[dict[str, Array]], list[float]]:
     """The sets of statistics under our names, and the truncation of each: 0, 0.02, ..., 1 for the published 51.
 
-    The result is what `models.inference.bake` takes. Their own code weights two sets the wrong way round between their
-    truncations (it takes more of the one that is further away); `bake` interpolates linearly.
+    The result is what `models.inference.bake` takes. Between two truncations, their own code swaps the weights of the
+    two sets (it gives more weight to the one that is further away); `bake` interpolates linearly.
 
     Raises:
       WeightsError: as `convert`.
@@ -176,7 +177,7 @@ def statistics_sets(
 
 
 def _checked(arrays: Mapping[str, Array], spec: GANSpec, shapes: Shapes, source: str) -> dict[str, Array]:
-    """The tensors that take part in the computation, all there, of their shapes, and finite."""
+    """The tensors that take part in the computation, checked to be complete, of the right shapes, and finite."""
     found = {name: array for name, array in arrays.items() if f"{name}_orig" not in arrays}
     final = found.get("generator.bn.running_means")
     sets = len(final) if final is not None and final.ndim == 2 else 1
@@ -200,9 +201,10 @@ def _shape_there(shape: tuple[int, ...], there: str, sets: int) -> tuple[int, ..
 
 
 def _u_before(kernel: Array, u: Array, v: Array, name: str) -> Array:
-    """The u of which one iteration gives their v, so that our sigma is theirs, u^T W v.
+    """The u from which one iteration gives their v, so that our sigma equals theirs, u^T W v.
 
-    v is W^T u / |W^T u| of the u before, which is recovered but for what W^T takes to zero.
+    v is W^T u / |W^T u| for the u before the iteration, which is recovered except for its part in the null space of
+    W^T.
 
     Raises:
       WeightsError: if their sigma is not that of such an iteration.

@@ -1,4 +1,4 @@
-"""Published weights of a generator, whatever their form: what they say of the networks, their values and statistics."""
+"""Published weights of a generator in any format: their description of the networks, their values and statistics."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ class Published:
       form: their format.
       spec: the networks that the files describe; None if only a gin file can.
       values: (spec, shapes) -> values for our variables of G by name; shapes: their names and shapes.
-      has_statistics: whether statistics came with the weights, in one set or in several.
+      has_statistics: whether there are statistics with the weights, in one set or in several.
       sets: (spec, shapes) -> the statistics of the truncations 0 to 1, evenly spaced; none if none were published.
     """
 
@@ -40,10 +40,10 @@ class Published:
 
 
 def opened(path: Path, form: WeightsFormat | None) -> Published:
-    """Opens published weights, and reads of them what their description needs. form: None tells it by the files.
+    """Opens published weights, and reads what describes their networks. form: None to determine it from the files.
 
     Raises:
-      WeightsError: if they are not there, can't be read, or contradict themselves.
+      WeightsError: if they don't exist, can't be read, or contradict themselves.
     """
     form = form or form_of(path)
     if form == "huggingface_biggan":
@@ -60,7 +60,7 @@ def form_of(path: Path) -> WeightsFormat:
     """The format of weights, by the names of their files and variables.
 
     Raises:
-      WeightsError: if it is none of those that are known.
+      WeightsError: if the format is unknown.
     """
     if path.is_file() and path.suffix in weight_files.READERS:
         return "huggingface_biggan" if _config_beside(path).is_file() else "biggan_pytorch"
@@ -98,7 +98,7 @@ def _huggingface(path: Path) -> Published:
 
 
 def _files(path: Path) -> tuple[Path, Path]:
-    """The weights and the configuration of Hugging Face's port in a folder, or beside a file."""
+    """The weights and the configuration of Hugging Face's port in a folder, or next to a file."""
     if path.is_dir():
         weights = next((path / name for name in _WEIGHTS if (path / name).is_file()), path / _WEIGHTS[0])
         config = path / _CONFIG

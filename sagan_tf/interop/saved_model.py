@@ -8,17 +8,17 @@
                                                                                layer; absent without attention
 
 truncation is float32 in (0, 2], or up to where published statistics end, and has two effects, as in DeepMind's
-published BigGANs: it chooses the statistics, interpolated between the thresholds that were baked in, and in `generate`
+published BigGANs: it chooses the statistics, interpolated between the thresholds in the export, and in `generate`
 and `png` it also truncates z, by the mode of the export. `serving_default` uses z unchanged; the caller is responsible
 for truncating it. `attention` uses the statistics of the last threshold. A prior that is not normal can't be truncated:
 there truncation must be 1.
 Each image has its own `seed` and is that of `sample --seeds`: in full batches pixel by pixel, else up to rounding.
 Images of a run on gray data have three equal channels; their PNGs have one.
 
-The network runs on full batches, and on one of 1, 4 or 16 for what is left of a request, padded, so that one image
-costs one image. An image therefore depends on the rest of its request by rounding alone: where a processor computes
-batches of another size in another order, a pixel may differ by one level; alone and in a full batch it is the same
-on most. Inputs are checked inside the graph, on any device; the error names the input.
+The network runs on full batches, and on a padded batch of 1, 4 or 16 for the rest of a request, so that one image costs
+only as much as one image. An image therefore depends on the rest of its request only through rounding: if a processor
+computes batches of different sizes in a different order, a pixel may differ by one level; on most processors, it is the
+same alone and in a full batch. Inputs are checked inside the graph, on any device; the error names the input.
 """
 
 import functools
@@ -46,7 +46,7 @@ class Served:
 
     n_classes: labels are below it; the network's tables may be larger. mode: of truncation, see latents.TRUNCATIONS;
     None for a prior that is not normal. batch_size: of the network's passes; None: the sampler's. largest_truncation:
-    what requests may ask for.
+    the largest value that requests may have.
     """
 
     generator: BakedGenerator
@@ -162,7 +162,7 @@ def _compiled(function: Signature, specs: Mapping[str, tf.TensorSpec]) -> tf.typ
 
 
 def in_batches(functions: Mapping[int, Callable], *inputs: tf.Tensor):
-    """Runs full batches one after another, and the rest as the smallest batch that holds it, padded with zeros.
+    """Runs full batches one after another, and the rest in the smallest batch that holds it, padded with zeros.
 
     functions: compiled functions by batch size, each of (size,...) -> one or several (size,...).
     Shapes: inputs (B,...) with an unknown B >= 1 -> (B,...) of each output.
@@ -206,7 +206,7 @@ def in_batches(functions: Mapping[int, Callable], *inputs: tf.Tensor):
 
 
 def save(served: Served, folder: Path, protocol: Mapping[str, Any]) -> None:
-    """Writes the SavedModel into a folder that isn't there yet, with the assets class_names.txt and protocol.json."""
+    """Writes the SavedModel into a folder that doesn't exist yet, with the assets class_names.txt and protocol.json."""
     module = tf.Module()
     module.state = list(named_variables(served.generator.network).values())
     with tempfile.TemporaryDirectory() as written:

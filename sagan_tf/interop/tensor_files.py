@@ -1,4 +1,4 @@
-"""Named arrays from files that can't run code (.npz without pickles, .safetensors), and their fit to our variables."""
+"""Named arrays from files that can't run code (.npz without pickles, .safetensors), checked against our variables."""
 
 import json
 import math
@@ -18,7 +18,7 @@ class WeightsError(ValueError):
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz; pickled ones are refused."""
+    """All arrays of an .npz; pickled ones are rejected."""
     try:
         return npz.read_npz(path)
     except (npz.NpzError, OSError) as error:
@@ -46,7 +46,7 @@ def _tensor(data: bytes, entry: dict) -> np.ndarray:
 
 
 def check_fit(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, np.ndarray], source: str) -> None:
-    """Every expected tensor must be found with its shape, and nothing else.
+    """Checks that all expected tensors are present with their shapes, and no others.
 
     Raises:
       WeightsError: naming the missing, extra and misshapen ones, with both shapes.

@@ -1,6 +1,6 @@
-"""DeepMind's published BigGAN generators (TF-Hub, 128, 256, 512 px): the variables of their SavedModels beside ours.
+"""DeepMind's published BigGAN generators (TF-Hub, 128, 256, 512 px): maps the variables of their SavedModels to ours.
 
-Their traps: weights are read from the moving averages (".../ema_b999900"); the conditional norms' maps take
+Pitfalls: weights are read from the moving averages (".../ema_b999900"); the conditional norms' maps take
 [chunk, embedding] where those of `families.biggan` take [embedding, chunk]; statistics are sums with a counter; every
 epsilon is 1e-4 (the default of `families.biggan`); the 512 px module has z of 128 entries. The first dense layer is
 (4,4,C)-major, as ours.
@@ -26,7 +26,7 @@ _STATISTICS = {"moving_mean": "accumulated_mean", "moving_variance": "accumulate
 
 
 def name_there(name: str) -> str:
-    """Our name of a variable of G as theirs, without the "module/" that may precede it."""
+    """Converts our name of a variable of G to theirs, without the "module/" that may precede it."""
     name = re.sub(r"\.layer(?=\.(kernel|bias)$)", "", name)
     owner, _, leaf = name.rpartition(".")
     if name.startswith("blocks."):

@@ -1,11 +1,12 @@
 """DeepMind's published BigGAN-deep generators (TF-Hub, 128, 256 and 512 px): variables and statistics of their modules.
 
 Weights are read from the moving averages (".../ema_0.9999"), u from ".../u0", as it is before its iteration. The
-condition is [z, embedding] and the first dense layer (4,4,C)-major. The statistics are no variables: the graph stacks
+condition is [z, embedding] and the first dense layer (4,4,C)-major. The statistics are not variables: the graph stacks
 constants, one for each truncation, and among its operations `stack`, `stack_1`, ... the norm number k, in the order of
 the network, has its means in number 5k + 1 and its variances in number 5k + 3 (Hugging Face's converter reads them so).
-The modules have no description; the shapes of the variables tell the sizes, and the published networks the rest: two
-blocks at each resolution, of which the second doubles it, and attention before the first block that takes its channels.
+The modules have no description; the sizes follow from the shapes of the variables, and the rest from the published
+networks: two blocks at each resolution, of which the second doubles it, and attention before the first block that takes
+its channels.
 """
 
 import re
@@ -75,7 +76,7 @@ class DeepModule:
 
     @property
     def has_statistics(self) -> bool:
-        """Whether the module's graph is there, which holds them."""
+        """Whether the module's graph, which contains them, exists."""
         return self._graph.is_file()
 
     def values(self, spec: GANSpec, shapes: Shapes) -> Values:
@@ -115,7 +116,7 @@ class DeepModule:
 
 
 def opened(folder: Path) -> DeepModule:
-    """An unpacked module, with the networks that the shapes of its variables tell.
+    """Opens an unpacked module, and derives its networks from the shapes of its variables.
 
     Raises:
       WeightsError: if there is none, or its variables are not those of BigGAN-deep.

@@ -1,7 +1,7 @@
-"""State dicts that torch.save wrote, read without torch and without running what a pickle names.
+"""Reads state dicts written by torch.save, without torch and without executing what a pickle refers to.
 
-A pickle is a program: it may name any function of any module and call it. `TensorUnpickler` resolves the few names that
-plain tensors need, to stand-ins of this file, and refuses every other one. Both forms of torch.save are read:
+A pickle is a program: it may refer to any function of any module and call it. `TensorUnpickler` maps the few names that
+plain tensors need to stand-ins in this file, and rejects all others. Both formats of torch.save are read:
 
 * the zip archive (torch 1.6 and later): NAME/data.pkl, and a member NAME/data/KEY for each storage;
 * the sequential form before it: pickles of a magic number, a protocol, the machine, the object and the storages' keys,
@@ -35,7 +35,7 @@ _STORAGES = {
 
 
 class _RefusedError(WeightsError):
-    """The file could be read, and holds something else than tensors."""
+    """The file could be read, but contains something other than tensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class _RebuildParameter:
         return tensor
 
 
-# What makes the stand-in of each name. Each use has its own, so that a pickle that changes one changes no other.
+# The factory of the stand-in for each name. Each use gets a new one, so that a pickle cannot change those of other
+# uses.
 _KNOWN: dict[tuple[str, str], Callable[[], Any]] = {
     ("collections", "OrderedDict"): lambda: OrderedDict,
     ("torch._utils", "_rebuild_tensor"): _Rebuild,
@@ -102,7 +103,7 @@ _KNOWN: dict[tuple[str, str], Callable[[], Any]] = {
 
 
 class TensorUnpickler(pickle.Unpickler):
-    """An unpickler that knows tensors, storages and dictionaries, and refuses any other name before it is imported."""
+    """An unpickler that knows tensors, storages and dictionaries, and rejects any other name before it is imported."""
 
     def __init__(self, file: io.BufferedIOBase, source: str):
         super().__init__(file, encoding="utf-8")
@@ -132,8 +133,8 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
     """All tensors of a state dict that torch.save wrote, by name.
 
     Raises:
-      WeightsError: if the file is neither form, is damaged, names anything but tensors in its pickle, or holds anything
-        but a dictionary of tensors.
+      WeightsError: if the file has neither format, is damaged, refers to anything but tensors in its pickle, or
+        contains anything but a dictionary of tensors.
     """
     try:
         with path.open("rb") as file:
@@ -145,7 +146,7 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
                 return _read_sequential(file, str(path))
     except _RefusedError:
         raise
-    except Exception as error:  # damaged bytes make the pickle machine and the archive raise whatever there is
+    except Exception as error:  # damaged bytes make the unpickler and the archive raise many kinds of errors
         reason = " ".join(str(error).split()) or type(error).__name__
         raise WeightsError(f"{path} must be a whole file of torch.save; received a damaged one ({reason}).") from error
     raise WeightsError(
@@ -221,7 +222,7 @@ def _tensors(found: Any, source: str) -> Mapping[str, _Tensor]:
 
 
 def _arrays(found: Any, raw: Callable[[_Storage], bytes], little: bool, source: str) -> dict[str, np.ndarray]:
-    """Every tensor as an array of its own."""
+    """Every tensor as a separate array."""
     return {name: _array(tensor, raw(tensor.storage), little) for name, tensor in _tensors(found, source).items()}
 
 

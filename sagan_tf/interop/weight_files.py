@@ -1,4 +1,4 @@
-"""Files of weights by their ending, each read without running code."""
+"""Reads files of weights according to their extension, without executing code in them."""
 
 from pathlib import Path
 
