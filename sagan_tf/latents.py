@@ -155,11 +155,13 @@ def truncated(name: str, shape: Shape, key: tf.Tensor, threshold: float) -> tf.T
     threshold: positive, such as one of option_names.THRESHOLDS.
 
     Raises:
-      ValueError: for an unknown name or a threshold that is not positive.
+      ValueError: for an unknown name or a threshold that is not positive and finite.
     """
     check_choice("", "truncation", name, TRUNCATIONS)
-    if not threshold > 0:
-        raise ValueError(f"threshold must be positive; received threshold={threshold!r}. BigGAN's are 0.04 to 2.")
+    if not 0 < threshold < math.inf:
+        raise ValueError(
+            f"threshold must be positive and finite; received threshold={threshold!r}. BigGAN's are 0.04 to 2."
+        )
     return TRUNCATIONS[name](shape, key, threshold)
 
 

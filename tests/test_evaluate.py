@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.runs import evaluation, resumption, watch
+from sagan_tf.runs.evaluation import CheckpointChoice
 from sagan_tf.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -203,6 +205,22 @@ def test_watching_measures_every_checkpoint_until_the_last_step(run_dir, files, 
     status, out, _ = call(capsys, *flags)
     assert status == 0 and "has already been measured" in out
     assert len((run_dir / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_watching_measures_what_was_not_measured_in_exactly_this_way(run_dir):
+    protocol = {
+        "truncation": None, "truncation_mode": None, "statistics": "moving", "standing_passes": None, "seed": 0,
+        "extractor_hash": "e", "n_generated": 50_000, "weights": "raw", "reference_fingerprint": "r",
+    }  # fmt: skip
+    others = ({"step": 1, "statistics": "batch"}, {"step": 2, "seed": 1}, {"step": 4, "truncation": 0.5}, {"step": 5})
+    records = [{"fid": 1.0, "protocol": protocol | changed} for changed in others]
+    records.append({"kid": 1.0, "protocol": protocol | {"step": 6}})
+    (run_dir / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    reference = SimpleNamespace(extractor=SimpleNamespace(hash="e"), real=SimpleNamespace(fingerprint="r"))
+    run, options = RunDirectory.open(run_dir), EvaluationOptions(metrics=("fid",))
+    assert watch._measured(run, options, reference, CheckpointChoice()) == {5}
+    assert watch._measured(run, EvaluationOptions(), reference, CheckpointChoice()) == {5, 6}
+    assert run.is_evaluated(5) and run.is_evaluated(4, truncation=0.5) and not run.is_evaluated(4)
 
 
 def test_memorization_is_the_discriminators_own_verdict(run_dir, capsys):

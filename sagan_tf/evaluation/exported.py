@@ -11,6 +11,7 @@ from sagan_tf.evaluation.features import directory_hash
 from sagan_tf.evaluation.image_sets import ImageSet, generated_images
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import GeneratorFacts
+from sagan_tf.foundation.option_names import LARGEST_TRUNCATION
 from sagan_tf.sampling.seeds import image_seeds
 
 BATCH = 64
@@ -77,7 +78,7 @@ def exported_samples(folder: str, options: EvaluationOptions) -> tuple[ImageSet,
 def _newest_version(folder: pathlib.Path) -> pathlib.Path:
     if (folder / "saved_model.pb").is_file():
         return folder
-    versions = [path for path in folder.glob("*/") if path.name.isdigit() and (path / "saved_model.pb").is_file()]
+    versions = [path for path in folder.glob("*/") if path.name.isdecimal() and (path / "saved_model.pb").is_file()]
     if not versions:
         raise ValueError(
             f"--saved_model must be a folder with saved_model.pb, or with versions of it; received "
@@ -112,6 +113,12 @@ def _check(options: EvaluationOptions, known: dict, export: pathlib.Path) -> Non
         raise ValueError(
             f"an export is measured at the truncation that is given to it; received "
             f"truncation={options.truncation} for {export}. {remedy}"
+        )
+    largest = known["truncations"][-1] if known["statistics"] == "published" else LARGEST_TRUNCATION
+    if is_truncated and options.truncation > largest:
+        raise ValueError(
+            f"an export's truncation must be at most {largest:g}; received truncation={options.truncation:g} for "
+            f"{export}. Give a smaller one."
         )
 
 

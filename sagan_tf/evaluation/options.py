@@ -7,6 +7,7 @@ from sagan_tf.evaluation.metrics import METRICS
 from sagan_tf.foundation.choices import check_choice
 from sagan_tf.foundation.option_names import Statistics
 from sagan_tf.sampling.sampler import Truncation
+from sagan_tf.sampling.seeds import check_seed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class EvaluationOptions:
       and long-range agreement.
     n_samples: generated images; 50,000 in the papers.
     batch_size: images per call of the extractor on one replica.
-    seed: of the samples.
+    seed: of the samples, from 0 to 2^31 - 1.
     allow_few_samples: computes FID even of fewer images than features have dimensions.
     statistics: the statistics that the generator's batch norms normalize with: the "moving" averages of training, those
       of each "batch" of samples, or "standing" statistics, accumulated for exactly this truncation (Brock et al. 2018,
@@ -56,6 +57,7 @@ class EvaluationOptions:
             hint = "Leave it out for the run's own."
             check_choice("EvaluationOptions", "statistics", self.statistics, get_args(Statistics), hint=hint)
         self._check_metrics()
+        check_seed(self.seed)
         Truncation(threshold=1.0 if self.truncation is None else self.truncation, mode=self.truncation_mode)
 
     def _check_metrics(self) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -39,10 +39,14 @@ class EvaluationResult:
     protocol: dict
 
     def record(self) -> dict:
-        """The result for JSON: a key per metric, and `protocol`. Values that aren't finite become None."""
-        return {name: value if np.all(np.isfinite(value)) else None for name, value in self.metrics.items()} | {
-            "protocol": self.protocol
-        }
+        """The result for JSON: a key per metric, and `protocol`. Numbers that aren't finite become None."""
+        return {name: _null_for_nan(value) for name, value in self.metrics.items()} | {"protocol": self.protocol}
+
+    @classmethod
+    def from_record(cls, record: Mapping) -> "EvaluationResult":
+        """The inverse of `record`: None becomes NaN."""
+        metrics = {name: _nan_for_null(value) for name, value in record.items() if name != "protocol"}
+        return cls(metrics=metrics, protocol=record["protocol"])
 
     def append_to(self, path: pathlib.Path) -> None:
         """Appends the record as one line of JSON, which is on disk when this returns."""
@@ -121,7 +125,8 @@ def describe_protocol(
 def over_seeds(results: Sequence[EvaluationResult]) -> EvaluationResult:
     """Combines the results of several seeds; a single result is returned as it is.
 
-    Each metric becomes its mean, with the standard deviation (divided by n-1) beside it as NAME_over_seeds_std.
+    Each metric that all of them have becomes its mean, with the standard deviation (divided by n-1) beside it as
+    NAME_over_seeds_std.
 
     Raises:
       ValueError: for results whose protocols differ in more than the seed: their mean would be meaningless.
@@ -137,7 +142,21 @@ def over_seeds(results: Sequence[EvaluationResult]) -> EvaluationResult:
         )
     metrics: dict[str, float | list[float]] = {}
     for name in results[0].metrics:
+        if not all(name in result.metrics for result in results):
+            continue  # an earlier record may hold more than was asked for now
         values = np.array([result.metrics[name] for result in results])
         metrics |= {name: values.mean(axis=0).tolist(), f"{name}_over_seeds_std": values.std(axis=0, ddof=1).tolist()}
     seeds = [result.protocol["seed"] for result in results]
     return EvaluationResult(metrics=metrics, protocol={**results[0].protocol, "seed": seeds})
+
+
+def _null_for_nan(value: float | list[float]) -> float | list[float | None] | None:
+    if isinstance(value, list):
+        return [_null_for_nan(item) for item in value]
+    return value if np.isfinite(value) else None
+
+
+def _nan_for_null(value: float | list[float | None] | None) -> float | list[float]:
+    if isinstance(value, list):
+        return [_nan_for_null(item) for item in value]
+    return float("nan") if value is None else value

@@ -18,7 +18,10 @@ def entries(text: str) -> list[str]:
     Raises:
       ValueError: for an empty list or an empty entry.
     """
-    found = [entry.strip() for entry in next(csv.reader([text], skipinitialspace=True), [])]
+    try:
+        found = [entry.strip() for entry in next(csv.reader([text], skipinitialspace=True), [])]
+    except csv.Error:  # a line break outside of quotes, for one
+        found = []
     if not found or not all(found):
         raise ValueError(f"a list must hold entries separated by single commas; received {text!r}. Write A,B,C.")
     return found
@@ -51,6 +54,30 @@ def number(text: str) -> float:
     """
     value = float(text)
     if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def different(parse: Callable[[str], list[Entry]]) -> Callable[[str], list[Entry]]:
+    """The `type` of a list whose entries must differ: a second one would count twice in means and deviations."""
+
+    def parse_different(text: str) -> list[Entry]:
+        values = parse(text)
+        if len(set(values)) < len(values):
+            raise argparse.ArgumentTypeError(f"must be different from each other; received {text!r}")
+        return values
+
+    return parse_different
+
+
+def set_seed(text: str) -> int:
+    """Parses the seed of a set of images, from 0 to 2^31 - 1.
+
+    Raises:
+      ValueError: for anything else.
+    """
+    value = int(text)
+    if not 0 <= value < 1 << 31:
         raise ValueError(text)
     return value
 

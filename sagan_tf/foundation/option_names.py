@@ -11,4 +11,5 @@ DataSplit = Literal["train", "validation"]  # of a run's data: runs/reference.py
 WeightsFormat = Literal["biggan_pytorch", "tfhub_biggan", "tfhub_biggan_deep", "huggingface_biggan"]
 Interpolated = Literal["z", "class", "both"]  # what changes along an interpolation: runs/figures.py
 
+LARGEST_TRUNCATION = 2.0  # that an export with standing or moving statistics is asked for
 THRESHOLDS = (2.0, 1.5, 1.0, 0.5, 0.04)  # of z's truncation in BigGAN's Fig. 2a; its published modules take 51

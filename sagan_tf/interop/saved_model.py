@@ -31,6 +31,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from sagan_tf.foundation.option_names import LARGEST_TRUNCATION
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.inference import BakedGenerator
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps
@@ -54,7 +55,7 @@ class Served:
     latent: str = "normal"
     mode: str | None = "resampled"
     batch_size: int | None = None
-    largest_truncation: float = 2.0
+    largest_truncation: float = LARGEST_TRUNCATION
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@ import argparse
 from typing import Literal, get_args
 
 from sagan_tf.evaluation.truncation_curve import CURVE_THRESHOLDS
-from sagan_tf.foundation.comma_lists import comma_list, number, seed
+from sagan_tf.foundation.comma_lists import comma_list, different, number, set_seed
 from sagan_tf.foundation.flag_parser import Parser
 from sagan_tf.foundation.option_names import DataSplit
 from sagan_tf.runs import flags as shared
@@ -83,6 +83,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
             f"every flag must apply to what is measured; received {names}, which {title} does not use. Remove it. "
             f"Flags that apply: {', '.join('--' + name for name in sorted(read))}"
         )
+    if flags.resolution is not None and flags.resolution < 1:
+        built.error(f"--resolution must be at least 1; received --resolution={flags.resolution}")
     if flags.mode == "curve" and (others := set(flags.metrics or ()) - {"is", "fid"}):
         built.error(
             f"--truncation_curve measures IS and FID alone; received --metrics={','.join(flags.metrics)}. Leave "
@@ -169,7 +171,7 @@ def _add_samples(built: argparse.ArgumentParser) -> None:
     built.add_argument("--num", type=int, help="how many images to generate")
     built.add_argument(
         "--seeds",
-        type=comma_list(seed, "64-bit integers"),
+        type=different(comma_list(set_seed, "integers from 0 to 2^31 - 1")),
         metavar="0,1,2",
         help="measure with each of these seeds that has no results yet, and report mean and standard deviation",
     )

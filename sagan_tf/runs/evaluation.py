@@ -159,9 +159,8 @@ def _recorded(
     path = run.path / "metrics.jsonl"
     protocol = describe_protocol(images, reference.real, reference.extractor, seed=options.seed, facts=facts)
     for record in reversed(jsonl.read(path) if options.metrics else []):
-        metrics = {name: value for name, value in record.items() if name != "protocol"}
-        if record["protocol"] == protocol and all(is_measured(name, metrics) for name in options.metrics):
-            return EvaluationResult(metrics=metrics, protocol=protocol)
+        if record["protocol"] == protocol and all(is_measured(name, record) for name in options.metrics):
+            return EvaluationResult.from_record(record)
     return None
 
 

@@ -52,7 +52,7 @@ def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
         last = watch(run, options, reference, chosen)
         return [last] if last else []
     return [
-        measure_generator(run, dataclasses.replace(options, seed=seed), reference, chosen, reuse=len(seeds) > 1)
+        measure_generator(run, dataclasses.replace(options, seed=seed), reference, chosen, reuse=bool(flags.seeds))
         for seed in seeds
     ]
 

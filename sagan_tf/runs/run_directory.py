@@ -21,6 +21,7 @@ tensorboard/                the same for TensorBoard
 import dataclasses
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from sagan_tf.data.from_flag import source_from_flag
@@ -45,7 +46,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path | str, *, data: str | None = None):
-        self.path = Path(path)
+        self.path = Path(os.path.expanduser(path))
         self._data = data
         self._experiment: tuple[tuple[int, ...], Experiment] | None = None
 
@@ -121,9 +122,11 @@ class RunDirectory:
         """The networks' description, with the run's number of classes."""
         return self.experiment().sized(len(self.class_names))
 
-    def is_evaluated(self, step: int) -> bool:
-        """Whether metrics.jsonl has a result of this step."""
-        return any(record["protocol"]["step"] == step for record in jsonl.read(self.path / "metrics.jsonl"))
+    def is_evaluated(self, step: int, *, truncation: float | None = None) -> bool:
+        """Whether metrics.jsonl has a result of samples of this step at this truncation."""
+        protocols = [record["protocol"] for record in jsonl.read(self.path / "metrics.jsonl")]
+        wanted = {"step": step, "truncation": truncation}
+        return any(protocol.get("weights") and wanted.items() <= protocol.items() for protocol in protocols)
 
     def checkpoints(self, keep: int = 3) -> CheckpointStore:
         """The run's checkpoints. keep: how many of the last ones a save keeps."""

@@ -46,5 +46,12 @@ class SignsOfLife:
         return bool(records) and records[-1].collapsed
 
     def _touches(self) -> tuple[int, ...]:
-        paths = (self._run.path / name for name in _TOUCHED)
-        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+        return tuple(_touched(self._run.path / name) for name in _TOUCHED)
+
+
+def _touched(path: Path) -> int:
+    """When a file was last touched, in nanoseconds; 0 if it isn't there, or has just been removed."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

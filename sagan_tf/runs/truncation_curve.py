@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Sequence
 
-from sagan_tf.data.source import DataError
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult, over_seeds
 from sagan_tf.evaluation.truncation_curve import CurvePoint, csv_text, reported_numbers, reported_points
@@ -84,12 +83,12 @@ def _point(result: EvaluationResult, threshold: float | None) -> CurvePoint:
 
 
 def _validation_score(run: RunDirectory, options: EvaluationOptions, reference: Reference) -> float | None:
-    """IS of the data's own validation images; None, with a note, if there are none."""
+    """IS of the data's own validation images; None, with a note, if there are none, or too few for a score."""
     try:
         return measure_split(
             run, dataclasses.replace(options, metrics=("is",)), reference, "validation", reuse=True
         ).metrics["is"]
-    except DataError as error:
+    except ValueError as error:  # a DataError, or what `compare` refuses
         note(f"The point of the validation images' IS is left out: {error}")
         return None
 

@@ -12,6 +12,7 @@ from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator
 from sagan_tf.runs.reference import Reference
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.signs_of_life import SignsOfLife
+from sagan_tf.runs.trained import default_statistics
 from sagan_tf.training.checkpoints import CheckpointError
 
 WATCH_SECONDS = 10
@@ -26,11 +27,11 @@ def watch(
     directory has shown no sign of life for QUIET_SECONDS; the latter two are reported. Returns the newest result, None
     if there was nothing to measure.
     """
-    last, result, signs = _measured_up_to(run, options, reference, chosen), None, SignsOfLife(run.path)
+    done, result, signs = _measured(run, options, reference, chosen), None, SignsOfLife(run.path)
     while True:
         ended = signs.end()  # before the checkpoints are listed, so that none of them is missed
-        for step in [step for step in run.checkpoints().steps() if step > last]:
-            last = step
+        for step in [step for step in run.checkpoints().steps() if step not in done]:
+            done.add(step)
             try:
                 result = measure_generator(run, options, reference, dataclasses.replace(chosen, step=step))
             except (RunError, CheckpointError, OSError):
@@ -40,21 +41,28 @@ def watch(
                 continue
             note(f"step {step}\n{result.summary()}")
         total = run.experiment().total_steps  # read again, since a run may be continued with more steps
+        last = max(done, default=0)
         if last >= total:
             return result
         if ended:
-            note(f"Watching ends at step {max(last, 0)} of {total}: {ended}.")
+            note(f"Watching ends at step {last} of {total}: {ended}.")
             return result
         time.sleep(WATCH_SECONDS)
 
 
-def _measured_up_to(
+def _measured(
     run: RunDirectory, options: EvaluationOptions, reference: Reference, chosen: CheckpointChoice
-) -> int:
-    """The last step with a result in metrics.jsonl that has the protocol of this call; -1 for none."""
+) -> set[int]:
+    """The steps with a result in metrics.jsonl that has the protocol of this call."""
     averaged = run.experiment().average is not None if chosen.average is None else chosen.average
+    truncation = options.sampler_truncation
+    statistics = options.statistics or default_statistics(run.spec(), truncated=truncation is not None)
     wanted = {
         "truncation": options.truncation,
+        "truncation_mode": truncation.mode if truncation else None,
+        "statistics": statistics,
+        "standing_passes": options.standing_passes if statistics == "standing" else None,
+        "seed": options.seed,
         "extractor_hash": reference.extractor.hash,
         "n_generated": options.n_samples,
         "weights": "ema" if averaged else "raw",
@@ -62,13 +70,10 @@ def _measured_up_to(
     }
     path = run.path / "metrics.jsonl"
     records = jsonl.read(path)
-    return max(
-        (
-            record["protocol"]["step"]
-            for record in records
-            if record["protocol"].get("step") is not None
-            and all(record["protocol"].get(name) == value for name, value in wanted.items())
-            and all(is_measured(name, record) for name in options.metrics or ())
-        ),
-        default=-1,
-    )
+    return {
+        record["protocol"]["step"]
+        for record in records
+        if record["protocol"].get("step") is not None
+        and all(record["protocol"].get(name) == value for name, value in wanted.items())
+        and all(is_measured(name, record) for name in options.metrics or ())
+    }

@@ -8,17 +8,23 @@ import tensorflow as tf
 from sagan_tf import latents
 
 _IMAGES_PER_SEED = 1 << 32
+SEEDS = 1 << 31  # of image sets: 0 to SEEDS - 1
 
 
 def image_seeds(seed: int, count: int) -> np.ndarray:
     """The seeds (count,) int64 of the images 0, 1, ... of an image set: seed * 2^32 + i, so that sets never overlap.
 
     Raises:
-      ValueError: if seed is not in [0, 2^31).
+      ValueError: if seed is not an integer in [0, 2^31).
     """
-    if not 0 <= seed < 1 << 31:
-        raise ValueError(f"seed must be in [0, 2^31); received seed={seed!r}.")
+    check_seed(seed)
     return seed * _IMAGES_PER_SEED + np.arange(count, dtype=np.int64)
+
+
+def check_seed(seed: int) -> None:
+    """Raises ValueError for a seed of an image set that is not an integer in [0, 2^31)."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < SEEDS:
+        raise ValueError(f"seed must be in [0, 2^31); received seed={seed!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,18 @@ def test_different_protocols_have_no_mean():
         over_seeds([result(1.0, 0), result(2.0, 1, extractor="y")])
 
 
-def test_what_is_not_finite_is_null_in_json():
-    result = EvaluationResult(metrics={"kid_std": float("nan"), "fid": 1.0}, protocol={})
-    assert result.record() == {"kid_std": None, "fid": 1.0, "protocol": {}}
+def test_seeds_share_the_metrics_that_all_of_them_have():
+    whole = EvaluationResult(metrics={"is": 5.0, "fid": 1.0}, protocol={"seed": 0})
+    alone = EvaluationResult(metrics={"fid": 3.0}, protocol={"seed": 1})
+    expected = {"fid": 2.0, "fid_over_seeds_std": pytest.approx(2**0.5)}
+    assert over_seeds([whole, alone]).metrics == over_seeds([alone, whole]).metrics == expected
+
+
+def test_what_is_not_finite_is_null_in_json_and_read_back():
+    nan = float("nan")
+    result = EvaluationResult(metrics={"kid_std": nan, "fid": 1.0, "by_class": [0.5, nan]}, protocol={"seed": 0})
+    record = {"kid_std": None, "fid": 1.0, "by_class": [0.5, None], "protocol": {"seed": 0}}
+    assert result.record() == record
+    read = EvaluationResult.from_record(record)
+    assert str(read.metrics) == str(result.metrics) and read.protocol == result.protocol
+    assert "kid_std_over_seeds_std" in over_seeds([read, read]).metrics

@@ -15,7 +15,7 @@ from sagan_tf.evaluation.activations import ActivationCollector
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs import measurement, resumption
+from sagan_tf.runs import measurement, resumption, truncation_curve
 from sagan_tf.runs.evaluation import CheckpointChoice, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
@@ -156,6 +156,15 @@ def test_a_curve_with_a_wrong_threshold_measures_nothing(run_dir, measure):
     assert status == 2 and "threshold must be positive" in err and not (run_dir / "metrics.jsonl").exists()
 
 
+def test_a_curve_leaves_out_the_score_of_too_few_validation_images(untrained, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise ValueError("metric is needs 10 images or more; received images=4.")
+
+    monkeypatch.setattr(truncation_curve, "measure_split", refuse)
+    assert truncation_curve._validation_score(RunDirectory.open(untrained), EvaluationOptions(), None) is None
+    assert "is left out: metric is needs 10 images" in capsys.readouterr().err
+
+
 def test_an_export_gives_its_runs_numbers(run_dir, measure, tmp_path, capsys):
     assert (
         export.main([f"--run_dir={run_dir}", f"--out={tmp_path}/model", "--truncations=0.5,1", "--standing_passes=2"])
@@ -178,7 +187,11 @@ def test_an_export_gives_its_runs_numbers(run_dir, measure, tmp_path, capsys):
     }
     assert facts.items() <= record["protocol"].items()
     assert measure(*exported, "--truncation=0.7")[1]["protocol"]["statistics"] == "standing, interpolated"
-    for flags, message in (((), "Add --truncation=T"), (("--truncation=1", "--statistics=moving"), "are baked in")):
+    for flags, message in (
+        ((), "Add --truncation=T"),
+        (("--truncation=1", "--statistics=moving"), "are baked in"),
+        (("--truncation=2.5",), "must be at most 2; received truncation=2.5"),
+    ):
         status, _, err = measure(*exported, *flags)
         assert status == 2 and message in err
 

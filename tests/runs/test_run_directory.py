@@ -34,3 +34,8 @@ def test_the_experiment_is_parsed_once_until_its_file_changes(tmp_path, parses):
 def test_a_folder_without_a_configuration_is_refused(tmp_path):
     with pytest.raises(ConfigError):
         RunDirectory(tmp_path).experiment()
+
+
+def test_a_run_at_home_is_found(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert str(RunDirectory("~/runs/a").path) == "/home/ada/runs/a"
