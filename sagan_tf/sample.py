@@ -11,12 +11,14 @@ from sagan_tf.foundation.refusals import answered
 from sagan_tf.foundation.start import start
 from sagan_tf.runs import flags as shared
 
+_NUM = 80
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The flags of a command line."""
     parser = Parser(prog="python -m sagan_tf.sample", description=__doc__)
     shared.add_run_dir(parser)
-    parser.add_argument("--num", type=int, default=80, help="total number of images; the classes take turns")
+    parser.add_argument("--num", type=int, help=f"total number of images; the classes take turns; {_NUM} by default")
     parser.add_argument("--classes", help=shared.CLASSES_HELP + "; all by default")
     shared.add_seed(parser)
     parser.add_argument(
@@ -34,6 +36,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     shared.add_statistics(parser)
     parser.add_argument("--strategy", default="auto", help="the strategy whose replicas share the work, as in training")
     flags = parser.parse_args(arguments)
+    if flags.seeds and (flags.num is not None or flags.seed):
+        parser.error("--seeds must stand without --num and --seed, since it gives each image its seed; received both")
+    if flags.truncation_mode and flags.truncation is None:
+        parser.error(
+            f"--truncation_mode must go with --truncation; received --truncation_mode={flags.truncation_mode} alone"
+        )
+    flags.num = _NUM if flags.num is None else flags.num
     if flags.num < 1:
         parser.error(f"--num must be at least 1; received --num={flags.num}")
     return flags

@@ -11,8 +11,14 @@ from sagan_tf.foundation.fonts import Lettering
 from sagan_tf.foundation.pixels import is_gray
 
 _GAP = 2
+_SIDE = 64  # to about which smaller images are enlarged
 _BACKGROUND = (255, 255, 255)
 _INK = (40, 40, 40)
+
+
+def cell_side(resolution: int) -> int:
+    """Pixels per side of an image on a sheet, with the gap beside it."""
+    return resolution * max(1, _SIDE // resolution) + _GAP
 
 
 def sheet(images: np.ndarray, names: Sequence[str], *, scale: int | None = None) -> Image.Image:
@@ -23,7 +29,7 @@ def sheet(images: np.ndarray, names: Sequence[str], *, scale: int | None = None)
     rows = len(names)
     columns = len(images) // rows
     side = images.shape[1]
-    scale = scale or max(1, 64 // side)
+    scale = scale or max(1, _SIDE // side)
     cell = side * scale + _GAP
     letters = Lettering(max(11, min(20, side * scale // 4)))
     margin = max(map(letters.width, names), default=0)

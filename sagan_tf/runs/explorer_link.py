@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from sagan_tf.foundation.file_names import in_file_name
 from sagan_tf.foundation.option_names import THRESHOLDS
 from sagan_tf.runs.class_index import class_index
 from sagan_tf.runs.explorer import LatentPoint
@@ -50,8 +51,7 @@ def file_name(state: PageState, class_names: Sequence[str]) -> str:
     """The file name of a saved image: "eyes_0.png" at an end, "eyes_0_to_wings_1_at_0.25.png" in between."""
     latent = state.latent
     ends = [
-        f"{''.join(c if c.isalnum() or c in '-_' else '_' for c in class_names[label])}_{seed}"
-        for label, seed in zip(latent.classes, latent.seeds, strict=True)
+        f"{in_file_name(class_names[label])}_{seed}" for label, seed in zip(latent.classes, latent.seeds, strict=True)
     ]
     where = {0.0: ends[0], 1.0: ends[1]}.get(latent.position, f"{ends[0]}_to_{ends[1]}_at_{latent.position:g}")
     return where + ("" if latent.threshold is None else f"_truncated_{latent.threshold:g}") + ".png"

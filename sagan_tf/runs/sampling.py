@@ -14,6 +14,7 @@ from sagan_tf.foundation import files
 from sagan_tf.foundation.comma_lists import entries
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.progress import Progress
+from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.sampler import Sampler, Truncation
 from sagan_tf.sampling.seeds import image_seeds
@@ -21,6 +22,9 @@ from sagan_tf.sampling.stored_images import NpzFile, PngFolder
 from sagan_tf.training.strategy import create_strategy
 
 IMAGES_A_WRITE = 1024
+_MOST_PIXELS = 2**30  # of a sheet, which is drawn in memory: 3 GB
+# What a user who names a file of these means can't be a folder of single files.
+_FILES = (".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pdf", ".svg", ".npz", ".npy", ".zip")
 
 
 def parse_classes(text: str | None, model: TrainedModel) -> list[int]:
@@ -84,8 +88,32 @@ def store(target: PngFolder | NpzFile, plan: dict, sampler: Sampler, seeds: np.n
 def check_target(target: Path | str | None, flags: argparse.Namespace) -> None:
     """Refuses what can't be written before images are drawn; None, the default place, isn't known yet."""
     if target is not None:
+        if not flags.npz and Path(target).suffix.lower() in _FILES and not Path(target).is_dir():
+            raise RunError(
+                f"--out must be a .png file for a sheet, or a folder for single files; received --out={target}. Rename "
+                "it; --npz=FILE writes an .npz."
+            )
         single = bool(flags.npz) or Path(target).suffix.lower() == ".png"
         files.check_output("--npz" if flags.npz else "--out", target, folder=not single)
+
+
+def check_size(count: int, resolution: int) -> None:
+    """Refuses a sheet that would not fit into memory, before its images are drawn."""
+    if (pixels := count * sheets.cell_side(resolution) ** 2) > _MOST_PIXELS:
+        raise RunError(
+            f"a sheet must have at most {_MOST_PIXELS:,} pixels; received --num={count}, whose sheet has {pixels:,}. "
+            "Write single files by --out=FOLDER, or one file by --npz=FILE."
+        )
+
+
+def stored(out: Path, flags: argparse.Namespace, model: TrainedModel, labels: np.ndarray) -> PngFolder | NpzFile | None:
+    """What the images are written to as they are drawn; None for a sheet."""
+    if flags.npz:
+        return NpzFile(out, labels, model.spec.resolution, model.class_names, has_classes=model.has_classes)
+    if out.suffix.lower() == ".png":
+        return None
+    names = [model.class_names[y] if model.has_classes else "" for y in labels]
+    return PngFolder(out, names, gray=model.run.gray)
 
 
 def sample(flags: argparse.Namespace) -> Path:
@@ -93,14 +121,14 @@ def sample(flags: argparse.Namespace) -> Path:
     check_target(flags.npz or flags.out, flags)
     if flags.truncation is not None:
         Truncation(threshold=flags.truncation)  # raises before the run is read
-    with create_strategy(flags.strategy, say=lambda line: None).scope():
-        model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step, statistics=flags.statistics)
-        classes = parse_classes(flags.classes, model)
-        cut = model.cut(flags.truncation, flags.truncation_mode)
-        sampler = model.sampler(cut)
     count = len(flags.seeds) if flags.seeds else flags.num
-    labels = labels_for(classes, count)
     seeds = np.asarray(flags.seeds, np.int64) if flags.seeds else image_seeds(flags.seed, count)
+    strategy = create_strategy(flags.strategy, say=lambda line: None)
+    with strategy.scope():
+        model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step, statistics=flags.statistics)
+    classes = parse_classes(flags.classes, model)
+    cut = model.cut(flags.truncation, flags.truncation_mode)
+    labels = labels_for(classes, count)
     summary = [f"Step {model.step}", "averaged weights" if model.averaged else "raw weights"]
     summary += [f"{model.statistics(cut)} statistics"]
     summary += [f"truncation {cut.threshold:g} ({cut.mode})" if cut else "no truncation"]
@@ -118,11 +146,14 @@ def sample(flags: argparse.Namespace) -> Path:
     which += f"-truncation-{cut.threshold:g}" if cut else ""
     out = Path(flags.npz or flags.out or model.run.path / "samples" / f"sample-step-{model.step:08d}-{which}.png")
     check_target(out, flags)
-    if flags.npz:
-        file = NpzFile(out, labels, sampler.resolution, model.class_names, has_classes=model.has_classes)
-        return store(file, plan, sampler, seeds, labels)
-    if out.suffix.lower() != ".png":
-        names = [model.class_names[y] if model.has_classes else "" for y in labels]
-        return store(PngFolder(out, names, gray=model.run.gray), plan, sampler, seeds, labels)
+    target = stored(out, flags, model, labels)
+    if target is None:
+        check_size(count, model.spec.resolution)
+    else:
+        target.check(plan)
+    with strategy.scope():
+        sampler = model.sampler(cut)  # last of all, since it may gather standing statistics, which takes minutes
+    if target is not None:
+        return store(target, plan, sampler, seeds, labels)
     images = np.concatenate(list(drawn(sampler, seeds, labels)))
     return sheet(images, labels, model.titles, out) if model.has_classes else square_sheet(images, out)

@@ -171,6 +171,10 @@ class TrainedModel:
         threshold, mode = (truncation.threshold, truncation.mode) if truncation else (None, "resampled")
         return bake(self.generator, self.standing_statistics([threshold], mode))
 
+    def _needs_full_batches(self, truncation: Truncation | None) -> bool:
+        """Whether every pass must have a full batch, since an image depends on the others of its pass."""
+        return self.statistics(truncation) == "batch"
+
     def cut(self, truncation: Truncation | float | None, mode: str | None = None) -> Truncation | None:
         """A truncation; a bare threshold is one of this mode, by default the model's `truncation_mode`."""
         if isinstance(truncation, Truncation | None):
@@ -218,7 +222,7 @@ class TrainedModel:
         chosen = image_seeds(seed, len(labels)) if seeds is None else seeds
         empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.uint8)
         cut = self.cut(truncation)
-        drawn = self.sampler(cut).of_seeds(chosen, labels, exact=self.statistics(cut) == "batch")
+        drawn = self.sampler(cut).of_seeds(chosen, labels, exact=self._needs_full_batches(cut))
         return np.concatenate([empty, *drawn])
 
     def z(self, seeds: Sequence[int], *, truncation: Truncation | float | None = None) -> np.ndarray:
@@ -231,13 +235,11 @@ class TrainedModel:
     def generate(
         self, z: np.ndarray, classes: Iterable[Class], *, truncation: Truncation | float | None = None
     ) -> np.ndarray:
-        """Images (N,R,R,3) float32 in [-1,1] of z (N,z_dim), which is used unchanged.
-
-        `truncation` only chooses the statistics.
-        """
+        """Images (N,R,R,3) float32 in [-1,1] of z (N,z_dim), used as it is; `truncation` chooses the statistics."""
         cut = self.cut(truncation)
-        drawn = self.sampler(cut).of_latents(z, self.labels(classes), exact=self.statistics(cut) == "batch")
-        return np.concatenate(list(drawn))
+        empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.float32)
+        drawn = self.sampler(cut).of_latents(z, self.labels(classes), exact=self._needs_full_batches(cut))
+        return np.concatenate([empty, *drawn])
 
     def attention(self, z: np.ndarray, classes: Iterable[Class]) -> dict[str, np.ndarray]:
         """Attention maps (N,H,W,h,w) of these images by layer; see sampling/attention_maps.py."""

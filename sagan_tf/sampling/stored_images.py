@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from sagan_tf.foundation import files
+from sagan_tf.foundation.file_names import in_file_name
 
 _PLAN = "sampled.json"
 
@@ -31,8 +32,21 @@ class PngFolder:
         """
         self.folder = folder
         self._gray = gray
-        plain = ("".join(c if c.isalnum() or c in "-_" else "_" for c in name) for name in names)
-        self._paths = [folder / f"{number:05d}{name and '_'}{name}.png" for number, name in enumerate(plain)]
+        self._paths = [
+            folder / f"{number:05d}{name and '_'}{name}.png" for number, name in enumerate(map(in_file_name, names))
+        ]
+
+    def check(self, plan: Mapping) -> None:
+        """Writes nothing.
+
+        Raises:
+          PlanError: if the folder holds images of another plan.
+        """
+        if not _same_plan(self.folder, plan) and any(self.folder.glob("*.png")):
+            raise PlanError(
+                "--out must be a new folder or one that the same command has written; received "
+                f"--out={self.folder}, which holds other images. Name another folder."
+            )
 
     def begin(self, plan: Mapping) -> int:
         """Starts or resumes; returns the number of images that already exist.
@@ -40,13 +54,9 @@ class PngFolder:
         Raises:
           PlanError: if the folder holds images of another plan.
         """
+        self.check(plan)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not _same_plan(self.folder, plan):
-            if any(self.folder.glob("*.png")):
-                raise PlanError(
-                    "--out must be a new folder or one that the same command has written; received "
-                    f"--out={self.folder}, which holds other images. Name another folder."
-                )
             _write_plan(self.folder, plan)
         return next((i for i, path in enumerate(self._paths) if not path.exists()), len(self._paths))
 
@@ -83,6 +93,10 @@ class NpzFile:
         self._arrays |= {"class_names": np.array(class_names, np.str_)} if has_classes and class_names else {}
         self._shape = (len(labels), resolution, resolution, 3)
         self._parts = path.with_name(path.name + ".parts")
+        self._done = 0
+
+    def check(self, plan: Mapping) -> None:
+        """Refuses nothing: the file is replaced, and so are parts of another plan."""
 
     def begin(self, plan: Mapping) -> int:
         """Starts or resumes; returns the number of images that already exist. Parts of another plan are deleted."""
@@ -90,13 +104,18 @@ class NpzFile:
             shutil.rmtree(self._parts, ignore_errors=True)
             self._parts.mkdir(parents=True)
             _write_plan(self._parts, plan)
-        done = 0
-        for path in sorted(self._parts.glob("part-*.npy")):
-            done += len(np.load(path, mmap_mode="r"))
-        return done
+        self._done = sum(len(np.load(path, mmap_mode="r")) for path in self._parts.glob("part-*.npy"))
+        return self._done
 
     def write(self, first: int, images: np.ndarray) -> None:
-        """Writes images (b,R,R,3) uint8, starting with number `first`, as one part, atomically."""
+        """Writes images (b,R,R,3) uint8, starting with number `first`, as one part, atomically.
+
+        Those that are there already are left out: a call that goes on in batches of another size draws some again.
+        """
+        images, first = images[max(0, self._done - first) :], max(first, self._done)
+        if not len(images):
+            return
+        self._done = first + len(images)
         path = self._parts / f"part-{first:09d}.npy"
         with files.replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, images)

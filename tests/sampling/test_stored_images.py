@@ -29,6 +29,17 @@ def test_parts_become_the_file_that_numpy_would_have_written(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["a.npz"]
 
 
+def test_a_call_that_goes_on_in_larger_batches_writes_no_image_twice(tmp_path):
+    NpzFile(tmp_path / "a.npz", LABELS, 4).begin({})
+    NpzFile(tmp_path / "a.npz", LABELS, 4).write(0, IMAGES[:2])
+    again = NpzFile(tmp_path / "a.npz", LABELS, 4)
+    assert again.begin({}) == 2
+    again.write(0, IMAGES[:3])  # batches of three begin at 0 once more
+    again.write(3, IMAGES[3:])
+    with np.load(again.finish()) as file:
+        np.testing.assert_array_equal(file["arr_0"], IMAGES)
+
+
 def test_parts_of_another_plan_are_thrown_away(tmp_path):
     file = NpzFile(tmp_path / "a.npz", LABELS, 4)
     file.begin({"seed": 1})
@@ -69,7 +80,15 @@ def test_a_folder_of_another_plan_is_refused(tmp_path):
     folder.begin({"seed": 1})
     folder.write(0, IMAGES[:1])
     with pytest.raises(PlanError, match="must be a new folder or one that the same command has written"):
-        folder.begin({"seed": 2})
+        folder.check({"seed": 2})
+    assert PngFolder(tmp_path / "new", ["a"]).check({"seed": 2}) is None and not (tmp_path / "new").exists()
+
+
+def test_a_class_of_a_long_name_has_a_file(tmp_path):
+    folder = PngFolder(tmp_path, ["猫" * 85])
+    folder.begin({})
+    folder.write(0, IMAGES[:1])
+    assert len(list(tmp_path.glob("00000_猫*.png"))) == 1
 
 
 def test_an_npz_says_what_its_labels_mean(tmp_path):

@@ -1,0 +1,9 @@
+"""Names of files that are made of other names, such as those of classes, so that any disk takes them."""
+
+MOST_BYTES = 120  # of a name within a file name, which may have 255 bytes in all on most file systems
+
+
+def in_file_name(name: str) -> str:
+    """The name with "_" for each character other than letters, digits, "-" and "_", cut to MOST_BYTES in UTF-8."""
+    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+    return plain.encode("utf-8", "replace")[:MOST_BYTES].decode("utf-8", "ignore")
