@@ -1,7 +1,7 @@
 """`python -m sagan_tf.visualize WHAT --run_dir=RUN`: pictures of a trained run."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from sagan_tf.foundation.comma_lists import comma_list, number
@@ -24,11 +24,19 @@ WHAT = {
 }
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; received {text}")
-    return number
+def _at_least(least: int) -> Callable[[str], int]:
+    """The `type` of a flag that is an integer of at least `least`."""
+
+    def integer(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}; received {text}")
+        return value
+
+    return integer
+
+
+_positive, _two_or_more = _at_least(1), _at_least(2)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,9 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs["attention"].add_argument("--real", action="store_true", help="training images instead of samples, for D")
     verbs["interpolate"].add_argument("--kind", choices=get_args(Interpolated), default="both", help="what changes")
     verbs["interpolate"].add_argument("--path", choices=list(PATHS), default="spherical", help="of z")
-    verbs["interpolate"].add_argument("--steps", type=_positive, default=9, help="images per row of the sheet")
+    verbs["interpolate"].add_argument("--steps", type=_two_or_more, default=9, help="images per row of the sheet")
     verbs["interpolate"].add_argument(
-        "--frames", type=_positive, default=25, help="frames of the animation, in one direction"
+        "--frames", type=_two_or_more, default=25, help="frames of the animation, in one direction"
     )
     verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".webp or .gif; by default beside the sheet")
     verbs["neighbors"].add_argument("--count", type=_positive, default=4, help="neighbors per sample")

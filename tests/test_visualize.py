@@ -12,6 +12,7 @@ from PIL import Image
 
 from sagan_tf import visualize
 from sagan_tf.runs import figures, pictures
+from sagan_tf.runs.nearest_images import nearest_images
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.seeds import image_seeds
@@ -131,7 +132,7 @@ class Halves(tf.Module):
 def test_neighbors_are_the_nearest_training_images(tiny_run, model, tmp_path):
     halves = Halves()
     tf.saved_model.save(halves, str(tmp_path / "halves"), signatures=halves.outputs.get_concrete_function())
-    table = figures.nearest_images(model, np.asarray([0, 6]), seed=2, count=3, extractor=str(tmp_path / "halves"))
+    table = nearest_images(model, np.asarray([0, 6]), seed=2, count=3, extractor=str(tmp_path / "halves"))
     real = np.concatenate(
         [batch for batch, _ in figures.split_images(model.run, figures.EvaluationOptions(), "train").batches(0)]
     )

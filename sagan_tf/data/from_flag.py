@@ -46,6 +46,11 @@ def source_from_flag(data: str, data_dir: str | None = None) -> Source:
     Raises:
       DataError: for a name or folder that doesn't exist.
     """
+    if data_dir and not data.startswith("tfds:"):
+        raise DataError(
+            f"--data_dir is where TFDS keeps its data sets, and must go with tfds:NAME; received --data_dir={data_dir} "
+            f"with {data}. Leave it out."
+        )
     if source := named_source(data, data_dir):
         return source
     folder = pathlib.Path(data).expanduser().absolute()

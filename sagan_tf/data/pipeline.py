@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.order import positions, random_access
-from sagan_tf.data.source import Examples
+from sagan_tf.data.python_reads import with_plain_errors
+from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.foundation.progress import Progress
 
@@ -117,7 +118,7 @@ def _decoded(examples: Examples, resolution: int, transform: Transform) -> Examp
     )
     done = 0
     with Progress(total=examples.n_examples, unit="image", title="reading into memory") as progress:
-        for image, label in rows.batch(256).as_numpy_iterator():
+        for image, label in with_plain_errors(rows.batch(256).as_numpy_iterator()):
             images[done : done + len(label)], labels[done : done + len(label)] = image, label
             done += len(label)
             progress.update(len(label))
@@ -125,6 +126,9 @@ def _decoded(examples: Examples, resolution: int, transform: Transform) -> Examp
         raise RuntimeError(
             f"{examples.name} must give its {examples.n_examples} examples in one pass; received {done}."
         )
+    for label in np.unique(labels):
+        if not 0 <= label < len(examples.class_names):
+            raise DataError(f"{_label_rule(examples)} Received {label}.")
     pixels, classes = tf.constant(images), tf.constant(labels)
     stream, ordered = random_access(len(labels), lambda i: (pixels[i], classes[i]), parallel=False)
     return dataclasses.replace(examples, stream=stream, ordered=ordered, costly=False)
@@ -164,10 +168,14 @@ def _augmented(
     return transform.scaled(images, noise)
 
 
+def _label_rule(examples: Examples) -> str:
+    return f"A label of {examples.name} must be in 0..{len(examples.class_names) - 1}. Check the data set's labels."
+
+
 def _checked(labels: tf.Tensor, examples: Examples) -> tf.Tensor:
     """Checks that every label is a class, since accelerators clamp or wrap wrong indices silently."""
     n_classes = len(examples.class_names)
-    message = f"A label of {examples.name} must be in 0..{n_classes - 1}. Check the data set's labels."
+    message = _label_rule(examples)
     with tf.control_dependencies(
         [tf.debugging.assert_non_negative(labels, message), tf.debugging.assert_less(labels, n_classes, message)]
     ):

@@ -6,6 +6,7 @@ a thread waits for the interpreter while the interpreter waits for the thread, a
 """
 
 import atexit
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,11 @@ import tensorflow as tf
 
 from sagan_tf.data.source import DataError
 
+# The checks of labels (pipeline.py) and of record files (records.py), as TensorFlow reports them among other text.
+_CHECK = re.compile(
+    r"assertion failed: \[((?:A label of|A record file must) .*?(?:Check the data set's labels|Restore the file)\.)",
+    re.DOTALL,
+)
 _failed: list[DataError] = []  # raised by reads and not yet reported to a consumer; the newest last
 _ending = threading.Event()
 _calls = 0  # calls begun so far; only compared with earlier values of itself
@@ -41,17 +47,23 @@ def failed_read() -> DataError | None:
     return _failed.pop() if _failed else None
 
 
+def failed_check(error: tf.errors.OpError) -> DataError | None:
+    """The sentence of a check inside a pipeline that failed, as an error of ours; None for any other error."""
+    found = _CHECK.search(str(error))
+    return DataError(found[1].replace("] [", " ")) if found else None
+
+
 def with_plain_errors(rows: Iterable) -> Iterator:
     """Yields the rows of a pipeline.
 
     Raises:
-      DataError: instead of TensorFlow's error, if a read failed.
+      DataError: instead of TensorFlow's error, if a read or a check failed.
     """
     _failed.clear()
     try:
         yield from rows
     except tf.errors.OpError as error:
-        raise (failed_read() or error) from error
+        raise (failed_read() or failed_check(error) or error) from error
 
 
 @atexit.register

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.pipeline import training_batches
+from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
@@ -219,7 +220,8 @@ def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: in
     )
     images, labels = [], []
     count = wanted // batch_size
-    for x, y in Progress(batches.take(count), total=count, title="reading images for the classifier", unit="batch"):
+    rows = with_plain_errors(batches.take(count))
+    for x, y in Progress(rows, total=count, title="reading images for the classifier", unit="batch"):
         images.append(tf.cast(tf.round(levels(_shrink(x))), tf.uint8).numpy())
         labels.append(y.numpy())
     return np.concatenate(images), np.concatenate(labels)

@@ -1,5 +1,6 @@
 """Opens images from any source as examples: an .npz of `arr_0`, an .npy, a folder, or a data set by its name."""
 
+import dataclasses
 import hashlib
 import pathlib
 
@@ -44,7 +45,14 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
             f"images must be square, or a resolution be given; received {path} with arr_0 of shape "
             f"{images.shape}. Add --resolution=R to crop and resize them."
         )
-    return _examples(file, images, labels), resolution or images.shape[1]
+    examples, side = _examples(file, images, labels), resolution or images.shape[1]
+    if images.shape[1:3] != (side, side):
+        note = (
+            f"{file}: its images of {images.shape[2]} x {images.shape[1]} pixels are cropped and resized to "
+            f"{side} x {side}, which changes what is measured."
+        )
+        examples = dataclasses.replace(examples, notes=(note,))
+    return examples, side
 
 
 def _examples(file: pathlib.Path, images: np.ndarray, labels: np.ndarray | None) -> Examples:

@@ -13,6 +13,7 @@ from sagan_tf.foundation import files
 from sagan_tf.foundation.fonts import drawable, families
 
 DPI = 150
+SUFFIXES = (".png", ".svg", ".pdf")
 INK = "#222222"
 # Okabe and Ito, "Color Universal Design" (2008), without black, and yellow, which is hardly visible on white.
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

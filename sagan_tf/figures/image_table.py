@@ -81,15 +81,25 @@ class ImageTable:
         return picture.resize([self._factor * n for n in picture.size], Image.Resampling.NEAREST)
 
 
+def check_animation(path: Path | str) -> str:
+    """The format of an animation by its file's suffix, "gif" or "webp".
+
+    Raises:
+      ValueError: for another suffix.
+    """
+    kind = Path(path).suffix.lower()[1:]
+    if kind not in ("gif", "webp"):
+        raise ValueError(f"an animation must be a .gif or .webp file; received {path}. Rename it.")
+    return kind
+
+
 def save_animation(frames: Sequence[Image.Image], path: Path, *, seconds: float = 4.0) -> Path:
     """Writes a looping .gif or .webp that plays the frames forwards and backwards, atomically.
 
     Raises:
       ValueError: for another suffix.
     """
-    kind = path.suffix.lower()[1:]
-    if kind not in ("gif", "webp"):
-        raise ValueError(f"an animation must be a .gif or .webp file; received {path}. Rename it.")
+    kind = check_animation(path)
     there_and_back = [*frames, *frames[-2:0:-1]]
     with files.replacing(path) as temporary:
         there_and_back[0].save(

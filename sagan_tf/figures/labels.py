@@ -34,13 +34,13 @@ def extremes(curves: Mapping[str, Curve], most: int = 5) -> list[str]:
     """The curves to be labeled among many, in the order of their last values, greatest first.
 
     They are the greatest, the least, and the one that has grown most from its first to its last value, followed by the
-    next greatest up to `most`. Values are positive.
+    next greatest up to `most`. Values are not negative; growth from zero doesn't count.
     """
     last = {name: values[-1] for name, (_, values) in curves.items() if len(values)}
     falling = sorted(last, key=last.__getitem__, reverse=True)
     if len(falling) <= most:
         return falling
-    fastest = max(falling, key=lambda name: last[name] / curves[name][1][0])
+    fastest = max(falling, key=lambda name: last[name] / (curves[name][1][0] or last[name] or 1.0))
     wanted = dict.fromkeys([falling[0], falling[-1], fastest, *falling])
     chosen = set(list(wanted)[:most])
     return [name for name in falling if name in chosen]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sagan_tf.data.pipeline import training_batches
+from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.spread import mean_squared_distances, shapes
 from sagan_tf.experiment import Experiment
@@ -76,7 +77,8 @@ def _read(settings: Experiment, examples: Examples, wanted: Iterable[int], each:
         cache_bytes=0,
     )
     images, labels = [], []
-    for batch, of_batch in batches.take(-(-min(_MOST_READ, examples.n_examples) // _BATCH)).as_numpy_iterator():
+    rows = batches.take(-(-min(_MOST_READ, examples.n_examples) // _BATCH)).as_numpy_iterator()
+    for batch, of_batch in with_plain_errors(rows):
         images.append(np.rint(levels(batch)).clip(0, 255).astype(np.uint8))
         labels.append(of_batch)
         read = np.concatenate(labels)

@@ -1,4 +1,4 @@
-"""The figures of a trained run: attention, interpolation, truncation, nearest images and class sheets."""
+"""The figures of a trained run: attention, interpolation, truncation and class sheets."""
 
 import dataclasses
 import math
@@ -8,14 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.evaluation.evaluator import EvaluationOptions
-from sagan_tf.figures import neighbors
 from sagan_tf.figures.attention import AttentionView, attention_figure
 from sagan_tf.figures.image_table import ImageTable
 from sagan_tf.foundation import jsonl
-from sagan_tf.foundation.pixels import normalized
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.foundation.spelling import nearest as nearest_name
-from sagan_tf.runs.reference import run_reference, split_images
+from sagan_tf.runs.reference import split_images
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps, gammas
@@ -190,41 +188,6 @@ def truncation(
     )
 
 
-def nearest_images(
-    model: TrainedModel, labels: np.ndarray, *, seed: int = 0, count: int = 4, extractor: str | None = None
-) -> ImageTable:
-    """One row per label: a sample, and its nearest training images by pixels and by an extractor's features.
-
-    extractor: as in evaluate; None for the run's.
-    """
-    samples = model.images(labels.tolist(), seed=seed)
-    options = model.run.experiment().evaluation or EvaluationOptions()
-    options = dataclasses.replace(options, extractor=extractor or options.extractor)
-    reference = run_reference(model.run, options)
-    spaces = {"pixels": neighbors.pixels, "features": lambda x: reference.extractor(tf.constant(x))[0].numpy()}
-    total = -(-reference.real.count // options.batch_size)
-    batches = Progress(reference.real.batches(0), total=total, title="comparing training images", unit="batch")
-    found = neighbors.nearest(normalized(samples.astype(np.float32)), batches, count, spaces)
-    images = [samples[:, None], *(to_pixels(found[space].images).numpy() for space in spaces)]
-    captions = [
-        [""]
-        + [
-            f"{name} {distance:.2g}".lstrip()
-            for space in spaces
-            for name, distance in zip(model.row_names(found[space].labels[i]), found[space].distances[i], strict=True)
-        ]
-        for i in range(len(samples))
-    ]
-    return ImageTable(
-        images=np.concatenate(images, 1),
-        captions=captions,
-        rows=model.row_names(labels),
-        heads=[("sample", 1), ("nearest in pixels", count), ("nearest in features", count)],
-        title=f"Nearest of {reference.real.count:,} training images, and their distance; step "
-        f"{model.step:,}; features of {reference.extractor.name}; {shown_classes(model, labels)}",
-    )
-
-
 def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 64) -> ImageTable:
     """A square sheet of images of one class."""
     columns = math.isqrt(count - 1) + 1
@@ -244,8 +207,8 @@ def easy_and_difficult(model: TrainedModel, *, seed: int = 0, each: int = 5, col
     record = next((r for r in reversed(records) if r.get("intra_fid_by_class")), None)
     if record is None:
         return None
-    distances = np.asarray(record["intra_fid_by_class"])
-    order = np.argsort(distances, kind="stable")
+    distances = np.asarray(record["intra_fid_by_class"], np.float64)  # null, of a distance that isn't finite, is NaN
+    order = [label for label in np.argsort(distances, kind="stable") if np.isfinite(distances[label])]
     each = min(each, len(order) // 2)
     chosen = [*order[:each], *order[len(order) - each :]]
     images = model.images(np.repeat(chosen, columns), seed=seed)

@@ -9,16 +9,18 @@ import numpy as np
 
 from sagan_tf.figures import canvas, sheets
 from sagan_tf.figures.expected_curves import ExpectedCurves
-from sagan_tf.figures.image_table import ImageTable, save_animation
+from sagan_tf.figures.image_table import ImageTable, check_animation, save_animation
 from sagan_tf.figures.query_points import parse_points
 from sagan_tf.figures.spectra import spectra_figure
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.comma_lists import entries
+from sagan_tf.foundation.file_names import in_file_name
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.option_names import THRESHOLDS
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures
+from sagan_tf.runs.nearest_images import nearest_images
 from sagan_tf.runs.report import write_report
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
@@ -54,9 +56,7 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
 
 def neighbors(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
-    table = figures.nearest_images(
-        model, _labels(flags, model), seed=flags.seed, count=flags.count, extractor=flags.extractor
-    )
+    table = nearest_images(model, _labels(flags, model), seed=flags.seed, count=flags.count, extractor=flags.extractor)
     return [sheets.save(table.draw(), _out(flags))]
 
 
@@ -74,7 +74,7 @@ def classes(flags: argparse.Namespace) -> list[Path]:
     made = []
     labels = dict.fromkeys(_labels(flags, model).tolist())
     for label in Progress(labels, total=len(labels), title="drawing sheets", unit="class"):
-        name = "".join(c if c.isalnum() or c in "-_" else "_" for c in model.class_names[label])
+        name = in_file_name(model.class_names[label])
         table = figures.class_sheet(model, label, seed=flags.seed, count=flags.count)
         made.append(sheets.save(table.draw(), folder / f"{label:04d}_{name}.png"))
     compared = figures.easy_and_difficult(model, seed=flags.seed)
@@ -111,6 +111,13 @@ PICTURES: dict[str, Callable[[argparse.Namespace], list[Path]]] = {
 }
 
 
+# What --out may end in.
+_SUFFIXES = {
+    **dict.fromkeys(("attention", "spectra"), canvas.SUFFIXES),
+    **dict.fromkeys(("interpolate", "neighbors", "truncation"), (".png",)),
+}
+
+
 def draw(flags: argparse.Namespace) -> list[Path]:
     """Draws the pictures that the flags request, and returns their paths."""
     _check_outputs(flags)
@@ -141,8 +148,13 @@ def _labels(flags: argparse.Namespace, model: TrainedModel) -> np.ndarray:
 def _check_outputs(flags: argparse.Namespace) -> None:
     """Refuses what can't be written before pictures are made."""
     suffix = {"classes": "", "report": ".html"}.get(flags.what, ".png")
-    files.check_output("--out", _out(flags, suffix), folder=flags.what == "classes")
+    out = _out(flags, suffix)
+    kinds = _SUFFIXES.get(flags.what, ())
+    if kinds and out.suffix.lower() not in kinds:
+        raise RunError(f"--out must be a file ending in {', '.join(kinds)}; received --out={out}. Rename it.")
+    files.check_output("--out", out, folder=flags.what == "classes")
     if getattr(flags, "animation", None):
+        check_animation(flags.animation)
         files.check_output("--animation", flags.animation)
 
 

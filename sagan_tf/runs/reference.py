@@ -15,7 +15,7 @@ from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.npz import names_in_npz
 from sagan_tf.foundation.option_names import DataSplit
-from sagan_tf.runs.run_data import training_examples, validation_examples
+from sagan_tf.runs.run_data import labeled_as_run, training_examples, validation_examples
 from sagan_tf.runs.run_directory import RunDirectory
 
 SPLITS = get_args(DataSplit)
@@ -73,13 +73,13 @@ def file_reference(path: str, options: EvaluationOptions, *, resolution: int, da
 
 
 def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> ImageSet:
-    """A split of a run's own data, "train" or "validation", as images to be measured.
+    """A split of a run's own data, "train" or "validation", as images to be measured, with the run's labels.
 
     Raises:
-      DataError: if the data can't be opened or don't have the split.
+      DataError: if the data can't be opened, don't have the split, or have a class that the run doesn't know.
     """
     settings = run.experiment()
-    examples = training_examples(run) if split == "train" else validation_examples(run)
+    examples = labeled_as_run(run) if split == "train" else validation_examples(run)
     return _images(examples, settings.spec.resolution, settings.transform, options)
 
 

@@ -9,10 +9,12 @@ from PIL import Image
 
 from sagan_tf.configuration.gin_config import ConfigError
 from sagan_tf.data.pipeline import evaluation_batches
+from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import DataError
 from sagan_tf.figures import page
 from sagan_tf.figures.image_table import ImageTable
 from sagan_tf.runs.figures import shown_classes
+from sagan_tf.runs.run_data import labeled_as_run
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.sampler import to_pixels
@@ -120,16 +122,14 @@ def _real_images(model: TrainedModel, labels: np.ndarray) -> dict[int, np.ndarra
     """
     settings = model.run.experiment()
     side = model.spec.resolution
-    examples = settings.data.open(side)
+    examples = labeled_as_run(model.run)
     count = min(_MOST_READ, examples.n_examples)
     shuffled = dataclasses.replace(
         examples, n_examples=count, ordered=lambda: examples.stream(seed=0).take(count), agreement=None
     )
-    batches = evaluation_batches(
-        shuffled, resolution=side, batch_size=64, transform=settings.transform, cache_bytes=0
-    ).as_numpy_iterator()
+    batches = evaluation_batches(shuffled, resolution=side, batch_size=64, transform=settings.transform, cache_bytes=0)
     found: dict[int, list[np.ndarray]] = {int(label): [] for label in labels}
-    for images, classes in batches:
+    for images, classes in with_plain_errors(batches.as_numpy_iterator()):
         for image, label in zip(images, classes, strict=True):
             if len(found.get(int(label), range(_EACH))) < _EACH:
                 found[int(label)].append(to_pixels(image).numpy())

@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from sagan_tf.data.class_names import in_order
-from sagan_tf.data.source import DataError, Examples
+from sagan_tf.data.image_folder.image_folder import ImageFolder
+from sagan_tf.data.source import DataError, Examples, Source
 from sagan_tf.experiment import Experiment
 from sagan_tf.foundation.spelling import counted
 from sagan_tf.runs.run_directory import RunDirectory
@@ -31,6 +33,17 @@ def training_examples(run: RunDirectory, settings: Experiment | None = None) -> 
     return settings.data.open(side, class_names=recorded)
 
 
+def labeled_as_run(run: RunDirectory) -> Examples:
+    """The training data of a run with labels that index its class names, as its networks and names need them.
+
+    Raises:
+      DataError: if the data can't be opened, and with both lists for a class that the run doesn't know.
+    """
+    settings = run.experiment()
+    with _remedy_for_moved_data():
+        return settings.data.open(settings.spec.resolution, class_names=run.class_names)
+
+
 def check_count(examples: Examples, batch_size: int) -> None:
     """Refuses data with fewer images than a batch, with which all steps would see the same images.
 
@@ -42,6 +55,33 @@ def check_count(examples: Examples, batch_size: int) -> None:
         raise DataError(
             f"The data must hold a batch of images or more; received {counted(count, 'image')} in {examples.name} and "
             f"train.batch_size={batch_size}. Add images, or lower it: train.batch_size={2 ** (count.bit_length() - 1)}."
+        )
+
+
+def check_apart(run: Path, source: Source) -> None:
+    """Refuses a new run inside its own folder of images, where its sheets of samples would be found as data.
+
+    Raises:
+      DataError: if it lies there, unless in a hidden folder or beside the split folder that is read.
+    """
+    check_outside("--run_dir", run, source)
+
+
+def check_outside(flag: str, out: Path | str, source: Source) -> None:
+    """`check_apart` of what a flag names: the next start would find it among the images and their classes.
+
+    Raises:
+      DataError: as `check_apart`.
+    """
+    if not isinstance(source, ImageFolder):
+        return
+    root, place = Path(source.path).expanduser().resolve(), Path(out).resolve()
+    inside = place.relative_to(root).parts if place.is_relative_to(root) else ()
+    elsewhere = source.split is not None and inside[:1] and inside[0].lower() != source.split.lower()
+    if inside and not elsewhere and not any(part.startswith(".") for part in inside):
+        raise DataError(
+            f"{flag} must lie outside the folder of images, where it would be taken for a class of them; received "
+            f"{flag}={out} inside {root}. Name another folder."
         )
 
 

@@ -6,7 +6,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 import tensorflow as tf
@@ -14,7 +13,7 @@ import tensorflow as tf
 from sagan_tf import experiment
 from sagan_tf.configuration import gin_config
 from sagan_tf.data.class_names import listed
-from sagan_tf.data.python_reads import failed_read
+from sagan_tf.data.python_reads import failed_check, failed_read
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.evaluator import check_options
 from sagan_tf.evaluation.metrics import check_best_by
@@ -33,7 +32,7 @@ from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.lock import TrainingLock
 from sagan_tf.runs.origin import Origin, find_origin
 from sagan_tf.runs.resumption import Admission
-from sagan_tf.runs.run_data import check_count, training_examples
+from sagan_tf.runs.run_data import check_apart, check_count, training_examples
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.training_actions import BEST
 from sagan_tf.runs.training_run import train_run
@@ -143,7 +142,8 @@ def train_and_evaluate(
     start_up: the clock of the command; without one, the time to the first step counts from this call.
     """
     start_up = start_up or StartUp()
-    run, lock = RunDirectory(flags.run_dir), TrainingLock(Path(flags.run_dir))
+    run = RunDirectory(flags.run_dir)
+    lock = TrainingLock(run.path)
     origin = find_origin(run, loaded.value, flags.init_from, flags.class_map, workers=workers)
     if flags.dry_run:
         print(tried(run, loaded, strategy, origin))
@@ -192,6 +192,8 @@ def open_data(run: RunDirectory, loaded: gin_config.Loaded) -> tuple[gin_config.
       DataError: for data that can't be read, or that the configuration can't be trained on.
     """
     settings = loaded.value
+    if not run.exists:
+        check_apart(run.path, settings.data)
     examples = training_examples(run, settings)
     check_count(examples, settings.batch_size)
     for text in (*examples.notes, *settings.notes()):
@@ -233,7 +235,9 @@ def evaluate_finished(
 ) -> None:
     """Evaluates a finished run, unless that was already done, and prints the numbers."""
     finished = reached and run.checkpoints().steps()[-1] >= settings.total_steps
-    if finished and evaluates and not run.is_evaluated(settings.total_steps):
+    if not (finished and evaluates):
+        return
+    if not run.is_evaluated(settings.total_steps, truncation=settings.evaluation.truncation):
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
 
 
@@ -246,7 +250,7 @@ def run_to_code(flags: argparse.Namespace, start_up: StartUp) -> int:
         report_error(error)
         leave(INTERRUPTED)
     except tf.errors.OpError as error:
-        if (failed := failed_read()) is None:
-            raise error
-        report_error(failed)
-        return INTERRUPTED  # once the file is restored, the run can be resumed
+        if failed := failed_read():
+            report_error(failed)
+            return INTERRUPTED  # once the file is restored, the run can be resumed
+        raise failed_check(error) or error from None

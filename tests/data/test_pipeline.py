@@ -5,6 +5,7 @@ import tensorflow as tf
 from sagan_tf.data.order import random_access
 from sagan_tf.data.pipeline import evaluation_batches, training_batches
 from sagan_tf.data.procedural.procedural import ProceduralSource
+from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
 
@@ -155,3 +156,14 @@ def test_replicas_share_each_batch(mirrored):
         values = mirrored.experimental_local_results(part)
         assert [len(value) for value in values] == [4, 4]
         np.testing.assert_array_equal(np.concatenate([value.numpy() for value in values]), whole)
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 2**20])
+def test_a_label_that_is_no_class_is_told_in_a_sentence(cache_bytes):
+    with pytest.raises(DataError, match=r"A label of numbered must be in 0\.\.7\. Check the data set's labels\."):
+        list(with_plain_errors(training_batches_of(numbered(n_classes=8), cache_bytes)))
+
+
+def training_batches_of(examples, cache_bytes):
+    options = {"resolution": 16, "batch_size": 8, "seed": 3, "transform": Transform(), "cache_bytes": cache_bytes}
+    return training_batches(examples, **options).take(7).as_numpy_iterator()

@@ -106,3 +106,10 @@ def test_an_npy_holds_images_alone_and_labels_may_be_names(tmp_path):
         examples, _ = open_images(str(tmp_path / "b.npz"))
         assert [int(label) for _, label in examples.ordered().as_numpy_iterator()] == expected
         assert examples.class_names == (("cat", "dog") if isinstance(labels[0], str) else ("0", "1"))
+
+
+def test_arrays_that_are_resized_say_so(tmp_path):
+    np.savez(tmp_path / "a.npz", np.zeros((2, 8, 8, 3), np.uint8))
+    assert open_images(str(tmp_path / "a.npz"))[0].notes == ()
+    (note,) = open_images(str(tmp_path / "a.npz"), resolution=4)[0].notes
+    assert "images of 8 x 8 pixels are cropped and resized to 4 x 4" in note

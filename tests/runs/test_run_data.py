@@ -8,7 +8,13 @@ from sagan_tf import experiment
 from sagan_tf.configuration import gin_config
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.source import DataError
-from sagan_tf.runs.run_data import check_count, training_examples, validation_examples
+from sagan_tf.runs.run_data import (
+    check_apart,
+    check_count,
+    labeled_as_run,
+    training_examples,
+    validation_examples,
+)
 from sagan_tf.runs.run_directory import RunDirectory
 
 
@@ -77,3 +83,21 @@ def test_fewer_images_than_a_batch_are_refused_with_a_batch_that_fits(folder):
     check_count(examples, 3)
     with pytest.raises(DataError, match=r"received 3 images in .* and train\.batch_size=4.*train\.batch_size=2"):
         check_count(examples, 4)
+
+
+def test_networks_get_the_labels_that_they_know_or_a_refusal(folder):
+    assert pairs(labeled_as_run(a_run(folder, "0", "10", "2"))) == [("0", "0"), ("10", "10"), ("2", "2")]
+    with pytest.raises(DataError, match="received 10, which is not"):
+        labeled_as_run(a_run(folder, "0", "2", "3"))
+
+
+@pytest.mark.parametrize("place", ["run", "train/0/run", "deep/er"])
+def test_a_run_does_not_lie_among_its_images(folder, place):
+    with pytest.raises(DataError, match=r"--run_dir must lie outside .*received --run_dir=.* inside"):
+        check_apart(folder / place, ImageFolder(path=str(folder)))
+
+
+def test_a_run_may_lie_beside_its_images(folder):
+    for place in (folder.parent / "run", folder.with_name(folder.name + "_runs"), folder / ".runs" / "a", folder):
+        check_apart(place, ImageFolder(path=str(folder)))
+    check_apart(folder / "runs" / "a", ImageFolder(path=str(folder), split="train"))

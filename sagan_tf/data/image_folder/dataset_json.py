@@ -26,7 +26,7 @@ def labels_of(path: pathlib.Path, images: Sequence[str]) -> dict[str, str] | Non
       DataError: if the file can't be read, if labels aren't integers, or if images and labels don't match.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise DataError(f"{FILE_NAME} must be readable JSON; received {path}: {error}. Repair or remove it.") from error
     rows = content.get("labels") if isinstance(content, dict) else None

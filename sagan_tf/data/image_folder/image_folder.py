@@ -81,12 +81,14 @@ class ImageFolder:
         )
 
     def validation(self) -> "ImageFolder":
-        """The images of the split folder val, valid or validation.
+        """The images of the split folder val, valid or validation, in any case.
 
         Raises:
           DataError: if there is none.
         """
-        found = [split for split in VALIDATION_SPLITS if (pathlib.Path(self.path) / split).is_dir()]
+        root = pathlib.Path(self.path).expanduser()
+        folders = {path.name.lower() for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
+        found = [split for split in VALIDATION_SPLITS if split in folders]
         if not found:
             raise DataError(
                 f"Validation images must be in a split folder named val, next to train; received {self.path} without "

@@ -21,7 +21,7 @@ class Tree:
       images: the names of the image files of each folder, by the parts of the folder's path below the root.
       bare: the names of the files without an extension, in the same way.
       tables: the names of files such as labels.csv or dataset.json, in the same way.
-      empty: the parts of the paths of folders that hold neither files nor folders.
+      empty: the parts of the paths of folders that hold neither image files nor folders.
       ignored: the number of other files by their extension.
     """
 

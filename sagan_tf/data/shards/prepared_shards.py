@@ -40,7 +40,7 @@ class PreparedShards:
         Raises:
           DataError: naming each bad shard, or if the resolution is another.
         """
-        folder, index = pathlib.Path(self.path), self._index()
+        folder, index = self._folder, self._index()
         plan = index.plan
         if plan.resolution != resolution:
             raise DataError(
@@ -82,7 +82,7 @@ class PreparedShards:
         Raises:
           DataError: if there are none.
         """
-        folder = pathlib.Path(self.path) / VALIDATION_FOLDER
+        folder = self._folder / VALIDATION_FOLDER
         if not (folder / INDEX_NAME).exists():
             plan = self._index().plan
             raise DataError(
@@ -99,8 +99,12 @@ class PreparedShards:
         """The side of the prepared images in pixels."""
         return self._index().plan.resolution
 
+    @property
+    def _folder(self) -> pathlib.Path:
+        return pathlib.Path(self.path).expanduser()
+
     def _index(self) -> ShardIndex:
-        index = read_index(pathlib.Path(self.path))
+        index = read_index(self._folder)
         if not index.complete:
             raise DataError(
                 f"Prepared shards must be complete; received {self.path} with {len(index.shards)} of "

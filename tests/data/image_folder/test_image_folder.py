@@ -113,6 +113,16 @@ def test_a_validation_split_is_labeled_by_the_names_that_are_given(folder):
         ImageFolder(path=str(folder / "d" / "train")).validation()
 
 
+def test_a_validation_split_may_be_capitalized_and_lie_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("Train/a", "Train/b", "Val/a"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / "photos" / name / "x.png")
+    source = ImageFolder(path="~/photos")
+    assert source.class_names() == ("a", "b")
+    assert source.validation().open(8, class_names=source.class_names()).n_examples == 1
+
+
 def test_small_images_are_left_out_when_asked(folder):
     examples = ImageFolder(path=str(folder), min_short_edge=20).open(16)
     assert examples.n_examples == 9
