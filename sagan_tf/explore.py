@@ -26,10 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         from sagan_tf.runs.explorer import ExplorerModel  # here, since flags are answered before TensorFlow is imported
-        from sagan_tf.runs.explorer_server import serve
+        from sagan_tf.runs.explorer_server import check_address, serve
+        from sagan_tf.runs.run_directory import RunDirectory
         from sagan_tf.runs.trained import TrainedModel
 
-        model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step)
+        run = RunDirectory.open(flags.run_dir)
+        check_address(flags.host, flags.port)
+        model = TrainedModel(run, average=flags.average, step=flags.step)
         serve(ExplorerModel(model), host=flags.host, port=flags.port, show=flags.browser)
 
     return answered(work, interrupted="interrupted: the page was not served.")

@@ -33,7 +33,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     shared.add_truncation_mode(parser)
     parser.add_argument("--standing_passes", type=int, default=100, metavar="N", help="forward passes per threshold")
-    return parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
+    if flags.standing_passes < 1:
+        parser.error(f"--standing_passes must be at least 1; received --standing_passes={flags.standing_passes}")
+    return flags
 
 
 def _threshold(text: str) -> float:

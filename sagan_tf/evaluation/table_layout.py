@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from sagan_tf.evaluation.metrics import METRICS
 from sagan_tf.evaluation.paper_tables import PAPER_TABLES, Column, PaperTable
 from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.choices import check_choice
@@ -68,10 +70,12 @@ def runs_table(
 ) -> str:
     """The runs' own numbers as Markdown, without a paper's: a row per name; runs of one name give mean and deviation.
 
+    metrics: names as `evaluate --metrics` takes them, or of single numbers, such as "recall".
     step: None takes each run's last result. truncation: the threshold that the samples were truncated at.
 
     Raises:
-      ValueError: for a step at which no run was measured, or runs that were measured by different protocols.
+      ValueError: for a step at which no run was measured, an unknown metric, or runs that were measured by different
+        protocols.
     """
     runs = _runs_by_row(run_dirs)
     steps = {record["protocol"].get("step") for group in runs.values() for run in group for record in run.records}
@@ -80,12 +84,25 @@ def runs_table(
             f"--step must be one that was measured; received --step={step}. There are results of "
             f"{', '.join(str(known) for known in sorted(steps - {None})) or 'none'}."
         )
-    columns = tuple(Column(metric=metric, step=step) for metric in metrics)
+    records = [record for group in runs.values() for run in group for record in run.records]
+    columns = tuple(Column(metric=number, step=step) for metric in metrics for number in _numbers(metric, records))
     return lay_out(
         PaperTable(title="Measured", columns=columns, protocol={}, rows={row: (None,) * len(columns) for row in runs}),
         runs,
         truncation=truncation,
     )
+
+
+def _numbers(metric: str, records: Sequence[dict]) -> list[str]:
+    """The numbers of a metric by their names in the records: "pr" gives precision, recall, density and coverage."""
+    if any(metric in record for record in records):
+        return [metric]
+    if metric in METRICS and metric not in METRICS[metric].numbers:
+        of_classes = {name for record in records for name, value in record.items() if isinstance(value, list)}
+        return [number for number in METRICS[metric].numbers if number not in of_classes]
+    known = {number for row in METRICS.values() for number in row.numbers}
+    check_choice("", "--metrics", metric, dict.fromkeys([*METRICS, *sorted(known)]))
+    return [metric]
 
 
 def lay_out(table: PaperTable, runs: dict[str, list[EvaluatedRun]], *, truncation: float | None = None) -> str:
@@ -116,7 +133,8 @@ def lay_out(table: PaperTable, runs: dict[str, list[EvaluatedRun]], *, truncatio
 def _runs_by_row(run_dirs: Sequence[str]) -> dict[str, list[EvaluatedRun]]:
     runs: dict[str, list[EvaluatedRun]] = {}
     for text in run_dirs:
-        row, _, folder = text.rpartition("=")
+        row, _, folder = ("", "", text) if Path(text).is_dir() or "=" not in text else text.partition("=")
+        folder = os.path.expanduser(folder)
         path, facts = Path(folder) / "metrics.jsonl", Path(folder) / "run.json"
         if not path.is_file():
             raise ValueError(

@@ -6,9 +6,11 @@ or one of them many times.
 """
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import flags
 from absl.flags import argparse_flags
@@ -48,6 +50,8 @@ class Parser(argparse_flags.ArgumentParser):
             self.error(" ".join(str(error).split()).rstrip("."))
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        for name, value in vars(found).items():
+            setattr(found, name, _in_full(value))
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
@@ -62,6 +66,13 @@ class Parser(argparse_flags.ArgumentParser):
             message = f"there is no flag {misspelt[0]}. {nearest(misspelt[0], known)}".rstrip(" .")
         stop = "" if message.endswith("?") else "."
         self.exit(REFUSED, f"error: {message}{stop} All flags: {self.prog} --help\n")
+
+
+def _in_full(value: Any) -> Any:
+    """A path in full that begins with "~", the home folder, which shells leave as it is in --flag=~/path."""
+    if isinstance(value, list):
+        return [_in_full(item) for item in value]
+    return os.path.expanduser(value) if isinstance(value, str) and re.match(r"~(/|$)", value) else value
 
 
 class _Verbosity(argparse.Action):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import tensorflow as tf
@@ -10,6 +11,19 @@ import tensorflow as tf
 from sagan_tf.interop.saved_model import Served
 
 _OPSET = 17
+
+
+def library() -> ModuleType:
+    """tf2onnx.
+
+    Raises:
+      ValueError: if it isn't installed.
+    """
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise ValueError("--format=onnx needs tf2onnx; install it: pip install 'sagan_tf[onnx]'") from error
+    return tf2onnx
 
 
 def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
@@ -23,10 +37,7 @@ def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
     Raises:
       ValueError: if tf2onnx isn't installed.
     """
-    try:
-        import tf2onnx
-    except ImportError as error:
-        raise ValueError("--format=onnx needs tf2onnx; install it: pip install 'sagan_tf[onnx]'") from error
+    tf2onnx = library()
     z_dim = served.generator.spec.z_dim
     signature = [
         tf.TensorSpec([None, z_dim], tf.float32, name="z"),

@@ -35,12 +35,12 @@ def fitted(loaded: gin_config.Loaded, examples: Examples, run: RunDirectory) -> 
         return loaded
     if examples.label_kind != "none" or (run.exists and run.spec().conditioning != "none"):
         return loaded
-    family = re.search(r"^train\.spec = @(?:families\.)?(\w+)\(\)", loaded.text, re.MULTILINE)[1]
+    scope, family = _family(loaded.text)
     if family == "GANSpec":
         bindings = _UNCONDITIONAL_SPEC
     else:
-        name = f"families.{family}.conditioning"
-        if re.search(rf"^(?:families\.)?{family}\.conditioning *=", loaded.text, re.MULTILINE):
+        name = f"{scope}families.{family}.conditioning"
+        if re.search(rf"^(?:{scope})?(?:families\.)?{family}\.conditioning *=", loaded.text, re.MULTILINE):
             note(f"{examples.name} has no classes; as {name} is set, all its images are trained as one class.")
             return loaded
         _refuse_without_choice(family, examples)
@@ -50,6 +50,14 @@ def fitted(loaded: gin_config.Loaded, examples: Examples, run: RunDirectory) -> 
         "With class folders, the model would be class-conditional."
     )
     return experiment.with_bindings(loaded, bindings)
+
+
+def _family(text: str) -> tuple[str, str]:
+    """The scope ("big/" or "") and the family of the networks in a configuration's text, also behind a macro."""
+    bound = re.search(r"^train\.spec = (@.*|%(\w+))$", text, re.MULTILINE)
+    if bound[2]:
+        bound = re.search(rf"^{bound[2]} = (@.*)$", text, re.MULTILINE)
+    return re.fullmatch(r"@((?:\w+/)*)(?:families\.)?(\w+)\(\)", bound[1]).groups()
 
 
 def _refuse_without_choice(family: str, examples: Examples) -> None:

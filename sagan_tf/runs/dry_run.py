@@ -161,12 +161,13 @@ def whole_run(tried: DryRunResult, settings: Experiment) -> dict[str, float]:
     def times(every: int) -> int:
         return -(-settings.total_steps // every) if every else 0
 
-    evaluations = (1 + times(settings.evaluate_every)) * (settings.evaluation.n_samples if settings.evaluation else 0)
+    evaluations = 1 + max(1, times(settings.evaluate_every))  # one of the untrained generator
+    images = evaluations * (settings.evaluation.n_samples if settings.evaluation else 0)
     return {
         "steps": tried.build + tried.first_step + (settings.total_steps - 1) * tried.step,
         "sheets": times(settings.sample_every) * tried.sheet,
         "checkpoints": max(1, times(settings.checkpoint_every)) * tried.checkpoint,
-        "evaluation": evaluations * (tried.evaluation or 0.0),
+        "evaluation": images * (tried.evaluation or 0.0),
     }
 
 

@@ -10,6 +10,23 @@ from sagan_tf.runs.explorer_page import Page
 from sagan_tf.runs.run_directory import RunError
 
 
+def check_address(host: str, port: int) -> None:
+    """Refuses an address that can't be listened on, before a model is read.
+
+    Raises:
+      RunError: if the port is taken or is none.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise RunError(
+                f"--host and --port must be free to listen on; received --host={host} --port={port}: "
+                f"{getattr(error, 'strerror', None) or error}. Choose another --port."
+            ) from None
+
+
 def serve(explorer: ExplorerModel, *, host: str, port: int, show: bool) -> None:
     """Serves the page until it is interrupted.
 
@@ -22,15 +39,7 @@ def serve(explorer: ExplorerModel, *, host: str, port: int, show: bool) -> None:
         raise RunError(
             "the explorer must have its library; nicegui is not installed. Run: pip install 'sagan_tf[explore]'"
         ) from None
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise RunError(
-                f"--host and --port must be free to listen on; received --host={host} --port={port}: "
-                f"{error.strerror}. Choose another --port."
-            ) from None
+    check_address(host, port)
 
     def page() -> None:
         names, resolution = explorer.model.class_names, explorer.model.spec.resolution

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from sagan_tf.foundation import files
 from sagan_tf.foundation.notes import note
-from sagan_tf.foundation.option_names import THRESHOLDS
+from sagan_tf.foundation.option_names import LARGEST_TRUNCATION, THRESHOLDS
 from sagan_tf.foundation.progress import clock
 from sagan_tf.foundation.versions import versions
 from sagan_tf.interop import onnx, saved_model
@@ -30,6 +30,8 @@ def export(flags: argparse.Namespace) -> Path:
     """Writes the newest version below `flags.out` and returns its path."""
     run = RunDirectory.open(flags.run_dir)
     files.check_output("--out", flags.out, folder=True)
+    if flags.format == "onnx":
+        onnx.library()  # before standing statistics are gathered, which takes minutes
     served, protocol = prepare(run, flags)
     out = Path(flags.out)
     with new_version(out) as (folder, final):
@@ -47,6 +49,11 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
     """The generator with its statistics fixed, and the facts that are stored with the export."""
     latent, n_classes = run.experiment().latent, len(run.class_names)
     truncated = latent in NORMAL  # with every request comes a truncation in (0, 2]
+    if not truncated and (flags.truncations or flags.truncation_mode):
+        raise ExportError(
+            f"--truncations and --truncation_mode must be of a normal prior; received one of them for {flags.run_dir}, "
+            f"whose prior is latent={latent!r}. Leave it out."
+        )
     steps = run.checkpoints().steps() if flags.step is None else [flags.step]
     published = published_statistics(run, steps[-1]) if steps else None
     mode = (flags.truncation_mode or (MODE if published else "resampled")) if truncated else None
@@ -86,7 +93,7 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
         "config": (run.path / "config.gin").read_text(encoding="utf-8"),
         "versions": versions(),
     }
-    largest = thresholds[-1] if statistics == "published" else 2.0
+    largest = thresholds[-1] if statistics == "published" else LARGEST_TRUNCATION
     served = saved_model.Served(
         generator=generator, n_classes=n_classes, latent=latent, mode=mode, largest_truncation=largest
     )
@@ -127,7 +134,7 @@ def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         files.sweep(out)
-        taken = [int(p.name) for p in out.iterdir() if p.name.isdigit()]
+        taken = [int(p.name) for p in out.iterdir() if p.name.isdecimal()]
         final = out / str(max(taken, default=0) + 1)
         temporary = out / f".tmp-{final.name}-{os.getpid()}"
         try:

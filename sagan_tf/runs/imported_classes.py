@@ -15,7 +15,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
       RunError: if the file can't be read, or if a line is empty or repeated.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # Windows' editors begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(
             f"--class_names must be a text file with one name per line; received {path} ({error})."

@@ -65,7 +65,8 @@ def fit(
         init_from=init_from,
         class_map=class_map,
     )
-    actions = [Action(every=experiment.log_every, run=callback) for callback in callbacks]
+    every = experiment.log_every or experiment.total_steps  # without a log, at the end alone
+    actions = [Action(every=every, run=callback) for callback in callbacks]
     training.train_and_evaluate(in_code(experiment), Workers(devices), devices, flags, actions)
     return TrainedModel(run_dir)
 

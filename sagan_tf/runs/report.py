@@ -82,7 +82,7 @@ def _lead(model: TrainedModel, metrics: list[dict]) -> str:
     now = datetime.datetime.now(datetime.timezone.utc)
     return page.text(
         f"{spec.resolution}x{spec.resolution} images {classes}, trained on "
-        f"{facts['name']} ({facts['n_examples']:,} images). Pictures are of {weights} weights at step "
+        f"{facts['name']} ({counted(facts['n_examples'], 'image')}). Pictures are of {weights} weights at step "
         f"{model.step:,}. Written on {now.day} {now:%B %Y}."
     ) + page.tiles(numbers)
 

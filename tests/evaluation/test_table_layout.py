@@ -136,3 +136,20 @@ def test_the_verb_prints_the_table(run, capsys):
     folder = run("sagan_128", (7, {"fid": 20.0}))
     assert evaluate.main(["--table=sagan_table2", f"--run_dirs={folder}"]) == 0
     assert row(capsys.readouterr().out, "sagan_128") == ["missing (52.52)", "missing (83.7)", "20 (18.65)", "7"]
+
+
+def test_a_metric_of_several_numbers_has_a_column_for_each_and_an_unknown_one_is_refused(run):
+    numbers = {"precision": 0.5, "recall": 0.25, "density": 0.75, "coverage": 1.0}
+    spread = {"shape_variety": 0.9, "shape_variety_by_class": [0.9, None], "feature_variety": 0.8, "distinct_shapes": 1}
+    folder = run("sagan_128", (9, numbers | spread))
+    assert row(runs_table([folder], ["pr"]), "sagan_128") == ["0.5", "0.25", "0.75", "1", "9"]
+    assert row(runs_table([folder], ["variety", "recall"]), "sagan_128") == ["0.9", "0.8", "1", "0.25", "9"]
+    assert row(runs_table([folder], ["kid"]), "sagan_128") == ["missing", "-"]
+    with pytest.raises(ValueError, match=r"received --metrics='fdi'\. Did you mean 'fid'\?"):
+        runs_table([folder], ["fdi"])
+
+
+def test_the_path_of_a_run_may_hold_an_equals_sign(run):
+    folder = run("rate=0.1", (9, {"fid": 3.0}))
+    assert row(runs_table([folder], ["fid"]), "rate=0.1") == ["3", "9"]
+    assert row(runs_table([f"slow={folder}"], ["fid"]), "slow") == ["3", "9"]

@@ -41,6 +41,16 @@ def test_without_classes_the_binding_is_added_and_recorded(family, capsys):
     assert found == asked == fitted(asked, FLAT, NEW) == fitted(loaded(family), FLAT, run_of(found.value.spec))
 
 
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [("@big/families.sagan()", "big/sagan.conditioning"), ("%networks", "families.sagan.conditioning")],
+)
+def test_networks_behind_a_scope_or_a_macro_are_found(spec, name):
+    macro = ["networks = @families.sagan()"] if spec.startswith("%") else ["big/families.sagan.width = 32"]
+    found = fitted(experiment.load(["gin/data/procedural.gin"], [f"train.spec = {spec}", *macro]), FLAT, NEW)
+    assert found.value.spec.conditioning == "none" and f"{name} = 'none'" in found.text
+
+
 def test_classes_and_what_is_bound_are_followed():
     usual = loaded("sagan")
     assert fitted(usual, SORTED, NEW) is usual
