@@ -93,8 +93,9 @@ class Experiment:
         counts = ("batch_size", "discriminator_steps", "accumulation", "total_steps")
         for name in (*counts, "steps_per_call", "keep_checkpoints", *optional):
             self._check_integer(name, least=1)
-        for name in ("checkpoint_every", "log_every", "sample_every", "evaluate_every", "cache_mb", "seed"):
+        for name in ("checkpoint_every", "log_every", "sample_every", "evaluate_every", "cache_mb"):
             self._check_integer(name, least=0)
+        self._check_integer("seed", least=0, most=latents.LARGEST_SEED)
         self._check_frozen()
         check_best_by(self.best_by, METRICS)
         if self.evaluate_every:
@@ -106,9 +107,7 @@ class Experiment:
                 )
             check_best_by(self.best_by, self.evaluation.metrics or DEFAULTS)
         if self.evaluation and self.evaluation.sampler_truncation:
-            SeededLatents(
-                z_dim=1, latent=self.latent, mode=self.evaluation.truncation_mode
-            )  # a prior that isn't normal
+            SeededLatents(z_dim=1, latent=self.latent, mode=self.evaluation.truncation_mode)  # the prior must be normal
 
     def _check_frozen(self) -> None:
         self._check_integer("freeze_discriminator", least=0)
@@ -129,10 +128,11 @@ class Experiment:
             f"{self.total_steps:,} steps. Set TwoTimescaleAdam.decay_to={self.total_steps} so that all of them train."
         ]
 
-    def _check_integer(self, name: str, least: int) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"train.{name} must be an integer of at least {least}; received train.{name}={value!r}.")
+    def _check_integer(self, name: str, least: int, most: int | None = None) -> None:
+        value, top = getattr(self, name), float("inf") if most is None else most
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= top:
+            limits = f"of at least {least}" if most is None else f"from {least} to {most:,}"
+            raise ValueError(f"train.{name} must be an integer {limits}; received train.{name}={value!r}.")
 
     def sized(self, n_classes: int | None = None) -> GANSpec:
         """The networks for a data set of `n_classes` (None: this one's), with class tables of `table_size` or more.

@@ -165,6 +165,9 @@ def truncated(name: str, shape: Shape, key: tf.Tensor, threshold: float) -> tf.T
     return TRUNCATIONS[name](shape, key, threshold)
 
 
+LARGEST_SEED = 2**55 - 1  # whose keys are int64
+
+
 def key(seed: int, purpose: int, step: tf.Tensor | int) -> tf.Tensor:
     """The key of one draw, (2,) int64: [256 * seed + purpose, step]. purpose: a `Purpose`, in 0..255."""
     return tf.stack([tf.constant(256 * seed + purpose, tf.int64), tf.cast(step, tf.int64)])

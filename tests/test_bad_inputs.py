@@ -322,6 +322,7 @@ CASES = [
             ("EvaluationOptions.metrics='fid'", "metrics='fid'"),
             ("EvaluationOptions.n_samples=-5", "n_samples=-5"),
             ("EvaluationOptions.seed=-1", "seed=-1"),
+            ("train.seed=36028797018963968", "from 0 to 36,028,797,018,963,967; received train.seed="),
             ("families.sagan.resolution=33", "33"),
             ("families.sagan.width='wide'", "wide"),
             ("nothing.here=1", "nothing"),

@@ -17,7 +17,7 @@ from sagan_tf.data.source import DataError
 
 # The checks of labels (pipeline.py) and of record files (records.py), as TensorFlow reports them among other text.
 _CHECK = re.compile(
-    r"assertion failed: \[((?:A label of|A record file must) .*?(?:Check the data set's labels|Restore the file)\.)",
+    r"assertion failed: \[(A (?:label of|record file must) .*?(?:Check the data set.{1,2}s labels|Restore the file)\.)",
     re.DOTALL,
 )
 _failed: list[DataError] = []  # raised by reads and not yet reported to a consumer; the newest last
@@ -50,7 +50,7 @@ def failed_read() -> DataError | None:
 def failed_check(error: tf.errors.OpError) -> DataError | None:
     """The sentence of a check inside a pipeline that failed, as an error of ours; None for any other error."""
     found = _CHECK.search(str(error))
-    return DataError(found[1].replace("] [", " ")) if found else None
+    return DataError(found[1].replace("] [", " ").replace("\\'", "'")) if found else None
 
 
 def with_plain_errors(rows: Iterable) -> Iterator:

@@ -54,10 +54,12 @@ def fitted(loaded: gin_config.Loaded, examples: Examples, run: RunDirectory) -> 
 
 def _family(text: str) -> tuple[str, str]:
     """The scope ("big/" or "") and the family of the networks in a configuration's text, also behind a macro."""
-    bound = re.search(r"^train\.spec = (@.*|%(\w+))$", text, re.MULTILINE)
-    if bound[2]:
-        bound = re.search(rf"^{bound[2]} = (@.*)$", text, re.MULTILINE)
-    return re.fullmatch(r"@((?:\w+/)*)(?:families\.)?(\w+)\(\)", bound[1]).groups()
+    value = re.search(r"^train\.spec = (.*)$", text, re.MULTILINE)[1]
+    macro = value[1:] if value.startswith("%") else ""
+    if macro:
+        value = re.search(rf"^{macro} = (.*)$", text, re.MULTILINE)[1]
+    scope, family = re.fullmatch(r"@((?:\w+/)*)(?:families\.)?(\w+)\(\)", value).groups()
+    return scope or (f"{macro}/" if macro else ""), family  # gin calls what a macro names in the macro's scope
 
 
 def _refuse_without_choice(family: str, examples: Examples) -> None:

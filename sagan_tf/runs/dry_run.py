@@ -7,6 +7,7 @@ extractor of the evaluation, and writes one checkpoint.
 
 import resource
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -122,7 +123,8 @@ def extractor(settings: Experiment, examples: Examples, images: np.ndarray, labe
 
 def peaks() -> dict[str, int]:
     """The peak memory of this process and of each GPU, in bytes."""
-    found = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    unit = 1 if sys.platform == "darwin" else 1024
+    found = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
     for device in tf.config.list_logical_devices("GPU"):
         found[device.name] = tf.config.experimental.get_memory_info(device.name)["peak"]
     return found
@@ -178,8 +180,13 @@ def megabytes(count: int) -> str:
 def duration(seconds: float) -> str:
     """A duration in its two largest units, such as "2 d 5 h"."""
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    largest = next((i for i, (_, size) in enumerate(units) if seconds >= size), 3)
-    parts, rest = [], round(seconds / units[min(largest + 1, 3)][1]) * units[min(largest + 1, 3)][1]
+
+    def largest_of(seconds: float) -> int:
+        return next((i for i, (_, size) in enumerate(units) if seconds >= size), 3)
+
+    smaller = units[min(largest_of(seconds) + 1, 3)][1]
+    rest = round(seconds / smaller) * smaller
+    parts, largest = [], largest_of(rest)  # rounding may have filled the larger unit
     for name, size in units[largest : largest + 2]:
         parts.append(f"{int(rest // size)} {name}")
         rest %= size

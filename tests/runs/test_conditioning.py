@@ -43,7 +43,7 @@ def test_without_classes_the_binding_is_added_and_recorded(family, capsys):
 
 @pytest.mark.parametrize(
     ("spec", "name"),
-    [("@big/families.sagan()", "big/sagan.conditioning"), ("%networks", "families.sagan.conditioning")],
+    [("@big/families.sagan()", "big/sagan.conditioning"), ("%networks", "networks/sagan.conditioning")],
 )
 def test_networks_behind_a_scope_or_a_macro_are_found(spec, name):
     macro = ["networks = @families.sagan()"] if spec.startswith("%") else ["big/families.sagan.width = 32"]

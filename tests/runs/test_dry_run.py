@@ -45,7 +45,14 @@ def test_what_does_not_fit_on_the_disk_is_said(tmp_path):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.2, "0 s"), (59.6, "60 s"), (61, "1 min 1 s"), (7260, "2 h 1 min"), (86400 * 24 + 3600 * 7.4, "24 d 7 h")],
+    [
+        (0.2, "0 s"),
+        (59.6, "1 min 0 s"),
+        (61, "1 min 1 s"),
+        (3599.8, "1 h 0 min"),
+        (7260, "2 h 1 min"),
+        (86400 * 24 + 3600 * 7.4, "24 d 7 h"),
+    ],
 )
 def test_durations(seconds, text):
     assert dry_run.duration(seconds) == text

@@ -117,18 +117,17 @@ def check_files(root: pathlib.Path, paths: tuple[str, ...], *, max_pixels: int) 
     known = {path: row for path, row in cache.read().items() if len(row) == _COLUMNS and not row[3]}
     stamps = tuple(stamp(root / path) for path in paths)
     new = [path for path, now in zip(paths, stamps, strict=True) if not _is_current(known.get(path), now)]
-    found = dict(
-        zip(
-            new,
-            in_parallel(lambda path: _check(root / path, known.get(path), max_pixels), new, "file", "checking images"),
-            strict=True,
-        )
-    )
-    rows = [
-        [now, *(found[path] if path in found else known[path][1:])] for path, now in zip(paths, stamps, strict=True)
-    ]
-    if new or len(known) != len(paths):
-        cache.write(dict(zip(paths, rows, strict=True)))
+    found = {path: known[path][1:] for path in set(paths) - set(new)}
+
+    def check(path: str) -> None:
+        found[path] = _check(root / path, known.get(path), max_pixels)
+
+    try:
+        in_parallel(check, new, "file", "checking images")
+    finally:  # an interrupted check of many files goes on where it stopped
+        if new or len(known) != len(paths):
+            cache.write({path: [now, *found[path]] for path, now in zip(paths, stamps, strict=True) if path in found})
+    rows = [[now, *found[path]] for path, now in zip(paths, stamps, strict=True)]
     return FileReport(
         paths=paths,
         stamps=stamps,

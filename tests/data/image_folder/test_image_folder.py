@@ -147,6 +147,23 @@ def test_only_new_and_changed_files_are_decoded_again(folder, monkeypatch):
     assert changed.fingerprint != first.fingerprint and changed.n_examples == 19
 
 
+def test_an_interrupted_check_goes_on_where_it_stopped(folder, monkeypatch):
+    real, decoded = file_check.decode, []
+
+    def decode(path, **limit):
+        if len(decoded) == 10:
+            raise KeyboardInterrupt
+        decoded.append(path)
+        return real(path, **limit)
+
+    monkeypatch.setattr(file_check, "decode", decode)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        ImageFolder(path=str(folder)).open(16)
+    monkeypatch.setattr(file_check, "decode", lambda path, **limit: decoded.append(path) or real(path, **limit))
+    assert ImageFolder(path=str(folder)).open(16).n_examples == len(decoded) == len(set(decoded)) == 18
+
+
 def test_bad_files_are_not_remembered_as_good(folder):
     bad = folder / "cat" / "bad.png"
     bad.write_text("no")
