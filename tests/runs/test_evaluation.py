@@ -189,7 +189,7 @@ def test_an_export_gives_its_runs_numbers(run_dir, measure, tmp_path, capsys):
     assert measure(*exported, "--truncation=0.7")[1]["protocol"]["statistics"] == "standing, interpolated"
     for flags, message in (
         ((), "Add --truncation=T"),
-        (("--truncation=1", "--statistics=moving"), "are baked in"),
+        (("--truncation=1", "--statistics=moving"), "are fixed"),
         (("--truncation=2.5",), "must be at most 2; received truncation=2.5"),
     ):
         status, _, err = measure(*exported, *flags)
