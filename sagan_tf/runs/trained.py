@@ -203,9 +203,8 @@ class TrainedModel:
     ) -> np.ndarray:
         """One image per class, uint8 (N,R,R,3).
 
-        For few images, small batches are used, so that one image costs only as much as one image; it then agrees with
-        that of the verb `sample` up to rounding (see `Sampler`). `sampler(truncation).of_seeds(...)` gives the
-        identical image.
+        Few images are drawn in small batches, so that one image costs as much as one; it then agrees with that of the
+        verb `sample` up to rounding (see `Sampler`). `sampler(truncation).of_seeds(...)` gives the identical image.
 
         Args:
           classes: names or indices; one alone gives one image.
