@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Trains on the GPUs of this machine, all of them together, and starts again after an interruption.
+# Trains on all GPUs of this machine together, and restarts after an interruption.
 #
 #   launch/gpu.sh [OPTIONS] -- --gin_file=gin/sagan_128.gin --run_dir=RUN
 #
-# Everything after '--' goes to `python -m sagan_tf.train`. It sets up .venv with the GPU packages if that isn't done,
-# and checks that TensorFlow sees the GPUs. Ctrl-C or SIGTERM saves and ends; the same command goes on.
+# Everything after '--' is passed to `python -m sagan_tf.train`. If necessary, .venv is set up with the GPU packages.
+# The
+# script checks that TensorFlow can see the GPUs. Ctrl-C or SIGTERM saves and ends; repeat the command to resume.
 #
 #   --gpus=0,1       which GPUs, as nvidia-smi numbers them (all)
-#   --python=PATH    a Python that has the packages; nothing is set up then (.venv/bin/python)
-#   --restarts=N     how often to start again while training ends with exit code 75 (100)
+#   --python=PATH    a Python that has the packages; nothing is then set up (.venv/bin/python)
+#   --restarts=N     how often to restart when training ends with exit code 75 (100)
 #   --wait=SECONDS   pause before the first restart, doubled each time up to ten minutes (10)
-#   --dry_run        print the commands, run none
+#   --dry_run        print the commands without running them
 #
-# Not tried on a GPU by its authors; its commands are tested.
+# Its authors did not run it on a GPU; its commands are tested.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."

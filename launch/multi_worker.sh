@@ -1,26 +1,27 @@
 #!/usr/bin/env bash
-# Trains with several workers: on the hosts named, by ssh, or as processes of this machine, to try it out.
+# Trains with several workers: on the named hosts, over ssh, or as processes on this machine, to try it out.
 #
 #   launch/multi_worker.sh --hosts=a,b,c [OPTIONS] -- --gin_file=gin/sagan_128.gin --run_dir=RUN
 #   launch/multi_worker.sh --processes=2 [OPTIONS] -- --gin_file=gin/quickstart.gin --run_dir=RUN
 #
-# Everything after '--' goes to `python -m sagan_tf.train` of every worker. When one worker is interrupted or lost, the
-# others are told to save and leave, and all start together again from the last checkpoint. An error of one (any code
-# but 75, 255 and those of a kill) ends all. Ctrl-C or SIGTERM saves and ends.
+# Everything after '--' is passed to `python -m sagan_tf.train` of every worker. When one worker is interrupted or
+# lost,
+# the others save and exit, and all restart together from the last checkpoint. If one fails (with any code but 75, 255
+# and those of a kill), all end. Ctrl-C or SIGTERM saves and ends.
 #
-#   --hosts=A,B         names for ssh, which must ask for no password; the first is the chief, which writes the run
+#   --hosts=A,B         names for ssh, which must not ask for a password; the first is the chief, which writes the run
 #   --processes=N       N workers on this machine's CPU, over the loopback
 #   --directory=DIR     the checkout on every host; it and the run's directory must be on a file system that all hosts
 #                       share (this checkout's path)
-#   --port=PORT         where the workers listen; with --processes the first of N (2222)
+#   --port=PORT         the port on which the workers listen; with --processes the first of N (2222)
 #   --device=gpu|cpu    what every host trains on (gpu)
-#   --python=PATH       a Python that has the packages; nothing is set up then (.venv/bin/python)
-#   --grace=SECONDS     how long the others may take to save and leave before they are killed (120)
-#   --restarts=N        how often to start again after an interruption (100)
+#   --python=PATH       a Python that has the packages; nothing is then set up (.venv/bin/python)
+#   --grace=SECONDS     how long the others may take to save and exit before they are killed (120)
+#   --restarts=N        how often to restart after an interruption (100)
 #   --wait=SECONDS      pause before the first restart, doubled each time up to ten minutes (10)
-#   --dry_run           print the commands, run none
+#   --dry_run           print the commands without running them
 #
-# Tried by its authors with processes of one machine, not with several hosts or GPUs.
+# Its authors ran it with processes on one machine, not with several hosts or GPUs.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -122,7 +123,7 @@ together() { # TRAIN_ARGUMENTS...
       kill -0 "${pids[i]}" 2>/dev/null && continue
       codes[i]=0
       wait "${pids[i]}" || codes[i]=$?
-      say "Worker $i (${MEMBERS[i]}) left with code ${codes[i]}."
+      say "Worker $i (${MEMBERS[i]}) exited with code ${codes[i]}."
     done
     if [[ -z $deadline ]] && { $STOPPING || [[ ${codes[*]-} =~ [1-9] ]]; }; then
       exec 8>&- # the others save and leave

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What tpu_vm.sh and tpu_pod.sh run on the TPU VM itself, in the checkout that they copied there:
+# The commands that tpu_vm.sh and tpu_pod.sh run on the TPU VM itself, in the checkout that they copied there:
 #
-#   launch/on_tpu_vm.sh set_up                               the pinned packages
-#   launch/on_tpu_vm.sh verify                               the TPU is seen and adds up
-#   launch/on_tpu_vm.sh start BUCKET EVERY -- ARGUMENTS      training, detached; its run is kept in BUCKET/RUN_DIR
-#   launch/on_tpu_vm.sh status                               "running LAST LINE", or "exit CODE"
-#   launch/on_tpu_vm.sh stop                                 asks training to save and leave, and waits for it
+#   launch/on_tpu_vm.sh set_up                               installs the pinned packages
+#   launch/on_tpu_vm.sh verify                               checks that the TPU is seen and computes sums correctly
+#   launch/on_tpu_vm.sh start BUCKET EVERY -- ARGUMENTS      starts training, detached; copies its run to
+#   BUCKET/RUN_DIR
+#   launch/on_tpu_vm.sh status                               prints "running LAST LINE", or "exit CODE"
+#   launch/on_tpu_vm.sh stop                                 asks training to save and exit, and waits for it
 #
 # BUCKET may be empty. TPU_NAME names the pod that this VM belongs to; it is unset where the TPU is this VM's own.
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by the launch scripts. A command is run or, with --dry_run, printed; training is started again for as long as
-# it leaves with INTERRUPTED, the code of a run that was asked to stop and has saved.
+# Sourced by the launch scripts. A command is run or, with --dry_run, printed; training is restarted for as long as it
+# exits with INTERRUPTED, the code of a run that was asked to stop and has saved.
 
 INTERRUPTED=75
 LONG=600 # seconds: the longest pause; an attempt that lasted longer than this starts the pauses from the first again
@@ -99,12 +99,12 @@ restart_while_interrupted() { # COMMAND...
     "$@" || code=$?
     if ((code != INTERRUPTED)) || $STOPPING; then return "$code"; fi
     if ((restarts == RESTARTS)); then
-      say "Interrupted again after $RESTARTS restarts; giving up. Repeat the command to go on (--restarts=N for more)."
+      say "Interrupted again after $RESTARTS restarts; giving up. Repeat the command to resume (--restarts=N for more)."
       return "$code"
     fi
     ((SECONDS - started > LONG)) && pause=$WAIT
     restarts=$((restarts + 1))
-    say "Interrupted (code $INTERRUPTED); starting again in $pause s (restart $restarts of $RESTARTS)."
+    say "Interrupted (code $INTERRUPTED); restarting in $pause s (restart $restarts of $RESTARTS)."
     pause "$pause"
     pause=$((pause * 2 > LONG ? LONG : pause * 2))
   done

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes the virtual environment of a checkout: the pinned packages for one kind of device.
+# Creates the virtual environment of a checkout: the pinned packages for one kind of device.
 #
 #   launch/set_up.sh cpu|gpu|tpu [--base=python3] [--venv=.venv] [--dry_run]
 #
-# Nothing is installed again while setup.py stays as it is. The wheels of TPU and CPU overwrite each other; therefore on
-# a TPU everything that depends on the distribution `tensorflow` is installed without dependencies.
+# Nothing is installed again unless setup.py has changed. The wheels for TPU and CPU overwrite each other; therefore,
+# on
+# a TPU, everything that depends on the distribution `tensorflow` is installed without dependencies.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,7 +28,7 @@ done
 
 STAMP=$VENV/.$KIND
 if ! $DRY_RUN && [[ $STAMP -nt setup.py ]]; then
-  say "$VENV is set up for $KIND already."
+  say "$VENV is already set up for $KIND."
   exit 0
 fi
 run "$BASE" -m venv "$VENV"

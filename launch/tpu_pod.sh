@@ -1,30 +1,33 @@
 #!/usr/bin/env bash
-# Trains on a TPU of several hosts, by a queued resource: asks for it, waits for it, sets it up, trains, fetches the run,
-# deletes it.
+# Trains on a TPU with several hosts, as a queued resource: requests it, waits for it, sets it up, trains, downloads
+# the
+# run, and deletes the TPU.
 #
 #   launch/tpu_pod.sh --zone=ZONE [OPTIONS] -- --gin_file=gin/biggan_128.gin --run_dir=runs/biggan
 #
-# Everything after '--' goes to `python -m sagan_tf.train` on the pod's first host, which leads all of them; --run_dir is
-# a folder below the checkout, there and here. Images must be on gs://, which every host reads. A queued resource that
-# was suspended (its TPUs were taken away) is deleted and made anew, and training goes on from the run's copy in the
-# bucket. However this script ends, the TPU is deleted, or it says what still exists. Ctrl-C saves, fetches and deletes.
+# Everything after '--' is passed to `python -m sagan_tf.train` on the pod's first host, which leads the others;
+# --run_dir is a folder below the checkout, both there and here. Images must be on gs://, which every host reads. A
+# queued resource that was suspended (its TPUs were preempted) is deleted and created again, and training resumes from
+# the copy of the run in the bucket. However this script ends, it deletes the TPU, or reports what still exists.
+# Ctrl-C
+# saves, downloads and deletes.
 #
-#   --zone=ZONE               where (required)
-#   --name=NAME               of the TPU and of its queued resource (sagan-tf)
+#   --zone=ZONE               the zone (required)
+#   --name=NAME               name of the TPU and of its queued resource (sagan-tf)
 #   --project=PROJECT         (gcloud's own)
 #   --accelerator_type=TYPE   (v3-128)
 #   --version=VERSION         runtime of its hosts, whose TensorFlow must be the version that is installed
-#                             (tpu-vm-tf-2.19.1-pod-pjrt); gcloud compute tpus versions list --zone=ZONE has all
-#   --spot                    cheaper, and may be taken away at any moment; needs --bucket
+#                             (tpu-vm-tf-2.19.1-pod-pjrt); gcloud compute tpus versions list --zone=ZONE lists all
+#   --spot                    cheaper, but may be preempted at any moment; needs --bucket
 #   --bucket=gs://B[/FOLDER]  keeps a copy of the run in gs://B/FOLDER/RUN_DIR while it trains
-#   --copy_every=SECONDS      how often it is copied (600)
-#   --poll=SECONDS            how often the queue and training are looked at (60)
-#   --keep                    don't delete the TPU at the end
-#   --attach                  follow the training that an earlier command left on this TPU
+#   --copy_every=SECONDS      interval between copies (600)
+#   --poll=SECONDS            interval between checks of the queue and of training (60)
+#   --keep                    do not delete the TPU at the end
+#   --attach                  follow the training that an earlier command started on this TPU
 #   --restarts=N, --wait=SECONDS   after interruptions and preemptions together (100), first pause (10)
-#   --dry_run                 print the commands, run none
+#   --dry_run                 print the commands without running them
 #
-# Not tried on a TPU by its authors; its commands are tested with a recorded gcloud.
+# Its authors did not run it on a TPU; its commands are tested with a recorded gcloud.
 
 # shellcheck disable=SC2317 # tpu_session.sh calls the functions below
 set -euo pipefail

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2317
 # Sourced by tpu_vm.sh and tpu_pod.sh: a TPU from its creation to its deletion, with training in between.
 #
-# The script that sources it says how its TPU is made, looked at and deleted, in three functions:
-#   create         makes it and waits until it can be used
-#   state          prints ready, waiting, gone, absent, or unknown if it could not be asked
+# The script that sources it defines how its TPU is created, examined and deleted, in three functions:
+#   create         creates it and waits until it can be used
+#   state          prints ready, waiting, gone, absent, or unknown if the request failed
 #   delete         deletes it
 
 # shellcheck source=launch/running.sh
@@ -119,7 +119,7 @@ train() { # ARGUMENTS...
   ATTACH=false
   ((code)) || follow || code=$?
   if ((code == GONE)) || { ((code == FAILED)) && lost; }; then
-    say "The TPU $NAME was taken away."
+    say "The TPU $NAME was preempted."
     READY=false
     delete || say "It could not be deleted."
     return "$INTERRUPTED"
@@ -131,12 +131,12 @@ train() { # ARGUMENTS...
 # Brings the run here. Without a bucket a TPU whose run can't be fetched is kept.
 fetch() {
   if ! $DRY_RUN && ! on_vm 0 test -d "$RUN"; then
-    say "There is no $RUN on $NAME to fetch."
+    say "There is no $RUN on $NAME to download."
     return 0
   fi
   run mkdir -p "$(dirname "$RUN")"
   run gcloud compute tpus tpu-vm scp --recurse "$NAME:sagan_tf/$RUN" "$(dirname "$RUN")" "${PLACE[@]}" --worker=0 && return 0
-  say "The run could not be fetched from $NAME."
+  say "The run could not be downloaded from $NAME."
   [[ -n $BUCKET ]] || KEEP=true
 }
 
@@ -151,10 +151,10 @@ leave() {
   elif [[ $(state) == absent ]]; then
     exit "$code"
   elif $KEEP; then
-    say "The TPU $NAME still exists and is BILLED. Follow it: the same command with --attach. Delete it:"
+    say "The TPU $NAME still exists and is BILLED. To follow it, repeat the command with --attach. To delete it:"
     say "  $(DRY_RUN=true delete)"
   elif ! delete; then
-    say "The TPU $NAME could not be deleted: it still exists and is BILLED. Delete it by hand:"
+    say "The TPU $NAME could not be deleted: it still exists and is BILLED. Delete it manually:"
     say "  $(DRY_RUN=true delete)"
     ((code)) || code=1
   fi
@@ -164,7 +164,7 @@ leave() {
 interrupted() {
   trap - TERM INT HUP
   if $READY && ! $KEEP; then
-    say "Asking training on $NAME to save and leave; once more leaves at once."
+    say "Asking training on $NAME to save and exit; press Ctrl-C again to exit at once."
     on_vm 0 launch/on_tpu_vm.sh stop || say "Training could not be stopped."
     fetch
   fi
@@ -189,6 +189,6 @@ session() { # TRAIN_ARGUMENTS...
   trap interrupted TERM INT HUP
   restart_while_interrupted train "$@" || code=$?
   $READY && fetch
-  ((code == 0)) || say "Training left with code $code; its last words are in .launch/train.log on the TPU VM (--keep)."
+  ((code == 0)) || say "Training exited with code $code; the end of its log is in .launch/train.log on the TPU VM (--keep)."
   exit "$code"
 }

@@ -1,28 +1,29 @@
 #!/usr/bin/env bash
-# Trains on a TPU of one host: creates it, sets it up, trains, fetches the run, deletes it.
+# Trains on a TPU with one host: creates it, sets it up, trains, downloads the run, and deletes the TPU.
 #
 #   launch/tpu_vm.sh --zone=ZONE [OPTIONS] -- --gin_file=gin/sagan_128.gin --run_dir=runs/sagan
 #
-# Everything after '--' goes to `python -m sagan_tf.train` on the TPU VM; --run_dir is a folder below the checkout,
-# there and here. Images come from gs:// (--data=tfds:NAME --data_dir=gs://BUCKET/tfds). A preempted TPU is deleted and
-# made anew, and training goes on from the run's copy in the bucket. However this script ends, the TPU is deleted, or it
-# says what still exists. Ctrl-C saves, fetches and deletes.
+# Everything after '--' is passed to `python -m sagan_tf.train` on the TPU VM; --run_dir is a folder below the
+# checkout,
+# both there and here. Images are read from gs:// (--data=tfds:NAME --data_dir=gs://BUCKET/tfds). A preempted TPU is
+# deleted and created again, and training resumes from the copy of the run in the bucket. However this script ends, it
+# deletes the TPU, or reports what still exists. Ctrl-C saves, downloads and deletes.
 #
-#   --zone=ZONE               where (required)
-#   --name=NAME               of the TPU (sagan-tf)
+#   --zone=ZONE               the zone (required)
+#   --name=NAME               name of the TPU (sagan-tf)
 #   --project=PROJECT         (gcloud's own)
 #   --accelerator_type=TYPE   (v3-8)
 #   --version=VERSION         runtime of the TPU VM (tpu-ubuntu2204-base)
-#   --spot                    cheaper, and may be taken away at any moment; needs --bucket
+#   --spot                    cheaper, but may be preempted at any moment; needs --bucket
 #   --bucket=gs://B[/FOLDER]  keeps a copy of the run in gs://B/FOLDER/RUN_DIR while it trains
-#   --copy_every=SECONDS      how often it is copied (600)
-#   --poll=SECONDS            how often training is looked at (60)
-#   --keep                    don't delete the TPU at the end
-#   --attach                  follow the training that an earlier command left on this TPU
+#   --copy_every=SECONDS      interval between copies (600)
+#   --poll=SECONDS            interval between checks of training (60)
+#   --keep                    do not delete the TPU at the end
+#   --attach                  follow the training that an earlier command started on this TPU
 #   --restarts=N, --wait=SECONDS   after interruptions and preemptions together (100), first pause (10)
-#   --dry_run                 print the commands, run none
+#   --dry_run                 print the commands without running them
 #
-# Not tried on a TPU by its authors; its commands are tested with a recorded gcloud.
+# Its authors did not run it on a TPU; its commands are tested with a recorded gcloud.
 
 # shellcheck disable=SC2317 # tpu_session.sh calls the functions below
 set -euo pipefail

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # One worker of several: launch/worker.sh PYTHON CLUSTER INDEX GRACE -- TRAIN_ARGUMENTS, started by multi_worker.sh.
 #
-# CLUSTER lists host:port of all workers, with commas between. When standard input ends, training is told to save and
-# leave, and is killed GRACE seconds later, so that a lost connection or launcher never leaves a worker behind.
+# CLUSTER lists host:port of all workers, separated by commas. When standard input ends, training is asked to save and
+# exit, and is killed GRACE seconds later, so that a lost connection or launcher never leaves a worker behind.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."

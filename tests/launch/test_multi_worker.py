@@ -69,7 +69,7 @@ def test_a_lost_worker_has_the_others_save_and_all_start_again(fakes):
     assert found.returncode == 0, found.stderr
     assert (fakes.folder / "asked").read_text() == "0\n", "the survivor was asked once, and saved"
     assert [(fakes.folder / f"n{i}").read_text() for i in (0, 1)] == ["2\n", "2\n"]
-    assert "Worker 1 (localhost) left with code 137." in found.stderr
+    assert "Worker 1 (localhost) exited with code 137." in found.stderr
 
 
 def test_an_error_of_one_ends_all(fakes):

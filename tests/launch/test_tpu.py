@@ -155,7 +155,7 @@ def test_what_still_costs_money_is_said(cloud):
 def test_a_run_that_cannot_be_fetched_is_not_thrown_away(cloud):
     cloud.behave("gcloud", 'case "$*" in *--recurse*) exit 1 ;; esac\n' + GCLOUD)
     found = cloud.train("tpu_vm.sh")
-    assert "could not be fetched" in found.stderr and "BILLED" in found.stderr and "delete" not in verbs(cloud)
+    assert "could not be downloaded" in found.stderr and "BILLED" in found.stderr and "delete" not in verbs(cloud)
 
 
 def test_the_queue_is_waited_for(cloud):
