@@ -64,7 +64,7 @@ def test_the_command_is_the_module_of_the_verb(monkeypatch, capsys):
         (describe, ["--flagfile=/nowhere"], "/nowhere"),
     ],
 )
-def test_a_misspelt_flag_is_answered_with_the_right_one(verb, flags, told, capsys):
+def test_a_misspelled_flag_is_answered_with_the_right_one(verb, flags, told, capsys):
     with pytest.raises(SystemExit) as end:
         verb.main(flags)
     err = capsys.readouterr().err

@@ -61,9 +61,9 @@ class Parser(argparse_flags.ArgumentParser):
             message = f"{needed} must be given: {self._option_string_actions[needed].help}"
         names = [word.partition("=")[0] for word in self._given if word.startswith("--")]
         known = ["--flagfile", *(name for name in self._option_string_actions if name.startswith("--"))]
-        misspelt = [name for name in names if name != "--" and not any(right.startswith(name) for right in known)]
-        if misspelt and not self._subparsers:
-            message = f"there is no flag {misspelt[0]}. {nearest(misspelt[0], known)}".rstrip(" .")
+        misspelled = [name for name in names if name != "--" and not any(right.startswith(name) for right in known)]
+        if misspelled and not self._subparsers:
+            message = f"there is no flag {misspelled[0]}. {nearest(misspelled[0], known)}".rstrip(" .")
         stop = "" if message.endswith("?") else "."
         self.exit(REFUSED, f"error: {message}{stop} All flags: {self.prog} --help\n")
 

@@ -19,7 +19,7 @@ def accumulate(
     batch: tensors (b,...), split into `count` equal parts; None is passed on.
     non_trainable: the variables that a forward pass updates. Every pass starts from the values before the first; at the
       end they take the mean of the passes' results. For spectral norm's u that is exactly one power iteration, as with
-      the whole batch; for batch norm, one step of the moving averages towards the mean of the microbatches' means and
+      the whole batch; for batch norm, one step of the moving averages toward the mean of the microbatches' means and
       the mean of their variances.
 
     The result differs from the whole batch's in two ways: batch norm normalizes each microbatch by its own moments

@@ -88,7 +88,7 @@ def test_what_is_wrong_is_said_in_one_sentence_with_what_would_be_right(bindings
     assert "\n" not in str(error.value) and " at 0x" not in str(error.value) and "ast." not in str(error.value)
 
 
-def test_a_misspelt_parameter_in_a_file_is_named_with_file_and_line(tmp_path):
+def test_a_misspelled_parameter_in_a_file_is_named_with_file_and_line(tmp_path):
     file = tmp_path / "mine.gin"
     file.write_text("include 'gin/quickstart.gin'\n\ntrain.batchsize = 3\n")
     with pytest.raises(gin_config.ConfigError, match=r"mine\.gin, line 3.*Did you mean train\.batch_size\?"):

@@ -14,7 +14,7 @@ from sagan_tf.data.transforms import Transform
 
 
 class TinyPictures(tfds.core.GeneratorBasedBuilder):
-    """30 training and 6 test images; image i is 16 x 20 of the one grey 7 * i, of class i % 3."""
+    """30 training and 6 test images; image i is 16 x 20 of the one gray 7 * i, of class i % 3."""
 
     VERSION = tfds.core.Version("1.2.3")
     code_path = None  # no checksums file lies beside this code

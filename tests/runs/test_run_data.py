@@ -30,7 +30,7 @@ def a_run(folder, *class_names):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Classes 0, 2 and 10; the validation split lacks class 2. The grey value of each image is its class's number."""
+    """Classes 0, 2 and 10; the validation split lacks class 2. The gray value of each image is its class's number."""
     for name in ("train/0", "train/2", "train/10", "val/0", "val/10"):
         (tmp_path / name).mkdir(parents=True)
         Image.new("L", (8, 8), int(name.split("/")[1])).save(tmp_path / name / "x.png")

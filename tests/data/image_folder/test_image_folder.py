@@ -16,12 +16,12 @@ from sagan_tf.data.transforms import Transform
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three classes of six images, each of one grey: 40 * class + 2 * number, alternately 16 and 24 pixels high."""
+    """Three classes of six images, each of one gray: 40 * class + 2 * number, alternately 16 and 24 pixels high."""
     for label, name in enumerate(("ant hill", "bée", "cat")):
         (tmp_path / name).mkdir()
         for number in range(6):
-            grey = Image.new("L", (20, 16 if number % 2 else 24), 40 * label + 2 * number)
-            grey.save(tmp_path / name / f"{number}.png")
+            gray = Image.new("L", (20, 16 if number % 2 else 24), 40 * label + 2 * number)
+            gray.save(tmp_path / name / f"{number}.png")
     return tmp_path
 
 

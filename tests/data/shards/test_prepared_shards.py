@@ -24,7 +24,7 @@ from sagan_tf.data.transforms import Transform
 
 
 def pictures(n=50, size=(20, 16), names=("a", "b é", "c")):
-    """Example i is an image of the one grey 5 * i, of class i % 3."""
+    """Example i is an image of the one gray 5 * i, of class i % 3."""
     stream, ordered = random_access(
         n, lambda i: (tf.fill((*size, 3), tf.cast(5 * i, tf.uint8)), tf.cast(i % len(names), tf.int32))
     )
