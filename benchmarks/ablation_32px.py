@@ -1,9 +1,10 @@
-"""Attention, none, or a residual block in its place: trained alike at 32x32 with several seeds, laid in one table.
+"""Attention, no block, or a residual block in its place: trained equally at 32x32 with several seeds, in one table.
 
     python benchmarks/ablation_32px.py --out=FOLDER [--steps=1000] [--seeds=0,1,2] [--jobs=2]
 
-The quickstart's settings on the embedded data set, whose structures measure the agreement of far-apart parts; the rows
-of Zhang et al. 2019, Table 1, in small. Repeated, it goes on where it was stopped; with more --steps, from there.
+The quickstart's settings on the embedded data set, whose shapes measure the agreement of distant parts; a small version
+of the rows of Zhang et al. 2019, Table 1. Repeating an interrupted command resumes it; with more --steps, it continues
+from there.
 """
 
 import argparse
@@ -68,7 +69,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs beside each other")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of runs at the same time")
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
     runs = [(flags.out / f"{variant}-{seed}", variant, seed) for seed in flags.seeds for variant in VARIANTS]

@@ -1,4 +1,4 @@
-"""What accelerators' attention and bfloat16 change in numbers: errors on a trained run, and trainings side by side.
+"""How the accelerators' attention and bfloat16 change the numbers: errors on a trained run, and a comparison of runs.
 
     python benchmarks/accelerator_rounding.py errors --run=RUN
     python benchmarks/accelerator_rounding.py training --out=FOLDER [--steps=300]
@@ -7,7 +7,8 @@ A TPU's matrix unit rounds the operands of a float32 product to bfloat16 and sum
 attention goes through the images in groups as on accelerators, and the operands of its products, forward and backward,
 are rounded. `errors` compares that with plain float32 attention on the activations of a trained run. `training` trains
 the quickstart three times for as many steps: in float32 with the CPU's algorithms, in bfloat16 with the accelerators'
-and the rounding, from the same start; and in float32 from another seed, which says how much runs differ by chance.
+and the rounding, from the same initial weights; and in float32 with another seed, which shows how much runs differ by
+chance.
 """
 
 import argparse

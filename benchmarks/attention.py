@@ -1,10 +1,10 @@
-"""Attention alone, forward and backward: the whole map, Keras' own, and in blocks of queries.
+"""Attention alone, forward and backward: with the whole attention matrix, with Keras' layer, and in blocks of queries.
 
     python benchmarks/attention.py --out=benchmarks/attention.json
 
 Maps of 64x64 and 128x128, keys and values pooled (the released code's form) and not (the paper's), of 64 channels: 8 of
-queries and keys, 32 of values. Each way is a process of its own; the ways of one size take turns (rounds.py). Memory is
-what the calls add to the process's peak.
+queries and keys, 32 of values. Each method runs in a separate process; the methods of one size take turns (rounds.py).
+Memory is what the calls add to the process's peak.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Does attention help where far-apart parts must agree (Zhang et al. 2019, section 5.2)? A test paired by seed.
+"""Does attention help where distant parts must agree (Zhang et al. 2019, section 5.2)? A test paired by seed.
 
     python benchmarks/variety_study.py --out=FOLDER --arms=claim-attention,claim-none,claim-residual \\
         --seeds=0,1,2,3,4 --steps=2500
@@ -7,14 +7,14 @@
     python benchmarks/attention_claim.py --plot=benchmarks/attention_claim.png
     python benchmarks/attention_claim.py --page=docs/attention.md
 
-The arms differ in the block at 16x16 of both networks alone: attention, nothing, or the residual block of as many
-parameters of the paper's Table 1. Runs of one seed share the order of the data, z and labels. Per run the file has one
+The arms differ only in the block at 16x16 of both networks: attention, nothing, or the residual block of the paper's
+Table 1 with as many parameters. Runs of one seed share the order of the data, z and labels. Per run the file has one
 JSON line: what variety_study.py measured, the long-range agreement of each structured class at the end, and its mean at
 earlier checkpoints. A run that has its line is not measured again.
 
-Two p-values per difference, both two-sided: that of the exact sign-flip test, which assumes nothing but that the sign
-of a seed's difference is arbitrary if there is no effect (with five seeds it can't be below 1/16 = 0.0625), and that of
-the paired t-test, which assumes that the differences are normal.
+Two p-values per difference, both two-sided: that of the exact sign-flip test, which assumes only that the sign of a
+seed's difference is arbitrary if there is no effect (with five seeds it can't be below 1/16 = 0.0625), and that of the
+paired t-test, which assumes that the differences are normal.
 """
 
 import argparse

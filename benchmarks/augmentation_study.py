@@ -1,4 +1,4 @@
-"""What augmentation does for a small data set: trains and measures each arm, one JSON line per finished run.
+"""The effect of augmentation on a small data set: trains and measures each arm, with one JSON line per finished run.
 
     apt-get install dataset-fashion-mnist
     python benchmarks/augmentation_study.py --out=FOLDER [--arms=none,diffaugment] [--seeds=0,1,2] [--per_class=10]
@@ -6,14 +6,14 @@
     python benchmarks/augmentation_study.py --out=FOLDER --sheet=sheet.png
 
 The data are 1,000 images of Fashion-MNIST, the first 100 of each class, at 32 px, or as many as --per_class says (in a
-FOLDER of their own). The first 100 of each class of its test images, which nothing is trained on, are held out. The
+separate FOLDER). The first 100 of each class of its test images, which are never used for training, are held out. The
 networks are the quickstart's, with learning rates that go to zero in the last three eighths of the steps.
-FOLDER/ARM-SEED is a run: an interrupted command, repeated, goes on inside it, and a run that has its line in
+FOLDER/ARM-SEED is a run: repeating an interrupted command resumes it, and a run that has its line in
 FOLDER/results.jsonl is not measured again.
 
 Each line holds FID and class accuracy of 5,000 averaged samples against all 60,000 training images, by a classifier
 trained on these (so that FID sees what the small set lacks); the shares of the training and of the held-out images that
-D calls real, at every checkpoint; and the strength p and r_t at the end.
+D classifies as real, at every checkpoint; and the strength p and r_t at the end.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python benchmarks/checkpoints.py --gin_file=gin/sagan_128.gin
     python benchmarks/checkpoints.py --gin_file=gin/quickstart.gin --replicas
 
-The replicas are logical devices that share this machine's cores, so that two can't be faster than one: what is seen is
-what the distribution costs. Other processes' load is not subtracted: run it on an idle machine.
+The replicas are logical devices that share this machine's cores, so that two can't be faster than one: the result is
+the cost of the distribution. Other processes' load is not subtracted: run it on an idle machine.
 """
 
 import argparse

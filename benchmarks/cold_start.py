@@ -1,11 +1,12 @@
-"""Seconds until the first image, from a run's directory, its SavedModel and its ONNX file, and how fast they draw then.
+"""Seconds until the first image, from a run's directory, its SavedModel and its ONNX file, and how fast they draw
+afterwards.
 
     python -m sagan_tf.export --run_dir=RUN --out=EXPORT
     python -m sagan_tf.export --run_dir=RUN --out=ONNX --format=onnx
     python benchmarks/cold_start.py --run_dir=RUN --saved_model=EXPORT/1 [--onnx=ONNX/1] [--rounds=3] [--json]
 
-Each measurement is a process of its own, the kinds in turn; the median of the rounds is given. `import` is the time to
-import TensorFlow (and sagan_tf) or ONNX Runtime; `first` from there to the first image on the host, loading and
+Each measurement is a separate process, and the kinds take turns; the median of the rounds is given. `import` is the
+time to import TensorFlow (and sagan_tf) or ONNX Runtime; `first` from there to the first image on the host, loading and
 compiling included; `warm` the fastest and `typical` the median of fifty more single images; `images_per_second` over
 whole batches.
 """

@@ -1,11 +1,11 @@
-"""Which stored runs raise the alarm of collapse, when, and how much variety there was: health records judged again.
+"""Which stored runs raise the collapse alarm, when, and with how much variety left: evaluates health records again.
 
     python benchmarks/collapse_watch.py                      # the table, from benchmarks/collapse_watch.jsonl
     python benchmarks/collapse_watch.py --store=RUN,RUN      # stores the health records of these runs there as well
 
-One JSON line per health record: the run's name and what is judged: losses, distances of samples, the same relative to
-the data's, and the top singular values of G's kernels. Signs are judged anew, so that a change of the rules or of their
-thresholds (sagan_tf/monitoring/collapse.py) shows on all stored runs. A test holds what they say.
+One JSON line per health record: the run's name and what is evaluated: losses, distances of samples, the same relative
+to the data's, and the top singular values of G's kernels. Signs are evaluated again, so that a change of the rules or
+of their thresholds (sagan_tf/monitoring/collapse.py) shows on all stored runs. A test checks the results.
 """
 
 import argparse

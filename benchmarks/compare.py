@@ -1,4 +1,4 @@
-"""Training step, sampling, attention, FID and data, in interleaved rounds; beside BigGAN-PyTorch where it is at hand.
+"""Training step, sampling, attention, FID and data, in interleaved rounds; compared with BigGAN-PyTorch if available.
 
     python benchmarks/compare.py --model=sagan_128 --batch_size=4
     python benchmarks/compare.py --model=sagan_128 --batch_size=4 --peer=CHECKOUT --peer_python=PYTHON_WITH_TORCH
@@ -8,18 +8,18 @@ Phases: step (the training step), sampling, attention (one layer, 64x64 of 64 ch
 of two sets of 10,000 features of 2,048 dimensions, from the features on) and pipeline (batches of 64 from a folder of
 JPEG files of ImageNet's usual size, made here; this package's alone, since the checkout's needs torchvision).
 
-The programs of a phase run their rounds in turn (rounds.py): a round in which other processes took more than --quiet of
-the machine is dropped and repeated. Peak memory is each program's own resident peak. GFLOP is what the plain network
-needs, whatever form computes it, so that "of peak" (of a product of matrices, measured in the same rounds) compares
-programs and can pass 100% where a form saves work.
+The programs of a phase run their rounds in turn (rounds.py): a round in which other processes used more than --quiet of
+the machine is discarded and repeated. Peak memory is each program's own resident peak. GFLOP is what the plain network
+needs, regardless of the form that computes it, so that "of peak" (relative to a matrix product, measured in the same
+rounds) compares programs and can exceed 100% if a form saves operations.
 
-The peer's ways: "default" is the peer as it comes; "tuned" keeps glibc from returning memory to the system at every
+The peer's variants: "default" is the unmodified peer; "tuned" keeps glibc from returning memory to the system at every
 step, which costs the peer a third of its time on CPU; "compiled" is torch.compile on top of that (compiling a training
 step takes 4 minutes and more). channels_last fails in the peer's spectral norm.
 
-Where there is a GPU, both packages compute on it, and XLA compiles the step; --own_ways=plain is without XLA.
-Float32 products are TF32's on both sides there, and peak memory is the GPU's: what the program's tensors and scratch
-spaces took, without CUDA itself. The card must hold all programs of a phase at the same time.
+Where there is a GPU, both packages compute on it, and XLA compiles the step; --own_ways=plain is without XLA. Float32
+products are computed in TF32 by both, and peak memory is the GPU's: the program's tensors and scratch space, without
+CUDA itself. The card must hold all programs of a phase at the same time.
 
 Only the rounds need a quiet machine. With --wait, each phase waits for a line on standard input once all of its
 programs have warmed up; --seconds ends its rounds after that time.

@@ -1,4 +1,4 @@
-r"""Compiles the training step of a gin file for a TPU or GPU that need not be there, and says what it takes.
+r"""Compiles the training step of a gin file for a TPU or GPU that need not be present, and reports what it needs.
 
     python benchmarks/compile_for.py --gin_file=gin/sagan_128.gin --gin_file=gin/hardware/tpu.gin \
         --target=v5e --batch=32
@@ -6,8 +6,8 @@ r"""Compiles the training step of a gin file for a TPU or GPU that need not be t
     python benchmarks/compile_for.py --gin_file=gin/biggan_256.gin --gin_file=gin/hardware/gpu.gin \
         --target=H100 --batch=32
 
-The compilers are libtpu's and XLA's for CUDA, driven by JAX in an environment of their own, which the first call sets
-up (1.1 GB for TPUs, 1.5 GB for GPUs). Nothing is run, and no device is needed.
+The compilers are libtpu's and XLA's for CUDA, driven by JAX in a separate environment, which the first call sets up
+(1.1 GB for TPUs, 1.5 GB for GPUs). Nothing is run, and no device is needed.
 
 Exit codes: 0 if the program compiles and fits; 2 if it does not, or for bad input.
 """

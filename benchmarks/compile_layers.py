@@ -1,12 +1,13 @@
-r"""Compiles parts of the networks alone for a TPU or GPU that need not be there, with other algorithms side by side.
+r"""Compiles parts of the networks for a TPU or GPU that need not be present, and compares algorithms.
 
     python benchmarks/compile_layers.py --target=v5e attention --sizes=64,4096,1024,8,32 --blocks=64x512,2x4096,chosen
     python benchmarks/compile_layers.py --target=v5e layer --map=64,64,64
     python benchmarks/compile_layers.py --target=v5e block
 
-attention: softmax(query key^T) value alone, for so many images, queries, keys, a length of keys and a length of values,
-  in blocks of so many images and queries; `chosen` are those of layers/platform_algorithms.py.
-layer: SAGAN's attention layer with its four convolutions, for maps of so many images, a side, and channels.
+attention: softmax(query key^T) value alone, for numbers of images, queries and keys, and the lengths of keys and
+  values, in blocks of a number of images and queries; `chosen` are those of layers/platform_algorithms.py.
+layer: SAGAN's attention layer with its four convolutions, for a number of images, and the side and channels of their
+  maps.
 block: the last block of SAGAN-128's generator with the norm and the convolution after it, for 32 images.
 
 All are in bfloat16, forward and backward. `layer` and `block` are compiled with all algorithms of the platform, and

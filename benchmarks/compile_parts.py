@@ -1,4 +1,4 @@
-"""The programs of one of several GPUs (sagan_tf/training/programs.py), compiled for one that need not be there.
+"""The programs of one of several GPUs (sagan_tf/training/programs.py), compiled for a GPU that need not be present.
 
     python benchmarks/compile_parts.py --gin_file=gin/sagan_128.gin --gin_file=gin/hardware/gpu.gin --batch=32
 

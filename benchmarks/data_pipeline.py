@@ -3,10 +3,10 @@
     python benchmarks/data_pipeline.py [--images=2000] [--resolution=128] [--step_images_per_s=1.0]
 
 Makes a folder of JPEG files of ImageNet's usual size (500 x 375, quality 90) and prepared shards of the same pictures
-(lossless, and JPEG 95), then reads each again and again: the raw bytes alone, decoded, cropped and resized, in batches.
-Each stage contains those before it, so that the difference of two lines is a stage's own cost. The files lie in the
-page cache: a disk must deliver the MB/s that are printed. --step_images_per_s is the training step's appetite on this
-machine (benchmarks/step.py).
+(lossless, and JPEG 95), then reads each repeatedly: the raw bytes alone, decoded, cropped and resized, in batches.
+Each stage contains those before it, so that the difference of two lines is a stage's own cost. The files are in the
+page cache: a disk must deliver the MB/s that are printed. --step_images_per_s is the rate of the training step on
+this machine (benchmarks/step.py).
 """
 
 import argparse
@@ -107,8 +107,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--resolution", type=int, default=128)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
-    parser.add_argument("--step_images_per_s", type=float, default=1.0, help="what the training step eats here")
-    parser.add_argument("--images_per_accelerator", type=int, default=1000, help="what one accelerator would eat")
+    parser.add_argument("--step_images_per_s", type=float, default=1.0, help="images/s of the training step")
+    parser.add_argument("--images_per_accelerator", type=int, default=1000, help="images/s of an accelerator")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         jpegs = pathlib.Path(scratch) / "jpegs"

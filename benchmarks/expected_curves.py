@@ -4,8 +4,8 @@
     python benchmarks/expected_curves.py --out=benchmarks/expected/quickstart.jsonl --plot=quickstart.png
 
 Then `python -m sagan_tf.visualize report --run_dir=RUN --expected=benchmarks/expected/quickstart.jsonl` draws the range
-behind a run's own curves. For metrics on the way, train with --gin_bindings='train.evaluate_every=400'; or keep all
-checkpoints (train.keep_checkpoints), and --evaluate_every=400 measures those of these steps and the last one.
+behind a run's own curves. For metrics during training, train with --gin_bindings='train.evaluate_every=400'; or keep
+all checkpoints (train.keep_checkpoints), and --evaluate_every=400 measures those of these steps and the last one.
 """
 
 import argparse
@@ -73,11 +73,11 @@ def plot(expected: ExpectedCurves, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="*", type=Path, help="finished runs, which differ in their seeds alone")
+    parser.add_argument("runs", nargs="*", type=Path, help="finished runs, which differ only in their seeds")
     parser.add_argument("--out", type=Path, required=True, help="the file of expected curves")
     parser.add_argument("--plot", type=Path, help="a PNG of the curves")
     parser.add_argument(
-        "--evaluate_every", type=int, help="measure the runs' checkpoints at multiples of so many steps"
+        "--evaluate_every", type=int, help="measure the runs' checkpoints at multiples of this number of steps"
     )
     flags = parser.parse_args()
     if flags.evaluate_every:

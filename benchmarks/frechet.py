@@ -1,4 +1,4 @@
-"""Seconds and peak memory of FID between two sets of random features, each way in a process of its own.
+"""Seconds and peak memory of FID between two sets of random features, each method in a separate process.
 
     python benchmarks/frechet.py [--images=50000] [--features=2048] [--ways=streaming,scipy,tfgan,intra]
 
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--features", type=int, default=2048)
     parser.add_argument("--ways", default=",".join([*WAYS, "intra"]))
-    parser.add_argument("--here", action="store_true", help="measure the one way in this very process")
+    parser.add_argument("--here", action="store_true", help="measure a single method in this process")
     flags = parser.parse_args()
     for way in flags.ways.split(","):
         if flags.here:

@@ -1,4 +1,4 @@
-"""How the training step's time grows with batch, width and resolution, beside the operations that it takes.
+"""How the training step's time grows with batch, width and resolution, compared with its operations.
 
     python benchmarks/growth.py --json=growth.json --plot=growth.png
 

@@ -1,4 +1,4 @@
-"""The estimate of peak memory beside real runs: each a training process of its own with two steps.
+"""Compares the estimate of peak memory with real runs: each is a separate training process with two steps.
 
 python benchmarks/memory.py        # about six minutes of two cores, 5 GB of memory
 """

@@ -5,9 +5,9 @@
 
 Both programs train the same networks on Fashion-MNIST (Debian's package dataset-fashion-mnist, padded to 32x32): width
 16, attention at 16x16 in G, class tables, Xavier's initializer also for the tables, PyTorch's default biases, hinge,
-batch 64, rates 2e-4 and 4e-4, betas 0 and 0.9, one step of D, no average. --arms=ours-constant adds our networks as
-SAGAN's code starts them: tables at one and zero, biases at zero. At each of --steps 5,000 samples of each program are
-measured by one classifier of the data set. An interrupted command, repeated, goes on.
+batch 64, rates 2e-4 and 4e-4, betas 0 and 0.9, one step of D, no average. --arms=ours-constant adds our networks with
+the initial values of SAGAN's code: tables at one and zero, biases at zero. At each of --steps 5,000 samples of each
+program are measured by one classifier of the data set. Repeating an interrupted command resumes it.
 """
 
 import argparse
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--arms", type=lambda text: text.split(","), default=["ours", "peer"])
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
     parser.add_argument("--steps", type=lambda text: [int(step) for step in text.split(",")], default=[280, 385])
-    parser.add_argument("--draw", action="store_true", help="leave the measuring to a later command")
+    parser.add_argument("--draw", action="store_true", help="train only; a later command measures")
     parser.add_argument("--table", type=Path, help="print the table of a results.jsonl and end")
     flags = parser.parse_args()
     if flags.table:

@@ -1,11 +1,11 @@
-"""Plans the papers' runs on accelerators that are not there: which chips hold them, and how long they would take.
+"""Plans the papers' runs on accelerators that are not present: which chips hold them, and how long they would take.
 
     python benchmarks/plan_papers.py --compile   # hours of CPU, resumable: results go to benchmarks/paper_plans.jsonl
     python benchmarks/plan_papers.py             # the tables, from these results
 
 Each compilation is one of benchmarks/compile_for.py's, in bfloat16; for memory at the compiler's fast effort. Times are
-libtpu's estimates where a step was compiled at its default effort, otherwise the least that a chip's published rates
-allow the compiled program (its roofline). The network between chips is left out.
+libtpu's estimates where a step was compiled at its default effort, otherwise the lower bound from a chip's published
+rates for the compiled program (its roofline). The network between chips is ignored.
 """
 
 import argparse

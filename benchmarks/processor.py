@@ -1,4 +1,4 @@
-"""The processor, and the GPU, that a table was measured on."""
+"""The processor and the GPU on which a table was measured."""
 
 import os
 import shutil

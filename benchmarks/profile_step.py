@@ -2,9 +2,9 @@
 
     python benchmarks/profile_step.py --gin_file=gin/sagan_128.gin --gin_bindings='train.batch_size=4' --out=TRACE
 
-`tensorboard --logdir=TRACE` (with tensorboard-plugin-profile) shows the trace. The tables add up operations'
-times over all threads, per call, by what they are for and by kind. Operations run beside each other and share the
-cores, so that the sum is more than the call's wall time. Calls that wait for others (While, Process, Run) are left out.
+`tensorboard --logdir=TRACE` (with tensorboard-plugin-profile) shows the trace. The tables add up operations' times over
+all threads, per call, by what they are for and by kind. Operations run concurrently and share the cores, so that the
+sum is more than the call's wall time. Calls that wait for others (While, Process, Run) are left out.
 """
 
 import argparse

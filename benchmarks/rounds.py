@@ -1,8 +1,9 @@
-"""Interleaved rounds of several programs: A B C A B C ..., each alive all the time and stopped while not its turn.
+"""Interleaved rounds of several programs: A B C A B C ..., each of which stays alive and is stopped when it is not its
+turn.
 
 A program calls `serve` with what is to be timed; `interleave` runs the rounds. Other processes' CPU time is measured
-beside each round, and a round in which it was not small is dropped and repeated. Linux only (reads /proc). A program
-that ends before its rounds, by a fault or since its device's memory is full, is reported, and the others go on.
+during each round, and a round in which it was not small is discarded and repeated. Linux only (reads /proc). A program
+that ends before its rounds, because of an error or a lack of device memory, is reported, and the others continue.
 """
 
 import contextlib

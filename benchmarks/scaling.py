@@ -1,4 +1,4 @@
-"""How a step's work, memory and communication divide over replicas, from the cost model.
+"""How a step's operations, memory and communication are divided among replicas, according to the cost model.
 
     python benchmarks/scaling.py                                        # the papers' runs on 1, 8, 32 and 128 replicas
     python benchmarks/scaling.py --check --gin_file=gin/quickstart.gin  # 1 and 2 logical CPU devices, measured

@@ -1,9 +1,9 @@
-"""What of a step of several replicas XLA can compile, tried on two logical CPU devices with tiny networks.
+"""Which parts of a step of several replicas XLA can compile, tested on two logical CPU devices with tiny networks.
 
     python benchmarks/several_gpus.py --way=none --out=none.npz
     python benchmarks/several_gpus.py --way=programs --beside=none.npz
 
-Each way is a process of its own, since clusters are a setting of TensorFlow's process:
+Each method runs in a separate process, since clusters are a setting of TensorFlow's process:
 
     none         single operations, as `train.xla=False`
     programs     each replica's parts as programs of their own, sums between them: `train.xla=True`
@@ -13,8 +13,8 @@ Each way is a process of its own, since clusters are a setting of TensorFlow's p
     dtensor_xla  the same, given to XLA
 
 Prints the seconds of the first call, which compiles, and of later steps, and how far the state is from that of another
-way after three steps; ReLU and max pooling, whose gradients jump, are replaced by smooth functions. What fails, fails
-with TensorFlow's own words. accelerators.md has the results.
+way after three steps; ReLU and max pooling, whose gradients jump, are replaced by smooth functions. Failures are
+reported with TensorFlow's own messages. accelerators.md has the results.
 """
 
 import argparse

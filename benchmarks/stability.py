@@ -1,11 +1,12 @@
-"""Does a lower precision train as float32 does? The same run in each, from the same start: losses and FID side by side.
+"""Does a lower precision train like float32? The same run in each, from the same initial weights: compares losses and
+FID.
 
     python benchmarks/stability.py --out=benchmarks/stability.png
 
 The quickstart's 32 px networks and the embedded data set, a few hundred steps, one run after the other. The weights,
 latents and batches are the same bits in all runs; what differs is the arithmetic. FID is by the data set's classifier,
-of few samples: it compares these runs with each other and with nothing else. Writes the picture, and the curves beside
-it as JSON.
+of few samples: it serves only to compare these runs with each other. Writes the picture, and the curves next to it as
+JSON.
 """
 
 import argparse

@@ -3,9 +3,9 @@
     python benchmarks/start.py                               # the verbs
     python benchmarks/start.py --training [--tree=CHECKOUT]  # to the first step at 32 and 64 px; of other checkouts too
 
-Every measurement is a process of its own; programs take turns, and the smallest of the rounds is given, since what else
-runs on the machine only adds. CPU seconds are those of user and system over all threads; they depend less on what else
-runs than the time on the clock does. `of which` is what training itself notes at its first step, on the clock.
+Every measurement is a separate process; programs take turns, and the smallest of the rounds is given, since other work
+on the machine only adds time. CPU seconds are those of user and system over all threads; they depend less on other work
+than wall time does. `of which` is what training itself logs at its first step, in wall time.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python benchmarks/step.py --gin_file=gin/sagan_128.gin --gin_bindings='train.batch_size=4'
 
-Each phase runs in a process of its own, so that its peak is its own. Images are random: the data set need not be
-there. Prints minimum and median seconds over the rounds, after a warm-up that compiles.
+Each phase runs in a separate process, so that its peak memory is its own. Images are random: no data set is needed.
+Prints minimum and median seconds over the rounds, after a warm-up that compiles.
 """
 
 import argparse

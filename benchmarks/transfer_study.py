@@ -1,4 +1,4 @@
-"""What is a trained run worth to a new one? Half of Fashion-MNIST first, the other half from it or from nothing.
+"""How much does a trained run help a new one? One half of Fashion-MNIST first, then the other from it or from scratch.
 
     python benchmarks/transfer_study.py --out=FOLDER [--arms=nothing,transfer] [--steps=600] [--seeds=0,1]
     python benchmarks/transfer_study.py --table=benchmarks/transfer_study.jsonl
@@ -7,7 +7,7 @@
 
 The images are Debian's package dataset-fashion-mnist (apt-get install dataset-fashion-mnist). One run learns the first
 five classes for 1,500 steps; each arm then learns the last five for `--steps` steps, at 32 px by the quickstart's file
-with constant rates. FOLDER/ARM-SEED is an arm's run: an interrupted command, repeated, goes on inside it. One JSON line
+with constant rates. FOLDER/ARM-SEED is an arm's run: repeating an interrupted command resumes it. One JSON line
 per finished run goes to FOLDER/results.jsonl: FID (2,000 averaged samples, the data set's own classifier) and class
 accuracy at several steps, and what the training cost.
 """

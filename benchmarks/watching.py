@@ -1,9 +1,9 @@
-"""What watching costs: its share of the training step at the run's own intervals, for any gin file, on this machine.
+"""The cost of monitoring: its share of the training step at the run's own intervals, for any gin file, on this machine.
 
     python benchmarks/watching.py --gin_file=gin/sagan_128.gin --gin_bindings='train.batch_size=4'
 
-Steps, lines of scalars and health records alternate in one process, so that other work on the machine slows all alike.
-The first of each compiles and is not counted. Images are random. The share is that of the medians.
+Steps, lines of scalars and health records alternate in one process, so that other work on the machine slows all of them
+equally. The first of each compiles and is not counted. Images are random. The share is that of the medians.
 """
 
 import argparse

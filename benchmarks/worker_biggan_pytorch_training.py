@@ -1,7 +1,7 @@
 """Trains the peer: BigGAN-PyTorch's own networks and training function, from a checkout of it, on images in an .npz.
 
 Runs under a Python that has torch. Started by peer_learning.py. At each of --steps it writes 5,000 samples, classes in
-turn, in the layout of `sagan_tf.sample --npz`, drawn by the generator in evaluation mode as the checkout does it.
+turn, in the layout of `sagan_tf.sample --npz`, drawn by the generator in evaluation mode, as in the checkout.
 """
 
 import argparse

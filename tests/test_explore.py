@@ -117,7 +117,7 @@ def test_a_link_may_leave_out_what_is_as_at_the_start():
         ({"position": "nan"}, "position must be a number"),
         ({"truncation": "0"}, "truncation must be a number from 0.04 to 2"),
         ({"x": "32"}, "x must be an integer from 0 to 31"),
-        ({"colour": "red"}, "a link must hold class, seed, .* alone; received colour"),
+        ({"colour": "red"}, "a link must contain only class, seed, .*; received colour"),
     ],
 )
 def test_a_wrong_link_is_explained(query, said):

@@ -1,1 +1,1 @@
-"""What benchmarks/compile_for.py consists of: targets, the compilers' environments, lowering, compiling, reports."""
+"""The parts of benchmarks/compile_for.py: targets, the compilers' environments, lowering, compiling, reports."""

@@ -1,9 +1,10 @@
-"""Compiles an HLO file for TPUs or GPUs that are not there. It runs in the compilers' environment (environment.py).
+"""Compiles an HLO file for TPUs or GPUs that are not present. It runs in the compilers' environment (environment.py).
 
     python compiler.py STEP.hlo --topology=v5e:2x2 [--replicas=8] [--level=19] [--optimized=FILE]
     python compiler.py STEP.hlo --gpu_config=FILE
 
-Its last line of standard output is JSON: what the compiler says of the program's memory, or why it refuses it.
+Its last line of standard output is JSON: what the compiler reports about the program's memory, or why it rejects the
+program.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The environment of the compilers, apart from the package's: JAX as their driver, and libtpu or the CUDA plugin.
+"""The environment of the compilers, separate from the package's: JAX as their driver, and libtpu or the CUDA plugin.
 
 The versions are pinned, since compiler.py uses names of JAX that are not public and listing.py reads what libtpu
 writes.

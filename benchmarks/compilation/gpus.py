@@ -1,4 +1,4 @@
-"""What XLA must know of a GPU that is not there, in the text form of its GpuTargetConfigProto."""
+"""What XLA must know about a GPU that is not present, in the text form of its GpuTargetConfigProto."""
 
 # SMs, float32 units and bytes of shared memory of each, bytes of memory and of L2, bytes/s, GHz, and the name.
 GPUS = {

@@ -1,7 +1,7 @@
 """Reads the optimized program that XLA writes as text: operations, the bytes they move, and libtpu's estimates.
 
-libtpu writes an estimate of cycles beside every operation. A loop's body counts as often as it runs, and of a
-conditional's branches the one that takes longest.
+libtpu writes an estimate of cycles with every operation. A loop's body counts as often as it runs, and of a
+conditional's branches, the one that takes longest counts.
 """
 
 import collections

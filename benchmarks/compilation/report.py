@@ -1,4 +1,4 @@
-"""What a compilation says of a training run, as plain data and as text."""
+"""What a compilation says about a training run, as plain data and as text."""
 
 from typing import Any
 

@@ -65,7 +65,7 @@ def state_of(query: Mapping[str, str], class_names: Sequence[str], resolution: i
     """
     unknown = [name for name in query if name not in _KNOWN]
     if unknown:
-        raise ValueError(f"a link must hold {', '.join(_KNOWN)} alone; received {', '.join(unknown)}.")
+        raise ValueError(f"a link must contain only {', '.join(_KNOWN)}; received {', '.join(unknown)}.")
     start = default_state(len(class_names), resolution)
     position = _number(query, "position", float, start.latent.position, 0, 1)
     threshold = _number(query, "truncation", float, start.latent.threshold, *THRESHOLD_RANGE)
