@@ -74,6 +74,7 @@ CASES = [
     ("evaluate", "--run_dir={run} --metrics=fid,beauty", "beauty"),
     ("evaluate", "--run_dir={run} --metrics=fid,", "received 'fid,'"),
     ("evaluate", "--run_dir={run} --truncation=0", "threshold=0"),
+    ("evaluate", "--run_dir={run} --truncation_mode=scaled", "received --truncation_mode=scaled alone"),
     ("evaluate", "--run_dir={run} --truncation=-1", "threshold=-1"),
     ("visualize", "truncation --run_dir={run} --thresholds=2,low", "received '2,low'"),
     ("visualize", "attention --run_dir={run} --num=0", "received 0"),

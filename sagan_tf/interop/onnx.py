@@ -30,8 +30,8 @@ def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
     """Writes an ONNX file whose metadata hold the protocol.
 
     Inputs z (B,z_dim) float32, label (B,) int32, truncation (B,) float32; output images (B,R,R,3) float32 in [-1,1].
-    ONNX has no assertions. A label outside the classes is an index error of the runtime's Gather; a negative one, which
-    Gather would count from the end of the table, is moved beyond it. Other inputs are not checked. A runtime may use
+    ONNX has no assertions. A label outside the classes is an index error of the runtime's Gather, beyond whose table it
+    is moved; Gather would count a negative one from the end. Other inputs are not checked. A runtime may use
     other kernels for other batch sizes, so that images agree up to rounding only.
 
     Raises:
@@ -45,10 +45,10 @@ def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
         tf.TensorSpec([None], tf.float32, name="truncation"),
     ]
 
-    n_classes = served.generator.spec.n_classes
+    beyond = served.generator.spec.n_classes  # no row of the tables, which may have more than the data have classes
 
     def images(z, label, truncation):
-        label = tf.where(label < 0, n_classes, label)
+        label = tf.where((label < 0) | (label >= served.n_classes), beyond, label)
         return {"images": served.generator(z, label, truncation)}
 
     # tf2onnx numbers unknown dimensions; here all of them are the batch.

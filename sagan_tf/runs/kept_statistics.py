@@ -65,8 +65,9 @@ def _name(options: StandingStatistics, step: int, averaged: bool) -> str:
 def _identity(run: RunDirectory, generator: Generator, options: StandingStatistics, step: int, averaged: bool) -> str:
     """A hash of everything on which the statistics depend, which excludes the choice of statistics for inference."""
     spec = dataclasses.replace(generator.spec, inference_statistics="moving")
-    text = repr((run.weights_hash(step), averaged, spec, generator.numerics, options))
-    return hashlib.sha256(text.encode()).hexdigest()
+    facts = (run.weights_hash(step), averaged, spec, generator.numerics, options)
+    fewer = () if options.n_classes in (None, spec.n_classes) else (options.n_classes,)
+    return hashlib.sha256(repr(facts + fewer).encode()).hexdigest()
 
 
 def _read(path: Path, identity: str) -> Statistics | None:

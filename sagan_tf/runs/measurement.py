@@ -131,7 +131,13 @@ def _options(flags: argparse.Namespace, options: EvaluationOptions) -> Evaluatio
         "truncation": flags.truncation,
         "truncation_mode": flags.truncation_mode,
     }
-    return dataclasses.replace(options, **{name: value for name, value in given.items() if value is not None})
+    changed = dataclasses.replace(options, **{name: value for name, value in given.items() if value is not None})
+    if flags.truncation_mode and changed.truncation is None and flags.mode != "curve":
+        raise ValueError(
+            f"--truncation_mode must go with --truncation; received --truncation_mode={flags.truncation_mode} alone. "
+            "Add --truncation=T, or leave it out."
+        )
+    return changed
 
 
 def _write_reference(flags: argparse.Namespace, options: EvaluationOptions, reference: Reference) -> None:

@@ -141,11 +141,10 @@ class TrainedModel:
     def standing_statistics(
         self, thresholds: Sequence[float | None], mode: str = "resampled"
     ) -> list[dict[str, np.ndarray]]:
-        """Standing statistics at each threshold (None: of the whole prior), by the names of G's moving statistics.
-
-        They are kept with the run (runs/kept_statistics.py).
-        """
-        options = StandingStatistics(passes=self.standing_passes, latent=self.latent, truncation=mode)
+        """Standing statistics at each threshold (None: of the whole prior), kept with the run (kept_statistics.py)."""
+        options = StandingStatistics(
+            passes=self.standing_passes, latent=self.latent, truncation=mode, n_classes=len(self.class_names)
+        )
         return kept_or_gathered(self.run, self.generator, options, thresholds, step=self.step, averaged=self.averaged)
 
     def sampler(self, truncation: Truncation | None = None) -> Sampler:

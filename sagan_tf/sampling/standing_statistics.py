@@ -21,6 +21,8 @@ class StandingStatistics:
       not truncated). Statistics are valid for one truncation and must be gathered again for another. BigGAN-PyTorch
       always draws from the whole prior here.
     seed: of the draws.
+    n_classes: labels are drawn below it; None: the rows of the generator's tables, of which a data set may fill fewer
+      (train.table_size).
 
     Raises:
       ValueError: if passes or batch_size is below 1, or for an unknown latent or truncation, or truncation of a latent
@@ -33,6 +35,7 @@ class StandingStatistics:
     truncation: str = "resampled"
     threshold: float | None = None
     seed: int = 0
+    n_classes: int | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self):
         for name in ("passes", "batch_size"):
@@ -70,11 +73,15 @@ class StandingStatistics:
         kept = {n: v.numpy() for n, v in variables.items()}
         found, bar = [], Progress(total=self.passes * len(options), title="standing statistics", unit="pass")
         with bar, bar.ticking():  # the first pass compiles
-            one_pass = options[0]._compiled_pass(generator, {n: v for n, v in variables.items() if ".statistics." in n})
+            statistics = {n: v for n, v in variables.items() if ".statistics." in n}
+            compiled = {}  # for a truncated z, and for one of the whole prior
             for chosen in options:
+                truncated = chosen.threshold is not None
+                if truncated not in compiled:
+                    compiled[truncated] = chosen._compiled_pass(generator, statistics)
                 sums = {n: np.zeros(kept[n].shape, np.float64) for n in kept if ".statistics." in n}
                 for number in range(self.passes):
-                    one_pass(tf.constant(number, tf.int64), tf.constant(chosen.threshold or 1.0, tf.float32))
+                    compiled[truncated](tf.constant(number, tf.int64), tf.constant(chosen.threshold or 1.0, tf.float32))
                     for n, total in sums.items():
                         total += variables[n].numpy().astype(np.float64) / (1.0 - _decay(generator, n))
                     for n, value in kept.items():
@@ -90,7 +97,7 @@ class StandingStatistics:
             for variable in statistics.values():
                 variable.assign(tf.zeros(variable.shape))
             key = latents.key(self.seed, latents.Purpose.STATISTICS_LABELS, number)
-            y = latents.labels([self.batch_size], key, generator.spec.n_classes)
+            y = latents.labels([self.batch_size], key, self.n_classes or generator.spec.n_classes)
             generator(self._z([self.batch_size, generator.spec.z_dim], number, threshold), y, training=True)
 
         signature = [tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)]

@@ -62,6 +62,14 @@ def test_they_are_of_one_number_of_passes_mode_and_weights(run, gatherings, chan
     assert gatherings == [[0.5], [0.5]]
 
 
+def test_they_are_of_the_classes_of_the_data(run, gatherings, monkeypatch):
+    statistics(run, 0.5)
+    model = TrainedModel(run, standing_passes=2)
+    model.class_names = model.class_names[:5]
+    model.standing_statistics([0.5])
+    assert gatherings == [[0.5], [0.5]]
+
+
 def test_another_checkpoint_of_the_same_step_or_a_damaged_file_has_none(run, gatherings, monkeypatch):
     statistics(run, 0.5)
     (kept,) = (run / kept_statistics.FOLDER).iterdir()

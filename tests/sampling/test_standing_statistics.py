@@ -93,3 +93,23 @@ def test_several_thresholds_at_once_are_each_alone_and_leave_the_generator_alone
 def test_what_does_not_fit_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         StandingStatistics(**options)
+
+
+def test_only_the_classes_of_the_data_are_drawn_from_a_larger_table(generator):
+    for name, variable in named_variables(generator).items():
+        if "gain" in name and variable.shape[:1] == [3]:
+            variable.assign(tf.tensor_scatter_nd_update(tf.convert_to_tensor(variable), [[2]], [[np.nan] * 8]))
+    (of_all,) = StandingStatistics(passes=2, batch_size=8).gathered(generator)
+    (of_two,) = StandingStatistics(passes=2, batch_size=8, n_classes=2).gathered(generator)
+    assert not all(np.isfinite(value).all() for value in of_all.values())
+    assert all(np.isfinite(value).all() for value in of_two.values())
+
+
+def test_the_whole_prior_beside_a_threshold_is_drawn_whole(generator):
+    options = StandingStatistics(passes=2, batch_size=8)
+    together = options.gathered(generator, [None, 0.5])
+    for alone, found in zip(
+        (options, StandingStatistics(passes=2, batch_size=8, threshold=0.5)), together, strict=True
+    ):
+        for name, value in alone.gathered(generator)[0].items():
+            np.testing.assert_array_equal(found[name], value)
