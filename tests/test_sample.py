@@ -1,5 +1,6 @@
 """The verb `sample`: which images, what is said, and what an interruption or a full disk leaves."""
 
+import dataclasses
 import errno
 import os
 import signal
@@ -11,7 +12,9 @@ from PIL import Image
 
 import sagan_tf
 from sagan_tf import sample
+from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.runs import sampling
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.sampling import stored_images
 from sagan_tf.sampling.stored_images import NpzFile
 
@@ -105,6 +108,14 @@ def test_a_sheet_has_a_row_a_class(drawable_run, expected, tmp_path):
     for i in (0, 9, 10, 69):
         cell = sheet[2 + 66 * (i % 10) :, 66 * (i // 10) :][:64:2, :64:2]
         np.testing.assert_array_equal(cell, expected[0][i])
+
+
+def test_samples_do_not_go_among_the_images_of_the_data(drawable_run, tmp_path, monkeypatch, capsys):
+    settings = dataclasses.replace(RunDirectory.open(drawable_run).experiment(), data=ImageFolder(path=str(tmp_path)))
+    monkeypatch.setattr(RunDirectory, "experiment", lambda run: settings)
+    assert run_verb(drawable_run, f"--out={tmp_path}/new") == 2
+    assert f"received --out={tmp_path}/new inside {tmp_path}" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

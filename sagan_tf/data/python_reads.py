@@ -20,6 +20,7 @@ _CHECK = re.compile(
     r"assertion failed: \[(A (?:label of|record file must) .*?(?:Check the data set.{1,2}s labels|Restore the file)\.)",
     re.DOTALL,
 )
+_LOSS = re.compile(r"(?:corrupted|truncated) record at [^\[\n]*")  # by TensorFlow's reader
 _failed: list[DataError] = []  # raised by reads and not yet reported to a consumer; the newest last
 _ending = threading.Event()
 _calls = 0  # calls begun so far; only compared with earlier values of itself
@@ -49,8 +50,11 @@ def failed_read() -> DataError | None:
 
 def failed_check(error: tf.errors.OpError) -> DataError | None:
     """The sentence of a check inside a pipeline that failed, as an error of ours; None for any other error."""
-    found = _CHECK.search(str(error))
-    return DataError(found[1].replace("] [", " ").replace("\\'", "'")) if found else None
+    if found := _CHECK.search(str(error)):
+        return DataError(found[1].replace("] [", " ").replace("\\'", "'"))
+    if isinstance(error, tf.errors.DataLossError) and (found := _LOSS.search(str(error))):
+        return DataError(f"Every record file must be intact; received one with a {found[0].strip()}. Restore the file.")
+    return None
 
 
 def with_plain_errors(rows: Iterable) -> Iterator:

@@ -22,6 +22,7 @@ from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures
 from sagan_tf.runs.nearest_images import nearest_images
 from sagan_tf.runs.report import write_report
+from sagan_tf.runs.run_data import check_outside
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
 
@@ -126,6 +127,8 @@ def draw(flags: argparse.Namespace) -> list[Path]:
 
 def _model(flags: argparse.Namespace) -> TrainedModel:
     run = RunDirectory.open(flags.run_dir, data=getattr(flags, "data", None))
+    if flags.out:
+        check_outside("--out", flags.out, run.experiment().data)
     return TrainedModel(run, average=flags.average, step=flags.step, statistics=getattr(flags, "statistics", None))
 
 

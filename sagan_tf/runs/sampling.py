@@ -14,6 +14,7 @@ from sagan_tf.foundation import files
 from sagan_tf.foundation.comma_lists import entries
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.progress import Progress
+from sagan_tf.runs.run_data import check_outside
 from sagan_tf.runs.run_directory import RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.sampler import Sampler, Truncation
@@ -146,6 +147,8 @@ def sample(flags: argparse.Namespace) -> Path:
     which += f"-truncation-{cut.threshold:g}" if cut else ""
     out = Path(flags.npz or flags.out or model.run.path / "samples" / f"sample-step-{model.step:08d}-{which}.png")
     check_target(out, flags)
+    if flags.out:
+        check_outside("--out", out, model.run.experiment().data)
     target = stored(out, flags, model, labels)
     if target is None:
         check_size(count, model.spec.resolution)

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.records import RecordFiles, sequential_access
+from sagan_tf.data.source import DataError
 
 
 @pytest.fixture
@@ -89,6 +91,15 @@ def test_a_cut_file_is_an_error_wherever_it_was_cut(files, tmp_path, where):
     cut(tmp_path / "2.tfrecord", where)
     with pytest.raises(tf.errors.OpError, match=r"2\.tfrecord|DataLoss|corrupted|truncated"):
         numbers(files, 27, block=1)
+
+
+@pytest.mark.parametrize("where", ["boundary", "content"])
+def test_a_cut_file_is_told_in_a_sentence(files, tmp_path, where):
+    cut(tmp_path / "2.tfrecord", where)
+    rows = sequential_access(files, parse, block=1)[1]().as_numpy_iterator()
+    said = {"boundary": r"received 3 of 10 in \(or after\) .*2\.tfrecord", "content": r"a truncated record at \d+"}
+    with pytest.raises(DataError, match=rf"ecord file must .*{said[where]}.*Restore the file\.$"):
+        list(with_plain_errors(rows))
 
 
 @pytest.mark.parametrize("byte", [0, 9, 12, 15])
