@@ -65,8 +65,7 @@ def train_run(
     stop = stop_step(step, settings.total_steps, stop_after, stop_at)
     if step >= stop:
         record(admission, step)
-        limit = "" if stop == settings.total_steps else f" up to step {stop} (--stop_at)"
-        note(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train{limit}.")
+        note(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train up to step {stop}.")
         return True
     parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
     record(admission, step)
