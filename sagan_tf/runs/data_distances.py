@@ -19,7 +19,7 @@ _BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Apart:
+class ImageDistances:
     """Distances between the images of a set.
 
     shape: mean squared distance between two shapes of one class (evaluation/spread.py): 2 (1 - their mean correlation).
@@ -30,20 +30,20 @@ class Apart:
     within_class: float
     nearest: float
 
-    def relative_to(self, real: "Apart") -> dict[str, float]:
+    def relative_to(self, real: "ImageDistances") -> dict[str, float]:
         """Each distance divided by that of real images; those that are 0 for real images are left out."""
         return {name: value / vars(real)[name] for name, value in vars(self).items() if vars(real)[name] > 0}
 
 
-def apart(images: np.ndarray, labels: np.ndarray) -> Apart:
+def image_distances(images: np.ndarray, labels: np.ndarray) -> ImageDistances:
     """Measures images (N,R,R,3) uint8 with labels (N,)."""
     _, of_present = np.unique(labels, return_inverse=True)
     shape = mean_squared_distances(shapes(images), of_present)
     plain = distances(images, labels)
-    return Apart(shape=float(np.nanmean(shape)), within_class=plain.within_class, nearest=plain.nearest)
+    return ImageDistances(shape=float(np.nanmean(shape)), within_class=plain.within_class, nearest=plain.nearest)
 
 
-def apart_in_data(settings: Experiment, examples: Examples, labels: np.ndarray) -> Apart | None:
+def real_distances(settings: Experiment, examples: Examples, labels: np.ndarray) -> ImageDistances | None:
     """Measures real images: the means over groups with as many images per class as `labels` (N,) of the samples.
 
     The images are the first of a training order. If these hold too few images of the wanted classes, the most frequent
@@ -62,8 +62,8 @@ def apart_in_data(settings: Experiment, examples: Examples, labels: np.ndarray) 
     found = []
     for group in range(groups):
         taken = np.concatenate([rows[label][group * each : (group + 1) * each] for label in chosen])
-        found.append(apart(images[taken], read[taken]))
-    return Apart(**{name: float(np.mean([vars(one)[name] for one in found])) for name in vars(found[0])})
+        found.append(image_distances(images[taken], read[taken]))
+    return ImageDistances(**{name: float(np.mean([vars(one)[name] for one in found])) for name in vars(found[0])})
 
 
 def _read(settings: Experiment, examples: Examples, wanted: Iterable[int], each: int) -> tuple[np.ndarray, np.ndarray]:

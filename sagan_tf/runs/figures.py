@@ -176,7 +176,7 @@ def truncation(
     model: TrainedModel, labels: np.ndarray, *, thresholds: Sequence[float], mode: str | None = None, seed: int = 0
 ) -> ImageTable:
     """One row per label and one column per threshold: the same seeds in each column (Brock et al. 2018, Figure 2)."""
-    cuts = [model.cut(threshold, mode) for threshold in thresholds]
+    cuts = [model.as_truncation(threshold, mode) for threshold in thresholds]
     columns = [model.images(labels.tolist(), seed=seed, truncation=cut) for cut in cuts]
     how = f"Truncation threshold ({cuts[0].mode}), {model.statistics(cuts[0])} statistics"
     return ImageTable(

@@ -128,7 +128,7 @@ def sample(flags: argparse.Namespace) -> Path:
     with strategy.scope():
         model = TrainedModel(flags.run_dir, average=flags.average, step=flags.step, statistics=flags.statistics)
     classes = parse_classes(flags.classes, model)
-    cut = model.cut(flags.truncation, flags.truncation_mode)
+    cut = model.as_truncation(flags.truncation, flags.truncation_mode)
     labels = labels_for(classes, count)
     summary = [f"Step {model.step}", "averaged weights" if model.averaged else "raw weights"]
     summary += [f"{model.statistics(cut)} statistics"]

@@ -174,7 +174,7 @@ class TrainedModel:
         """Whether every pass must have a full batch, since an image depends on the others of its pass."""
         return self.statistics(truncation) == "batch"
 
-    def cut(self, truncation: Truncation | float | None, mode: str | None = None) -> Truncation | None:
+    def as_truncation(self, truncation: Truncation | float | None, mode: str | None = None) -> Truncation | None:
         """A truncation; a bare threshold is one of this mode, by default the model's `truncation_mode`."""
         if isinstance(truncation, Truncation | None):
             return truncation
@@ -219,13 +219,13 @@ class TrainedModel:
         labels = self.labels([classes] if isinstance(classes, int | np.integer | str) else classes)
         chosen = image_seeds(seed, len(labels)) if seeds is None else seeds
         empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.uint8)
-        cut = self.cut(truncation)
+        cut = self.as_truncation(truncation)
         drawn = self.sampler(cut).of_seeds(chosen, labels, exact=self._needs_full_batches(cut))
         return np.concatenate([empty, *drawn])
 
     def z(self, seeds: Sequence[int], *, truncation: Truncation | float | None = None) -> np.ndarray:
         """The z (N,z_dim) from which the images of these seeds are made."""
-        cut = self.cut(truncation)
+        cut = self.as_truncation(truncation)
         z_of = SeededLatents(z_dim=self.spec.z_dim, latent=self.latent, mode=cut.mode if cut else None)
         thresholds = tf.fill([len(seeds)], cut.threshold if cut else 1.0)
         return z_of(tf.constant(np.asarray(seeds, np.int64)), thresholds).numpy()
@@ -234,7 +234,7 @@ class TrainedModel:
         self, z: np.ndarray, classes: Iterable[Class], *, truncation: Truncation | float | None = None
     ) -> np.ndarray:
         """Images (N,R,R,3) float32 in [-1,1] of z (N,z_dim), used as it is; `truncation` chooses the statistics."""
-        cut = self.cut(truncation)
+        cut = self.as_truncation(truncation)
         empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.float32)
         drawn = self.sampler(cut).of_latents(z, self.labels(classes), exact=self._needs_full_batches(cut))
         return np.concatenate([empty, *drawn])

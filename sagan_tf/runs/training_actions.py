@@ -20,7 +20,7 @@ from sagan_tf.monitoring.distances import distances
 from sagan_tf.monitoring.health_records import HealthRecord, by_depth, read_health_records
 from sagan_tf.monitoring.singular_values import Spectra
 from sagan_tf.monitoring.writer import Writer
-from sagan_tf.runs.data_distances import apart, apart_in_data
+from sagan_tf.runs.data_distances import image_distances, real_distances
 from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import sampler_of
@@ -161,7 +161,7 @@ def health_action(
     labels = np.repeat(classes, _HEALTH_IMAGES // len(classes))
     spectra = Spectra(kernels_of(gan))
     before = collapse.remembered(read_health_records(run.path))
-    real = apart_in_data(settings, examples, labels) if examples else None
+    real = real_distances(settings, examples, labels) if examples else None
 
     def record_health(step: int, logs: dict[str, float]) -> None:
         images = sampler.images(labels)
@@ -171,7 +171,7 @@ def health_action(
             g_loss=logs["g_loss"],
             distances=distances(images, labels),
             spectra=spectra(),
-            relative=apart(images, labels).relative_to(real) if real else {},
+            relative=image_distances(images, labels).relative_to(real) if real else {},
         )
         if settings.monitoring.collapse != "off":
             record = judged(record, before)

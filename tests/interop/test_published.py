@@ -97,7 +97,7 @@ def test_a_module_without_its_graph_has_standing_statistics(parts, tmp_path, cap
     found = imported(write_module(tmp_path / "module", *parts, graph=False), tmp_path / "run")
     assert "No statistics came with" in capsys.readouterr().err
     assert found.published is None and found.spec.inference_statistics == "batch"
-    assert found.statistics(found.cut(0.5)) == "standing"
+    assert found.statistics(found.as_truncation(0.5)) == "standing"
 
 
 @pytest.mark.parametrize(("side", "blocks"), [(128, 10), (256, 12), (512, 14)])

@@ -77,14 +77,16 @@ def test_images_of_a_truncation_have_its_statistics_and_z(imported, threshold):
     z, images = expected(model, published, threshold, [3, 4], [1, 2])
     assert np.abs(z).max() <= 2 * threshold
     assert_close(model.generate(z, [1, 2], truncation=threshold), images, relative=NETWORK)
-    assert model.statistics(model.cut(threshold)) == "published" and model.truncation_mode == "scaled_truncated"
+    assert (
+        model.statistics(model.as_truncation(threshold)) == "published" and model.truncation_mode == "scaled_truncated"
+    )
     assert model.images([1, 2], seeds=[3, 4], truncation=threshold).shape == (2, 32, 32, 3)
 
 
 def test_other_truncations_have_standing_statistics_unless_published_ones_are_asked_for(imported):
     run, _ = imported
     model = TrainedModel(run)
-    assert model.statistics(Truncation(threshold=0.5)) == model.statistics(model.cut(1.5)) == "standing"
+    assert model.statistics(Truncation(threshold=0.5)) == model.statistics(model.as_truncation(1.5)) == "standing"
     with pytest.raises(RunError, match="Leave --statistics out"):
         TrainedModel(run, statistics="published").sampler(Truncation(threshold=0.5))
 
