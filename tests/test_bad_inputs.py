@@ -128,6 +128,8 @@ CASES = [
     ("evaluate", "--saved_model={bad} --run_dir={run} --watch", "--watch"),
     ("evaluate", "--table=sagan_table1 --run_dirs={run} --metrics=fid", "--metrics"),
     ("evaluate", "--table=runs --run_dirs={run} --json", "--json"),
+    ("evaluate", "--table=runs", "must go with --run_dirs"),
+    ("evaluate", "--table=runs --run_dirs={run},{run}", "must be different from each other"),
     ("import_weights", f"--format=tfhub_biggan {GIN} {NEW} --generator=x --discriminator=y", "--discriminator"),
     # Paths: nothing there, a file for a folder, a folder for a file, a foreign folder.
     *[

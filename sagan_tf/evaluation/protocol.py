@@ -59,6 +59,7 @@ class EvaluationResult:
         """
         truncation = self.protocol.get("truncation")
         group = "metrics" if truncation is None else f"metrics_at_truncation_{truncation}"
+        group = "truncation_curve" if isinstance(truncation, list) else group
         writer = tf.summary.create_file_writer(str(folder), filename_suffix=".evaluation")
         with writer.as_default(self.protocol["step"]):
             for name, value in self._single().items():

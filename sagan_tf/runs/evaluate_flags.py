@@ -83,6 +83,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
             f"every flag must apply to what is measured; received {names}, which {title} does not use. Remove it. "
             f"Flags that apply: {', '.join('--' + name for name in sorted(read))}"
         )
+    if flags.mode == "runs" and not flags.run_dirs:
+        built.error("--table=runs must go with --run_dirs, the runs that it compares; received none")
     if flags.resolution is not None and flags.resolution < 1:
         built.error(f"--resolution must be at least 1; received --resolution={flags.resolution}")
     if flags.mode == "curve" and (others := set(flags.metrics or ()) - {"is", "fid"}):
@@ -196,7 +198,7 @@ def _add_results(built: argparse.ArgumentParser) -> None:
     )
     built.add_argument(
         "--run_dirs",
-        type=comma_list(str, "[ROW=]RUN"),
+        type=different(comma_list(str, "[ROW=]RUN")),
         default=(),
         metavar="[ROW=]RUN,...",
         help="evaluated runs for --table; several runs of a row give mean and standard deviation",

@@ -234,10 +234,10 @@ def evaluate_finished(
     run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool
 ) -> None:
     """Evaluates a finished run, unless that was already done, and prints the numbers."""
-    finished = reached and run.checkpoints().steps()[-1] >= settings.total_steps
-    if not (finished and evaluates):
+    if not (reached and evaluates):
         return
-    if not run.is_evaluated(settings.total_steps, truncation=settings.evaluation.truncation):
+    last = run.checkpoints().steps()[-1]  # beyond the end of a run that was shortened
+    if last >= settings.total_steps and not run.is_evaluated(last, truncation=settings.evaluation.truncation):
         print(evaluate_run(run, settings.evaluation, examples=examples).summary())
 
 

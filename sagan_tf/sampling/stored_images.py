@@ -104,8 +104,16 @@ class NpzFile:
             shutil.rmtree(self._parts, ignore_errors=True)
             self._parts.mkdir(parents=True)
             _write_plan(self._parts, plan)
-        self._done = sum(len(np.load(path, mmap_mode="r")) for path in self._parts.glob("part-*.npy"))
+        self._done = 0
+        for path in sorted(self._parts.glob("part-*.npy")):
+            count = _rows(path) if path.name == self._part(self._done).name else 0
+            self._done += count
+            if not count:
+                path.unlink()  # damaged, or behind one that is missing
         return self._done
+
+    def _part(self, first: int) -> Path:
+        return self._parts / f"part-{first:09d}.npy"
 
     def write(self, first: int, images: np.ndarray) -> None:
         """Writes images (b,R,R,3) uint8, starting with number `first`, as one part, atomically.
@@ -116,7 +124,7 @@ class NpzFile:
         if not len(images):
             return
         self._done = first + len(images)
-        path = self._parts / f"part-{first:09d}.npy"
+        path = self._part(first)
         with files.replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, images)
 
@@ -138,9 +146,21 @@ class NpzFile:
         return self.path
 
 
+def _rows(path: Path) -> int:
+    """The number of images in a part; 0 for a damaged one."""
+    try:
+        return len(np.load(path, mmap_mode="r"))
+    except (OSError, ValueError, EOFError):
+        return 0
+
+
 def _same_plan(folder: Path, plan: Mapping) -> bool:
+    """Whether the folder holds this plan; a damaged one is another."""
     path = folder / _PLAN
-    return path.exists() and json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(plan))
+    try:
+        return path.exists() and json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(plan))
+    except ValueError:
+        return False
 
 
 def _write_plan(folder: Path, plan: Mapping) -> None:

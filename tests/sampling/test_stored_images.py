@@ -40,6 +40,30 @@ def test_a_call_that_goes_on_in_larger_batches_writes_no_image_twice(tmp_path):
         np.testing.assert_array_equal(file["arr_0"], IMAGES)
 
 
+@pytest.mark.parametrize("damage", ["emptied", "cut", "removed"])
+def test_a_damaged_part_is_drawn_again_with_what_comes_after_it(tmp_path, damage):
+    file = NpzFile(tmp_path / "a.npz", LABELS, 4)
+    file.begin({})
+    for first in (0, 2, 4):
+        file.write(first, IMAGES[first : first + 2])
+    second = sorted((tmp_path / "a.npz.parts").glob("part-*.npy"))[1]
+    second.write_bytes({"emptied": b"", "cut": second.read_bytes()[:-1], "removed": b""}[damage])
+    if damage == "removed":
+        second.unlink()
+    assert file.begin({}) == 2
+    file.write(2, IMAGES[2:])
+    with np.load(file.finish()) as arrays:
+        np.testing.assert_array_equal(arrays["arr_0"], IMAGES)
+
+
+def test_a_damaged_plan_is_another_plan(tmp_path):
+    file = NpzFile(tmp_path / "a.npz", LABELS, 4)
+    file.begin({})
+    file.write(0, IMAGES[:2])
+    (tmp_path / "a.npz.parts" / "sampled.json").write_text("")
+    assert file.begin({}) == 0
+
+
 def test_parts_of_another_plan_are_thrown_away(tmp_path):
     file = NpzFile(tmp_path / "a.npz", LABELS, 4)
     file.begin({"seed": 1})

@@ -66,7 +66,7 @@ def _begun(plan: ShardPlan, folder: pathlib.Path) -> ShardIndex:
             )
         return ShardIndex(plan=plan)
     index = read_index(folder)
-    if index.plan != plan:
+    if dataclasses.replace(index.plan, source=plan.source) != plan:  # the same data may have moved
         raise DataError(
             f"The output must hold shards of the same data and settings; received {folder} with\n"
             f"{_differences(index.plan, plan)}\nChoose another folder, or delete this one."

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import random
@@ -203,6 +204,16 @@ def test_other_settings_and_other_folders_are_refused(folder, tmp_path):
     (tmp_path / "letters" / "a.txt").write_text("dear")
     with pytest.raises(DataError, match="contains other files"):
         preparation.prepare(pictures(), plan_of(pictures()), tmp_path / "letters")
+
+
+def test_data_that_have_moved_are_the_same(folder):
+    before = {path: path.stat().st_mtime_ns for path in shards(folder)}
+    moved = plan_of(pictures(), per_shard=12)
+    shards(folder)[1].unlink()
+    index = preparation.prepare(pictures(), dataclasses.replace(moved, source="elsewhere"), folder)
+    assert index.complete and {path: path.stat().st_mtime_ns for path in shards(folder)}.items() >= {
+        (path, time) for path, time in before.items() if path != shards(folder)[1]
+    }
 
 
 def test_small_images_are_left_out(tmp_path):
