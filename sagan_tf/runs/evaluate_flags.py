@@ -170,7 +170,11 @@ def _add_how(built: argparse.ArgumentParser) -> None:
 
 
 def _add_samples(built: argparse.ArgumentParser) -> None:
-    built.add_argument("--num", type=int, help="how many images to generate")
+    built.add_argument(
+        "--num",
+        type=int,
+        help="how many images to generate; by default as the run's configuration says, else the papers' 50,000",
+    )
     built.add_argument(
         "--seeds",
         type=different(comma_list(set_seed, "integers from 0 to 2^31 - 1")),
