@@ -183,7 +183,7 @@ CASES = [
             ("torn_run/checkpoints/best", "Checkpoints: step-00000004"),
         )
     ],
-    ("train", f"{GIN} {NEW} --init_from={{run}}", "width=4 of those that are to be taken and width=8"),
+    ("train", f"{GIN} {NEW} --init_from={{run}}", "width=4 in the trained networks and width=8"),
     ("train", f"{TRANSFER} --gin_bindings=families.sagan.resolution=64", "resolution=32 of"),
     ("train", f"{TRANSFER} --gin_bindings=families.sagan.spectral_norm_g=False", "spectral_norm_g=True of"),
     ("train", f"{TRANSFER} --gin_bindings=families.sagan.conditioning='shared'", "conditioning='tables' of"),

@@ -39,7 +39,7 @@ def reported_points(points: Sequence[CurvePoint], validation_score: float | None
       ValueError: without a point.
     """
     if not points:
-        raise ValueError("a truncation curve must have a point at least; received points=0. Give a threshold.")
+        raise ValueError("a truncation curve must have at least one point; received points=0. Give a threshold.")
     return {
         "no_truncation": next((point for point in points if point.truncation is None), None),
         "best_fid": min(points, key=lambda point: point.fid),

@@ -74,9 +74,9 @@ def check_same_networks(there: GANSpec, here: GANSpec, *, discriminator: bool = 
     for name, theirs, ours in pairs:
         if theirs != ours:
             raise TransferError(
-                f"networks can only start from others with the same {name}; received {name}={theirs!r} of those that "
-                f"are to be taken and {name}={ours!r} of the new ones. Describe the new run with {name}={theirs!r}, or "
-                "start from another run."
+                f"networks can only start from others with the same {name}; received {name}={theirs!r} in the trained "
+                f"networks and {name}={ours!r} in the new ones. Describe the new run with {name}={theirs!r}, or start "
+                "from another run."
             )
 
 
@@ -143,9 +143,9 @@ def match(
         elif not _OPTIONAL.search(name) and name.partition(".")[0] in present:
             other = f"shape {there[name]}" if name in there else "nothing of this name"
             raise TransferError(
-                f"networks can only start from others with the same family; received no matching variable for {name}, "
-                f"which has the shape {shape} in the new ones and {other} in those that are to be taken. Describe the "
-                "new run like the other one."
+                f"networks can only start from others of the same family; received no matching variable for {name}, "
+                f"which has the shape {shape} in the new networks and {other} in the trained ones. Describe the new "
+                "run like the other one."
             )
     return found
 

@@ -109,14 +109,14 @@ def test_attention_elsewhere_is_new_and_networks_of_another_family_are_refused(b
     [
         (
             {"resolution": 16, "generator_ladder": (1, 1, 1), "attention_d": ()},
-            "received resolution=8 of .* and resolution=16 of",
+            "received resolution=8 in .* and resolution=16 in",
         ),
-        ({"width": 16}, "received width=8 of .* and width=16 of"),
-        ({"discriminator_width": 4}, "received discriminator_width=8 of .* and discriminator_width=4 of"),
-        ({"z_dim": 8}, "received z_dim=4 of .* and z_dim=8 of"),
-        ({"spectral_norm_g": False}, "received spectral_norm_g=True of .* and spectral_norm_g=False of"),
-        ({"block": "bottleneck", "discriminator_stem": 1}, "received block='basic' of .* and block='bottleneck' of"),
-        ({"conditioning": "shared"}, "received conditioning='tables' of .* and conditioning='shared' of"),
+        ({"width": 16}, "received width=8 in .* and width=16 in"),
+        ({"discriminator_width": 4}, "received discriminator_width=8 in .* and discriminator_width=4 in"),
+        ({"z_dim": 8}, "received z_dim=4 in .* and z_dim=8 in"),
+        ({"spectral_norm_g": False}, "received spectral_norm_g=True in .* and spectral_norm_g=False in"),
+        ({"block": "bottleneck", "discriminator_stem": 1}, "received block='basic' in .* and block='bottleneck' in"),
+        ({"conditioning": "shared"}, "received conditioning='tables' in .* and conditioning='shared' in"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -25,7 +25,7 @@ def intra_fid(
         if few := [label for label in range(n_classes) if len(rows[label]) < 2]:
             raise ValueError(
                 f"intra-FID needs 2 {name} images of each class; received {len(few)} classes with fewer, "
-                f"class={few[0]} the first. Give more images, or leave it out."
+                f"the first of which is class={few[0]}. Give more images, or leave it out."
             )
     return np.array(
         [

@@ -41,7 +41,7 @@ def variety(generated: Spread, real: Spread) -> Variety:
     both = np.minimum(generated.shape.counts[:n_classes], real.shape.counts[:n_classes])
     if not (both >= 2).any():
         raise ValueError(
-            "variety must be of 2 images of a class on both sides; received at most "
+            "variety needs 2 images of a class on both sides; received at most "
             f"{both.max(initial=0)}. Give more images."
         )
     shape, feature = (
