@@ -156,7 +156,7 @@ CASES = [
         f"{GIN} {NEW} --data={{bad}}/pictures --data_dir={{bad}}",
         "must go with tfds:NAME; received --data_dir=",
     ),
-    ("train", f"{GIN} --run_dir={{bad}}/pictures/run --data={{bad}}/pictures", "must lie outside the folder of images"),
+    ("train", f"{GIN} --run_dir={{bad}}/pictures/run --data={{bad}}/pictures", "must be outside the folder of images"),
     ("train", f"{GIN} {NEW} --data={{bad}}/pictures", "1 image in folder:{bad}/pictures and train.batch_size=32"),
     ("train", f"{GIN} {NEW} --data={{bad}}/pictures --dry_run", "lower it: train.batch_size=1"),
     (
@@ -203,7 +203,7 @@ CASES = [
     ("prepare_data", "--source={bad}/empty --resolution=32 --out={bad}/s", "empty"),
     ("prepare_data", "--source={bad}/pictures --resolution=4 --out={bad}/s", "--resolution=4"),
     ("prepare_data", "--source={bad}/pictures --resolution=32", "received no --out"),
-    ("prepare_data", "--source={bad}/pictures --resolution=32 --out={bad}/pictures/s", "must lie outside the folder"),
+    ("prepare_data", "--source={bad}/pictures --resolution=32 --out={bad}/pictures/s", "must be outside the folder"),
     ("prepare_data", "--source={bad}/pictures --resolution=32 --out={bad}/s --jpeg_quality=101", "--jpeg_quality=101"),
     ("prepare_data", "--source={bad}/pictures --resolution=32 --out={bad}/text.txt", "text.txt"),
     ("prepare_data", "--source={bad}/damaged --resolution=32 --out={bad}/s", "damaged"),

@@ -80,7 +80,7 @@ def check_outside(flag: str, out: Path | str, source: Source) -> None:
     elsewhere = source.split is not None and inside[:1] and inside[0].lower() != source.split.lower()
     if inside and not elsewhere and not any(part.startswith(".") for part in inside):
         raise DataError(
-            f"{flag} must lie outside the folder of images, where the next start would take it for data; received "
+            f"{flag} must be outside the folder of images, where the next start would treat it as data; received "
             f"{flag}={out} inside {root}. Name another folder."
         )
 

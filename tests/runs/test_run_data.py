@@ -93,7 +93,7 @@ def test_networks_get_the_labels_that_they_know_or_a_refusal(folder):
 
 @pytest.mark.parametrize("place", ["run", "train/0/run", "deep/er"])
 def test_a_run_does_not_lie_among_its_images(folder, place):
-    with pytest.raises(DataError, match=r"--run_dir must lie outside .*received --run_dir=.* inside"):
+    with pytest.raises(DataError, match=r"--run_dir must be outside .*received --run_dir=.* inside"):
         check_apart(folder / place, ImageFolder(path=str(folder)))
 
 
