@@ -37,10 +37,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--strategy", default="auto", help="the strategy whose replicas share the work, as in training")
     flags = parser.parse_args(arguments)
     if flags.seeds and (flags.num is not None or flags.seed):
-        parser.error("--seeds must stand without --num and --seed, since it gives each image its seed; received both")
+        parser.error(
+            "--seeds must not be combined with --num and --seed, since it gives each image its seed; received both"
+        )
     if flags.truncation_mode and flags.truncation is None:
         parser.error(
-            f"--truncation_mode must go with --truncation; received --truncation_mode={flags.truncation_mode} alone"
+            f"--truncation_mode must be used with --truncation; received --truncation_mode={flags.truncation_mode} "
+            "without it"
         )
     flags.num = _NUM if flags.num is None else flags.num
     if flags.num < 1:

@@ -53,7 +53,7 @@ def spec_of(config: Mapping) -> GANSpec:
                 "block"
             )
         if int(config.get("output_dim", resolution)) != resolution:
-            raise ValueError(f"output_dim={config['output_dim']} beside layers for {resolution} pixels")
+            raise ValueError(f"output_dim={config['output_dim']} with layers for {resolution} pixels")
         ups = tuple(up for up, _, _ in layers)
         return GANSpec(
             resolution=resolution,

@@ -129,7 +129,7 @@ def _config(path: Path) -> dict:
             raise ValueError(f"n_stats={entries['n_stats']!r}")
         if embedded not in (None, z_dim):
             raise ValueError(
-                f"class_embed_dim={embedded} beside z_dim={z_dim}, which must be equal in the port's networks"
+                f"class_embed_dim={embedded} with z_dim={z_dim}, which must be equal in the port's networks"
             )
         return entries
     except (ValueError, TypeError, AttributeError) as error:

@@ -134,8 +134,8 @@ def _options(flags: argparse.Namespace, options: EvaluationOptions) -> Evaluatio
     changed = dataclasses.replace(options, **{name: value for name, value in given.items() if value is not None})
     if flags.truncation_mode and changed.truncation is None and flags.mode != "curve":
         raise ValueError(
-            f"--truncation_mode must go with --truncation; received --truncation_mode={flags.truncation_mode} alone. "
-            "Add --truncation=T, or leave it out."
+            f"--truncation_mode must be used with --truncation; received --truncation_mode={flags.truncation_mode} "
+            "without it. Add --truncation=T, or leave the mode out."
         )
     return changed
 

@@ -154,8 +154,8 @@ NORM = "generator.layers.1.bn_2.running_vars"
     [
         (lambda s, c: c.update(num_classes=9), r"embeddings\.weight: has shape \(12, 7\), \(12, 9\) is needed"),
         (lambda s, c: c.update(channel_width=8), "has shape"),
-        (lambda s, c: c.update(output_dim=64), "output_dim=64 beside layers for 32 pixels"),
-        (lambda s, c: c.update(class_embed_dim=7), "class_embed_dim=7 beside z_dim=12"),
+        (lambda s, c: c.update(output_dim=64), "output_dim=64 with layers for 32 pixels"),
+        (lambda s, c: c.update(class_embed_dim=7), "class_embed_dim=7 with z_dim=12"),
         (lambda s, c: c.pop("layers"), "received no 'layers'"),
         (lambda s, c: c.update(n_stats=40), r"n_stats=40; received 51 in generator\.bn\.running_means"),
         (lambda s, c: c.update(n_stats="many"), "n_stats='many'"),

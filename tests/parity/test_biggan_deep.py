@@ -128,7 +128,7 @@ def test_the_published_configurations_are_the_family():
             {"layers": [[True, 16, 8], [True, 16, 8]]},
             "blocks whose inputs do not match the outputs of the previous block",
         ),
-        ({"output_dim": 64}, "output_dim=64 beside layers for 32 pixels"),
+        ({"output_dim": 64}, "output_dim=64 with layers for 32 pixels"),
         ({"attention_layer_position": 0}, "attention before the first"),
     ],
 )
