@@ -184,9 +184,9 @@ CASES = [
         )
     ],
     ("train", f"{GIN} {NEW} --init_from={{run}}", "width=4 in the trained networks and width=8"),
-    ("train", f"{TRANSFER} --gin_bindings=families.sagan.resolution=64", "resolution=32 of"),
-    ("train", f"{TRANSFER} --gin_bindings=families.sagan.spectral_norm_g=False", "spectral_norm_g=True of"),
-    ("train", f"{TRANSFER} --gin_bindings=families.sagan.conditioning='shared'", "conditioning='tables' of"),
+    ("train", f"{TRANSFER} --gin_bindings=families.sagan.resolution=64", "resolution=32 in"),
+    ("train", f"{TRANSFER} --gin_bindings=families.sagan.spectral_norm_g=False", "spectral_norm_g=True in"),
+    ("train", f"{TRANSFER} --gin_bindings=families.sagan.conditioning='shared'", "conditioning='tables' in"),
     ("train", f"{GIN} --run_dir={{run}} --init_from={{run}}", "a run other than --run_dir"),
     ("train", f"{GIN} --run_dir={{run}} --init_from={{bad}}/measured", "was started from fresh weights"),
     ("train", f"{TRANSFER} --class_map=dots", "received 'dots'"),
