@@ -129,6 +129,15 @@ def test_the_batchs_own_statistics_are_not_exported(drawable_run, monkeypatch):
         exporting.prepare(run, flags)
 
 
+@pytest.mark.parametrize("given", [{"truncations": [0.5]}, {"truncation_mode": "scaled"}])
+def test_flags_of_a_truncation_need_a_prior_that_has_one(given):
+    flags = argparse.Namespace(**{"run_dir": "RUN", "truncations": None, "truncation_mode": None} | given)
+    flags.standing_passes = 1
+    exporting.check_flags(flags, "annealed_normal")
+    with pytest.raises(exporting.ExportError, match="received one of them for RUN, whose prior is latent='bernoulli'"):
+        exporting.check_flags(flags, "bernoulli")
+
+
 def described(run_dir, monkeypatch, latent, inference_statistics):
     """The run as if its description had this prior and these statistics, and the flags of an export of it."""
     run = RunDirectory(run_dir)

@@ -29,6 +29,7 @@ class ExportError(RuntimeError):
 def export(flags: argparse.Namespace) -> Path:
     """Writes the newest version below `flags.out` and returns its path."""
     run = RunDirectory.open(flags.run_dir)
+    check_flags(flags, run.experiment().latent)
     files.check_output("--out", flags.out, folder=True)
     if flags.format == "onnx":
         onnx.library()  # before standing statistics are gathered, which takes minutes
@@ -45,15 +46,23 @@ def export(flags: argparse.Namespace) -> Path:
     return final
 
 
-def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.Served, dict]:
-    """The generator with its statistics fixed, and the facts that are stored with the export."""
-    latent, n_classes = run.experiment().latent, len(run.class_names)
-    truncated = latent in NORMAL  # with every request comes a truncation in (0, 2]
-    if not truncated and (flags.truncations or flags.truncation_mode):
+def check_flags(flags: argparse.Namespace, latent: str) -> None:
+    """Raises ExportError for a number of passes below 1, and for flags of a truncation that the prior doesn't have."""
+    if flags.standing_passes < 1:
+        raise ExportError(
+            f"--standing_passes must be at least 1; received --standing_passes={flags.standing_passes}. Give more."
+        )
+    if latent not in NORMAL and (flags.truncations or flags.truncation_mode):
         raise ExportError(
             f"--truncations and --truncation_mode must be of a normal prior; received one of them for {flags.run_dir}, "
             f"whose prior is latent={latent!r}. Leave it out."
         )
+
+
+def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.Served, dict]:
+    """The generator with its statistics fixed, and the facts that are stored with the export."""
+    latent, n_classes = run.experiment().latent, len(run.class_names)
+    truncated = latent in NORMAL  # with every request comes a truncation in (0, 2]
     steps = run.checkpoints().steps() if flags.step is None else [flags.step]
     published = published_statistics(run, steps[-1]) if steps else None
     mode = (flags.truncation_mode or (MODE if published else "resampled")) if truncated else None
