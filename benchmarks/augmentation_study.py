@@ -32,6 +32,7 @@ from sagan_tf.foundation import jsonl
 
 PER_CLASS, HELD_OUT = 100, 100
 BASE = [
+    "TwoTimescaleAdam.d_learning_rate=2e-3",
     "train.sample_every=400",
     "train.keep_checkpoints=100",
     "train.evaluation=None",

@@ -31,6 +31,7 @@ LAST = ("sandal", "shirt", "sneaker", "bag", "ankle boot")
 SOURCE_STEPS = 1500
 LOOKS = (100, 200, 400, 600)
 SETTINGS = [
+    "TwoTimescaleAdam.d_learning_rate=2e-3",
     "TwoTimescaleAdam.decay_from=None",
     "TwoTimescaleAdam.decay_to=None",
     "train.evaluation=None",
