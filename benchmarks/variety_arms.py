@@ -122,6 +122,8 @@ ARMS: dict[str, list[str]] = {
     "front-batch-48": front(*SLOW_AVERAGE, "train.batch_size=48"),
     "front-d-steps-2": front(*SLOW_AVERAGE, "train.discriminator_steps=2"),
     "front-beta2-0.99": front(*SLOW_AVERAGE, "TwoTimescaleAdam.beta_2=0.99"),
+    "front-rates-7-7": front(*SLOW_AVERAGE, *rates(7e-4, 7e-4)),
+    "front-rates-7-12": front(*SLOW_AVERAGE, *rates(7e-4, 12e-4)),
     "front-attention-g": front(*SLOW_AVERAGE, "families.sagan.attention_d=()"),
     # The paper's claims with variety kept: what attention adds (Zhang et al. 2019, Table 1), and what spectral norm
     # in G and two time scales do (its Figure 3). For five seeds: --seeds=0,1,2,3,4.

@@ -138,12 +138,13 @@ MEASURES = {
 
 def table(results: list[dict], arms: list[str]) -> str:
     """Means over the seeds as Markdown, and the ranges of several; the arms in their own order."""
-    head = ("arm", "steps", "seeds", *MEASURES.values(), "sigma_0 / sigma_1")
+    head = ("arm", "steps", "seeds", *MEASURES.values(), "sigma_0", "sigma_0 / sigma_1")
     rows = []
     for arm, steps in sorted({(r["arm"], r["steps"]) for r in results}, key=lambda key: (arms.index(key[0]), key[1])):
         seeds = [r for r in results if (r["arm"], r["steps"]) == (arm, steps)]
         sigmas = [list(r["dense_sigmas"].values())[-1] for r in seeds]
-        columns = [[r[name] for r in seeds] for name in MEASURES] + [[first / second for first, second in sigmas]]
+        columns = [[r[name] for r in seeds] for name in MEASURES]
+        columns += [[first for first, _ in sigmas], [first / second for first, second in sigmas]]
         rows.append((arm, f"{steps:,}", str(len(seeds)), *(mean_and_range(values, ".3g") for values in columns)))
     return markdown_table(head, rows)
 
