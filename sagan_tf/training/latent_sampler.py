@@ -9,7 +9,9 @@ from sagan_tf.latents import Purpose
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 
-_NOISE_STRIDE = 1 << 32  # the distance between the seeds of one noise and those of the next
+# The distance between the keys of one noise and those of the next: in the seed below this limit, in the draw above it.
+_NOISE_STRIDE = 1 << 32
+_DRAWS = 1 << 40  # more than the draws of any run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class LatentSampler:
     noise: selects different numbers for the same steps, to continue training after a rollback; 0 before any rollback.
 
     Raises:
-      ValueError: for a negative noise, or a seed so large that the numbers of two noises could coincide.
+      ValueError: for a negative noise.
     """
 
     latent: str
@@ -37,11 +39,8 @@ class LatentSampler:
     noise: int = 0
 
     def __post_init__(self):
-        if self.noise < 0 or (self.noise and self.seed >= _NOISE_STRIDE):
-            raise ValueError(
-                f"noise must not be negative, and seed must stay below {_NOISE_STRIDE} where there is any; received "
-                f"noise={self.noise}, seed={self.seed}. Use another seed."
-            )
+        if self.noise < 0:
+            raise ValueError(f"noise must not be negative; received noise={self.noise}. Count rollbacks from 0.")
 
     def __call__(self, step: tf.Tensor, number: int) -> Batch:
         """Latents z (b,Z) float32 and labels y (b,) int32 of this replica, b = batch_size / replicas."""
@@ -64,7 +63,10 @@ class LatentSampler:
         )
 
     def _key(self, purpose: Purpose, step: tf.Tensor, number: int) -> tf.Tensor:
-        return latents.key(self.seed + _NOISE_STRIDE * self.noise, purpose, step * self.draws_per_step + number)
+        draw = step * self.draws_per_step + number
+        if self.seed < _NOISE_STRIDE:
+            return latents.key(self.seed + _NOISE_STRIDE * self.noise, purpose, draw)
+        return latents.key(self.seed, purpose, draw + _DRAWS * self.noise)
 
     def _replica_rows(self, whole: tf.Tensor) -> tf.Tensor:
         """This replica's rows of the whole batch: (batch_size,...) -> (b,...)."""

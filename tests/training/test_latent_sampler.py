@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf import latents
 from sagan_tf.training.latent_sampler import LatentSampler
 from tests.closeness import ROUNDING, assert_close
 
@@ -19,6 +20,25 @@ def test_other_noise_draws_other_latents_for_the_same_steps_and_none_is_the_runs
     assert np.abs(own(at, 0)[0] - other(at, 0)[0]).max() > 0.1
     with pytest.raises(ValueError, match="noise must not be negative"):
         dataclasses.replace(tiny.draw(), noise=-1)
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1, 2**32, 2**40 + 5, latents.LARGEST_SEED])
+def test_every_seed_of_a_run_can_be_rolled_back(tiny, seed):
+    """Neither the noises of one seed nor those of the next share a key, and a seed's own numbers are those of `key`."""
+    samplers = [dataclasses.replace(tiny.draw(), seed=s, noise=n) for s in (seed, seed - 1) for n in (0, 1, 2)]
+    at = tf.constant(10**6, tf.int64)
+    keys = [tuple(one._key(latents.Purpose.TRAINING_Z, at, 0).numpy()) for one in samplers if one.seed >= 0]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == (256 * seed, 10**6 * tiny.draw().draws_per_step)
+    drawn = [one(at, 0)[0].numpy() for one in samplers[:3]]
+    assert min(np.abs(drawn[0] - drawn[1]).max(), np.abs(drawn[1] - drawn[2]).max()) > 0.1
+
+
+@pytest.mark.parametrize("seed", [3, 2**32 - 1])
+def test_smaller_seeds_keep_the_numbers_of_their_rollbacks(tiny, seed):
+    sampler = dataclasses.replace(tiny.draw(), seed=seed, noise=2)
+    key = sampler._key(latents.Purpose.TRAINING_LABELS, tf.constant(7, tf.int64), 1).numpy()
+    assert key.tolist() == [256 * (seed + 2 * 2**32) + 1, 7 * sampler.draws_per_step + 1]
 
 
 def test_an_annealed_prior_narrows_over_the_run():
