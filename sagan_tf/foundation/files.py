@@ -15,7 +15,8 @@ TEMPORARY = ".tmp-"  # prefix of files and folders that are being written; after
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EIO)
-_RARE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE, errno.EMFILE, errno.EBUSY, errno.ENOTCONN, errno.EREMOTEIO)
+_RARE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE, errno.EMFILE, errno.EBUSY, errno.ENOTCONN)
+_RARE += (errno.EREMOTEIO,) if hasattr(errno, "EREMOTEIO") else ()  # Linux only
 _REASONS = {os.strerror(number): number for number in (*_FULL, *_REFUSED, *_RARE)}
 _noted: set[str] = set()
 
@@ -70,8 +71,10 @@ def write_text(path: Path | str, text: str, *, durable: bool = False) -> None:
 
 
 def flush(path: Path | str) -> None:
-    """Flushes a file's content, or a folder's entries, to the disk (fsync)."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Flushes a file's content, or a folder's entries, to the disk (fsync). Windows can't flush a folder."""
+    if os.name == "nt" and os.path.isdir(path):
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -5,7 +5,7 @@ Builds the state, runs two steps (the first compiles), draws one sheet of sample
 extractor of the evaluation, and writes one checkpoint.
 """
 
-import resource
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -122,9 +122,13 @@ def extractor(settings: Experiment, examples: Examples, images: np.ndarray, labe
 
 
 def peaks() -> dict[str, int]:
-    """The peak memory of this process and of each GPU, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    found = {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    """The peak memory in bytes of this process, where the system counts it (not on Windows), and of each GPU."""
+    found = {}
+    with contextlib.suppress(ImportError):
+        import resource  # POSIX only
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        found["process"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     for device in tf.config.list_logical_devices("GPU"):
         found[device.name] = tf.config.experimental.get_memory_info(device.name)["peak"]
     return found

@@ -56,7 +56,9 @@ def machine() -> str:
 
 
 def start_ticks(pid: int) -> int:
-    """When a process of this machine started, in the kernel's ticks since boot; 0 if it is gone or a zombie."""
+    """When a process of this machine started, in the kernel's ticks since boot; 0 if gone, a zombie or unknown."""
+    if os.name != "posix":
+        return 0  # Windows' kill with signal 0 would send Ctrl-C
     if not Path("/proc/self/stat").exists():
         return int(_exists(pid))
     try:

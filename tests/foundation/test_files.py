@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
@@ -46,6 +47,25 @@ def test_all_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda a, b: (events.append("replace"), replace(a, b)))
     files.write_text(tmp_path / "a.txt", "one", durable=True)
     assert events == [str(tmp_path / f".tmp-a.txt-{os.getpid()}"), "replace", str(tmp_path)]
+
+
+def test_the_module_can_be_imported_where_errno_lacks_the_numbers_of_linux(monkeypatch):
+    monkeypatch.delattr(errno, "EREMOTEIO")  # as on macOS and Windows
+    text = Path(files.__file__).read_text(encoding="utf-8")
+    exec(compile(text, files.__file__, "exec"), {"__name__": "elsewhere"})
+
+
+def test_on_windows_files_are_flushed_for_writing_and_folders_are_left(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("one")
+    opened = []
+    windows = SimpleNamespace(
+        name="nt", path=os.path, O_RDWR=os.O_RDWR, fsync=os.fsync, close=os.close,
+        open=lambda path, how: (opened.append((Path(path).name, how)), os.open(path, how))[1],
+    )  # fmt: skip
+    monkeypatch.setattr(files, "os", windows)
+    files.flush(tmp_path)
+    files.flush(tmp_path / "a")
+    assert opened == [("a", os.O_RDWR)]
 
 
 @pytest.mark.parametrize("target", ["folder", "device"])

@@ -1,5 +1,6 @@
 """`train --dry_run`: every part once, no trace, and arithmetic that adds up."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_the_whole_run_is_the_sum_of_its_parts():
     never = settings("train.sample_every=0", "train.checkpoint_every=0")
     found = dry_run.whole_run(tried(evaluation=None), never)
     assert found == {"steps": 101, "sheets": 0, "checkpoints": 4, "evaluation": 0}
+
+
+def test_the_memory_of_the_process_is_left_out_where_the_system_does_not_count_it(tmp_path, monkeypatch):
+    assert dry_run.peaks()["process"] > 10**7
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    assert "process" not in dry_run.peaks()
+    assert "Peak memory" not in dry_run.report(tried(peaks={}), settings(), tmp_path)
 
 
 def test_what_does_not_fit_on_the_disk_is_said(tmp_path):
