@@ -12,6 +12,8 @@ from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments
 from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.versions import versions
 
+_MAY_DIFFER = ("step", "weights_hash", "images", "reference", "extractor_note", "versions")  # of comparable scores
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GeneratorFacts:
@@ -121,6 +123,14 @@ def describe_protocol(
         **dataclasses.asdict(facts),
         "versions": versions(),
     }
+
+
+def comparable_part(protocol: Mapping) -> dict:
+    """What two scores must share to be compared: everything but the checkpoint, names, notes and versions.
+
+    Facts that don't apply, which are None, are left out.
+    """
+    return {name: value for name, value in protocol.items() if value is not None and name not in _MAY_DIFFER}
 
 
 def over_seeds(results: Sequence[EvaluationResult]) -> EvaluationResult:

@@ -1,7 +1,7 @@
 """The actions of a training loop: it logs scalars, draws samples, watches for collapse, and evaluates checkpoints."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +9,10 @@ import numpy as np
 from sagan_tf.data.class_aliases import class_aliases
 from sagan_tf.data.source import Examples
 from sagan_tf.evaluation.metrics import is_better
+from sagan_tf.evaluation.protocol import comparable_part
 from sagan_tf.experiment import Experiment
 from sagan_tf.figures import sheets
-from sagan_tf.foundation import files
+from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.notes import note, warn
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator, filters
@@ -25,7 +26,7 @@ from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import sampler_of
 from sagan_tf.sampling.attention_maps import gammas
-from sagan_tf.training.checkpoints import CheckpointStore
+from sagan_tf.training.checkpoints import CheckpointStore, Kept
 from sagan_tf.training.loop import Action
 from sagan_tf.training.state import GAN
 
@@ -117,24 +118,53 @@ def evaluation_action(settings: Experiment, run: RunDirectory, store: Checkpoint
         if score is None:
             note(f"step {step} is not compared with the best checkpoint: {settings.best_by} was not measured")
         else:
-            keep_best(store, step, float(score), by)
+            records = jsonl.read(run.path / "metrics.jsonl")
+            keep_best(store, step, float(score), by, comparable_part(result.protocol), records)
 
     return Action(every=settings.evaluate_every, run=evaluate, reads_checkpoint=True)
 
 
-def keep_best(store: CheckpointStore, step: int, score: float, by: str) -> bool:
+def keep_best(
+    store: CheckpointStore,
+    step: int,
+    score: float,
+    by: str,
+    protocol: dict | None = None,
+    records: Sequence[Mapping] = (),
+) -> bool:
     """Keeps this step's checkpoint in checkpoints/best if it is the best so far, and returns whether it is.
 
-    A checkpoint that was kept by another metric counts as none.
+    A checkpoint whose score is of another metric or protocol is not compared: the new one replaces it, with a note.
+
+    protocol: the `comparable_part` of the score's protocol.
+    records: the run's results, which have the protocol of a checkpoint that an earlier version kept without it.
     """
     kept = store.kept(BEST)
-    before = kept.score if kept and kept.why == by else None
-    if not is_better(score, before, by):
+    differing = differences(kept, by, protocol, records) if kept else []
+    if not is_better(score, kept.score if kept and not differing else None, by):
         return False
+    if differing:
+        note(
+            f"the best checkpoint so far, of step {kept.step} with {kept.why} {kept.score:.6g}, is not compared with "
+            f"step {step}, which was measured by another protocol ({', '.join(differing)}). Step {step} is the first "
+            "by the new protocol and takes its place"
+        )
     with files.dispensable(f"checkpoints/{BEST}"):
-        path = store.keep_apart(step, BEST, why=by, score=score)
+        path = store.keep_apart(step, BEST, why=by, score=score, protocol=protocol)
         note(f"the best by {by} so far: {score:.6g} at step {step}, kept in {path}")
     return True
+
+
+def differences(kept: Kept, by: str, protocol: dict | None, records: Sequence[Mapping]) -> list[str]:
+    """In what the score of the kept checkpoint can't be compared with one of this metric and protocol."""
+    former = kept.protocol
+    if former is None:
+        same = (r for r in reversed(records) if r["protocol"].get("step") == kept.step)
+        former = next((comparable_part(r["protocol"]) for r in same if r.get(kept.why) == kept.score), None)
+    if former is None and protocol is not None:
+        return ["that of the former score is not recorded"]
+    before, after = ({**(facts or {}), "metric": metric} for facts, metric in ((former, kept.why), (protocol, by)))
+    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
 
 
 def health_action(

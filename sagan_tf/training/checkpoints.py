@@ -39,6 +39,7 @@ class Kept:
     step: int
     why: str
     score: float | None
+    protocol: dict | None = None  # of the score; None in runs of earlier versions
 
 
 class CheckpointStore:
@@ -110,10 +111,12 @@ class CheckpointStore:
         for p in (*written, folder / _MANIFEST, folder):
             files.flush(p)
 
-    def keep_apart(self, step: int, name: str, *, why: str, score: float | None = None) -> Path:
+    def keep_apart(
+        self, step: int, name: str, *, why: str, score: float | None = None, protocol: dict | None = None
+    ) -> Path:
         """Keeps a step's checkpoint in the folder `name`, where it isn't pruned, and removes the one kept there before.
 
-        why, score: are recorded in `kept.json`, which `kept` reads.
+        why, score, protocol: are recorded in `kept.json`, which `kept` reads.
         """
         target = self.apart(name).path(step)
         if not target.exists():
@@ -121,7 +124,8 @@ class CheckpointStore:
             files.share(self.path(step), temporary)
             target.parent.mkdir(exist_ok=True)
             files.move(temporary, target)
-        files.write_text(target.parent / _KEPT, json.dumps({"step": step, "why": why, "score": score}), durable=True)
+        kept = {"step": step, "why": why, "score": score, "protocol": protocol}
+        files.write_text(target.parent / _KEPT, json.dumps(kept), durable=True)
         for old in set(self.apart(name).steps()) - {step}:
             shutil.rmtree(self.apart(name).path(old))
         return target

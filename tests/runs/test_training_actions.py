@@ -9,12 +9,14 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import experiment, train
+from sagan_tf.evaluation.protocol import comparable_part
 from sagan_tf.monitoring import collapse
 from sagan_tf.monitoring.health_records import read_health_records
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import build, resumption, training_actions
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import restore
+from sagan_tf.training.checkpoints import CheckpointStore, Kept
 from tests.closeness import LAYER, NETWORK, assert_close
 
 BINDINGS = [
@@ -169,3 +171,66 @@ def test_replicas_are_measured_without_collectives_and_alike(gan, tmp_path, mirr
     for name, values in seen[0].spectra.items():
         assert_close(values, seen[1].spectra[name], relative=LAYER, name=name)
     assert vars(seen[0].distances) == pytest.approx(vars(seen[1].distances), rel=1e-4)
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = CheckpointStore(tmp_path / "checkpoints", keep=9)
+    for step in range(1, 5):
+        made.save({"weights": tf.Variable(float(step))}, step)
+    return made
+
+
+PROTOCOL = {
+    "extractor": "inception", "extractor_hash": "a", "resize": "none", "resolution": 32, "reference": "data",
+    "reference_fingerprint": "d", "n_real": 100, "n_generated": 500, "seed": 0, "step": 1, "weights": "ema",
+    "weights_hash": "w1", "statistics": "moving", "standing_passes": None, "truncation": None, "truncation_mode": None,
+    "versions": {"tensorflow": "2.21"}, "images": "samples", "extractor_note": "",
+}  # fmt: skip
+OF_ANOTHER_CHECKPOINT = {"step": 2, "weights_hash": "w2", "versions": {"tensorflow": "2.22"}, "reference": "moved/data"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"n_generated": 5000},
+        {"seed": 1},
+        {"extractor": "dataset-classifier", "extractor_hash": "b"},
+        {"statistics": "standing", "standing_passes": 100},
+        {"truncation": 0.5, "truncation_mode": "resampled"},
+        {"weights": "raw"},
+        {"reference_fingerprint": "e"},
+        {"an_option_of_a_later_version": 3},
+    ],
+    ids=str,
+)
+def test_a_score_by_another_protocol_is_not_compared_and_becomes_the_best(store, changed, capsys):
+    by = comparable_part(PROTOCOL)
+    assert training_actions.keep_best(store, 1, 4.0, "fid", by)
+    assert not training_actions.keep_best(store, 2, 6.0, "fid", comparable_part(PROTOCOL | OF_ANOTHER_CHECKPOINT))
+    assert "another protocol" not in capsys.readouterr().err
+    new = comparable_part(PROTOCOL | OF_ANOTHER_CHECKPOINT | changed)
+    assert not training_actions.keep_best(store, 2, float("nan"), "fid", new)
+    assert training_actions.keep_best(store, 3, 9.0, "fid", new)
+    said = capsys.readouterr().err
+    assert f"by another protocol ({', '.join(sorted(changed))})" in said and "step 1 with fid 4" in said
+    assert not training_actions.keep_best(store, 4, 9.5, "fid", new)
+    assert store.kept("best") == Kept(step=3, why="fid", score=9.0, protocol=new)
+    assert "another protocol" not in capsys.readouterr().err
+
+
+def test_a_score_of_another_metric_is_not_compared(store, capsys):
+    training_actions.keep_best(store, 1, 0.01, "kid", comparable_part(PROTOCOL))
+    assert training_actions.keep_best(store, 2, 9.0, "fid", comparable_part(PROTOCOL))
+    assert "by another protocol (metric)" in capsys.readouterr().err
+
+
+def test_the_protocol_of_a_best_checkpoint_of_an_earlier_version_is_read_from_the_results(store, capsys):
+    store.keep_apart(1, "best", why="fid", score=4.0)
+    records = [{"fid": 4.0, "protocol": PROTOCOL}, {"fid": 5.0, "protocol": {**PROTOCOL, "seed": 7}}]
+    same, other = (comparable_part(PROTOCOL | {"seed": seed}) for seed in (0, 7))
+    assert not training_actions.keep_best(store, 2, 6.0, "fid", same, records)
+    assert training_actions.keep_best(store, 2, 6.0, "fid", other, records)
+    store.keep_apart(1, "best", why="fid", score=4.0)
+    assert training_actions.keep_best(store, 3, 6.0, "fid", same)
+    assert "that of the former score is not recorded" in capsys.readouterr().err
