@@ -18,6 +18,7 @@ from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.cache import array_hash, content_key, keep_arrays, read_arrays
+from sagan_tf.evaluation.held_out_accuracy import accuracy_note, chance_of, warn_of_low_accuracy
 from sagan_tf.evaluation.rotations import FEWEST, TURNS, with_turns
 from sagan_tf.foundation.files import cache_folder
 from sagan_tf.foundation.pixels import levels, normalized
@@ -73,13 +74,13 @@ class Network(tf.keras.Model):
 class DatasetClassifier:
     """The trained network as an extractor.
 
-    accuracy: on examples that were held out of training.
+    accuracy: on examples that were held out of training; chance: that of guessing.
     classifies: whether its logits are for the data's classes, and not for rotations, which are not returned.
     class_names, label_kind: of the examples that it learned from; logit k is of class k.
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], *, examples: Examples, resolution: int):
-        weights = {name: value for name, value in arrays.items() if name != "accuracy"}
+        weights = {name: value for name, value in arrays.items() if name not in ("accuracy", "chance")}
         self.accuracy = float(arrays["accuracy"])
         self.name = f"{extractor_name(examples)}@{resolution}"
         self.classifies = has_classes(examples)
@@ -88,14 +89,13 @@ class DatasetClassifier:
         self.resize = f"area {MAX_SIDE}" if resolution > MAX_SIDE else "none"
         n_outputs = len(weights["head/bias"])
         self.n_features, self.n_logits = N_FEATURES, n_outputs if self.classifies else 0
-        self.note = f"held-out accuracy {self.accuracy:.4f}{'' if self.classifies else ' in recognizing rotations'}"
+        self.chance = float(arrays.get("chance", 1 / n_outputs))  # an earlier version's cache doesn't have it
+        self.note = accuracy_note(self.accuracy, self.chance, classifies=self.classifies)
         self._network = _build(n_outputs, min(resolution, MAX_SIDE))
         for name, variable in self._network.named_variables().items():
             variable.assign(weights[name])
-        self._run = tf.function(
-            self._outputs,
-            input_signature=[tf.TensorSpec([None, resolution, resolution, 3])],
-        )
+        signature = [tf.TensorSpec([None, resolution, resolution, 3])]
+        self._run = tf.function(self._outputs, input_signature=signature)
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._run(images)
@@ -124,15 +124,10 @@ def dataset_classifier(
     check_learnable(examples)
     n_classes = len(examples.class_names) if has_classes(examples) else TURNS
     key = content_key(
-        kind="classifier",
-        version=VERSION,
-        data=examples.fingerprint,
-        resolution=resolution,
-        transform=repr(transform),
-        budget=repr(budget),
-        widths=str(WIDTHS),
+        kind="classifier", version=VERSION, data=examples.fingerprint, resolution=resolution, transform=repr(transform),
+        budget=repr(budget), widths=str(WIDTHS),
         classes="\n".join(examples.class_names) if has_classes(examples) else "rotations",
-    )
+    )  # fmt: skip
     path = cache_folder("classifiers") / f"{key}.npz"
     arrays = read_arrays(path)
     if arrays is None:
@@ -140,7 +135,9 @@ def dataset_classifier(
         images, labels = (images, labels) if has_classes(examples) else with_turns(images)
         arrays = train_classifier(images, labels, n_classes=n_classes, budget=budget, progress=progress)
         keep_arrays(path, arrays, what="the cache of classifiers")
-    return DatasetClassifier(arrays, examples=examples, resolution=resolution)
+    made = DatasetClassifier(arrays, examples=examples, resolution=resolution)
+    warn_of_low_accuracy(made.name, made.accuracy, made.chance, classifies=made.classifies)
+    return made
 
 
 def has_classes(examples: Examples) -> bool:
@@ -178,7 +175,7 @@ def check_learnable(examples: Examples) -> None:
 def train_classifier(
     images: np.ndarray, labels: np.ndarray, *, n_classes: int, budget: ClassifierBudget, progress: bool = True
 ) -> dict[str, np.ndarray]:
-    """Trains on the first nine tenths of the images and tests on the rest: the weights by name, and `accuracy`.
+    """Trains on the first nine tenths of the images and tests on the rest: weights by name, `accuracy`, `chance`.
 
     Shapes: images uint8 (N,R,R,3) in random order, labels (N,).
     """
@@ -206,7 +203,7 @@ def train_classifier(
             bar.set_postfix(loss=f"{float(loss):.3f}", refresh=False)
     accuracy = _accuracy(network, images[n_train:], labels[n_train:])
     weights = {name: tf.convert_to_tensor(value).numpy() for name, value in network.named_variables().items()}
-    return weights | {"accuracy": np.float64(accuracy)}
+    return weights | {"accuracy": np.float64(accuracy), "chance": np.float64(chance_of(labels))}
 
 
 def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.data.order import random_access
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier
+from sagan_tf.foundation.npz import read_npz, write_npz
 from tests.closeness import LAYER, assert_close
 
 BUDGET = ClassifierBudget(steps=25, batch_size=32)
@@ -35,6 +37,42 @@ def test_it_is_trained_once_for_the_same_content(examples, cache):
     assert len(files) == 1 and [path.stat().st_mtime_ns for path in files] == stamps
     probe = tf.random.stateless_uniform([2, 8, 8, 3], [0, 1])
     np.testing.assert_array_equal(first(probe)[0], again(probe)[0])
+
+
+@pytest.fixture
+def without_meaning(examples):
+    """Noise with labels 0 (three in four images) and 1 that have nothing to do with it."""
+    rng = np.random.default_rng(0)
+    pixels = tf.constant(rng.integers(0, 256, (200, 8, 8, 3), dtype=np.uint8))
+    labels = tf.constant(np.arange(200) % 4 == 0, tf.int32)
+    stream, ordered = random_access(200, lambda i: (pixels[i], labels[i]))
+    return dataclasses.replace(
+        examples, name="noise", n_examples=200, fingerprint="noise", stream=stream, ordered=ordered
+    )
+
+
+def test_an_accuracy_near_chance_is_said_on_standard_error_and_in_the_note(without_meaning, examples, cache, capsys):
+    classifier = classifier_of(without_meaning)
+    assert classifier.chance == 0.75 and classifier.accuracy < 0.875
+    assert classifier.note.endswith(
+        ", little better than guessing (0.7500): FID, class accuracy and recall by it mean little"
+    )
+    said = capsys.readouterr().err
+    assert "dataset-classifier:noise@8 recognizes the class of" in said and "--extractor=inception" in said
+    classifier_of(without_meaning)  # from the cache
+    assert "little better than guessing (75.0%)" in capsys.readouterr().err
+    classifier_of(examples)
+    assert "guessing" not in capsys.readouterr().err
+
+
+def test_a_cache_of_an_earlier_version_has_no_chance_and_keeps_its_hash(examples, cache):
+    first = classifier_of(examples)
+    path = next(cache.rglob("*.npz"))
+    arrays = read_npz(path)
+    del arrays["chance"]
+    write_npz(path, arrays)
+    again = classifier_of(examples)
+    assert again.chance == 0.5 and (again.hash, again.note) == (first.hash, first.note)
 
 
 @pytest.mark.parametrize("change", ["fingerprint", "transform", "budget"])
