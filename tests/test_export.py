@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import export
+from sagan_tf.foundation import files
 from sagan_tf.interop import saved_model
 from sagan_tf.runs import export as exporting
 from sagan_tf.runs.run_directory import RunDirectory
@@ -179,6 +180,35 @@ def test_what_stops_it_leaves_nothing_behind(drawable_run, tmp_path, monkeypatch
     (tmp_path / ".tmp-1-1").mkdir()
     assert export.main([f"--run_dir={drawable_run}", f"--out={tmp_path}", "--statistics=moving"]) == code
     assert said in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_exports_at_the_same_time_leave_each_other_alone_and_get_numbers_of_their_own(tmp_path):
+    with exporting.new_version(tmp_path) as first:
+        first.folder.mkdir()
+        (first.folder / "model").write_text("first")
+        with exporting.new_version(tmp_path) as second:
+            second.folder.mkdir()
+            (second.folder / "model").write_text("second")
+    assert (second.path, first.path) == (tmp_path / "1", tmp_path / "2")
+    assert [(path / "model").read_text() for path in (first.path, second.path)] == ["first", "second"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_number_that_is_taken_at_the_last_moment_is_left_to_the_other_export(tmp_path, monkeypatch):
+    move = files.move
+
+    def late(folder, final):
+        if not final.exists() and final.name == "1":
+            final.mkdir()
+            (final / "model").write_text("other")
+        move(folder, final)
+
+    monkeypatch.setattr(files, "move", late)
+    with exporting.new_version(tmp_path) as version:
+        version.folder.mkdir()
+        (version.folder / "model").write_text("own")
+    assert version.path == tmp_path / "2" and (version.path / "model").read_text() == "own"
+    assert (tmp_path / "1" / "model").read_text() == "other"
 
 
 @pytest.mark.parametrize(

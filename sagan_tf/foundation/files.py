@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sagan_tf.foundation.notes import warn
+from sagan_tf.foundation.writers import may_be_writing, signature
 
 TEMPORARY = ".tmp-"  # prefix of files and folders that are being written; after a crash they may be deleted
 
@@ -87,13 +88,17 @@ def move(temporary: Path, target: Path) -> None:
     flush(target.parent)
 
 
-def sweep(folder: Path) -> None:
-    """Removes the unfinished files that a crash left in a folder; only for the one process that writes there."""
+def sweep(folder: Path) -> list[Path]:
+    """Removes the unfinished files that a crash left in a folder; returns those that a process may be writing."""
+    spared = []
     for left in folder.glob(f"{TEMPORARY}*"):
-        if left.is_dir():
+        if may_be_writing(left):
+            spared.append(left)
+        elif left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
+    return spared
 
 
 def share(source: Path, target: Path) -> None:
@@ -220,7 +225,7 @@ def check_output(flag: str, path: Path | str, *, folder: bool = False, append: b
         place = _existing(path if folder else path.absolute().parent)
         if not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        with tempfile.NamedTemporaryFile(dir=place, prefix=TEMPORARY) as file:
+        with tempfile.NamedTemporaryFile(dir=place, prefix=TEMPORARY, suffix=f"-{signature()}") as file:
             file.write(b"\0" * 4096)
             file.flush()
     except (OSError, ValueError) as error:

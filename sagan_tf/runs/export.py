@@ -2,7 +2,7 @@
 
 import argparse
 import contextlib
-import os
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +14,7 @@ from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.option_names import LARGEST_TRUNCATION, THRESHOLDS
 from sagan_tf.foundation.progress import clock
 from sagan_tf.foundation.versions import versions
+from sagan_tf.foundation.writers import signature
 from sagan_tf.interop import onnx, saved_model
 from sagan_tf.latents import NORMAL
 from sagan_tf.models.inference import bake
@@ -35,15 +36,15 @@ def export(flags: argparse.Namespace) -> Path:
         onnx.library()  # before standing statistics are gathered, which takes minutes
     served, protocol = prepare(run, flags)
     out = Path(flags.out)
-    with new_version(out) as (folder, final):
+    with new_version(out) as version:
         if flags.format == "onnx":
-            folder.mkdir()
+            version.folder.mkdir()
             with clock("converting to ONNX"):
-                onnx.save(served, folder / "model.onnx", protocol)
+                onnx.save(served, version.folder / "model.onnx", protocol)
         else:
             with clock("writing the SavedModel"):
-                saved_model.save(served, folder, protocol)
-    return final
+                saved_model.save(served, version.folder, protocol)
+    return version.path
 
 
 def check_flags(flags: argparse.Namespace, latent: str) -> None:
@@ -129,13 +130,20 @@ def _check_statistics(statistics: str, flags: argparse.Namespace, latent: str, m
         )
 
 
+@dataclasses.dataclass(kw_only=True)
+class Version:
+    """A version that is being written. folder: to write to. path: where the version is; None until it is complete."""
+
+    folder: Path
+    path: Path | None = None
+
+
 @contextlib.contextmanager
-def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
-    """A folder to write to, and the next free number below `out`, to which the folder is renamed when the block
-    succeeds.
+def new_version(out: Path) -> Iterator[Version]:
+    """A folder to write to, which is renamed to the next free number below `out` when the block succeeds.
 
     A server that watches `out` sees the version either complete or not at all, since it ignores names that are not
-    numbers.
+    numbers. Several processes may export to `out` at once; each gets a number of its own.
 
     Raises:
       ExportError: if it can't be written.
@@ -143,17 +151,28 @@ def new_version(out: Path) -> Iterator[tuple[Path, Path]]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         files.sweep(out)
-        taken = [int(p.name) for p in out.iterdir() if p.name.isdecimal()]
-        final = out / str(max(taken, default=0) + 1)
-        temporary = out / f".tmp-{final.name}-{os.getpid()}"
+        version = Version(folder=out / f"{files.TEMPORARY}version-{signature()}")
         try:
-            yield temporary, final
-            for path in (*temporary.rglob("*"), temporary):
+            yield version
+            for path in (*version.folder.rglob("*"), version.folder):
                 files.flush(path)
-            files.move(temporary, final)
+            version.path = _numbered(version.folder, out)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(version.folder, ignore_errors=True)
     except (OSError, tf.errors.OpError) as error:
         reason = files.explain(error, out) if out.is_dir() else None
         reason = reason or f"--out must be a folder that can be written; received --out={out} ({error})."
         raise ExportError(reason) from error
+
+
+def _numbered(folder: Path, out: Path) -> Path:
+    """Renames a finished folder to the next free number below `out`, and returns that path."""
+    while True:
+        taken = [int(path.name) for path in out.iterdir() if path.name.isdecimal()]
+        final = out / str(max(taken, default=0) + 1)
+        try:
+            files.move(folder, final)
+            return final
+        except OSError:
+            if not (folder.exists() and final.exists()):  # else another export has just taken the number
+                raise

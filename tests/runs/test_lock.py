@@ -6,11 +6,10 @@ import os
 import re
 import subprocess
 import time
-from types import SimpleNamespace
 
 import pytest
 
-from sagan_tf.runs import lock, lock_holder
+from sagan_tf.runs import lock
 from sagan_tf.runs.lock import LockedError, TrainingLock
 from sagan_tf.runs.lock_holder import Holder, start_ticks
 from sagan_tf.runs.run_directory import LOCK
@@ -33,12 +32,6 @@ def write(folder, *, age=0.0, **changes):
 
 def holder_of(folder):
     return json.loads((folder / LOCK).read_text())
-
-
-def test_on_windows_no_signal_is_sent_to_ask_whether_a_process_is_alive(monkeypatch):
-    kill = lambda *_: pytest.fail("Windows takes signal 0 for Ctrl-C")  # noqa: E731
-    monkeypatch.setattr(lock_holder, "os", SimpleNamespace(name="nt", kill=kill))
-    assert start_ticks(os.getpid()) == 0
 
 
 def test_the_lock_is_there_while_it_is_held_and_nothing_is_left(tmp_path):

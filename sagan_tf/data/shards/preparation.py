@@ -23,6 +23,7 @@ from sagan_tf.data.shards.index import (
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.transforms import Transform
 from sagan_tf.foundation import files
+from sagan_tf.foundation.claim import claimed
 from sagan_tf.foundation.progress import Progress
 
 _ORDER_SEED = 0  # shards hold the first epoch of the source's stream with this seed
@@ -37,9 +38,16 @@ def prepare(examples: Examples, plan: ShardPlan, folder: pathlib.Path) -> ShardI
 
     Raises:
       DataError: if the folder holds something else, the disk is full, or a class is left without an image.
+      OutputError: if another process is writing there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files.sweep(folder)
+    with claimed(folder) as claim:
+        index = _completed(examples, plan, folder, claim)
+    _refuse_emptied_classes(index)
+    return index
+
+
+def _completed(examples: Examples, plan: ShardPlan, folder: pathlib.Path, claim: pathlib.Path) -> ShardIndex:
     index = dataclasses.replace(_begun(plan, folder), gray=examples.gray)
     finished = {shard.name for shard in index.shards}
     todo = [number for number in range(plan.n_shards) if plan.shard_name(number) not in finished]
@@ -50,16 +58,17 @@ def prepare(examples: Examples, plan: ShardPlan, folder: pathlib.Path) -> ShardI
             try:
                 index = index.with_shard(_write_shard(folder / plan.shard_name(number), records, counts))
                 index.write(folder)
+                claim.touch()
             except (OSError, tf.errors.OpError) as error:
                 raise DataError(_cannot_write(folder, index, error)) from error
-    _refuse_emptied_classes(index)
     return index
 
 
 def _begun(plan: ShardPlan, folder: pathlib.Path) -> ShardIndex:
     """The index of the intact shards that an earlier call with the same plan has finished."""
     if not (folder / INDEX_NAME).exists():
-        if any(path.name != VALIDATION_FOLDER for path in folder.iterdir()):
+        names = {path.name for path in folder.iterdir()} - {VALIDATION_FOLDER}
+        if any(not name.startswith(files.TEMPORARY) for name in names):
             raise DataError(
                 f"The output must be a new or empty folder, or one of shards; received {folder}, which contains other "
                 "files. Choose another folder."

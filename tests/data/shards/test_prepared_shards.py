@@ -22,6 +22,7 @@ from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError, Examples
 from sagan_tf.data.survey import survey_examples
 from sagan_tf.data.transforms import Transform
+from sagan_tf.foundation.files import OutputError
 
 
 def pictures(n=50, size=(20, 16), names=("a", "b é", "c")):
@@ -266,6 +267,21 @@ def test_a_kill_at_the_first_shard_leaves_nothing_in_the_way(tmp_path):
     (tmp_path / ".tmp-shard-00000-of-00005.tfrecord-7").write_bytes(b"half")
     assert preparation.prepare(pictures(), plan_of(pictures()), tmp_path).complete
     assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_a_second_preparation_at_the_same_time_is_refused_and_harms_nothing(tmp_path):
+    source, refused = pictures(), []
+    ordered = source.stream
+
+    def stream(**options):  # the first preparation has begun
+        with pytest.raises(OutputError, match="must be written by one process at a time"):
+            preparation.prepare(pictures(), plan_of(pictures()), tmp_path)
+        refused.append(True)
+        return ordered(**options)
+
+    index = preparation.prepare(dataclasses.replace(source, stream=stream), plan_of(source), tmp_path)
+    assert refused and index.complete and not list(tmp_path.glob(".tmp-*"))
+    assert preparation.prepare(pictures(), plan_of(pictures()), tmp_path) == index
 
 
 KILLED = """
