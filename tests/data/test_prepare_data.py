@@ -10,6 +10,7 @@ from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.shards.preparation import prepare
 from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError
+from sagan_tf.foundation.claim import claimed
 
 
 @pytest.fixture
@@ -33,6 +34,15 @@ def test_prepares_a_folder_that_trains(folder, tmp_path, capsys):
     source = source_from_flag(str(tmp_path / "out"))
     assert source == PreparedShards(path=str(tmp_path / "out"))
     assert source.open(16).class_names == ("ant hill", "bée")
+
+
+def test_a_folder_that_is_being_prepared_is_refused(folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    with claimed(out):
+        assert run(f"--source={folder}", "--resolution=16", f"--out={out}") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"error: {out} must be written by one process at a time") and not list(out.iterdir())
 
 
 def test_flags_reach_the_plan(folder, tmp_path):

@@ -56,6 +56,12 @@ def test_a_run_goes_back_and_on_with_other_noise_and_does_the_same_after_a_resum
     assert np.abs(weights(run) - weights(tmp_path / "plain")).max() > 1e-4
 
 
+def test_the_largest_seed_can_be_rolled_back(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SPOIL_AT", "17")
+    assert small(tmp_path / "run", gin("Safeguards.rollbacks=1"), gin("train.seed=36028797018963967")) == 0  # 2^55 - 1
+    assert "returning to the last good checkpoint, rollback 1 of 1" in capsys.readouterr().err
+
+
 def test_so_many_roll_backs_and_no_more(small, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SPOIL_AT", "17")
     monkeypatch.setenv("SPOIL_TIMES", "9")
