@@ -31,6 +31,7 @@ BINDINGS = [
     "MovingAverage.start=0",
     "MovingAverage.decay=0.99",
     "Objective.likeness=0.0",
+    "TwoTimescaleAdam.d_learning_rate=0.002",
     "TwoTimescaleAdam.decay_from=None",
     "TwoTimescaleAdam.decay_to=None",
     "train.total_steps=3",
