@@ -1,7 +1,7 @@
 """Which settings keep variety within classes? Trains each arm, measures it, and appends one JSON line per finished arm.
 
     python benchmarks/variety_study.py --out=FOLDER --arms=rates-7-20,rates-2-8 [--steps=800] [--seeds=0]
-    python benchmarks/variety_study.py --table=benchmarks/variety_study.jsonl [--arms=...]
+    python benchmarks/variety_study.py --table=benchmarks/variety_study.jsonl [--arms=...] [--plot=PNG]
 
 All arms train on the embedded data set at 32 px with the quickstart's file and the arm's bindings, several arms one
 after the other. FOLDER/ARM-SEED is the arm's run: an interrupted command, repeated, goes on inside it, and a longer
@@ -149,6 +149,35 @@ def table(results: list[dict], arms: list[str]) -> str:
     return markdown_table(head, rows)
 
 
+def plot(results: list[dict], arms: list[str], path: Path) -> None:
+    """Variety, sigma_0 and sigma_0 / sigma_1 over the steps: a thin line per run and a thick one per arm."""
+    from sagan_tf.figures import canvas
+
+    figure, (panels,) = canvas.figure(1, 3, size=(11.5, 3.6), wspace=0.22)
+    for color, arm in zip(canvas.COLORS, arms, strict=False):
+        longest = [max((r for r in results if (r["arm"], r["seed"]) == (arm, seed)), key=lambda r: r["steps"])
+                   for seed in sorted({r["seed"] for r in results if r["arm"] == arm})]  # fmt: skip
+        curves = [
+            [{int(s): v for s, v in r["variety_at"].items()} | {r["steps"]: r["variety"]} for r in longest],
+            [{int(s): first for s, (first, _) in r["dense_sigmas"].items()} for r in longest],
+            [{int(s): first / second for s, (first, second) in r["dense_sigmas"].items()} for r in longest],
+        ]
+        for axes, runs in zip(panels, curves, strict=True):
+            for run in runs if len(runs) > 1 else ():
+                axes.plot(list(run), list(run.values()), color=color, linewidth=0.7, alpha=0.5)
+            steps = sorted(set.intersection(*map(set, runs)))
+            means = [float(np.mean([run[step] for run in runs])) for step in steps]
+            axes.plot(steps, means, color=color, linewidth=2, label=arm)
+    titles = ("Variety of shape within classes (data: 1)", "sigma_0 of G's dense layer", "sigma_0 / sigma_1")
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set(title=title, xlabel="steps")
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+    panels[0].legend(frameon=False, fontsize=9)
+    figure.subplots_adjust(left=0.04, right=0.99, top=0.9, bottom=0.15)
+    canvas.save(figure, path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("variety_study"), help="folder of the runs and results.jsonl")
@@ -158,13 +187,18 @@ def main() -> None:
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--list", action="store_true", help="print the arms and end")
     parser.add_argument("--table", type=Path, help="print --arms of a results.jsonl and end")
+    parser.add_argument("--plot", type=Path, help="draw --arms of --table into this file and end")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.list:
         print("\n".join(f"{arm}: {' '.join(bindings) or 'the quickstart as it is'}" for arm, bindings in ARMS.items()))
         return
     if flags.table:
-        print(table([r for r in jsonl.read(flags.table) if r["arm"] in flags.arms], flags.arms))
+        results = [r for r in jsonl.read(flags.table) if r["arm"] in flags.arms]
+        if flags.plot:
+            plot(results, flags.arms, flags.plot)
+        else:
+            print(table(results, flags.arms))
         return
     if flags.measure:
         print(json.dumps(measure(flags.measure)))
