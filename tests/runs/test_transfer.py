@@ -140,8 +140,8 @@ def test_training_beside_a_generator_without_a_discriminator_warms_the_rates_up(
     rates = []
     path = tmp_path / "run"
     sagan_tf.fit(settings, path, steps=1, init_from=drawable_run, callbacks=[lambda _, logs: rates.append(logs)])
-    assert rates[0]["d_learning_rate"] == pytest.approx(2e-3 / 100)
-    assert rates[0]["g_learning_rate"] == pytest.approx(7e-4 / 500)
+    assert rates[0]["d_learning_rate"] == pytest.approx(settings.optimizer.d_learning_rate / 100)
+    assert rates[0]["g_learning_rate"] == pytest.approx(settings.optimizer.g_learning_rate / 500)
     assert "The discriminator starts from new weights" in capsys.readouterr().err
     groups = ("generator", "average")
     _, before = RunDirectory(drawable_run).checkpoints().load(groups)
