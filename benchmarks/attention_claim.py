@@ -17,7 +17,6 @@ seed's difference is arbitrary if there is no effect (with five seeds it can't b
 paired t-test, which assumes that the differences are normal.
 """
 
-import argparse
 import itertools
 import json
 import statistics
@@ -26,7 +25,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from markdown_table import markdown_table, replace_table
+from markdown_table import markdown_table
+from study_command import run_study
 
 from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.spelling import counted
@@ -178,29 +178,13 @@ def plot(records: list[dict], path: Path) -> None:
     canvas.save(figure, path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, help="a folder of variety_study.py, whose finished runs are measured")
-    parser.add_argument("--stored", type=Path, default=STORED, help="the measures")
-    parser.add_argument("--plot", type=Path, help="draw the figure and end")
-    parser.add_argument(
-        "--page", type=Path, help="put the table into a Markdown page in place of its former one and end"
-    )
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    flags = parser.parse_args()
-    if flags.measure:
-        return print(json.dumps(measure(flags.measure)))
-    if flags.runs:
-        measure_all(flags.runs, flags.stored)
-    records = jsonl.read(flags.stored)
-    if flags.plot:
-        plot(records, flags.plot)
-        return
-    if flags.page:
-        replace_table(flags.page, "p, sign-flip", table(records))
-        return
-    print(table(records))
-
-
 if __name__ == "__main__":
-    main()
+    run_study(
+        __doc__,
+        stored=STORED,
+        measure=lambda run, _: print(json.dumps(measure(run))),
+        measure_all=measure_all,
+        table=table,
+        plot=plot,
+        head="p, sign-flip",
+    )

@@ -12,14 +12,14 @@ for D (TTUR, two-timescale update rule). One JSON line per arm, seed and checkpo
 weights by the data set's classifier, 5,000 samples. A checkpoint that has its line is not measured again.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from markdown_table import markdown_table, replace_table
+from markdown_table import markdown_table
+from study_command import run_study
 
 from sagan_tf.foundation import jsonl
 
@@ -40,8 +40,12 @@ SEEDS = (0, 1)
 EVERY = 400  # steps between two measured checkpoints
 
 
-def measure(run: Path, measured: set[int]) -> None:
-    """Prints a JSON line per checkpoint at a multiple of EVERY, and for the last one, unless its step is `measured`."""
+def measured_steps(stored: Path, arm: str, seed: int) -> set[int]:
+    return {r["step"] for r in jsonl.read(stored) if (r["arm"], r["seed"]) == (arm, seed)}
+
+
+def measure(run: Path, stored: Path) -> None:
+    """Prints a JSON line per checkpoint at a multiple of EVERY, and for the last one, unless it is stored already."""
     from sagan_tf.evaluation.options import EvaluationOptions
     from sagan_tf.runs.evaluation import evaluate_run
     from sagan_tf.runs.run_directory import RunDirectory
@@ -50,6 +54,8 @@ def measure(run: Path, measured: set[int]) -> None:
     options = EvaluationOptions(extractor="dataset", n_samples=5000, metrics=metrics)
     directory = RunDirectory.open(run)
     steps = directory.checkpoints().steps()
+    arm, _, seed = run.name.rpartition("-")
+    measured = measured_steps(stored, arm, int(seed))
     for step in steps:
         if (step % EVERY == 0 or step == steps[-1]) and step not in measured:
             found = evaluate_run(directory, options, step=step).metrics
@@ -60,9 +66,7 @@ def measure_all(folder: Path, stored: Path) -> None:
     """Measures each run of the arms in a process of its own, and stores each line as it comes."""
     for arm in ARMS:
         for seed in SEEDS:
-            measured = [r["step"] for r in jsonl.read(stored) if (r["arm"], r["seed"]) == (arm, seed)]
-            steps = ",".join(map(str, measured))
-            command = [sys.executable, __file__, f"--measure={folder / f'{arm}-{seed}'}", f"--measured={steps}"]
+            command = [sys.executable, __file__, f"--measure={folder / f'{arm}-{seed}'}", f"--stored={stored}"]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
                 for line in worker.stdout:
                     if line.startswith("{"):
@@ -116,29 +120,7 @@ def plot(records: list[dict], path: Path) -> None:
     canvas.save(figure, path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, help="a folder of variety_study.py, whose runs' checkpoints are measured")
-    parser.add_argument("--stored", type=Path, default=STORED, help="the measures")
-    parser.add_argument("--plot", type=Path, help="draw the figure and end")
-    parser.add_argument("--page", type=Path, help="put the table into a Markdown page in place of the old one and end")
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--measured", default="", help=argparse.SUPPRESS)
-    flags = parser.parse_args()
-    if flags.measure:
-        measure(flags.measure, {int(step) for step in flags.measured.split(",") if step})
-        return
-    if flags.runs:
-        measure_all(flags.runs, flags.stored)
-    records = jsonl.read(flags.stored)
-    if flags.plot:
-        plot(records, flags.plot)
-        return
-    if flags.page:
-        replace_table(flags.page, "arm of Figure 3", table(records))
-        return
-    print(table(records))
-
-
 if __name__ == "__main__":
-    main()
+    run_study(
+        __doc__, stored=STORED, measure=measure, measure_all=measure_all, table=table, plot=plot, head="arm of Figure 3"
+    )

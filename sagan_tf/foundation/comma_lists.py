@@ -5,6 +5,7 @@ An entry that contains a comma is put in double quotes, as in CSV: `--classes='"
 
 import argparse
 import csv
+import functools
 import math
 from collections.abc import Callable
 from typing import TypeVar
@@ -70,25 +71,17 @@ def different(parse: Callable[[str], list[Entry]]) -> Callable[[str], list[Entry
     return parse_different
 
 
-def set_seed(text: str) -> int:
-    """Parses the seed of a set of images, from 0 to 2^31 - 1.
+def _integer(text: str, least: int, below: int) -> int:
+    """Parses an integer in [least, below).
 
     Raises:
       ValueError: for anything else.
     """
     value = int(text)
-    if not 0 <= value < 1 << 31:
+    if not least <= value < below:
         raise ValueError(text)
     return value
 
 
-def seed(text: str) -> int:
-    """Parses a 64-bit integer.
-
-    Raises:
-      ValueError: for anything else.
-    """
-    value = int(text)
-    if not -(1 << 63) <= value < 1 << 63:
-        raise ValueError(text)
-    return value
+set_seed = functools.partial(_integer, least=0, below=1 << 31)  # of a set of images
+seed = functools.partial(_integer, least=-(1 << 63), below=1 << 63)  # of one image
