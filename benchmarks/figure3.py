@@ -40,10 +40,6 @@ SEEDS = (0, 1)
 EVERY = 400  # steps between two measured checkpoints
 
 
-def measured_steps(stored: Path, arm: str, seed: int) -> set[int]:
-    return {r["step"] for r in jsonl.read(stored) if (r["arm"], r["seed"]) == (arm, seed)}
-
-
 def measure(run: Path, stored: Path) -> None:
     """Prints a JSON line per checkpoint at a multiple of EVERY, and for the last one, unless it is stored already."""
     from sagan_tf.evaluation.options import EvaluationOptions
@@ -54,8 +50,7 @@ def measure(run: Path, stored: Path) -> None:
     options = EvaluationOptions(extractor="dataset", n_samples=5000, metrics=metrics)
     directory = RunDirectory.open(run)
     steps = directory.checkpoints().steps()
-    arm, _, seed = run.name.rpartition("-")
-    measured = measured_steps(stored, arm, int(seed))
+    measured = {r["step"] for r in jsonl.read(stored) if f"{r['arm']}-{r['seed']}" == run.name}
     for step in steps:
         if (step % EVERY == 0 or step == steps[-1]) and step not in measured:
             found = evaluate_run(directory, options, step=step).metrics

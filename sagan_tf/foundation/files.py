@@ -88,17 +88,15 @@ def move(temporary: Path, target: Path) -> None:
     flush(target.parent)
 
 
-def sweep(folder: Path) -> list[Path]:
-    """Removes the unfinished files that a crash left in a folder; returns those that a process may be writing."""
-    spared = []
+def sweep(folder: Path) -> None:
+    """Removes the unfinished files that a crash left in a folder, but none that a process may be writing."""
     for left in folder.glob(f"{TEMPORARY}*"):
         if may_be_writing(left):
-            spared.append(left)
-        elif left.is_dir():
+            continue
+        if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
-    return spared
 
 
 def share(source: Path, target: Path) -> None:

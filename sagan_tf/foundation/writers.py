@@ -9,9 +9,7 @@ from pathlib import Path
 
 from sagan_tf.foundation.processes import machine, start_ticks
 
-ABANDONED = (
-    24 * 3600.0
-)  # seconds after which the unfinished file of another machine's process counts as left by a crash
+ABANDONED = 24 * 3600.0  # seconds without a change after which another machine's unfinished file was left by a crash
 _SIGNED = re.compile(r"-(\d+)\.(\d+)\.([0-9a-f]{8})\.[0-9a-f]{8}$")
 
 
@@ -37,10 +35,9 @@ def may_be_writing(path: Path) -> bool:
 
 def writer_of(path: Path) -> str:
     """The process that signed this file's name, for a message."""
-    signed = _SIGNED.search(path.name)
-    return (
-        f"process {signed[1]}" + ("" if signed[3] == _machine() else " of another machine") if signed else "a process"
-    )
+    if not (signed := _SIGNED.search(path.name)):
+        return "a process"
+    return f"process {signed[1]}{'' if signed[3] == _machine() else ' of another machine'}"
 
 
 def _machine() -> str:

@@ -58,20 +58,13 @@ def check_count(examples: Examples, batch_size: int) -> None:
         )
 
 
-def check_apart(run: Path, source: Source) -> None:
-    """Refuses a new run inside its own folder of images, where its sheets of samples would be found as data.
+def check_outside(flag: str, out: Path | str, source: Source) -> None:
+    """Refuses output inside the folder of images, where the next start would find its pictures and folders as data.
+
+    flag: names the output, for the message.
 
     Raises:
       DataError: if it lies there, unless in a hidden folder or beside the split folder that is read.
-    """
-    check_outside("--run_dir", run, source)
-
-
-def check_outside(flag: str, out: Path | str, source: Source) -> None:
-    """`check_apart` of what a flag names: the next start would find it among the images and their classes.
-
-    Raises:
-      DataError: as `check_apart`.
     """
     if not isinstance(source, ImageFolder):
         return

@@ -32,7 +32,7 @@ from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.lock import TrainingLock
 from sagan_tf.runs.origin import Origin, find_origin
 from sagan_tf.runs.resumption import Admission
-from sagan_tf.runs.run_data import check_apart, check_count, training_examples
+from sagan_tf.runs.run_data import check_count, check_outside, training_examples
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.training_actions import BEST
 from sagan_tf.runs.training_run import train_run
@@ -193,7 +193,7 @@ def open_data(run: RunDirectory, loaded: gin_config.Loaded) -> tuple[gin_config.
     """
     settings = loaded.value
     if not run.exists:
-        check_apart(run.path, settings.data)
+        check_outside("--run_dir", run.path, settings.data)
     examples = training_examples(run, settings)
     check_count(examples, settings.batch_size)
     for text in (*examples.notes, *settings.notes()):

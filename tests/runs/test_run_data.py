@@ -9,8 +9,8 @@ from sagan_tf.configuration import gin_config
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.source import DataError
 from sagan_tf.runs.run_data import (
-    check_apart,
     check_count,
+    check_outside,
     labeled_as_run,
     training_examples,
     validation_examples,
@@ -94,10 +94,10 @@ def test_networks_get_the_labels_that_they_know_or_a_refusal(folder):
 @pytest.mark.parametrize("place", ["run", "train/0/run", "deep/er"])
 def test_a_run_does_not_lie_among_its_images(folder, place):
     with pytest.raises(DataError, match=r"--run_dir must be outside .*received --run_dir=.* inside"):
-        check_apart(folder / place, ImageFolder(path=str(folder)))
+        check_outside("--run_dir", folder / place, ImageFolder(path=str(folder)))
 
 
 def test_a_run_may_lie_beside_its_images(folder):
     for place in (folder.parent / "run", folder.with_name(folder.name + "_runs"), folder / ".runs" / "a", folder):
-        check_apart(place, ImageFolder(path=str(folder)))
-    check_apart(folder / "runs" / "a", ImageFolder(path=str(folder), split="train"))
+        check_outside("--run_dir", place, ImageFolder(path=str(folder)))
+    check_outside("--run_dir", folder / "runs" / "a", ImageFolder(path=str(folder), split="train"))
