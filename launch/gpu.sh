@@ -4,8 +4,7 @@
 #   launch/gpu.sh [OPTIONS] -- --gin_file=gin/sagan_128.gin --run_dir=RUN
 #
 # Everything after '--' is passed to `python -m sagan_tf.train`. If necessary, .venv is set up with the GPU packages.
-# The
-# script checks that TensorFlow can see the GPUs. Ctrl-C or SIGTERM saves and ends; repeat the command to resume.
+# The script checks that TensorFlow can see the GPUs. Ctrl-C or SIGTERM saves and ends; repeat the command to resume.
 #
 #   --gpus=0,1       which GPUs, as nvidia-smi numbers them (all)
 #   --python=PATH    a Python that has the packages; nothing is then set up (.venv/bin/python)

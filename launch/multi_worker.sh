@@ -5,9 +5,8 @@
 #   launch/multi_worker.sh --processes=2 [OPTIONS] -- --gin_file=gin/quickstart.gin --run_dir=RUN
 #
 # Everything after '--' is passed to `python -m sagan_tf.train` of every worker. When one worker is interrupted or
-# lost,
-# the others save and exit, and all restart together from the last checkpoint. If one fails (with any code but 75, 255
-# and those of a kill), all end. Ctrl-C or SIGTERM saves and ends.
+# lost, the others save and exit, and all restart together from the last checkpoint. If one fails (with any code but
+# 75, 255 and those of a kill), all end. Ctrl-C or SIGTERM saves and ends.
 #
 #   --hosts=A,B         names for ssh, which must not ask for a password; the first is the chief, which writes the run
 #   --processes=N       N workers on this machine's CPU, over the loopback

@@ -17,8 +17,8 @@ fail() {
   exit 2
 }
 
-# The comment at the head of a script is its help.
-usage() { sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$1"; }
+# The comment at the head of a script is its help. The scripts work in the checkout, whatever path they were called by.
+usage() { sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "launch/${1##*/}"; }
 
 # A command line that a shell reads back as the same words.
 quoted() {
@@ -58,18 +58,22 @@ common_option() {
 }
 
 whole_number() { # NAME VALUE
-  [[ $2 =~ ^[0-9]+$ ]] || fail "--$1 must be a whole number; received --$1=$2."
-  echo "$2"
+  [[ $2 =~ ^[0-9]{1,9}$ ]] || fail "--$1 must be a whole number of at most nine digits; received --$1=$2."
+  echo "$((10#$2))" # "010" is ten
 }
 
-# Training needs to know where its run lies; so do the scripts that say or copy it.
+# Training needs to know where its run lies; so do the scripts that say or copy it. The last --run_dir counts.
 run_directory() { # TRAIN_ARGUMENTS...
-  local word previous=""
+  local word previous="" run=""
   for word in "$@"; do
-    [[ $word == --run_dir=* ]] && echo "${word#*=}" && return
-    [[ $previous == --run_dir ]] && echo "$word" && return
+    if [[ $word == --run_dir=* ]]; then
+      run=${word#*=}
+    elif [[ $previous == --run_dir ]]; then
+      run=$word
+    fi
     previous=$word
   done
+  [[ -z $run ]] || { echo "$run" && return; }
   fail "training's arguments must name the run's directory; received no --run_dir after '--'. Add --run_dir=RUN."
 }
 

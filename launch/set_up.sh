@@ -4,8 +4,7 @@
 #   launch/set_up.sh cpu|gpu|tpu [--base=python3] [--venv=.venv] [--dry_run]
 #
 # Nothing is installed again unless setup.py has changed. The wheels for TPU and CPU overwrite each other; therefore,
-# on
-# a TPU, everything that depends on the distribution `tensorflow` is installed without dependencies.
+# on a TPU, everything that depends on the distribution `tensorflow` is installed without dependencies.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Trains on a TPU with several hosts, as a queued resource: requests it, waits for it, sets it up, trains, downloads
-# the
-# run, and deletes the TPU.
+# the run, and deletes the TPU.
 #
 #   launch/tpu_pod.sh --zone=ZONE [OPTIONS] -- --gin_file=gin/biggan_128.gin --run_dir=runs/biggan
 #
@@ -9,8 +8,7 @@
 # --run_dir is a folder below the checkout, both there and here. Images must be on gs://, which every host reads. A
 # queued resource that was suspended (its TPUs were preempted) is deleted and created again, and training resumes from
 # the copy of the run in the bucket. However this script ends, it deletes the TPU, or reports what still exists.
-# Ctrl-C
-# saves, downloads and deletes.
+# Ctrl-C saves, downloads and deletes.
 #
 #   --zone=ZONE               the zone (required)
 #   --name=NAME               name of the TPU and of its queued resource (sagan-tf)

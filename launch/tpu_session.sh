@@ -45,7 +45,8 @@ tpu_option() { # SCRIPT OPTION
 
 check_options() { # TRAIN_ARGUMENTS...
   RUN=$(run_directory "$@")
-  [[ $RUN != /* && $RUN != *..* ]] ||
+  # Training expands "~", so that the run would lie in the home folder there, from which nothing is copied.
+  [[ $RUN != [/~]* && $RUN != *..* && $RUN != . ]] ||
     fail "--run_dir must be below the checkout, which has another path on the TPU VM; received --run_dir=$RUN. Try runs/NAME."
   [[ -n $ZONE ]] || fail "the TPU's zone must be named; received no --zone. See: gcloud compute tpus locations list"
   [[ $NAME =~ ^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$ ]] ||

@@ -34,8 +34,22 @@ def test_help_says_what_was_not_tried(fakes, script):
     assert not fakes.calls
 
 
+@pytest.mark.parametrize("name", ["launch/gpu.sh", "../checkout/launch/gpu.sh", "./gpu.sh", "gpu.sh"])
+def test_help_is_found_by_whatever_path_a_script_is_called(tmp_path, name):
+    shutil.copytree(LAUNCH, tmp_path / "checkout" / "launch")
+    at = tmp_path / "checkout" / ("" if "launch" in name else "launch")
+    found = subprocess.run(["bash", name, "--help"], cwd=at, capture_output=True, text=True)
+    assert found.returncode == 0 and found.stdout.startswith("Trains on all GPUs") and not found.stderr
+
+
+def test_numbers_are_decimal(fakes):
+    fakes.behave("python", "[[ $1 == -m ]] || exit 0\nexit 75")
+    found = fakes.run("gpu.sh", fakes.python, "--wait=000", "--restarts=08", "--", "--run_dir=r")
+    assert found.returncode == 75 and "restart 8 of 8" in found.stderr
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("arguments", [["--zome=a", "--"], ["--restarts=many", "--"], [], ["--"]])
+@pytest.mark.parametrize("arguments", [["--zome=a", "--"], ["--restarts=many", "--"], [], ["--"], ["--", "--run_dir="]])
 def test_what_is_wrong_is_refused_before_anything_runs(fakes, script, arguments):
     found = fakes.run(script, *arguments)
     assert found.returncode == 2 and found.stderr.startswith("error: ")

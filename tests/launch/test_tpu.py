@@ -185,7 +185,11 @@ def test_ctrl_c_saves_fetches_and_deletes(cloud):
     [
         (["--spot", "--zone=z"], ["--run_dir=r"], "--bucket"),
         ([], ["--run_dir=r"], "--zone"),
-        (["--zone=z"], ["--run_dir=/r"], "below the checkout"),
+        *(
+            (["--zone=z"], [f"--run_dir={run}"], "below the checkout")
+            for run in ("/r", "~/r", "~", ".", "runs/../../r")
+        ),
+        (["--zone=z"], ["--run_dir=runs/r", "--run_dir=~/r"], "below the checkout"),
         (["--zone=z"], ["--gin_file=g"], "--run_dir"),
         (["--zone=z", "--name=Big_Pod"], ["--run_dir=r"], "--name"),
         (["--zone=z", "--bucket=b"], ["--run_dir=r"], "gs://"),
