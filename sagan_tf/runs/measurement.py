@@ -18,9 +18,10 @@ from sagan_tf.evaluation.reference import reference_activations
 from sagan_tf.evaluation.table_layout import paper_table, runs_table
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.notes import note
-from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator, measure_memorization, measure_split
+from sagan_tf.runs.evaluation import CheckpointChoice, measure_memorization, measure_split
 from sagan_tf.runs.reference import SPLITS, Reference, file_images, file_reference, run_reference
 from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.several_seeds import measure_seeds
 from sagan_tf.runs.truncation_curve import measure_curve
 from sagan_tf.runs.watch import watch
 from sagan_tf.training.strategy import create_strategy
@@ -51,10 +52,7 @@ def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
     if flags.mode == "watch":
         last = watch(run, options, reference, chosen)
         return [last] if last else []
-    return [
-        measure_generator(run, dataclasses.replace(options, seed=seed), reference, chosen, reuse=bool(flags.seeds))
-        for seed in seeds
-    ]
+    return measure_seeds(run, options, reference, chosen, seeds, reuse=bool(flags.seeds))
 
 
 def _measure_files(flags: argparse.Namespace) -> EvaluationResult:
