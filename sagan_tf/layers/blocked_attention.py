@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from sagan_tf.layers.dtype_policy import at_least_float32
 from sagan_tf.layers.platform_algorithms import ALGORITHMS, PlatformAlgorithms
 
 Attend = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -69,8 +70,8 @@ def in_blocks(attend: Attend, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor
 
     attend: (b,n,K), (b,M,K), (b,M,V) -> (b,n,V); each row of its result must depend on its own image and query alone.
     Shapes: query (B,N,K), key (B,M,K), value (B,M,V) -> (B,N,V). The block's sizes must divide B and N.
-    The gradients of key and value are summed over the blocks of an image in float32. They can be differentiated again
-    (R1), at the cost of the memory that the blocks save.
+    The gradients of key and value are summed over the blocks of an image in float32 or float64. They can be
+    differentiated again (R1), at the cost of the memory that the blocks save.
     """
 
     whole = blocks.images is not None and blocks.queries == query.shape[1]
@@ -130,18 +131,18 @@ def _over_blocks(attend: Attend, queries: tf.Tensor, key: tf.Tensor, value: tf.T
 
 def _gradients(attend: Attend, queries, key, value, d_outs) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The gradients of queries (N/n,B,n,K), key and value from d_outs (N/n,B,n,V). All scores are recomputed."""
-    n_blocks = queries.shape[0]
+    n_blocks, exact = queries.shape[0], at_least_float32(queries.dtype)
 
     def add_block(i, d_queries, d_key, d_value):
         d_query, d_k, d_v = _gradients_of_one(attend, tf.gather(queries, i), key, value, tf.gather(d_outs, i))
-        d_key, d_value = d_key + tf.cast(d_k, tf.float32), d_value + tf.cast(d_v, tf.float32)
+        d_key, d_value = d_key + tf.cast(d_k, exact), d_value + tf.cast(d_v, exact)
         return i + 1, d_queries.write(i, d_query), d_key, d_value
 
     start = (
         tf.constant(0),
         tf.TensorArray(queries.dtype, n_blocks, element_shape=queries.shape[1:]),
-        tf.zeros(tf.shape(key), tf.float32),
-        tf.zeros(tf.shape(value), tf.float32),
+        tf.zeros(tf.shape(key), exact),
+        tf.zeros(tf.shape(value), exact),
     )
     _, d_queries, d_key, d_value = tf.while_loop(
         lambda i, *_: i < n_blocks, add_block, start, parallel_iterations=1, maximum_iterations=n_blocks

@@ -16,8 +16,8 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
     """gain(c) * (x - mean) / sqrt(variance + epsilon) + bias(c).
 
     Gain and bias depend on the condition c in one of two ways:
-      class tables (SAGAN, SNGAN): `n_classes=N`, c = y (B,) integers. The tables start at one and zero and are never
-        spectrally normalized (released SAGAN code);
+      class tables (SAGAN, SNGAN): `n_classes=N`, c = y (B,) integers. The gain starts at one, the bias at zero, and the
+        tables are never spectrally normalized (released SAGAN code);
       linear maps (BigGAN): without `n_classes`, c (B,K), such as [shared embedding, z chunk]. The maps are bias-free
         `Dense` layers with `one_centered=True`: the gain is 1 + W c (BigGAN-PyTorch, TF-Hub; compare_gan omits the 1).
 
@@ -29,7 +29,8 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
     n_classes: the number of labels, or None if the condition is a vector.
     gain, bias: layers from the condition to (B,C) that replace the two ways above, such as
       `SpectralNorm(Dense(C, use_bias=False))`.
-    one_centered: whether 1 is added to the gain. None: added for linear maps, but not for tables.
+    one_centered: whether 1 is added to the gain. None: added for linear maps, but not for tables. (BigGAN-PyTorch adds
+      it to tables too, which then start at zero.)
     decay, cross_replica, inference: see `BatchStatistics`. epsilon: added to the variance.
 
     Shapes: x (B,H,W,C), condition (B,) or (B,K) -> (B,H,W,C). Everything but the map is computed in float32.
@@ -77,9 +78,10 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
 
     def _make_gain_and_bias(self, channels: int) -> tuple[tf.keras.layers.Layer, tf.keras.layers.Layer]:
         if self.n_classes is not None:
+            starts = {"gain": "zeros" if self.one_centered else "ones", "bias": "zeros"}
             return tuple(
                 Embedding(self.n_classes, channels, kernel_initializer=start, dtype="float32", name=name)
-                for name, start in (("gain", "ones"), ("bias", "zeros"))
+                for name, start in starts.items()
             )
         return tuple(Dense(channels, use_bias=False, dtype="float32", name=name) for name in ("gain", "bias"))
 

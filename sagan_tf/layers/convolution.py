@@ -1,5 +1,8 @@
 """The convolution and its transpose, by the algorithm that is fastest for their shapes."""
 
+import math
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from sagan_tf.layers import im2col
@@ -12,33 +15,48 @@ from sagan_tf.layers.shapes import lengths
 SMALL_SIDE = 16
 LARGE_KERNEL = 512 * 512
 
+Sides = Sequence[int | None]  # height and width of a map, None if unknown while tracing
+
 
 def convolution(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
     """SAME convolution: x (B,H,W,I), kernel (k,k,I,O) -> (B,H/stride,W/stride,O)."""
-    size = kernel.shape[0]
-    if size == 1 or not _im2col_is_faster(x.shape[1], kernel):
-        return tf.nn.conv2d(x, kernel, stride, "SAME")
-    return im2col.strided(x, kernel) if (size, stride) == (4, 2) else _with_im2col_gradient(x, kernel)
+    size, sides = kernel.shape[0], x.shape[1:3]
+    if size > 1 and _im2col_is_faster(sides, kernel):
+        if stride == 1:
+            return _with_im2col_gradient(x, kernel)
+        if (size, stride) == (4, 2) and not any(side % 2 for side in sides):
+            return im2col.strided(x, kernel)
+    return tf.nn.conv2d(x, kernel, stride, "SAME")
 
 
 def transposed_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Transpose of the SAME convolution of stride 2: x (B,H,W,I) -> (B,2H,2W,O).
 
-    The kernel must be laid out by `transposed_layout`.
+    The kernel must be laid out by `transposed_layout`, for maps of any size: the size that it names decides about the
+    speed alone.
     """
     batch, height, width, _ = lengths(x)
-    if _im2col_is_faster(_doubled(x.shape[1]), kernel):
-        return im2col.transposed(x, kernel)
+    if kernel.shape.rank == 3:
+        size = math.isqrt(kernel.shape[0])
+        kernel = tf.reshape(kernel, [size, size, *kernel.shape[1:]])
+        if _im2col_is_faster(_doubled(x.shape[1:3]), kernel):
+            return im2col.transposed(x, kernel)
+        kernel = tf.transpose(kernel, [0, 1, 3, 2])
     return tf.nn.conv2d_transpose(x, kernel, [batch, 2 * height, 2 * width, kernel.shape[2]], 2, "SAME")
 
 
-def transposed_layout(kernel: tf.Tensor, height: int | None) -> tf.Tensor:
-    """Lays out a kernel (k,k,I,O) for the transposed convolution of maps of this height; TensorFlow needs (k,k,O,I)."""
-    return kernel if _im2col_is_faster(_doubled(height), kernel) else tf.transpose(kernel, [0, 1, 3, 2])
+def transposed_layout(kernel: tf.Tensor, sides: Sides) -> tf.Tensor:
+    """Lays out a kernel (k,k,I,O) for the transposed convolution of maps of these sides.
+
+    It becomes (k*k,I,O) for matrix products, and (k,k,O,I) for TensorFlow's own.
+    """
+    if _im2col_is_faster(_doubled(sides), kernel):
+        return tf.reshape(kernel, [-1, *kernel.shape[2:]])
+    return tf.transpose(kernel, [0, 1, 3, 2])
 
 
-def _doubled(side: int | None) -> int | None:
-    return None if side is None else 2 * side
+def _doubled(sides: Sides) -> Sides:
+    return [None if side is None else 2 * side for side in sides]
 
 
 @tf.custom_gradient
@@ -52,9 +70,9 @@ def _with_im2col_gradient(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.nn.conv2d(x, kernel, 1, "SAME"), gradients
 
 
-def _im2col_is_faster(side: int | None, kernel: tf.Tensor) -> bool:
-    """Whether matrix products are faster for maps of this side. An unknown side (while tracing) counts as no."""
-    if side is None:
+def _im2col_is_faster(sides: Sides, kernel: tf.Tensor) -> bool:
+    """Whether matrix products are faster for maps of these sides. Unknown sides (while tracing) count as no."""
+    if None in sides:
         return False
-    small, large = side <= SMALL_SIDE, kernel.shape[2] * kernel.shape[3] >= LARGE_KERNEL
+    small, large = max(sides) <= SMALL_SIDE, kernel.shape[2] * kernel.shape[3] >= LARGE_KERNEL
     return small and large and platform_algorithms().matrix_products

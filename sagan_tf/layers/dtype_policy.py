@@ -31,3 +31,8 @@ def in_compute_dtype(layer: tf.keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
     if layer.compute_dtype == "float32" or not x.dtype.is_floating:
         return x
     return tf.cast(x, layer.compute_dtype)
+
+
+def at_least_float32(dtype: tf.DType) -> tf.DType:
+    """The dtype of sums and of a softmax over values of this dtype: float32, or float64 for float64."""
+    return tf.float64 if dtype == tf.float64 else tf.float32

@@ -49,12 +49,12 @@ def transposed(y: tf.Tensor, kernel: tf.Tensor, *, flip: bool = False) -> tf.Ten
 def kernel_gradient(x: tf.Tensor, d_out: tf.Tensor, size: int) -> tf.Tensor:
     """Kernel gradient of the SAME convolution of stride 1: the sum over all locations of patches of x times d_out.
 
-    Shapes: x (B,H,W,I), d_out (B,H,W,O) -> (size,size,I,O); size must be odd.
+    Shapes: x (B,H,W,I), d_out (B,H,W,O) -> (size,size,I,O).
     """
     _, height, width, inputs = x.shape
-    border, outputs = size // 2, d_out.shape[-1]
+    border, outputs = [(size - 1) // 2, size // 2], d_out.shape[-1]  # "SAME" pads an even size by one more at the end
     rows = tf.reshape(d_out, [-1, outputs])  # (B*H*W,O)
-    padded = tf.pad(x, [[0, 0], [border, border], [border, border], [0, 0]])
+    padded = tf.pad(x, [[0, 0], border, border, [0, 0]])
     windows = [padded[:, i : i + height, j : j + width] for i in range(size) for j in range(size)]
     parts = [tf.matmul(tf.reshape(part, [-1, inputs]), rows, transpose_a=True) for part in windows]  # (I,O) each
     return tf.reshape(tf.stack(parts), [size, size, inputs, outputs])

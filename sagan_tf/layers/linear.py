@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from sagan_tf.layers.convolution import convolution
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
-from sagan_tf.layers.serialization import register, serialize_initializer
+from sagan_tf.layers.serialization import deserialize_initializer, register, serialize_initializer
 
 
 class KernelLayer(tf.keras.layers.Layer):
@@ -26,7 +26,7 @@ class KernelLayer(tf.keras.layers.Layer):
     def __init__(self, *, use_bias: bool, kernel_initializer: Any, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer = deserialize_initializer(kernel_initializer)
 
     def add_kernel(self, shape: tuple[int, ...]) -> None:
         """Creates the kernel, and the bias if there is one, in `build`."""

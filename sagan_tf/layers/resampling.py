@@ -6,11 +6,12 @@ Each pair equals one 4x4 convolution of stride 2 exactly (borders included), wit
 where K is the 3x3 kernel, U and D the 4x3 matrices below. The stored kernel is always the 3x3.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers.convolution import convolution, transposed_convolution, transposed_layout
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.platform_algorithms import platform_algorithms
@@ -53,10 +54,14 @@ def downsample(x: tf.Tensor) -> tf.Tensor:
 
 
 def fused_kernel(kernel: tf.Tensor, matrix: tuple[tuple[float, ...], ...]) -> tf.Tensor:
-    """M K M^T over the two spatial axes, as one product with the 16x9 matrix M (x) M: (3,3,I,O) -> (4,4,I,O)."""
-    *_, inputs, outputs = kernel.shape
+    """M K M^T over the two spatial axes, as one product with the 16x9 matrix M (x) M.
+
+    Shapes: (3,3,I,O) -> (4,4,I,O), or (9,I,O) -> (16,I,O).
+    """
+    *taps, inputs, outputs = kernel.shape
     both = tf.constant(np.kron(matrix, matrix), kernel.dtype)
-    return tf.reshape(tf.matmul(both, tf.reshape(kernel, [9, -1])), [4, 4, inputs, outputs])
+    size = [16] if len(taps) == 1 else [4, 4]
+    return tf.reshape(tf.matmul(both, tf.reshape(kernel, [9, -1])), [*size, inputs, outputs])
 
 
 class ResamplingConv2D(Conv2D):
@@ -64,19 +69,23 @@ class ResamplingConv2D(Conv2D):
 
     form: the algorithm, "plain" or "fused", or "auto" to choose by the size of the map; the results are equal.
 
-    The applied kernel is 3x3 in the plain and 4x4 in the fused form, by which `product` distinguishes them.
+    The applied kernel is 3x3 in the plain and 4x4 (or 16) in the fused form, by which `product` distinguishes them.
+
+    Raises:
+      ValueError: for an unknown form.
     """
 
     fused_sides: tuple[int, ...] = ()
 
     def __init__(self, channels: int, *, form: ConvolutionForm = "auto", **kwargs):
         super().__init__(channels, 3, **kwargs)
+        check_choice(type(self).__name__, "form", form, get_args(ConvolutionForm))
         self.form = form
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.height = input_shape[1]
-        self.fused = self.form == "fused" or (self.form == "auto" and self.height in self.fused_sides)
+        self.sides = tuple(input_shape[1:3])
+        self.fused = self.form == "fused" or (self.form == "auto" and self.sides[0] in self.fused_sides)
 
     def get_config(self):
         config = {**super().get_config(), "form": self.form}
@@ -91,7 +100,7 @@ class UpsampleConv2D(ResamplingConv2D):
     fused_sides = FUSED_SIDES
 
     def applied(self, kernel, dtype):
-        return tf.cast(fused_kernel(transposed_layout(kernel, self.height), _UP) if self.fused else kernel, dtype)
+        return tf.cast(fused_kernel(transposed_layout(kernel, self.sides), _UP) if self.fused else kernel, dtype)
 
     @staticmethod
     def product(inputs, applied):
@@ -106,7 +115,7 @@ class UpsampleConv2D(ResamplingConv2D):
 
 @register
 class ConvDownsample2D(ResamplingConv2D):
-    """3x3, then 2x2 average: (B,2H,2W,I) -> (B,H,W,channels)."""
+    """3x3, then 2x2 average: (B,2H,2W,I) -> (B,H,W,channels). An odd last row or column has no average."""
 
     fused_sides = tuple(2 * side for side in FUSED_SIDES)
 
@@ -117,7 +126,11 @@ class ConvDownsample2D(ResamplingConv2D):
     def product(inputs, applied):
         if applied.shape[0] == 3:
             return downsample(Conv2D.product(inputs, applied))
-        return convolution(inputs, applied, stride=2)
+        _, height, width, _ = lengths(inputs)
+        averages = convolution(inputs, applied, stride=2)
+        if isinstance(height, int) and isinstance(width, int) and height % 2 == width % 2 == 0:
+            return averages
+        return averages[:, : height // 2, : width // 2]  # "SAME" adds one that lies partly outside of an odd side
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -10,10 +10,10 @@ from sagan_tf.foundation.choices import check_choice
 from sagan_tf.layers.blocked_attention import Blocks, choose_blocks, in_blocks
 from sagan_tf.layers.building import build_part
 from sagan_tf.layers.convolution import convolution
-from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
+from sagan_tf.layers.dtype_policy import add_float32_weight, at_least_float32, in_compute_dtype
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.platform_algorithms import platform_algorithms
-from sagan_tf.layers.serialization import refuse_factories, register, serialize_initializer
+from sagan_tf.layers.serialization import deserialize_initializer, refuse_factories, register, serialize_initializer
 from sagan_tf.layers.shapes import lengths
 from sagan_tf.layers.spectral_norm import SpectralNorm
 
@@ -27,14 +27,14 @@ def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tuple[tf.Tenso
     There is no 1/sqrt(K). Scores, softmax and sums are float32 (or float64) for inputs of any type; `out` has the
     type of the inputs. 16-bit computation was measured to be slower, because whole maps have to be cast.
     """
-    exact = tf.float64 if value.dtype == tf.float64 else tf.float32
+    exact = at_least_float32(value.dtype)
     beta = tf.nn.softmax(tf.matmul(tf.cast(query, exact), tf.cast(key, exact), transpose_b=True))  # (B,N,M)
     return tf.cast(tf.matmul(beta, tf.cast(value, exact)), value.dtype), beta
 
 
 def max_pool(x: tf.Tensor) -> tf.Tensor:
-    """2x2 maximum: (B,H,W,C) -> (B,H/2,W/2,C). In float32, since XLA lacks its second gradient (for R1) in 16 bits."""
-    return tf.cast(tf.nn.max_pool2d(tf.cast(x, tf.float32), 2, 2, "VALID"), x.dtype)
+    """2x2 maximum: (B,H,W,C) -> (B,H/2,W/2,C). Not in 16 bits, in which XLA lacks its second gradient (for R1)."""
+    return tf.cast(tf.nn.max_pool2d(tf.cast(x, at_least_float32(x.dtype)), 2, 2, "VALID"), x.dtype)
 
 
 def flatten_locations(x: tf.Tensor) -> tf.Tensor:
@@ -104,7 +104,7 @@ class SelfAttention(tf.keras.layers.Layer):
         self.algorithm = algorithm
         self.spectral_norm = spectral_norm
         self.spectral_norm_epsilon = spectral_norm_epsilon
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer = deserialize_initializer(kernel_initializer)
         self.observer: Callable[[tf.Tensor], None] | None = None
         self._conv = conv
 

@@ -33,6 +33,11 @@ def serialize_initializer(owner: tf.keras.layers.Layer, initializer: Any) -> Any
     )
 
 
+def deserialize_initializer(config: Any) -> Any:
+    """The initializer that plain data describe. An initializer, or its name, is returned unchanged."""
+    return tf.keras.initializers.deserialize(config) if isinstance(config, dict) else config
+
+
 def refuse_factories(owner: tf.keras.layers.Layer, **factories: Any) -> None:
     """
     Raises:

@@ -102,6 +102,14 @@ def test_tables_start_as_plain_batch_norm_and_then_follow_the_label():
     assert_close(norm(X, y, training=True), expected, relative=LAYER)
 
 
+def test_tables_that_are_centered_at_one_start_as_plain_batch_norm_too():
+    """BigGAN-PyTorch's gain is 1 + the table's row."""
+    norm, y = ConditionalBatchNorm(n_classes=4, one_centered=True), tf.constant([0, 1, 2, 3])
+    assert_close(norm(X, y, training=True), BatchNorm()(X, training=True), relative=LAYER)
+    norm.gain.kernel.assign(np.full((4, 3), 0.5, np.float32))
+    assert_close(norm(X, y, training=True), 1.5 * BatchNorm()(X, training=True), relative=LAYER)
+
+
 def test_linear_maps_are_centered_at_one():
     condition = np.random.default_rng(2).normal(size=(4, 5)).astype(np.float32)
     maps = [Dense(3, use_bias=False, kernel_initializer="zeros") for _ in range(2)]

@@ -17,7 +17,7 @@ FORMS = {
     "plain": (convolution, lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"), 3),
     "strided": (lambda x, k: convolution(x, k, stride=2), lambda x, k: tf.nn.conv2d(x, k, 2, "SAME"), 4),
     "transposed": (
-        lambda x, k: transposed_convolution(x, transposed_layout(k, x.shape[1])),
+        lambda x, k: transposed_convolution(x, transposed_layout(k, x.shape[1:3])),
         lambda x, k: tf.nn.conv2d_transpose(
             x, tf.transpose(k, [0, 1, 3, 2]), [x.shape[0], 2 * x.shape[1], 2 * x.shape[2], k.shape[3]], 2
         ),
@@ -86,6 +86,39 @@ def test_gradients_of_gradients_are_the_librarys(form):
         return outer.gradient(value, [x, kernel])
 
     assert_each_close(penalty(ours), penalty(library), relative=FLOAT64)
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("sides", [(4, 4), (5, 4), (3, 7)])
+def test_kernels_and_maps_of_any_size_give_the_librarys_output_and_gradients(size, stride, sides):
+    x, kernel = normal(2, *sides, 3), normal(size, size, 3, 5, seed=1)
+    ours = gradients(lambda x, k: convolution(x, k, stride), x, kernel)
+    librarys = gradients(lambda x, k: tf.nn.conv2d(x, k, stride, "SAME"), x, kernel)
+    assert_each_close(ours, librarys, relative=FLOAT64)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_unknown_width_is_no_hindrance(form):
+    ours, library, size = FORMS[form]
+    x, kernel = normal(2, 4, 4, 3), normal(size, size, 3, 5, seed=1)
+
+    @tf.function(input_signature=[tf.TensorSpec([2, 4, None, 3], tf.float64)])
+    def unknown(x):
+        return gradients(ours, x, kernel)
+
+    assert_each_close(unknown(x), gradients(library, x, kernel), relative=FLOAT64)
+
+
+@pytest.mark.parametrize("laid_out_for", [(4, 4), (64, 64), (None, None)])
+@pytest.mark.parametrize("side", [4, 16])
+def test_a_kernel_laid_out_for_one_size_is_right_for_every_size(laid_out_for, side):
+    x, kernel = normal(1, side, side, 3), normal(4, 4, 3, 3, seed=1)
+    laid_out = transposed_layout(kernel, laid_out_for)
+    assert_close(transposed_convolution(x, laid_out), FORMS["transposed"][1](x, kernel), relative=FLOAT64)
+    shape = tf.TensorSpec([None, None, None, 3], tf.float64)
+    unknown = tf.function(lambda x: transposed_convolution(x, laid_out), input_signature=[shape])
+    assert_close(unknown(x), FORMS["transposed"][1](x, kernel), relative=FLOAT64)
 
 
 def test_putting_taps_together_is_the_transpose_of_taking_them():

@@ -354,6 +354,17 @@ def test_the_sides_of_the_map_may_be_unknown(name):
     np.testing.assert_allclose(answer(model, name), answer(fixed, name), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [lambda **o: Conv2D(4, 1, **o), lambda **o: SelfAttention(**o)])
+def test_a_layer_with_an_initializer_of_keras_is_described_again_and_again(make):
+    layer = make(kernel_initializer=K.initializers.RandomNormal(0.0, 0.02, seed=1))
+    again = type(layer).from_config(type(layer).from_config(layer.get_config()).get_config())
+    assert again.get_config() == layer.get_config()
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 8)).astype("f4")
+    np.testing.assert_array_equal(again(x), layer(x))
+    for one, other in zip(again.get_weights(), layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_what_cannot_be_described_or_built_says_so():
     conv = lambda channels: Conv2D(channels, 1)  # noqa: E731
     with pytest.raises(TypeError, match="without conv= to be saved"):

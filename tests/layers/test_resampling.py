@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.layers import convolution
+from sagan_tf.layers.building import build_part
 from sagan_tf.layers.initializers import seeded
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.resampling import ConvDownsample2D, UpsampleConv2D, downsample, upsample
@@ -57,6 +59,42 @@ def test_accelerators_upsampling_repeats_the_same_pixels(batch):
         found = tf.function(value_and_gradient, input_signature=signature)(x)
     np.testing.assert_array_equal(found[0], expected[0])
     assert_close(found[1], expected[1], relative=LAYER)
+
+
+@pytest.mark.parametrize("sides", [(7, 7), (8, 7), (5, 8), (1, 2)])
+@pytest.mark.parametrize("form", ["auto", "fused"])
+def test_an_odd_row_or_column_has_no_average_in_any_form(sides, form):
+    x = tf.random.stateless_normal([2, *sides, 3], [1, 2])
+    plain, other = ConvDownsample2D(5, form="plain"), ConvDownsample2D(5, form=form)
+    build_part(plain, x.shape)
+    build_part(other, x.shape)
+    expected = downsample(tf.nn.conv2d(x, tf.convert_to_tensor(plain.kernel), 1, "SAME"))
+    other.kernel.assign(plain.kernel)
+    assert expected.shape[1:3] == (sides[0] // 2, sides[1] // 2) == other.compute_output_shape(x.shape)[1:3]
+    assert_close(plain(x), expected, relative=LAYER)
+    assert_close(other(x), expected, relative=LAYER)
+    unknown = tf.function(other, input_signature=[tf.TensorSpec([None, None, None, 3])])
+    assert_close(unknown(x), expected, relative=LAYER)
+
+
+@pytest.mark.parametrize("built_for", [8, 16, None])
+@pytest.mark.parametrize("layer", [UpsampleConv2D, ConvDownsample2D])
+def test_a_fused_layer_is_right_on_maps_of_another_size_than_it_was_built_for(layer, built_for, monkeypatch):
+    monkeypatch.setattr(convolution, "LARGE_KERNEL", 1)
+    fused, plain = layer(3, form="fused"), layer(3, form="plain")
+    for one in (fused, plain):
+        build_part(one, (None, built_for, built_for, 3))
+    plain.kernel.assign(fused.kernel)
+    for side in (4, 8, 16):
+        x = tf.random.stateless_normal([1, side, side, 3], [7, 8])
+        assert_close(fused(x), plain(x), relative=LAYER)
+
+
+def test_an_unknown_form_is_refused():
+    with pytest.raises(
+        ValueError, match=r"UpsampleConv2D\.form must be one of auto, plain, fused; received form='fuse'"
+    ):
+        UpsampleConv2D(3, form="fuse")
 
 
 @pytest.mark.parametrize("layer", [UpsampleConv2D, ConvDownsample2D])

@@ -10,7 +10,7 @@ from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.self_attention import SelfAttention, attend
 from sagan_tf.layers.target_platform import targeting
 from sagan_tf.layers.variable_names import named_variables
-from tests.closeness import LAYER, ROUNDING, assert_close, assert_each_close
+from tests.closeness import FLOAT64, LAYER, ROUNDING, assert_close, assert_each_close
 
 
 def attention(form="code"):
@@ -118,3 +118,25 @@ def test_bad_shapes_and_forms_are_refused():
         attention()(tf.zeros([1, 3, 4, 8]))
     with pytest.raises(ValueError, match="form must be"):
         attention("pooled")
+
+
+@pytest.mark.parametrize("algorithm", ["plain", "blocked"])
+def test_float64_stays_float64_throughout(algorithm):
+    layer = SelfAttention(algorithm=algorithm, spectral_norm=False)
+    x = tf.random.stateless_normal([1, 4, 4, 8], [0, 1], dtype=tf.float64)
+    layer(x)
+    query, key, value = (
+        tf.cast(tf.convert_to_tensor(part.kernel), tf.float64) for part in (layer.query, layer.key, layer.value)
+    )
+    pooled = [tf.nn.max_pool2d(tf.nn.conv2d(x, kernel, 1, "SAME"), 2, 2, "VALID") for kernel in (key, value)]
+    key, value = (tf.reshape(part, [1, 4, -1]) for part in pooled)
+    beta = tf.nn.softmax(tf.matmul(tf.reshape(tf.nn.conv2d(x, query, 1, "SAME"), [1, 16, -1]), key, transpose_b=True))
+    assert_close(layer.attention(x)[1], beta, relative=FLOAT64)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        layer.gamma.assign(1.0)
+        out = layer(x)
+    out_kernel = tf.cast(tf.convert_to_tensor(layer.out.kernel), tf.float64)
+    expected = x + tf.nn.conv2d(tf.reshape(tf.matmul(beta, value), [1, 4, 4, -1]), out_kernel, 1, "SAME")
+    assert_close(out, expected, relative=FLOAT64)
+    assert tape.gradient(out, x).dtype == tf.float64
