@@ -161,6 +161,16 @@ def test_easy_and_difficult_classes_are_told_apart_by_intra_fid(model, tmp_path)
     table = figures.easy_and_difficult(of_another, each=2, columns=3)
     assert table.rows == ["arrows 0.5", "checks 1.0", "wings 8.0", "dots 9.0"]
     assert table.images.shape[:2] == (4, 3) and "stand-in" in table.title
+    of_data = {"intra_fid_by_class": distances[::-1], "protocol": {"extractor": "stand-in", "step": None}}
+    (tmp_path / "metrics.jsonl").write_text(f"{line}\n{json.dumps(of_data)}\n")
+    assert figures.easy_and_difficult(of_another, each=2, columns=3).rows == table.rows, "of samples, not of a split"
+
+
+@pytest.mark.parametrize("distances", [[2.0], [None, 3.0, None], [None]])
+def test_without_two_finite_distances_no_class_is_easy_or_difficult(tmp_path, distances):
+    record = {"intra_fid_by_class": distances, "protocol": {"extractor": "stand-in", "step": 4}}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+    assert figures.easy_and_difficult(types.SimpleNamespace(run=RunDirectory(tmp_path))) is None
 
 
 def test_spectra_are_drawn_from_what_the_run_wrote(tiny_run, tmp_path, capsys):

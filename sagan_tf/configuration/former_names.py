@@ -28,9 +28,12 @@ def current_lines(lines: Iterable[str]) -> list[str]:
 
 
 def _renamed_line(line: str) -> str:
+    """The line with current names, except in its strings and comments: a folder may be called like a setting."""
+    code = re.match(r"[^'\"#]*", line)[0]
+    rest = line[len(code) :]
     for former, current in RENAMED_BINDINGS.items():
-        line = re.sub(rf"(?<![\w.]){re.escape(former)}(?!\w)", current, line)
-    return line
+        code = re.sub(rf"(?<![\w.]){re.escape(former)}(?!\w)", current, code)
+    return code + rest
 
 
 def current_fields(values: Mapping[str, Any]) -> dict[str, Any]:

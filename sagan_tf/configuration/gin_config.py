@@ -29,8 +29,8 @@ from sagan_tf.foundation.files import write_text
 from sagan_tf.foundation.spelling import did_you_mean, nearest_files
 
 _PACKAGE = Path(__file__).parents[1]
-# Where `gin/...` is searched: the working directory, a checkout, the files shipped in the installed package.
-SEARCH_PATHS = (Path.cwd(), _PACKAGE.parent, _PACKAGE / "shipped")
+# Where `gin/...` is searched after the working directory: a checkout, the files shipped in the installed package.
+SEARCH_PATHS = (_PACKAGE.parent, _PACKAGE / "shipped")
 
 
 class ConfigError(ValueError):
@@ -136,9 +136,10 @@ def _search() -> None:
 
 
 def _require_file(file: str) -> None:
-    if any((path / file).is_file() for path in SEARCH_PATHS):
+    places = (Path(), *SEARCH_PATHS)  # the working directory may be another one than at the last call
+    if any((path / file).is_file() for path in places):
         return
-    known = sorted({str(p.relative_to(path)) for path in SEARCH_PATHS for p in (path / "gin").glob("**/*.gin")})
+    known = sorted({str(p.relative_to(path)) for path in places for p in (path / "gin").glob("**/*.gin")})
     first, *others = nearest_files(file, known)
     raise ConfigError(
         f"--gin_file must name a file that exists, in the working directory or among the {len(known)} that come with "

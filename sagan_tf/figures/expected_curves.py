@@ -101,9 +101,8 @@ def records_of_run(name: str, metrics: Iterable[dict], train: Iterable[dict], *,
         protocol = record["protocol"]
         if protocol.get("step") and protocol.get("truncation") is None:
             numbers = {key: round(record[key], 5) for key in _METRICS if isinstance(record.get(key), int | float)}
-            entry = records.setdefault(protocol["step"], {})
-            entry |= numbers
-            entry["extractor"] = extractor_name(protocol)
+            if numbers:  # else what was measured has other metrics, such as memorization
+                records.setdefault(protocol["step"], {}).update(numbers, extractor=extractor_name(protocol))
     windows: dict[int, list[dict]] = {}
     for record in train:
         windows.setdefault(math.ceil(record["step"] / every) * every, []).append(record)

@@ -94,16 +94,20 @@ def _legend(drawn: Mapping[str, Sequence[tuple[float, float]]], kinds: Mapping[s
 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
-    """About `count` steps of 1, 2 or 5 times a power of ten that enclose [low, high]."""
+    """About `count` steps of 1, 2 or 5 times a power of ten that enclose [low, high].
+
+    Numbers that are equal to nine digits count as equal.
+    """
     if low == high == 0:  # no negative ticks for shares and counts
         high = 1.0
-    if high <= low:
-        low, high = low - max(abs(low), 1.0) * 0.1, high + max(abs(high), 1.0) * 0.1
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        low, high = low - (abs(low) or 1.0) * 0.1, high + (abs(high) or 1.0) * 0.1
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    digits = 12 - math.floor(math.log10(step))  # after the point, so that tiny numbers keep theirs
+    return [round(i * step, max(12, digits)) for i in range(first, last + 1)]
 
 
 def decades(low: float, high: float) -> list[float]:

@@ -48,6 +48,8 @@ class Parser(argparse_flags.ArgumentParser):
             found, unknown = super().parse_known_args(args, namespace)
         except flags.Error as error:  # a --flagfile that can't be read
             self.error(" ".join(str(error).split()).rstrip("."))
+        except UnicodeDecodeError as error:
+            self.error(f"a --flagfile must be text in UTF-8; received one with {error.reason} at byte {error.start}")
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         for name, value in vars(found).items():

@@ -202,14 +202,19 @@ def class_sheet(model: TrainedModel, label: int, *, seed: int = 0, count: int = 
 
 
 def easy_and_difficult(model: TrainedModel, *, seed: int = 0, each: int = 5, columns: int = 8) -> ImageTable | None:
-    """Samples of the classes with the lowest and the highest intra-FID of the last evaluation with it, or None."""
+    """Samples of the classes with the lowest and the highest intra-FID of the last evaluation of samples with it.
+
+    None if there is no such evaluation, or if it has fewer than two finite distances.
+    """
     records = jsonl.read(model.run.path / "metrics.jsonl")
-    record = next((r for r in reversed(records) if r.get("intra_fid_by_class")), None)
+    of_samples = (r for r in reversed(records) if r["protocol"].get("step") is not None)  # not of a split of the data
+    record = next((r for r in of_samples if r.get("intra_fid_by_class")), None)
     if record is None:
         return None
     distances = np.asarray(record["intra_fid_by_class"], np.float64)  # null, of a distance that isn't finite, is NaN
     order = [label for label in np.argsort(distances, kind="stable") if np.isfinite(distances[label])]
-    each = min(each, len(order) // 2)
+    if not (each := min(each, len(order) // 2)):
+        return None
     chosen = [*order[:each], *order[len(order) - each :]]
     images = model.images(np.repeat(chosen, columns), seed=seed)
     names = [f"{model.titles[label]} {distances[label]:.1f}" for label in chosen]

@@ -83,7 +83,7 @@ def classes(flags: argparse.Namespace) -> list[Path]:
         return made
     if compared is None:
         note(
-            "No intra-FID of this run yet, so easy and difficult classes cannot be distinguished: "
+            "No intra-FID of two classes of this run yet, so easy and difficult ones cannot be distinguished: "
             "python -m sagan_tf.evaluate --metrics=intra_fid --run_dir=" + shlex.quote(flags.run_dir)
         )
         return made

@@ -8,6 +8,7 @@ import pytest
 
 from sagan_tf import experiment
 from sagan_tf.configuration import gin_config
+from sagan_tf.configuration.former_names import current_lines
 
 QUICKSTART = ["gin/quickstart.gin"]
 
@@ -129,11 +130,34 @@ def test_no_file_at_all_is_refused():
 
 
 def test_files_are_found_from_any_working_directory_without_a_word(tmp_path, monkeypatch, caplog):
-    _, checkout, shipped = gin_config.SEARCH_PATHS  # the first is this process's working directory
+    checkout, shipped = gin_config.SEARCH_PATHS
     assert (checkout / QUICKSTART[0]).is_file() and shipped == checkout / "sagan_tf" / "shipped"
     monkeypatch.chdir(tmp_path)
     assert experiment.load(QUICKSTART, []).value.spec.resolution == 32
     assert not caplog.records
+
+
+def test_files_are_searched_in_the_working_directory_of_the_moment(tmp_path, monkeypatch):
+    (tmp_path / "own.gin").write_text("include 'gin/quickstart.gin'\ntrain.batch_size = 4\n")
+    with pytest.raises(gin_config.ConfigError, match=r"own\.gin"):
+        experiment.load(["own.gin"], [])
+    monkeypatch.chdir(tmp_path)
+    assert experiment.load(["own.gin"], []).value.batch_size == 4
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert experiment.load(QUICKSTART, []).value.spec.resolution == 32
+
+
+@pytest.mark.parametrize("folder", ["/data/Watching birds", "/data/Procedure", "/a/train.watching"])
+def test_a_folder_that_is_called_like_a_former_setting_keeps_its_name(folder):
+    lines = [f"ImageFolder.path = {folder!r}", "Watching.every = 2  # of Watching", "train.watching = @Watching()"]
+    assert current_lines(lines) == [
+        lines[0],
+        "MonitorOptions.every = 2  # of Watching",
+        "train.monitoring = @MonitorOptions()",
+    ]
 
 
 def test_later_bindings_win_and_defaults_can_be_bound_without_being_named():

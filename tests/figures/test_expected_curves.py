@@ -43,6 +43,7 @@ def test_a_run_gives_its_metrics_and_the_means_of_its_losses():
         {"fid": 40.0, "protocol": PROTOCOL},
         {"fid": 1.0, "protocol": PROTOCOL | {"truncation": 0.5}},
         {"fid": 2.0, "protocol": {"extractor": "classifier", "step": None}},
+        {"train_called_real": 0.9, "protocol": {"extractor": "discriminator", "step": 200}},
     ]
     train = [
         {"step": 50, "d_loss": 2.0, "g_loss": 1.0},

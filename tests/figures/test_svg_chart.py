@@ -1,3 +1,4 @@
+import itertools
 import math
 import re
 from types import SimpleNamespace
@@ -76,3 +77,14 @@ def test_a_single_point_is_seen():
 
 def test_no_numbers_make_no_chart():
     assert line_chart({}, title="t") == ""
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0, 1.0000000000000002], [0.5, 0.5 + 1e-13], [1e-14, 3e-14], [-2e-20, -2e-20], [1e17, 1e17 + 16]]
+)
+def test_tiny_numbers_and_tiny_differences_are_drawn(values):
+    chart = line_chart({"loss": ([1, 2], values)}, title="t")
+    assert chart.count("<polyline") == 1 and "nan" not in chart
+    ticks = nice_ticks(min(values), max(values), 4)
+    assert 3 <= len(ticks) <= 12 and ticks[0] <= min(values) <= max(values) <= ticks[-1]
+    assert all(a < b for a, b in itertools.pairwise(ticks))
