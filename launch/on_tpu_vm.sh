@@ -3,12 +3,12 @@
 #
 #   launch/on_tpu_vm.sh set_up                               installs the pinned packages
 #   launch/on_tpu_vm.sh verify                               checks that the TPU is seen and computes sums correctly
-#   launch/on_tpu_vm.sh start BUCKET EVERY -- ARGUMENTS      starts training, detached, and copies its run to
-#                                                            BUCKET/RUN_DIR
+#   launch/on_tpu_vm.sh start BUCKET EVERY -- ARGUMENTS      starts training, detached; copies its run to BUCKET/RUN_DIR
+#                                                            every EVERY seconds
 #   launch/on_tpu_vm.sh status                               prints "running LAST LINE", or "exit CODE"
 #   launch/on_tpu_vm.sh stop                                 asks training to save and exit, and waits for it
 #
-# BUCKET may be empty. TPU_NAME names the pod that this VM belongs to; it is unset where the TPU is this VM's own.
+# BUCKET may be empty (''). TPU_NAME names the pod that this VM belongs to; it is unset where the TPU is this VM's own.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -18,7 +18,7 @@ fail() {
 }
 
 # The comment at the head of a script is its help. The scripts work in the checkout, whatever path they were called by.
-usage() { sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "launch/${1##*/}"; }
+usage() { sed -n '2,/^[^#]/ { /^#SBATCH/d; /^#/ s/^# \{0,1\}//p }' "launch/${1##*/}"; }
 
 # A command line that a shell reads back as the same words.
 quoted() {

@@ -4,7 +4,7 @@
 #
 #   launch/tpu_pod.sh --zone=ZONE [OPTIONS] -- --gin_file=gin/biggan_128.gin --run_dir=runs/biggan
 #
-# Everything after '--' is passed to `python -m sagan_tf.train` on the pod's first host, which leads the others;
+# Everything after '--' is passed to `python -m sagan_tf.train` on the pod's first host, which controls the others;
 # --run_dir is a folder below the checkout, both there and here. Images must be on gs://, which every host reads. A
 # queued resource that was suspended (its TPUs were preempted) is deleted and created again, and training resumes from
 # the copy of the run in the bucket. However this script ends, it deletes the TPU, or reports what still exists.

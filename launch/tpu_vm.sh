@@ -4,9 +4,9 @@
 #   launch/tpu_vm.sh --zone=ZONE [OPTIONS] -- --gin_file=gin/sagan_128.gin --run_dir=runs/sagan
 #
 # Everything after '--' is passed to `python -m sagan_tf.train` on the TPU VM; --run_dir is a folder below the
-# checkout, both there and here. Images are read from gs:// (--data=tfds:NAME --data_dir=gs://BUCKET/tfds). A preempted TPU is
-# deleted and created again, and training resumes from the copy of the run in the bucket. However this script ends, it
-# deletes the TPU, or reports what still exists. Ctrl-C saves, downloads and deletes.
+# checkout, both there and here. Images are read from gs:// (--data=tfds:NAME --data_dir=gs://BUCKET/tfds). A preempted
+# TPU is deleted and created again, and training resumes from the copy of the run in the bucket. However this script
+# ends, it deletes the TPU, or reports what still exists. Ctrl-C saves, downloads and deletes.
 #
 #   --zone=ZONE               the zone (required)
 #   --name=NAME               name of the TPU (sagan-tf)
