@@ -17,7 +17,7 @@ from sagan_tf import experiment
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-LINKING = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "benchmarks/README.md", ROOT / "launch/serve.md"]
+LINKING = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "benchmarks").glob("*.md")), ROOT / "launch/serve.md"]
 README_LINES = 214
 # Files in backticks that a run, a user or the build makes, rather than the tree.
 MADE = {

@@ -1,6 +1,7 @@
 """gpu.sh, set_up.sh, devices.py, slurm.sbatch; and what all scripts have in common."""
 
 import importlib.util
+import re
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,8 @@ def test_shellcheck_finds_nothing():
 def test_help_says_what_was_not_tried(fakes, script):
     found = fakes.run(script, "--help")
     assert found.returncode == 0 and "authors" in found.stdout and "--dry_run" in found.stdout
+    assert "SBATCH" not in found.stdout
+    assert not re.search(r"^[\w-]+,?$", found.stdout, re.M), "a line of the help was broken after its first word"
     assert not fakes.calls
 
 
