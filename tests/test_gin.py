@@ -47,6 +47,21 @@ def test_rows_are_what_the_papers_say():
     assert (paper.optimizer.beta_2, paper.spec.attention_g, paper.step_options.generator_first) == (0.9, (64,), False)
 
 
+@pytest.mark.parametrize(
+    ("name", "norms", "sigma", "adam"),
+    [("biggan_128", 1e-5, 1e-6, 1e-6), ("biggan_deep_128", 1e-5, 1e-6, 1e-6), ("biggan_cifar10", 1e-5, 1e-8, 1e-8)],
+)
+def test_the_files_of_biggan_pytorchs_scripts_have_their_epsilons_and_steps(name, norms, sigma, adam):
+    """BigGAN-PyTorch's scripts/launch_*.sh, and the defaults of its parser for what they leave out."""
+    settings = settings_of(f"gin/released/{name}.gin")
+    spec, optimizer = settings.spec, settings.optimizer
+    assert (spec.norm_epsilon, spec.final_norm_epsilon) == (norms, norms)
+    assert (spec.spectral_norm_epsilon, optimizer.epsilon, spec.norm_decay) == (sigma, adam, 0.9)
+    assert settings.step_options.store_u_in_generator_step and not settings.step_options.generator_first
+    assert not spec.cross_replica_norm and settings.objective.orthogonal == 0
+    assert settings.transform.method == ("biggan" if name == "biggan_cifar10" else "sagan")
+
+
 @pytest.mark.parametrize("side", [64, 128, 256])
 def test_files_for_own_images_say_what_a_step_takes_and_mirror_the_images(side):
     file = f"gin/own_{side}.gin"

@@ -82,8 +82,8 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """One ordered pass of batches (float32 (b, R, R, 3) in [-1, 1], int32 (b,)) with b <= batch_size.
 
-    Images are cropped at the center, and neither flipped nor dequantized. Every example appears exactly once; the last
-    batch holds the remaining ones.
+    Images are cropped at the center and not flipped; to dequantize, 1/2 takes the place of the noise. Every example
+    appears exactly once; the last batch holds the remaining ones.
 
     Raises:
       ValueError: if batch_size is below 1.

@@ -37,7 +37,8 @@ class Transform:
       method: one of the above.
       crop: "center", or "random" for a random position along the long edge at each visit.
       flip: flip images horizontally with probability 1/2 at each visit. No paper mentions flips, so the default is off.
-      dequantize: map byte x to (x + u) / 128 - 1 with u uniform in [0, 1) (SNGAN), instead of x / 127.5 - 1.
+      dequantize: map byte x to (x + u) / 128 - 1 with u uniform in [0, 1) (SNGAN), instead of x / 127.5 - 1. For
+        evaluation u is 1/2, the middle of what stands for the byte in training.
     """
 
     method: CropMethod = "biggan"

@@ -108,11 +108,30 @@ def _check_attention(spec: "GANSpec") -> None:
                 f"attention_{network} beside it; received attention_blocks_{network}={blocks!r}, "
                 f"attention_{network}={wanted!r}. Set attention_{network}=() or leave attention_blocks_{network} out."
             )
+    _check_attending_channels(spec)
     if spec.long_range == "residual" and spec.attention_form == "paper":
         raise ValueError(
             "long_range='residual' must be matched to the code's or v1's attention (5C^2/4 + 1 parameters); "
             "received attention_form='paper'. Leave attention_form at 'code'."
         )
+
+
+def _check_attending_channels(spec: "GANSpec") -> None:
+    """Queries and keys, and the residual block inside, have an eighth of a map's channels."""
+    networks = (
+        ("g", "width", spec.generator_channels[1:], spec.generator_attends, spec.generator_sizes),
+        ("d", "discriminator_width", spec.discriminator_channels, spec.discriminator_attends, spec.discriminator_sizes),
+    )
+    for network, width, *columns in networks:
+        for channels, attends, size in zip(*columns, strict=True):
+            fits = channels % 8 == 0 if spec.long_range == "attention" else channels >= 8
+            if attends and not fits:
+                wanted = "a multiple of 8 channels" if spec.long_range == "attention" else "8 channels or more"
+                raise ValueError(
+                    f"the maps that {network.upper()} attends to must have {wanted}; received {channels} channels on "
+                    f"the map of {size}x{size} (attention_{network}={getattr(spec, f'attention_{network}')}, "
+                    f"{width}={getattr(spec, width)}). Change the width or the map."
+                )
 
 
 def _check_latent(spec: "GANSpec") -> None:

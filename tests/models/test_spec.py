@@ -59,6 +59,12 @@ def test_attention_stands_after_the_first_block_of_a_size_only():
         ({"width": 0}, "width must be a positive integer"),
         ({"width": 1.5}, "width must be a positive integer"),
         ({"pools": 9}, "pools must be between"),
+        (
+            {"width": 6},
+            "maps that G attends to must have a multiple of 8 channels; received 12 channels on the map of 64",
+        ),
+        ({"discriminator_width": 12}, r"maps that D attends to must.*received 12 channels .*discriminator_width=12"),
+        ({"discriminator_width": 4, "long_range": "residual"}, "D attends to must have 8 channels or more"),
         ({"long_range": "residual", "attention_form": "paper"}, "must be matched to the code's"),
         ({"initializer": "xavier"}, "initializer must be one of"),
         ({"norm_decay": 1.0}, r"norm_decay must be in \[0, 1\)"),
