@@ -58,16 +58,16 @@ def plot(expected: ExpectedCurves, out: Path) -> None:
     bands: dict[str, Band] = {title: band for name, title in _PANELS.items() if (band := expected.band(name))}
     columns = 4
     rows = -(-len(bands) // columns)
-    figure, grid = canvas.figure(rows, columns, size=(2.9 * columns, 2.3 * rows), hspace=0.45, wspace=0.28)
+    figure, grid = canvas.figure(rows, columns, size=(2.9 * columns, 2.5 * rows), hspace=0.55, wspace=0.28)
     for axes, (title, band) in zip(grid.flat, bands.items(), strict=False):
         axes.fill_between(band.steps, band.low, band.high, color=canvas.COLORS[1], alpha=0.3, linewidth=0)
         axes.plot(band.steps, band.mean, color=canvas.COLORS[1], linewidth=1.4)
-        axes.set_title(f"{title}: {band.mean[-1]:.3g}")
+        axes.set(title=f"{title}: {band.mean[-1]:.3g}", xlabel="step")
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter("{x:,.0f}")
     for axes in grid.flat[len(bands) :]:
         axes.set_visible(False)
-    figure.subplots_adjust(left=0.04, right=0.985, top=0.93, bottom=0.07)
+    figure.subplots_adjust(left=0.04, right=0.985, top=0.93, bottom=0.1)
     canvas.save(figure, out)
 
 

@@ -14,7 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m sagan_tf.describe", description=__doc__)
     shared.add_configuration(parser)
     parser.add_argument("--run_dir", metavar="RUN", help="describe this run instead of a configuration")
-    parser.add_argument("--replicas", type=int, default=1, metavar="N", help="number of devices that share the batch")
+    parser.add_argument(
+        "--replicas", type=int, default=1, metavar="N", help="devices that share the batch; 1 by default"
+    )
     parser.add_argument("--chip", metavar="CHIP", help="what a step needs on v3, v4, v5e, v5p, v6e, A100 or H100")
     parser.add_argument("--json", action="store_true", help="print JSON")
     flags = parser.parse_args(arguments)

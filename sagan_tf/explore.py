@@ -20,8 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="address to listen on; by default only this machine can connect; with another address, anyone who can "
         "reach it can, without a password",
     )
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--browser", action=argparse.BooleanOptionalAction, default=True, help="open it in a browser")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on; 8080 by default")
+    parser.add_argument(
+        "--browser", action=argparse.BooleanOptionalAction, default=True, help="open the page in a browser; the default"
+    )
     flags = parser.parse_args(arguments)
 
     def work() -> None:

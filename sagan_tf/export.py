@@ -24,7 +24,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="the export is written to DIR/1, or to the next free number"
     )
-    parser.add_argument("--format", choices=["saved_model", "onnx"], default="saved_model")
+    parser.add_argument(
+        "--format", choices=["saved_model", "onnx"], default="saved_model",
+        help="saved_model by default; onnx needs the packages of '.[onnx]'",
+    )  # fmt: skip
     shared.add_checkpoint(parser)
     shared.add_statistics(parser, choices=("moving", "standing", "published"))
     parser.add_argument(
@@ -32,7 +35,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"thresholds of standing statistics, in (0, 2]; {','.join(map(str, sorted(THRESHOLDS)))} by default",
     )  # fmt: skip
     shared.add_truncation_mode(parser)
-    parser.add_argument("--standing_passes", type=int, default=100, metavar="N", help="forward passes per threshold")
+    parser.add_argument(
+        "--standing_passes", type=int, default=100, metavar="N", help="forward passes per threshold; 100 by default"
+    )
     return parser.parse_args(arguments)
 
 

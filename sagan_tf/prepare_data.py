@@ -37,7 +37,12 @@ def parser() -> argparse.ArgumentParser:
     )
     built.add_argument("--check", action="store_true", help="only report bad files, classes, sizes and duplicates")
     shared.add_data_dir(built)
-    built.add_argument("--method", choices=get_args(CropMethod), default="biggan", help="crop and resampling")
+    built.add_argument(
+        "--method",
+        choices=get_args(CropMethod),
+        default="biggan",
+        help="how images are cropped and resampled; biggan by default, see data/transforms.py",
+    )
     built.add_argument(
         "--min_short_edge",
         type=int,

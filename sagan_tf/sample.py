@@ -34,7 +34,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     shared.add_truncation(parser)
     shared.add_truncation_mode(parser)
     shared.add_statistics(parser)
-    parser.add_argument("--strategy", default="auto", help="the strategy whose replicas share the work, as in training")
+    parser.add_argument(
+        "--strategy", default="auto", help="devices that share the work, by the names of `train`; auto by default"
+    )
     flags = parser.parse_args(arguments)
     if flags.seeds and (flags.num is not None or flags.seed):
         parser.error(

@@ -1,6 +1,6 @@
-"""`python -m sagan_tf.train`: trains, or goes on with, the run that a gin file describes.
+"""`python -m sagan_tf.train`: trains the run that a gin file describes, or resumes it.
 
-Flags say where and how long, gin says how. Repeat the same command to resume.
+Flags say where the run is stored and how long it lasts; gin files say what is trained. To resume, repeat the command.
 """
 
 import argparse
@@ -45,10 +45,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--freeze_discriminator", type=int, metavar="N", help="keep D's first N blocks unchanged from --init_from"
     )
-    parser.add_argument("--strategy", default="auto", help=f"one of {', '.join(get_args(StrategyName))}")
+    parser.add_argument("--strategy", default="auto", help=f"{', '.join(get_args(StrategyName))}; auto by default")
     parser.add_argument("--tpu", metavar="NAME", help="the TPU of --strategy=tpu; this VM's, or $TPU_NAME, by default")
     parser.add_argument(
-        "--wait_for_workers", type=float, default=300, metavar="S", help="seconds to wait for the other workers"
+        "--wait_for_workers",
+        type=float,
+        default=300,
+        metavar="S",
+        help="seconds to wait for the other workers; 300 by default",
     )
     parser.add_argument(
         "--dry_run", action="store_true", help="run everything once, keep nothing, and report what the run would take"

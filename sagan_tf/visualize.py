@@ -16,9 +16,9 @@ from sagan_tf.sampling.interpolation import PATHS
 WHAT = {
     "attention": "what locations of an image attend to (SAGAN, Figures 1 and 5)",
     "interpolate": "from one z or class to another: a sheet and an animation",
-    "neighbors": "the training images nearest to samples, in pixels and in features",
-    "truncation": "the same seeds over truncation thresholds (BigGAN, Figure 2)",
-    "classes": "a sheet per class; the easy and the difficult ones, where intra-FID is known",
+    "neighbors": "the training images nearest to samples, by pixels and by features",
+    "truncation": "the same seeds at several truncation thresholds (BigGAN, Figure 2)",
+    "classes": "a sheet per class, and which classes are easy and difficult, if intra-FID was measured",
     "spectra": "singular values over training (BigGAN, Figure 3), losses and gamma",
     "report": "one self-contained HTML page of the run",
 }
@@ -45,23 +45,26 @@ def _parser() -> argparse.ArgumentParser:
     verbs = {name: chosen.add_parser(name, help=text, description=text) for name, text in WHAT.items()}
     for name, verb in verbs.items():
         shared.add_run_dir(verb)
-        verb.add_argument("--out", help="the file, for `classes` the folder; by default in RUN/pictures")
+        verb.add_argument("--out", help="the file, or for `classes` the folder; by default in RUN/pictures")
         if name in ("attention", "neighbors", "report"):
             shared.add_moved_data(verb)
         if name not in ("spectra", "report"):
             _add_choice(verb)
-    verbs["attention"].add_argument("--layer", help="such as generator.attention_64; by default G's last")
-    verbs["attention"].add_argument("--points", metavar="X,Y;X,Y", help="pixels; by default where maps differ most")
-    verbs["attention"].add_argument("--count", type=_positive, default=4, help="points per image, without --points")
-    verbs["attention"].add_argument("--real", action="store_true", help="training images instead of samples, for D")
-    verbs["interpolate"].add_argument("--kind", choices=get_args(Interpolated), default="both", help="what changes")
-    verbs["interpolate"].add_argument("--path", choices=list(PATHS), default="spherical", help="of z")
-    verbs["interpolate"].add_argument("--steps", type=_two_or_more, default=9, help="images per row of the sheet")
+    _add_attention(verbs["attention"])
     verbs["interpolate"].add_argument(
-        "--frames", type=_two_or_more, default=25, help="frames of the animation, in one direction"
+        "--kind", choices=get_args(Interpolated), default="both", help="what changes along a row; both by default"
+    )
+    verbs["interpolate"].add_argument(
+        "--path", choices=list(PATHS), default="spherical", help="the path of z; spherical by default"
+    )
+    verbs["interpolate"].add_argument(
+        "--steps", type=_two_or_more, default=9, help="images per row of the sheet; 9 by default"
+    )
+    verbs["interpolate"].add_argument(
+        "--frames", type=_two_or_more, default=25, help="frames of the animation in one direction; 25 by default"
     )
     verbs["interpolate"].add_argument("--animation", metavar="FILE", help=".webp or .gif; by default beside the sheet")
-    verbs["neighbors"].add_argument("--count", type=_positive, default=4, help="neighbors per sample")
+    verbs["neighbors"].add_argument("--count", type=_positive, default=4, help="neighbors per sample; 4 by default")
     verbs["neighbors"].add_argument(
         "--extractor",
         metavar="NAME",
@@ -71,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         "--thresholds",
         type=comma_list(number, "numbers"),
         metavar="2,1,0.5",
-        help=f"by default {','.join(f'{t:g}' for t in THRESHOLDS)}, up to 1 with published statistics",
+        help=f"truncation thresholds; {','.join(f'{t:g}' for t in THRESHOLDS)} by default, only those up to 1 with "
+        "published statistics",
     )
     shared.add_truncation_mode(verbs["truncation"])
     shared.add_statistics(verbs["truncation"])
@@ -81,8 +85,19 @@ def _parser() -> argparse.ArgumentParser:
         help="curves of earlier runs of this configuration, such as benchmarks/expected/quickstart.jsonl, whose range "
         "is drawn behind the run's own",
     )
-    verbs["classes"].add_argument("--count", type=_positive, default=64, help="images per sheet")
+    verbs["classes"].add_argument("--count", type=_positive, default=64, help="images per sheet; 64 by default")
     return parser
+
+
+def _add_attention(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--layer", help="the attention layer, such as generator.attention_64; by default G's last")
+    verb.add_argument(
+        "--points", metavar="X,Y;X,Y", help="pixels whose attention is shown; by default those whose maps differ most"
+    )
+    verb.add_argument("--count", type=_positive, default=4, help="points per image without --points; 4 by default")
+    verb.add_argument(
+        "--real", action="store_true", help="training images instead of samples, with a layer of the discriminator"
+    )
 
 
 def _add_choice(verb: argparse.ArgumentParser) -> None:

@@ -1,5 +1,7 @@
 """How the verbs start: quickly, under one command, with flags that absl's users expect."""
 
+import argparse
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 import sagan_tf
 from sagan_tf import __main__ as command
 from sagan_tf import describe, sample, train, visualize
+from sagan_tf.foundation.flag_parser import Parser
 
 HELP_OF_EVERY_VERB = """
 import importlib, sys
@@ -30,6 +33,27 @@ def test_help_and_version_of_every_verb_import_no_tensorflow():
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("--verbosity LEVEL") >= len(command.VERBS)
     assert done.stdout.count(f"sagan_tf {sagan_tf.__version__}") == len(command.VERBS)
+
+
+@pytest.mark.parametrize("verb", command.VERBS)
+def test_every_flag_is_explained_with_its_default(verb, monkeypatch):
+    built = []
+
+    def stop(parser, *_):
+        built.append(parser)
+        raise SystemExit
+
+    monkeypatch.setattr(Parser, "parse_args", stop)
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"sagan_tf.{verb}").main([])
+    parsers = [built[0]]
+    for action in built[0]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            parsers += action.choices.values()
+    for action in (action for parser in parsers for action in parser._actions if action.option_strings):
+        assert action.help, action.option_strings
+        if action.default not in (None, False, (), [], argparse.SUPPRESS):
+            assert "default" in action.help or str(action.default) in action.help, action.option_strings
 
 
 def test_the_command_lists_every_verb_and_knows_its_version(monkeypatch, capsys):

@@ -8,17 +8,23 @@ from typing import get_args
 
 from sagan_tf.foundation.option_names import Statistics, TruncationMode
 
-CLASSES_HELP = "names or indices, separated by commas; only names if all names are integers"
+CLASSES_HELP = "names or indices, separated by commas; if every class is named by a number, only names"
 
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:
     """`--gin_file`, `--gin_bindings`, `--data` and `--data_dir`: what `experiment.load` takes."""
-    parser.add_argument("--gin_file", action="append", default=[], metavar="FILE", help="configuration; repeatable")
+    parser.add_argument(
+        "--gin_file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a gin file; repeatable, and later ones override",
+    )
     parser.add_argument(
         "--gin_bindings", "--gin_param", action="append", default=[], metavar="BINDING",
         help="one binding, such as train.batch_size=32; repeatable",
     )  # fmt: skip
-    parser.add_argument("--data", metavar="DATA", help="folder of images, prepared shards, or tfds:NAME")
+    parser.add_argument("--data", metavar="DATA", help="folder of images, folder of shards, tfds:NAME, or procedural")
     add_data_dir(parser)
 
 
