@@ -66,9 +66,9 @@ def _refuse_special(path: Path) -> None:
 
 
 def write_text(path: Path | str, text: str, *, durable: bool = False) -> None:
-    """Replaces the content of a file by `text`; see `replacing`."""
+    """Replaces the content of a file by `text`; see `replacing`. What UTF-8 lacks is escaped: "\\udce9", as in JSON."""
     with replacing(path, durable=durable) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def flush(path: Path | str) -> None:

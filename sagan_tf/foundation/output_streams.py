@@ -1,12 +1,31 @@
-"""Standard output and error that tolerate a full disk, so that a log file never ends the work that it reports."""
+"""Standard output and error that end no work: they tolerate a full disk, and characters that their encoding lacks."""
 
+import codecs
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
 from sagan_tf.foundation import files
+
+
+def take_any_character() -> None:
+    """Makes standard output show characters that its encoding lacks as escapes, as standard error does.
+
+    Bytes of file names that are not text in the encoding are printed as they are.
+    """
+    codecs.register_error("sagan_tf", _as_bytes_or_escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="sagan_tf")
+
+
+def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeEncodeError:
+        return codecs.backslashreplace_errors(error)
 
 
 class Forgiving:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
+from sagan_tf.foundation.output_streams import take_any_character
+
 
 def start(main: Callable[[Sequence[str]], int]) -> None:
     """Calls `main` with the command line's arguments, which its own parser reads, and exits with its code.
@@ -13,6 +15,7 @@ def start(main: Callable[[Sequence[str]], int]) -> None:
     """
     # Imports and tracing make millions of lasting objects: searching them for cycles takes a tenth of the start.
     gc.set_threshold(100_000, 10, 10)
+    take_any_character()
     app.run(lambda arguments: main(arguments[1:]), flags_parser=_left_to_main)
 
 

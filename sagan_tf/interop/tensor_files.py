@@ -9,7 +9,8 @@ import numpy as np
 
 from sagan_tf.foundation import npz
 
-_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
+_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
+          "I8": "<i1", "U8": "<u1", "BOOL": "?"}  # fmt: skip
 _SHOWN = 8
 
 
@@ -32,17 +33,24 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
         header = json.loads(raw[8 : 8 + length])
         header.pop("__metadata__", None)
-        return {name: _tensor(raw[8 + length :], entry) for name, entry in header.items()}
+        data = memoryview(raw)[8 + length :]  # no copy of the file for each tensor
+        return {name: _tensor(data, entry) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path} must be a whole .safetensors file of floats; received {error!r}.") from error
 
 
-def _tensor(data: bytes, entry: dict) -> np.ndarray:
+def _tensor(data: memoryview, entry: dict) -> np.ndarray:
     start, end = entry["data_offsets"]
     dtype = np.dtype(_TYPES[entry["dtype"]])
     if end - start != dtype.itemsize * math.prod(entry["shape"]) or not 0 <= start <= end <= len(data):
         raise ValueError(f"offsets {start} to {end} of {len(data)} bytes for shape {entry['shape']}")
-    return np.frombuffer(data[start:end], dtype).reshape(entry["shape"])
+    array = np.frombuffer(data[start:end], dtype).reshape(entry["shape"])
+    return from_bfloat16(array) if entry["dtype"] == "BF16" else array
+
+
+def from_bfloat16(bits: np.ndarray) -> np.ndarray:
+    """Bfloat16 numbers, given by their bits as uint16, as float32."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def check_fit(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, np.ndarray], source: str) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from sagan_tf.interop.tensor_files import WeightsError
+from sagan_tf.interop.tensor_files import WeightsError, from_bfloat16
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -237,5 +237,5 @@ def _array(tensor: _Tensor, raw: bytes, little: bool) -> np.ndarray:
     steps = tuple(stride * values.itemsize for stride in tensor.strides)
     view = np.lib.stride_tricks.as_strided(values[tensor.offset :], tensor.shape, steps)
     if is_bfloat16:
-        return (view.astype(np.uint32) << 16).view(np.float32)
+        return from_bfloat16(view)
     return view.astype(view.dtype.newbyteorder("="))

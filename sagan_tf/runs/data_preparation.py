@@ -13,6 +13,7 @@ from sagan_tf.data.shards.preparation import prepare
 from sagan_tf.data.source import DataError, Source
 from sagan_tf.foundation import files
 from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.tensorflow_names import check_tensorflow_name
 from sagan_tf.runs.run_data import check_outside
 
 _SHARD_BYTES = 2**27  # of decoded pixels per shard; a third to a half of that when encoded
@@ -88,6 +89,7 @@ def run(flags: argparse.Namespace) -> int:
     _refuse_bad(flags)
     if not flags.check:
         files.check_output("--out", flags.out, folder=True)
+        check_tensorflow_name("--out", flags.out)
     source = source_from_flags(flags)
     if not flags.check:
         check_outside("--out", flags.out, source)

@@ -13,6 +13,7 @@ from sagan_tf.foundation import files
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.option_names import LARGEST_TRUNCATION, THRESHOLDS
 from sagan_tf.foundation.progress import clock
+from sagan_tf.foundation.tensorflow_names import check_tensorflow_name
 from sagan_tf.foundation.versions import versions
 from sagan_tf.foundation.writers import signature
 from sagan_tf.interop import onnx, saved_model
@@ -32,6 +33,7 @@ def export(flags: argparse.Namespace) -> Path:
     run = RunDirectory.open(flags.run_dir)
     check_flags(flags, run.experiment().latent)
     files.check_output("--out", flags.out, folder=True)
+    check_tensorflow_name("--out", flags.out)
     if flags.format == "onnx":
         onnx.library()  # before standing statistics are gathered, which takes minutes
     served, protocol = prepare(run, flags)

@@ -180,7 +180,7 @@ def write_together(folder: Path, texts: dict[str, str]) -> None:
         with contextlib.ExitStack() as places:  # it ends in reverse order
             for name, text in reversed(texts.items()):
                 temporary = places.enter_context(files.replacing(folder / name, durable=True))
-                temporary.write_text(text, encoding="utf-8")
+                temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # as files.write_text does
     except BaseException:
         for path in made:
             with contextlib.suppress(OSError):

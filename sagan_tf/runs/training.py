@@ -24,6 +24,7 @@ from sagan_tf.foundation.notes import note, warn
 from sagan_tf.foundation.output_streams import forgiving
 from sagan_tf.foundation.refusals import report_error
 from sagan_tf.foundation.start_up import StartUp
+from sagan_tf.foundation.tensorflow_names import check_tensorflow_name
 from sagan_tf.models.precision import precision_note
 from sagan_tf.runs import dry_run, resumption
 from sagan_tf.runs.advice import advice
@@ -151,6 +152,7 @@ def train_and_evaluate(
     if workers.is_chief:
         for folder in (run.path, run.path / "checkpoints"):
             files.check_output("--run_dir", folder, folder=True)
+        check_tensorflow_name("--run_dir", run.path)
     with contextlib.ExitStack() as at_end:
         at_end.callback(lock.release)
         if workers.is_chief and run.exists:

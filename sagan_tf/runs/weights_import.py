@@ -22,6 +22,7 @@ from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.foundation import files
 from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.tensorflow_names import check_tensorflow_name
 from sagan_tf.interop import biggan_pytorch, published
 from sagan_tf.interop.tensor_files import WeightsError
 from sagan_tf.layers.variable_names import named_variables
@@ -53,6 +54,7 @@ def import_weights(flags: argparse.Namespace) -> Path:
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise RunError(f"--run_dir must be new or empty; received --run_dir={run.path}. Name another directory.")
     files.check_output("--run_dir", run.path, folder=True)
+    check_tensorflow_name("--run_dir", run.path)
     configured = _configured(flags)
     weights = published.opened(Path(flags.generator), flags.format)
     if weights.spec is None and configured is None:

@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 
@@ -48,3 +49,21 @@ def test_other_errors_stay():
 
     with pytest.raises(BrokenPipeError):
         Forgiving(Closed()).write("text")
+
+
+ODD = """
+import sys
+from sagan_tf.foundation.output_streams import take_any_character
+take_any_character()
+print("猫", b"caf\\xe9".decode("utf-8", "surrogateescape"), "x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "printed"),
+    [("ascii", rb"\u732b caf%b x"), ("utf-8", "猫 caf%b x".encode()), ("latin-1", rb"\u732b caf%b x")],
+)
+def test_any_character_can_be_printed(encoding, printed):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", ODD], env=environment, stdout=subprocess.PIPE, check=True)
+    assert done.stdout.strip() == printed % b"\xe9"

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -30,6 +31,33 @@ def test_safetensors_and_npz_give_the_same_arrays(tmp_path):
         assert set(found) == set(ARRAYS)
         for name, array in ARRAYS.items():
             np.testing.assert_array_equal(found[name], array)
+
+
+def test_every_kind_of_number_of_a_safetensors_file_is_read(tmp_path):
+    values = np.array([0, 1, 2.5, -3], np.float32)
+    bits = (values.view(np.uint32) >> 16).astype(np.uint16)
+    kinds = {"I64": np.int64, "I16": np.int16, "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_, "F64": np.float64}
+    arrays = {kind: np.array([1, 0, 1], dtype) for kind, dtype in kinds.items()} | {"BF16": bits}
+    header, data = {}, b""
+    for kind, array in arrays.items():
+        ends = [len(data), len(data) + array.nbytes]
+        header[kind] = {"dtype": kind, "shape": list(array.shape), "data_offsets": ends}
+        data += array.tobytes()
+    text = json.dumps(header).encode()
+    (tmp_path / "x.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    found = read_safetensors(tmp_path / "x.safetensors")
+    np.testing.assert_array_equal(found.pop("BF16"), values)
+    for kind, array in found.items():
+        np.testing.assert_array_equal(array, arrays[kind])
+
+
+def test_a_safetensors_file_is_not_copied_for_each_tensor(tmp_path):
+    path = write_safetensors(tmp_path / "x.safetensors", {f"w{i}": np.zeros(1 << 16, np.float32) for i in range(40)})
+    tracemalloc.start()
+    read_safetensors(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * path.stat().st_size
 
 
 @pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
