@@ -47,11 +47,7 @@ class Loaded:
 
 @own_gin_state()
 def load(
-    configurables: Mapping[str, Callable],
-    root: str,
-    *,
-    files: Sequence[str] = (),
-    bindings: Sequence[str] = (),
+    configurables: Mapping[str, Callable], root: str, *, files: Sequence[str] = (), bindings: Sequence[str] = ()
 ) -> Loaded:
     """Parses the files in order, then the bindings, and calls the configurable named `root`.
 
