@@ -108,9 +108,8 @@ def _short(selector: str) -> str:
 
 
 def _drop_replaced(used: set) -> None:
-    for key in set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG):
-        if key in used:
-            del gin.config._CONFIG[key]
+    for key in (set(gin.config._CONFIG) - set(gin.config._OPERATIVE_CONFIG)) & used:
+        del gin.config._CONFIG[key]
 
 
 _registered: dict[str, Callable] = {}
@@ -132,7 +131,7 @@ def _search() -> None:
 
 
 def _require_file(file: str) -> None:
-    places = (Path(), *SEARCH_PATHS)  # the working directory may be another one than at the last call
+    places = (Path(), *SEARCH_PATHS)
     if any((path / file).is_file() for path in places):
         return
     known = sorted({str(p.relative_to(path)) for path in places for p in (path / "gin").glob("**/*.gin")})

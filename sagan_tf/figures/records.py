@@ -16,11 +16,12 @@ def names_of(records: list[dict], pattern: str) -> list[str]:
 
 def spectra_of(records: list[dict], network: str) -> dict[str, tuple[list[int], list[float]]]:
     """Steps and largest singular values of each kernel of "generator" or "discriminator", in order of depth."""
+    largest = [{"step": r["step"]} | {name: top[0] for name, top in r["spectra"].items()} for r in records]
     names = dict.fromkeys(name for record in records for name in record["spectra"] if name.startswith(network + "."))
-    return {
-        name: (
-            [record["step"] for record in records if name in record["spectra"]],
-            [record["spectra"][name][0] for record in records if name in record["spectra"]],
-        )
-        for name in names
-    }
+    curves = {name: series(largest, name) for name in names}
+    return {name: curve for name, curve in curves.items() if curve[0]}
+
+
+def part_of(records: list[dict], part: str, name: str) -> tuple[list[int], list[float]]:
+    """The steps and values of one scalar of a part of health records, such as "distances", from those that have it."""
+    return series([{"step": record["step"], **record.get(part, {})} for record in records], name)

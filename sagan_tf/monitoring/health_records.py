@@ -9,10 +9,12 @@ health.jsonl holds one JSON object per line:
                  "discriminator.blocks.0.conv_1": [s0, s1, s2], ...},
      "signs": [], "collapsed": false}
 
-The names in `spectra` are in order of depth, G before D. Attention's gains and the losses at shorter intervals are in
+Numbers that are not finite are null, since JSON has no NaN: a loss of steps some of which were skipped may be one. The
+names in `spectra` are in order of depth, G before D. Attention's gains and the losses at shorter intervals are in
 train.jsonl.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,13 +50,13 @@ class HealthRecord:
     collapsed: bool = False
 
     def record(self) -> dict:
-        """The JSON object, with numbers rounded to six significant digits."""
+        """The JSON object, with numbers rounded to six significant digits; null for those that are not finite."""
         return _rounded(asdict(self))
 
     @classmethod
     def from_record(cls, record: Mapping) -> "HealthRecord":
-        """The inverse of `record`."""
-        fields = dict(record)
+        """The inverse of `record`; null becomes NaN."""
+        fields = _nan_for_null(dict(record))
         distances, signs = Distances(**fields.pop("distances")), tuple(fields.pop("signs"))
         return cls(distances=distances, signs=signs, **fields)
 
@@ -89,9 +91,17 @@ def _depth(name: str) -> tuple[int, int, bool, str]:
     return _DEPTH_ORDER.index("blocks" if attention else first), number, attention, name
 
 
+def _nan_for_null(value):
+    if isinstance(value, dict):
+        return {key: _nan_for_null(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_nan_for_null(item) for item in value]
+    return math.nan if value is None else value
+
+
 def _rounded(value):
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     return [_rounded(item) for item in value] if isinstance(value, list | tuple) else value

@@ -6,6 +6,8 @@ health.jsonl  every `MonitorOptions.every` steps: spectra, distances of samples,
 tensorboard/  the same numbers under grouped tags, and the sheets of samples
 """
 
+import functools
+import importlib.util
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files, jsonl
+from sagan_tf.foundation.notes import warn
 from sagan_tf.monitoring.health_records import HealthRecord, health_file
 
 _TAGS = {
@@ -51,12 +54,21 @@ def tag(name: str) -> str:
     return _TAGS.get(name, name if group else f"other/{name}")
 
 
+@functools.cache
+def can_write_events() -> bool:
+    """Whether TensorFlow can write events, for which it needs the package tensorboard; warns if it can't."""
+    if importlib.util.find_spec("tensorboard") is not None:
+        return True
+    warn("TensorBoard's events are not written: the package tensorboard is not installed. Run: pip install tensorboard")
+    return False
+
+
 class Writer:
     """Writes the records of a run below `folder`, starting after `step`.
 
     When a run resumes from an older checkpoint, lines of later steps are removed first, so that every step appears
     once. If the disk is full or can't be written to, training continues without the records, and logs a warning once
-    per kind of file.
+    per kind of file. Without the package tensorboard it continues without events.
     """
 
     def __init__(self, folder: Path, *, step: int = 0):
@@ -98,6 +110,8 @@ class Writer:
 
         A writer that failed is dropped together with the events that it holds; the next call starts a new file.
         """
+        if not can_write_events():
+            return
         with files.dispensable("TensorBoard's events"):
             events, self._events = self._events, None
             events = events or tf.summary.create_file_writer(str(self._folder))

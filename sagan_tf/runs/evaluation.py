@@ -19,6 +19,7 @@ from sagan_tf.evaluation.protocol import EvaluationResult, GeneratorFacts, descr
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.inference import bake
+from sagan_tf.monitoring.writer import can_write_events
 from sagan_tf.runs.reference import SPLITS, Reference, run_reference, split_images
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel, restored_discriminator, sampler_of
@@ -126,7 +127,7 @@ def record_result(run: RunDirectory, result: EvaluationResult) -> None:
     """
     with files.dispensable("metrics.jsonl, which keeps the numbers,"):
         result.append_to(run.path / "metrics.jsonl")
-    if result.protocol["step"] is not None:
+    if result.protocol["step"] is not None and can_write_events():
         with files.dispensable("TensorBoard's events of an evaluation"):
             result.write_events(run.path / "tensorboard")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from sagan_tf.figures import canvas, page
 from sagan_tf.figures.expected_curves import ExpectedCurves, extractor_name
 from sagan_tf.figures.labels import extremes, readable
-from sagan_tf.figures.records import names_of, series, spectra_of
+from sagan_tf.figures.records import names_of, part_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.spelling import counted
@@ -150,9 +150,7 @@ def _variety(records: list[dict]) -> str:
     """Charts of the distances between samples, and the signs of collapse."""
     if not records:
         return page.text("The run has no health records (MonitorOptions.every).")
-    steps = [record["step"] for record in records]
-    measured = {name: (steps, [record["distances"].get(name, float("nan")) for record in records])
-                for name in records[-1]["distances"]}  # fmt: skip
+    measured = {name: part_of(records, "distances", name) for name in records[-1]["distances"]}
     shares = {name: measured.pop(name) for name in ("duplicates",) if name in measured}
     charts = [
         line_chart(
@@ -161,10 +159,7 @@ def _variety(records: list[dict]) -> str:
         ),
         line_chart({readable(n): c for n, c in shares.items()}, title="Share of pairs of samples that are equal"),
     ]
-    relative = {
-        name: (steps, [record.get("relative", {}).get(name, float("nan")) for record in records])
-        for name in records[-1].get("relative", {})
-    }
+    relative = {name: part_of(records, "relative", name) for name in records[-1].get("relative", {})}
     charts += [
         line_chart(
             {readable(n): c for n, c in relative.items()}, title="Distances of samples over those of real images"

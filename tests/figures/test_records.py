@@ -1,4 +1,4 @@
-from sagan_tf.figures.records import names_of, series, spectra_of
+from sagan_tf.figures.records import names_of, part_of, series, spectra_of
 
 
 def test_a_series_has_the_steps_where_it_was_written():
@@ -17,3 +17,13 @@ def test_spectra_are_the_first_values_of_one_network_by_depth():
         ("generator.a", ([5, 10], [1.0, 2.0])),
     ]
     assert list(spectra_of(records, "discriminator")) == ["discriminator.c"]
+
+
+def test_parts_of_health_records_leave_out_what_is_null_or_not_there():
+    records = [
+        {"step": 5, "spectra": {"generator.a": [None, 1.0]}, "relative": {"shape": None}},
+        {"step": 10, "spectra": {"generator.a": [2.0]}, "relative": {"shape": 0.5}},
+        {"step": 15, "spectra": {"generator.b": [None]}},
+    ]
+    assert spectra_of(records, "generator") == {"generator.a": ([10], [2.0])}
+    assert part_of(records, "relative", "shape") == ([10], [0.5])

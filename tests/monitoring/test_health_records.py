@@ -1,6 +1,8 @@
 """Health records are read back as they were written; names are in order of depth."""
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 import tensorflow as tf
@@ -32,6 +34,16 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path):
 
 def test_a_run_without_health_records_has_none(tmp_path):
     assert read_health_records(tmp_path) == []
+
+
+def test_what_is_not_finite_is_null_and_read_back_as_nan(tmp_path):
+    odd = replace(RECORD, d_loss=math.nan, g_loss=-math.inf, relative={"shape": math.nan, "nearest": 0.5})
+    Writer(tmp_path).health(odd)
+    line = json.loads((tmp_path / "health.jsonl").read_text(), parse_constant=pytest.fail)
+    assert line["d_loss"] is line["g_loss"] is line["relative"]["shape"] is None
+    (found,) = read_health_records(tmp_path)
+    assert math.isnan(found.d_loss) and math.isnan(found.relative["shape"]) and found.relative["nearest"] == 0.5
+    assert found.signs == RECORD.signs and found.spectra == RECORD.spectra
 
 
 def test_numbers_are_written_to_six_digits():

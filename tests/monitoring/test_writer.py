@@ -1,5 +1,6 @@
 """Scalars stand once a step, also after a crash and a resume."""
 
+import importlib.util
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import tensorflow as tf
 from sagan_tf.foundation import files
 from sagan_tf.monitoring.distances import Distances
 from sagan_tf.monitoring.health_records import HealthRecord, read_health_records
-from sagan_tf.monitoring.writer import Writer
+from sagan_tf.monitoring.writer import Writer, can_write_events
 
 
 def steps(folder):
@@ -60,6 +61,20 @@ def test_a_full_disk_is_a_note_that_names_the_file(tmp_path, capsys, monkeypatch
     (tmp_path / "train.jsonl").symlink_to("/dev/full")
     writer.scalars(1, {"d_loss": 1.0})
     assert re.match(r"W.*\] train\.jsonl .*\(No space left on device: .*train\.jsonl\)", capsys.readouterr().err)
+
+
+def test_without_tensorboard_the_numbers_are_written_all_the_same(tmp_path, monkeypatch, capsys):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "tensorboard" else find(name))
+    can_write_events.cache_clear()
+    try:
+        writer = Writer(tmp_path)
+        writer.scalars(1, {"d_loss": 1.0})
+        writer.image(1, "samples", np.zeros([2, 2, 3], np.uint8))
+    finally:
+        can_write_events.cache_clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["train.jsonl"]
+    assert capsys.readouterr().err.count("the package tensorboard is not installed") == 1
 
 
 def test_health_records_of_lost_steps_are_removed_as_well(tmp_path):
