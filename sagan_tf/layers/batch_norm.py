@@ -15,6 +15,7 @@ from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.platform_algorithms import platform_algorithms
 from sagan_tf.layers.serialization import register
+from sagan_tf.layers.shapes import check_axes
 
 InferenceStatistics = Literal["moving", "batch"]
 Moments = tuple[tf.Tensor, tf.Tensor]  # mean and biased variance, (C,) each
@@ -122,6 +123,7 @@ class BatchStatistics(tf.keras.layers.Layer):
         self.inference = inference
 
     def build(self, input_shape):
+        check_axes("a batch norm", "input", input_shape, "(B,H,W,C)")
         shape = (input_shape[-1],)
         self.moving_mean = add_float32_weight(self, "moving_mean", shape, "zeros", trainable=False)
         self.moving_variance = add_float32_weight(self, "moving_variance", shape, "ones", trainable=False)

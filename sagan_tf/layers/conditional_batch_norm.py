@@ -9,6 +9,9 @@ from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import in_compute_dtype
 from sagan_tf.layers.linear import Dense, Embedding
 from sagan_tf.layers.serialization import deserialize_layer, register, serialize_layer
+from sagan_tf.layers.shapes import check_axes
+
+_ONE_PER_IMAGE = "Give labels (B,) or vectors (B,K): labels (B,1) by tf.squeeze(y, -1)."
 
 
 @register
@@ -36,7 +39,8 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
     Shapes: x (B,H,W,C), condition (B,) or (B,K) -> (B,H,W,C). Everything but the map is computed in float32.
 
     Raises:
-      ValueError: if only one of `gain` and `bias` is given, or both together with `n_classes`.
+      ValueError: if only one of `gain` and `bias` is given, or both together with `n_classes`; when the layer is
+        called, if x or the condition has another number of axes.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         condition = tf.cast(condition, tf.float32) if condition.dtype.is_floating else condition
         mean, variance = self.statistics(x, training=training)
         gain = tf.cast(self.gain(condition, training=training), tf.float32)
+        check_axes("ConditionalBatchNorm", "gain", gain.shape, "(B,C)", hint=_ONE_PER_IMAGE)
         gain = 1.0 + gain if self.one_centered else gain
         bias = tf.cast(self.bias(condition, training=training), tf.float32)
         return affine_norm(x, mean, variance, gain, bias, self.epsilon)

@@ -41,7 +41,7 @@ def operation_of(layer: tf.keras.layers.Layer) -> Operation:
             "SpectralNorm's layer must be linear in one kernel: one of this package's, or exactly one of Keras' "
             f"{known}; received {type(layer).__name__}.{_advice(layer)}"
         )
-    if setting := operation.unsupported(layer):
+    if setting := _activity_regularizer(layer) or operation.unsupported(layer):
         raise TypeError(
             f"SpectralNorm's layer must not have {setting}; received layer={type(layer).__name__}({setting})."
             " Use another setting, or another layer."
@@ -100,6 +100,12 @@ def _convolve_transposed(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel
 def _look_up(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Rows of the table. Indices may be floats, as Keras allows."""
     return tf.gather(kernel, inputs if inputs.dtype.is_integer else tf.cast(inputs, tf.int32))
+
+
+def _activity_regularizer(layer: tf.keras.layers.Layer) -> str | None:
+    """Keras computes this loss in the layer's own `__call__`, which is not run."""
+    regularizer = getattr(layer, "activity_regularizer", None)
+    return None if regularizer is None else f"activity_regularizer={type(regularizer).__name__}"
 
 
 def _masking(layer: tf.keras.layers.Layer) -> str | None:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from sagan_tf.layers.convolution import convolution
 from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
 from sagan_tf.layers.serialization import deserialize_initializer, register, serialize_initializer
+from sagan_tf.layers.shapes import check_axes
 
 
 class KernelLayer(tf.keras.layers.Layer):
@@ -113,6 +114,7 @@ class Conv2D(KernelLayer):
         self.size = size
 
     def build(self, input_shape):
+        check_axes(type(self).__name__, "input", input_shape, "(B,H,W,C)")
         self.add_kernel((self.size, self.size, input_shape[-1], self.channels))
 
     @staticmethod
@@ -176,6 +178,8 @@ class Embedding(KernelLayer):
     @staticmethod
     def product(inputs, applied):
         if inputs.dtype.is_floating:
+            hint = "Labels must be integers, such as those of tf.keras.Input((), dtype='int32')."
+            check_axes("Embedding", "floating-point input", inputs.shape, "(B,n_classes)", hint=hint)
             return tf.matmul(tf.cast(inputs, applied.dtype), applied)
         return tf.gather(applied, inputs)
 

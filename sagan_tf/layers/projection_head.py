@@ -9,6 +9,7 @@ from sagan_tf.layers.building import build_part
 from sagan_tf.layers.dtype_policy import in_compute_dtype
 from sagan_tf.layers.linear import Dense, Embedding
 from sagan_tf.layers.serialization import refuse_factories, register
+from sagan_tf.layers.shapes import check_axes
 from sagan_tf.layers.spectral_norm import SpectralNorm
 
 Layer = tf.keras.layers.Layer
@@ -30,7 +31,8 @@ class ProjectionHead(Layer):
     Shapes: h (B,C), y (B,) integers -> logits (B,). y may also be weights of the classes, float (B,n_classes).
 
     Raises:
-      ValueError: unless either `n_classes` or all of `channels`, `dense` and `embedding` are given.
+      ValueError: unless either `n_classes` or all of `channels`, `dense` and `embedding` are given; when the layer is
+        called, if h or y has another number of axes.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class ProjectionHead(Layer):
         return SpectralNorm(layer, epsilon=self.spectral_norm_epsilon, dtype="float32", name=layer.name)
 
     def build(self, input_shape):
+        check_axes("ProjectionHead", "features", input_shape, "(B,C)")
         if self.embedding is None:
             table = Embedding(self.n_classes, input_shape[-1], dtype="float32", name="embedding")
             self.embedding = self._normalized(table)
@@ -73,7 +76,10 @@ class ProjectionHead(Layer):
     def call(self, h, y, training=False):
         h = tf.cast(h, tf.float32)
         logits = tf.squeeze(self.dense(h, training=training), -1)
-        return in_compute_dtype(self, logits + tf.reduce_sum(h * self.embedding(y, training=training), -1))
+        embedded = self.embedding(y, training=training)
+        hint = "Give labels (B,): those of shape (B,1) by tf.squeeze(y, -1)."
+        check_axes("ProjectionHead", "embedding of the labels", embedded.shape, "(B,C)", hint=hint)
+        return in_compute_dtype(self, logits + tf.reduce_sum(h * embedded, -1))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0],)

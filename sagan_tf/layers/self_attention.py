@@ -14,7 +14,7 @@ from sagan_tf.layers.dtype_policy import add_float32_weight, at_least_float32, i
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.platform_algorithms import platform_algorithms
 from sagan_tf.layers.serialization import deserialize_initializer, refuse_factories, register, serialize_initializer
-from sagan_tf.layers.shapes import lengths
+from sagan_tf.layers.shapes import check_axes, lengths
 from sagan_tf.layers.spectral_norm import SpectralNorm
 
 Algorithm = Literal["auto", "plain", "blocked"]
@@ -109,6 +109,7 @@ class SelfAttention(tf.keras.layers.Layer):
         self._conv = conv
 
     def build(self, input_shape):
+        check_axes("SelfAttention", "input", input_shape, "(B,H,W,C)")
         _, height, width, channels = input_shape
         odd = any(side is not None and side % 2 for side in (height, width))
         unknown = height is None or width is None

@@ -75,7 +75,8 @@ class SpectralNorm(tf.keras.layers.Layer):
 
     Raises:
       TypeError: if the layer is not linear in one kernel, or has a setting that is not supported (channels_first;
-        transposed convolutions with dilation or output padding; an Embedding with a mask), or overrides `call`.
+        transposed convolutions with dilation or output padding; an Embedding with a mask; an activity regularizer), or
+        overrides `call`.
       ValueError: if epsilon is not positive.
     """
 

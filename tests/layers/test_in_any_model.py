@@ -365,6 +365,37 @@ def test_a_layer_with_an_initializer_of_keras_is_described_again_and_again(make)
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize(
+    ("layer", "shapes", "message"),
+    [
+        (lambda: Conv2D(4), [(8, 16)], r"Conv2D's input must be \(B,H,W,C\); received shape="),
+        (lambda: SpectralNorm(UpsampleConv2D(4)), [(8, 16)], r"UpsampleConv2D's input must be \(B,H,W,C\)"),
+        (lambda: SelfAttention(), [(8, 16)], r"SelfAttention's input must be \(B,H,W,C\)"),
+        (lambda: BatchNorm(), [(16,)], r"a batch norm's input must be \(B,H,W,C\)"),
+        (
+            lambda: ConditionalBatchNorm(n_classes=5),
+            [(4, 4, 16), (1,)],
+            r"gain must be .*labels \(B,1\) by tf\.squeeze",
+        ),
+        (lambda: ConditionalBatchNorm(), [(4, 4, 16), (3, 8)], r"gain must be \(B,C\); received shape="),
+        (lambda: ProjectionHead(n_classes=5), [(16,), (1,)], r"labels must be \(B,C\); .*those of shape \(B,1\) by"),
+        (lambda: ProjectionHead(n_classes=5), [(2, 16), ()], r"ProjectionHead's features must be \(B,C\)"),
+    ],
+)
+def test_another_number_of_axes_is_refused_rather_than_broadcast(layer, shapes, message):
+    """TensorFlow broadcasts (B,1,C) over maps and logits, and its convolution ends the process for (B,H,C)."""
+    inputs = [tf.ones([4, *shape], tf.int32 if i else tf.float32) for i, shape in enumerate(shapes)]
+    if shapes[-1] == (3, 8):
+        inputs[-1] = tf.cast(inputs[-1], tf.float32)
+    with pytest.raises(ValueError, match=message):
+        layer()(*inputs)
+
+
+def test_labels_that_are_not_integers_are_refused():
+    with pytest.raises(ValueError, match=r"floating-point input must be \(B,n_classes\); .*Labels must be integers"):
+        ConditionalBatchNorm(n_classes=5)(tf.ones([4, 4, 4, 16]), tf.ones([4]))
+
+
 def test_what_cannot_be_described_or_built_says_so():
     conv = lambda channels: Conv2D(channels, 1)  # noqa: E731
     with pytest.raises(TypeError, match="without conv= to be saved"):

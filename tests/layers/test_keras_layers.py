@@ -62,6 +62,7 @@ REFUSED = {
     ),
     "transposed, dilated": (lambda: K.Conv2DTranspose(4, 3, dilation_rate=2), r"dilation_rate=\(2, 2\)"),
     "output padding": (lambda: K.Conv2DTranspose(4, 3, 2, output_padding=1), "output_padding="),
+    "a loss of its outputs": (lambda: K.Dense(4, activity_regularizer="l2"), "must not have activity_regularizer=L2"),
     "an activation": (lambda: K.ReLU(), "received ReLU"),
 }
 
