@@ -101,6 +101,7 @@ LOSSES = {
     "hinge": Loss(hinge_discriminator, hinge_generator),
     "non_saturating": Loss(logistic_discriminator, non_saturating_generator),
     "saturating": Loss(logistic_discriminator, saturating_generator),
+    "kl": Loss(logistic_discriminator, hinge_generator),  # kl_loss of the released SAGAN code, whose default is hinge
     "wasserstein": Loss(wasserstein_discriminator, hinge_generator),
     "least_squares": Loss(least_squares_discriminator, least_squares_generator),
 }

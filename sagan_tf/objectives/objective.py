@@ -24,7 +24,8 @@ class Output(Protocol):
 class Objective:
     """The adversarial loss, the weight of AC-GAN's class term, and the penalties, all of which are off by default.
 
-    loss: "hinge" (SAGAN, BigGAN), "non_saturating", "saturating", "wasserstein" or "least_squares".
+    loss: "hinge" (SAGAN, BigGAN), "non_saturating", "saturating", "kl" (an option of the released SAGAN code: D's
+      logistic loss, and -mean D(G(z)) for G), "wasserstein" or "least_squares".
     class_weight: the weight of the cross entropy when D has an auxiliary head.
     classify_fakes: whether D also learns the classes of fakes (Odena et al. 2017) or those of real images only
       (StudioGAN).
@@ -42,7 +43,7 @@ class Objective:
       ValueError: for an unknown loss or form, a negative weight, or a dropout outside [0, 1).
     """
 
-    loss: Literal["hinge", "non_saturating", "saturating", "wasserstein", "least_squares"] = "hinge"
+    loss: Literal["hinge", "non_saturating", "saturating", "kl", "wasserstein", "least_squares"] = "hinge"
     class_weight: float = 1.0
     classify_fakes: bool = True
     orthogonal: float = 0.0

@@ -18,6 +18,7 @@ EXPECTED = {
     "hinge": ((0 + 0.5 + 2) / 3 + (0 + 1.25 + 2) / 3, -(-2 + 0.25 + 1) / 3),
     "non_saturating": (softplus(-REAL).mean() + softplus(FAKE).mean(), softplus(-FAKE).mean()),
     "saturating": (softplus(-REAL).mean() + softplus(FAKE).mean(), -softplus(FAKE).mean()),
+    "kl": (softplus(-REAL).mean() + softplus(FAKE).mean(), -FAKE.mean()),
     "wasserstein": (FAKE.mean() - REAL.mean(), -FAKE.mean()),
     "least_squares": ((((REAL - 1) ** 2).mean() + (FAKE**2).mean()) / 2, ((FAKE - 1) ** 2).mean() / 2),
 }
