@@ -1,11 +1,14 @@
 """The explorer: what it shows, and the page driven by a browser."""
 
+import asyncio
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from unittest.mock import MagicMock
 from urllib.error import URLError
 from urllib.parse import parse_qsl, urlsplit
 from urllib.request import urlopen
@@ -14,7 +17,7 @@ import numpy as np
 import pytest
 
 from sagan_tf import explore
-from sagan_tf.runs import explorer_server
+from sagan_tf.runs import explorer_page, explorer_server
 from sagan_tf.runs.explorer import ExplorerModel, LatentPoint, attention_from, enlarged, tiled
 from sagan_tf.runs.explorer_link import PageState, default_state, file_name, query_of, state_of
 from sagan_tf.runs.trained import TrainedModel
@@ -139,6 +142,63 @@ def test_a_taken_port_is_said(explorer):
         port = taken.getsockname()[1]
         with pytest.raises(RuntimeError, match=f"received --host=127.0.0.1 --port={port}"):
             explorer_server.serve(explorer, host="127.0.0.1", port=port, show=False)
+
+
+def test_hosts_of_both_kinds_are_taken_and_port_0_is_a_free_one():
+    port = explorer_server.check_address("127.0.0.1", 0)
+    assert port > 0 and explorer_server.check_address("127.0.0.1", port) == port
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6) as six:
+        assert explorer_server.check_address("::1", 0) > 0
+        with pytest.raises(RuntimeError, match="received --host=::1"):
+            explorer_server.check_address("::1", six.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", 70000), ("127.0.0.1", -1), ("no.host.invalid", 0), ("a" * 99, 0)]
+)
+def test_what_is_no_address_is_refused(host, port):
+    with pytest.raises(RuntimeError, match=f"received --host={host} --port={port}: .*Choose another --host or --port"):
+        explorer_server.check_address(host, port)
+
+
+class Field:
+    """A control of the page with its value."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+def page_of(explorer, *, seeds=(7, 9)):
+    """The page's logic without a browser."""
+    page = explorer_page.Page.__new__(explorer_page.Page)
+    page._ui, page._run, page._explorer, page._point = MagicMock(), MagicMock(), explorer, (3, 4)
+    page._classes, page._seeds = [Field(1), Field(5)], [Field(seed) for seed in seeds]
+    page._position, page._cuts, page._threshold = Field(0), Field(False), Field(1)
+    page._shown, page._busy, page._again, page._maps, page._image, page._pixel = (
+        None, False, False, {}, MagicMock(), MagicMock()
+    )  # fmt: skip
+    return page
+
+
+def test_the_saved_image_is_named_by_what_it_shows_and_not_by_what_is_being_computed(explorer):
+    page = page_of(explorer)
+    page._save()
+    page._show_point()
+    assert page._ui.notify.called and not page._ui.download.content.called, "there is no image yet"
+
+    async def view(function, latent):
+        return function(latent)
+
+    page._run.io_bound = view
+    asyncio.run(page.refresh())
+    page._seeds[0].value = 8
+    page._save()
+    assert page._ui.download.content.call_args[0][1] == f"{explorer.model.class_names[1]}_7.png"
+
+
+@pytest.mark.parametrize(("value", "seed"), [(None, 0), (-5, 0), (1e30, 2**53 - 1), (12.0, 12)])
+def test_a_typed_seed_is_one_that_links_take(explorer, value, seed):
+    assert page_of(explorer, seeds=(value, 0))._state().latent.seeds[0] == seed
 
 
 def test_the_missing_library_is_named(explorer, monkeypatch):

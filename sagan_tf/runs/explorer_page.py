@@ -12,7 +12,7 @@ from sagan_tf.figures.attention import UNIFORM_AREA
 from sagan_tf.figures.labels import readable
 from sagan_tf.figures.page import data_uri
 from sagan_tf.figures.query_points import dot_center
-from sagan_tf.runs.explorer import ExplorerModel, LatentPoint, attention_from, enlarged, tiled
+from sagan_tf.runs.explorer import ExplorerModel, ExplorerView, LatentPoint, attention_from, enlarged, tiled
 from sagan_tf.runs.explorer_link import LARGEST_SEED, THRESHOLD_RANGE, PageState, file_name, query_of
 
 _SIDE = 448  # approximate width of the image, in pixels
@@ -39,6 +39,7 @@ class Page:
     def __init__(self, ui, run, explorer: ExplorerModel, state: PageState):
         self._ui, self._run, self._explorer = ui, run, explorer
         self._point = state.point
+        self._shown: ExplorerView | None = None  # None until the first image is there
         self._busy = self._again = False
         ui.add_css(_STYLE)
         self._add_heading()
@@ -123,8 +124,11 @@ class Page:
         field.set_value(random.randrange(2**31))
 
     def _save(self) -> None:
-        """Downloads the image at its own size; the file's name tells classes, seeds and position."""
-        state = self._state()
+        """Downloads the image that is shown, at its own size; the file's name tells classes, seeds and position."""
+        if self._shown is None:
+            self._ui.notify("The first image is still being computed.")
+            return
+        state = PageState(latent=self._shown_latent, point=self._point)
         packed = io.BytesIO()
         image = Image.fromarray(self._shown.image)
         image = image.convert("L") if self._explorer.model.run.gray else image
@@ -132,7 +136,7 @@ class Page:
         self._ui.download.content(packed.getvalue(), file_name(state, self._explorer.model.class_names), "image/png")
 
     async def _open_grid(self) -> None:
-        self._first = int(self._seeds[0].value or 0) // _GRID**2 * _GRID**2
+        self._first = _seed(self._seeds[0].value) // _GRID**2 * _GRID**2
         await self._show_grid()
 
     async def _next_grid(self) -> None:
@@ -176,7 +180,7 @@ class Page:
     def _state(self) -> PageState:
         latent = LatentPoint(
             classes=tuple(int(one.value) for one in self._classes),
-            seeds=tuple(int(one.value or 0) for one in self._seeds),
+            seeds=tuple(_seed(one.value) for one in self._seeds),
             position=float(self._position.value),
             threshold=float(self._threshold.value) if self._cuts.value else None,
         )
@@ -191,10 +195,11 @@ class Page:
         try:
             while self._again:
                 self._again = False
-                view = await self._run.io_bound(self._explorer.view, self._state().latent)
+                latent = self._state().latent
+                view = await self._run.io_bound(self._explorer.view, latent)
                 if view is None:  # the server is stopping
                     return
-            self._shown = view
+            self._shown, self._shown_latent = view, latent
             self._image.set_source(data_uri(enlarged(view.image, _SIDE)))
             self._show_point()
         except ValueError as error:
@@ -203,6 +208,8 @@ class Page:
             self._busy = False
 
     def _show_point(self) -> None:
+        if self._shown is None:
+            return
         (x, y), scale = self._point, self._scale
         cx, cy = (dot_center(at, self._resolution, 10.5 / scale) * scale for at in (x, y))
         self._image.set_content(
@@ -217,3 +224,8 @@ class Page:
                 uniform if area > UNIFORM_AREA else f"Half of its attention is in {area:.0%} of the image."
             )
         self._ui.navigate.history.replace("?" + query_of(self._state(), self._explorer.model.class_names))
+
+
+def _seed(value: float | None) -> int:
+    """What is in a field of a seed as one that links take: 0 for an empty field, else the nearest allowed integer."""
+    return int(min(max(value or 0, 0), LARGEST_SEED))

@@ -10,21 +10,29 @@ from sagan_tf.runs.explorer_page import Page
 from sagan_tf.runs.run_directory import RunError
 
 
-def check_address(host: str, port: int) -> None:
-    """Refuses an address that can't be listened on, before a model is read.
+def check_address(host: str, port: int) -> int:
+    """Refuses an address that can't be listened on, before a model is read. Returns the port, a free one for port 0.
+
+    host: a name, or an address of IPv4 or IPv6.
 
     Raises:
-      RunError: if the port is taken or is none.
+      RunError: if the port is taken or is none, or if the host is not this machine.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            raise RunError(
-                f"--host and --port must be free to listen on; received --host={host} --port={port}: "
-                f"{getattr(error, 'strerror', None) or error}. Choose another --port."
-            ) from None
+    free = port
+    try:
+        if not 0 <= port < 1 << 16:
+            raise OverflowError("a port is an integer from 0 to 65535")
+        for family, kind, protocol, _, (name, _, *rest) in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((name, free, *rest))
+                free = probe.getsockname()[1]
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise RunError(
+            f"--host and --port must be free to listen on; received --host={host} --port={port}: "
+            f"{getattr(error, 'strerror', None) or error}. Choose another --host or --port."
+        ) from None
+    return free
 
 
 def serve(explorer: ExplorerModel, *, host: str, port: int, show: bool) -> None:
@@ -39,7 +47,7 @@ def serve(explorer: ExplorerModel, *, host: str, port: int, show: bool) -> None:
         raise RunError(
             "the explorer must have its library; nicegui is not installed. Run: pip install 'sagan_tf[explore]'"
         ) from None
-    check_address(host, port)
+    port = check_address(host, port)
 
     def page() -> None:
         names, resolution = explorer.model.class_names, explorer.model.spec.resolution
@@ -51,7 +59,7 @@ def serve(explorer: ExplorerModel, *, host: str, port: int, show: bool) -> None:
         shown = Page(ui, run, explorer, state)
         ui.timer(0, shown.refresh, once=True)  # Once the tab is there: a first image may take seconds.
 
-    print(f"http://{host}:{port}   (Ctrl-C ends)", flush=True)
+    print(f"http://{f'[{host}]' if ':' in host else host}:{port}   (Ctrl-C ends)", flush=True)
     with contextlib.suppress(KeyboardInterrupt), left_to_others():
         ui.run(
             page, host=host, port=port, title="sagan_tf", dark=None, reload=False, show=show, show_welcome_message=False

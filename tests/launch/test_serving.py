@@ -92,10 +92,38 @@ def server(signatures):
     made.shutdown()
 
 
-def test_the_client_gets_the_image_or_the_servers_reason(signatures, server):
+@pytest.fixture
+def client():
     spec = importlib.util.spec_from_file_location("client", LAUNCH / "client.py")
-    client = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(client)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_client_keeps_a_file_until_an_image_has_arrived(client, tmp_path):
+    class Broken(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_error(502, "Bad Gateway")
+
+        def log_message(self, *_):
+            """Nothing."""
+
+    out = tmp_path / "out.png"
+    out.write_bytes(b"former")
+    with http.server.HTTPServer(("127.0.0.1", 0), Broken) as broken:
+        threading.Thread(target=broken.serve_forever, daemon=True).start()
+        with pytest.raises(SystemExit, match="answered 502 Bad Gateway"):
+            client.main([f"http://127.0.0.1:{broken.server_port}/v1/models/gan", "3", "5", str(out)])
+        broken.shutdown()
+    with pytest.raises(SystemExit, match=r"must be a model of a running server; received .*refused"):
+        client.main([f"http://127.0.0.1:{broken.server_port}/v1/models/gan", "3", "5", str(out)])
+    for wrong in ([], ["localhost", "3", "5", str(out)], ["http://h", "cat", "5", str(out)]):
+        with pytest.raises(SystemExit):
+            client.main(wrong)
+    assert out.read_bytes() == b"former"
+
+
+def test_the_client_gets_the_image_or_the_servers_reason(client, signatures, server):
     image = tf.io.decode_png(client.png(server, 3, 5, 0.5)).numpy()
     inputs = {"seed": tf.constant([5], tf.int64), "label": tf.constant([3]), "truncation": tf.constant([0.5])}
     np.testing.assert_array_equal(image, signatures["generate"](**inputs)["images"][0])
