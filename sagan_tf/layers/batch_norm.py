@@ -59,7 +59,7 @@ def mean_over_replicas(moments: Sequence[Moments]) -> list[Moments]:
         return list(moments)
     raw = [tf.stack([mean, variance + tf.square(mean)]) for mean, variance in moments]
     reduced = context.all_reduce(tf.distribute.ReduceOp.MEAN, raw)
-    return [(mean, square - tf.square(mean)) for mean, square in map(tf.unstack, reduced)]
+    return [(mean, tf.maximum(square - tf.square(mean), 0.0)) for mean, square in map(tf.unstack, reduced)]
 
 
 @contextlib.contextmanager

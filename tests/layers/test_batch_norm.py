@@ -135,6 +135,17 @@ def replicas_of(strategy, statistics, x):
     return [np.array(value) for value in strategy.experimental_local_results(call())]
 
 
+def test_the_variance_of_all_replicas_is_not_negative(mirrored):
+    """Channels that are constant on each replica, 500 to 1000 and the next number: E x^2 - mean^2 is rounding alone."""
+    means = np.random.default_rng(0).uniform(500, 1000, 64).astype(np.float32)
+    x = np.stack([means, means, *[np.nextafter(means, np.float32(np.inf))] * 2])[:, None, None]
+    with mirrored.scope():
+        statistics = BatchStatistics(decay=0.0, cross_replica=True)
+        statistics(x)
+    for _, variance in replicas_of(mirrored, statistics, x):
+        assert variance.min() >= 0 and variance.max() < 1
+
+
 @pytest.mark.parametrize("cross_replica", [True, False])
 def test_two_replicas_keep_equal_moving_statistics_those_of_the_whole_batch(mirrored, cross_replica):
     with mirrored.scope():
