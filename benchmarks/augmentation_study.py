@@ -25,6 +25,7 @@ import sys
 import time
 from pathlib import Path
 
+from arm_list import arm_list
 from markdown_table import markdown_table
 from mean_and_range import mean_and_range
 
@@ -188,7 +189,7 @@ def draw_sheet(out: Path, path: Path, arms: list[str], seed: int, columns: int =
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("augmentation_study"), help="folder of the data and the runs")
-    parser.add_argument("--arms", type=lambda text: text.split(","), default=list(ARMS))
+    parser.add_argument("--arms", type=arm_list(ARMS), default=list(ARMS))
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--per_class", type=int, default=PER_CLASS, help="training images of each class")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])

@@ -17,8 +17,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from arm_list import arm_list
+from markdown_table import markdown_table
 
 from sagan_tf.foundation import jsonl
+from sagan_tf.foundation.npz import write_npz
 
 HERE = Path(__file__).parent
 BATCH = 64
@@ -59,6 +62,7 @@ ARMS = {
     "ours-constant": [],
     "peer": None,
 }
+PROGRAMS = {"ours": "sagan_tf", "ours-constant": "sagan_tf, constant tables", "peer": "BigGAN-PyTorch"}
 
 
 def prepare(out: Path) -> None:
@@ -78,7 +82,8 @@ def prepare(out: Path) -> None:
         Image.fromarray(np.repeat(image[..., None], 3, axis=-1)).save(path)
     # The folder's classes are numbered by name.
     position = np.array([sorted(CLASSES).index(name) for name in CLASSES])
-    np.savez(out / "images.npz", images=np.repeat(images[..., None], 3, axis=-1), labels=position[labels])
+    arrays = {"images": np.repeat(images[..., None], 3, axis=-1), "labels": position[labels]}
+    write_npz(out / "images.npz", arrays)  # last, and whole or not at all
 
 
 def run(command: list[str], log: Path) -> None:
@@ -115,15 +120,15 @@ def measured(samples: Path, images: Path) -> dict:
 
 def table(results: list[dict]) -> str:
     """Mean and standard deviation over the seeds, as Markdown."""
-    rows = ["| program | step | seeds | FID | class accuracy |", "|---|---|---|---|---|"]
+    rows = []
     for arm, step in sorted({(r["arm"], r["step"]) for r in results}, key=lambda key: (key[1], key[0])):
         of = [r for r in results if (r["arm"], r["step"]) == (arm, step)]
         cells = [
             f"{np.mean(values):.3g} ± {np.std(values, ddof=1) if len(values) > 1 else 0:.2g}"
             for values in ([r[name] for r in of] for name in ("fid", "class_accuracy"))
         ]
-        rows.append(f"| {arm} | {step} | {len(of)} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+        rows.append((PROGRAMS[arm], f"{step}", f"{len(of)}", *cells))
+    return markdown_table(("program", "step", "seeds", "FID", "class accuracy"), rows)
 
 
 def main() -> None:
@@ -131,7 +136,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("peer_learning"), help="folder of runs and results.jsonl")
     parser.add_argument("--peer", help="a checkout of BigGAN-PyTorch")
     parser.add_argument("--peer_python", default=sys.executable, help="a Python that has torch")
-    parser.add_argument("--arms", type=lambda text: text.split(","), default=["ours", "peer"])
+    parser.add_argument("--arms", type=arm_list(ARMS), default=["ours", "peer"])
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
     parser.add_argument("--steps", type=lambda text: [int(step) for step in text.split(",")], default=[280, 385])
     parser.add_argument("--draw", action="store_true", help="train only; a later command measures")

@@ -10,7 +10,6 @@ rates for the compiled program (its roofline). The network between chips is igno
 
 import argparse
 import functools
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ from compilation import environment, report, targets
 from compilation.compilations import compile_hlo, needed
 
 from sagan_tf import experiment
+from sagan_tf.foundation import jsonl
 from sagan_tf.models.chip_memory import USABLE, chip_memory
 from sagan_tf.models.chips import CHIPS, Chip
 from sagan_tf.models.cost import step_flops
@@ -55,8 +55,7 @@ def settings_of(model: str, chip: Chip) -> experiment.Experiment:
 
 
 def recorded() -> list[dict]:
-    lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
-    return [json.loads(line) for line in lines]
+    return jsonl.read(RESULTS)
 
 
 def compiled(model: str, target: targets.Target, share: int, effort: str = "fast") -> dict:
@@ -72,8 +71,7 @@ def compiled(model: str, target: targets.Target, share: int, effort: str = "fast
         found = compile_hlo(python, program.hlo(share, target.replicas), target, fast=effort == "fast")
     facts = report.record(settings, target, share, found, state_bytes=program.state_bytes, effort=effort)
     facts = {"model": model, "date": time.strftime("%Y-%m-%d"), **facts}
-    with open(RESULTS, "a", encoding="utf-8") as file:
-        file.write(json.dumps(facts) + "\n")
+    jsonl.append(RESULTS, facts, durable=True)
     print(f"{model} {target.name} {share}: {'fits' if facts['fits'] else 'does not fit'}", flush=True)
     return facts
 

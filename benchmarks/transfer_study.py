@@ -15,11 +15,13 @@ accuracy at several steps, and what the training cost.
 import argparse
 import json
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
+from arm_list import arm_list
 from markdown_table import markdown_table
 
 from sagan_tf.foundation import jsonl
@@ -60,6 +62,7 @@ def halves(out: Path) -> tuple[Path, Path]:
         for folder, names in zip(folders, (FIRST, LAST), strict=True):
             folder.mkdir(exist_ok=True)
             for name in names:
+                shutil.rmtree(folder / name, ignore_errors=True)  # of a command that was interrupted here
                 (out / "all" / name).rename(folder / name)
         (out / "all.done").touch()
     return folders
@@ -178,7 +181,7 @@ def sheets(out: Path, step: int, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("transfer_study"), help="folder of the runs and results.jsonl")
-    parser.add_argument("--arms", type=lambda text: text.split(","), default=list(ARMS))
+    parser.add_argument("--arms", type=arm_list(ARMS), default=list(ARMS))
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1])
     parser.add_argument("--table", type=Path, help="print the table of a results.jsonl and end")

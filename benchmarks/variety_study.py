@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from arm_list import arm_list
 from markdown_table import markdown_table
 from mean_and_range import mean_and_range
 from variety_arms import ARMS, BASE, BFLOAT16
@@ -181,7 +182,7 @@ def plot(results: list[dict], arms: list[str], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("variety_study"), help="folder of the runs and results.jsonl")
-    parser.add_argument("--arms", type=lambda text: text.split(","), default=list(ARMS))
+    parser.add_argument("--arms", type=arm_list(ARMS), default=list(ARMS))
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0])
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
