@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import os
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -186,7 +185,7 @@ class TfdsSource:
         )
 
     def _where(self) -> str:
-        return self.data_dir or os.environ.get("TFDS_DATA_DIR") or str(pathlib.Path.home() / "tensorflow_datasets")
+        return self.data_dir or os.environ.get("TFDS_DATA_DIR") or os.path.expanduser("~/tensorflow_datasets")
 
     def _absent(self, builder) -> str:
         where = {"name": self.name, "data_dir": self._where(), "manual_dir": f"{self._where()}/downloads/manual"}

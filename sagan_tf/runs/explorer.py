@@ -14,7 +14,7 @@ from sagan_tf.figures.query_points import location
 from sagan_tf.runs import figures
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.attention_maps import attention_maps
-from sagan_tf.sampling.interpolation import linear, spherical
+from sagan_tf.sampling.interpolation import linear, one_hot, spherical
 from sagan_tf.sampling.sampler import to_pixels
 
 _LINE = 2  # pixels
@@ -74,7 +74,7 @@ class ExplorerModel:
         """
         with self._lock:
             z = self.model.z(seeds, truncation=threshold)
-            shares = np.eye(self.model.spec.n_classes, dtype=np.float32)[[label] * len(seeds)]
+            shares = one_hot([label] * len(seeds), self.model.spec.n_classes)
             with self.model.truncated_at(threshold) as generator:
                 return to_pixels(generator(tf.constant(z), tf.constant(shares), training=False)).numpy()
 
@@ -82,7 +82,7 @@ class ExplorerModel:
         a, b = self.model.z(latent.seeds, truncation=latent.threshold)
         at = np.asarray([latent.position])
         z = spherical(a, b, at).astype(np.float32)
-        shares = linear(*np.eye(self.model.spec.n_classes)[list(latent.classes)], at).astype(np.float32)
+        shares = linear(*one_hot(latent.classes, self.model.spec.n_classes), at).astype(np.float32)
         with self.model.truncated_at(latent.threshold) as generator:
             images, maps = attention_maps(generator, tf.constant(z), tf.constant(shares))
         found = {f"generator.{name}": values for name, values in maps.items()}

@@ -6,8 +6,9 @@ holder is alive is decided as follows:
 
 * on the same machine, by the process table. The process must have the recorded start time, so that a reused process id
   isn't mistaken for the holder; a zombie counts as dead.
-* anywhere else (another host, another container, before a reboot), by the touches: a lock that wasn't touched for STALE
-  seconds of the file system's own clock is dead. A fresher one is watched until it is touched or that old.
+* anywhere else (another host, another container, before a reboot, in a copy of the directory), by the touches: a lock
+  that wasn't touched for STALE seconds of the file system's own clock is dead. A fresher one is watched until it is
+  touched or that old.
 
 Only training takes the lock; sampling, evaluation and figures only read files that are always complete on disk.
 """
@@ -22,6 +23,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.refusals import report_error
@@ -91,17 +93,17 @@ class TrainingLock:
 
     def _create(self, mine: Holder) -> bool:
         """Creates the lock file with its content atomically. False if there is one already."""
-        text = json.dumps(dataclasses.asdict(mine))
         temporary = self.path.with_name(f".tmp-{LOCK}-{mine.token}")
         try:
-            temporary.write_text(text, encoding="utf-8")
+            with temporary.open("x", encoding="utf-8") as file:
+                _write(mine, file)
             os.link(temporary, self.path)
         except FileExistsError:
             return self._token() == mine.token  # NFS may repeat a request that it has answered
         except OSError:  # a file system without hard links
             try:
                 with self.path.open("x", encoding="utf-8") as file:
-                    file.write(text)
+                    _write(mine, file)
             except FileExistsError:
                 return False
         finally:
@@ -115,6 +117,12 @@ class TrainingLock:
             return Holder(**json.loads(self.path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+
+    def _is_original(self, holder: Holder) -> bool:
+        """Whether the lock is the file that the holder made; the one in a copy of the directory is not."""
+        with contextlib.suppress(OSError):
+            return holder.inode in (0, self.path.stat().st_ino)
+        return False
 
     def _token(self) -> str:
         holder = self._holder()
@@ -136,7 +144,7 @@ class TrainingLock:
         began, first, told = time.monotonic(), self._touched(), False
         while (touched := self._touched()) is not None:
             holder = self._holder()
-            if holder and holder.is_here():
+            if holder and holder.is_here() and self._is_original(holder):
                 if holder.is_alive():
                     raise self._refusal(holder)
                 return holder.token
@@ -202,3 +210,9 @@ class TrainingLock:
             "gave no sign of life for too long. This process ends without saving."
         )
         os._exit(LOST)
+
+
+def _write(holder: Holder, file: TextIO) -> None:
+    """Writes the holder to its new lock file."""
+    inode = os.fstat(file.fileno()).st_ino
+    file.write(json.dumps(dataclasses.asdict(dataclasses.replace(holder, inode=inode))))

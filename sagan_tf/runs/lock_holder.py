@@ -18,6 +18,7 @@ class Holder:
       machine: boot id and process id namespace, within which process ids are unique; "" where unknown.
       ticks: start time of the process since boot, in the kernel's ticks; 0 where unknown.
       token: distinguishes this lock from every other one.
+      inode: of the lock file, which a copy of the run directory doesn't share; 0 where unknown.
     """
 
     host: str
@@ -26,6 +27,7 @@ class Holder:
     machine: str
     ticks: int
     token: str
+    inode: int = 0
 
     @classmethod
     def this_process(cls) -> "Holder":

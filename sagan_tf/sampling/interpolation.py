@@ -1,5 +1,6 @@
 """Paths between images: from z to z, from class to class, or both at once."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -49,5 +50,9 @@ def class_shares(a: int, b: int, steps: int, n_classes: int) -> np.ndarray:
     A conditional generator then mixes the two rows of its class tables: gains and biases (SAGAN), or the shared
     embedding (BigGAN, Figure 9).
     """
-    ends = np.eye(n_classes, dtype=np.float32)
-    return between(ends[a], ends[b], steps, "linear")
+    return between(*one_hot([a, b], n_classes), steps, "linear")
+
+
+def one_hot(labels: Sequence[int], n_classes: int) -> np.ndarray:
+    """Labels (N,) as float32 (N,n_classes)."""
+    return (np.arange(n_classes) == np.asarray(labels)[:, None]).astype(np.float32)

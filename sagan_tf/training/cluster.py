@@ -57,9 +57,10 @@ def cluster_from_environment(environment: Mapping[str, str] = os.environ) -> Clu
     """
     if environment.get("TF_CONFIG"):
         return _from_tf_config(environment["TF_CONFIG"])
-    if int(environment.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
-        return _from_slurm(environment)
-    return None
+    tasks = environment.get("SLURM_STEP_NUM_TASKS") or "1"
+    if not tasks.isdecimal():
+        raise ClusterError(f"SLURM_STEP_NUM_TASKS must be an integer; received {tasks!r}. Unset it outside of Slurm.")
+    return _from_slurm(environment) if int(tasks) > 1 else None
 
 
 def _from_tf_config(text: str) -> Cluster | None:

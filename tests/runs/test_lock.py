@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 
@@ -96,6 +97,13 @@ def test_a_fresh_lock_from_elsewhere_is_watched_and_then_taken_over(tmp_path, qu
     with TrainingLock(tmp_path, say=said.append):
         assert holder_of(tmp_path)["token"] != "other"
     assert len(said) == 1 and f"process {os.getpid()} on elsewhere; waiting up to 0 s" in said[0]
+
+
+def test_the_lock_in_a_copy_of_a_run_in_training_does_not_block(tmp_path, quick):
+    with TrainingLock(tmp_path / "run"):
+        shutil.copytree(tmp_path / "run", tmp_path / "copy")
+        with TrainingLock(tmp_path / "copy"), pytest.raises(LockedError):
+            TrainingLock(tmp_path / "run").acquire()
 
 
 def test_a_lock_from_elsewhere_that_is_touched_is_alive(tmp_path, quick, monkeypatch):

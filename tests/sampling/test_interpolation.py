@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,6 +40,14 @@ def test_wrong_paths_are_refused():
 
 def test_shares_of_classes_are_mixtures_of_their_rows():
     np.testing.assert_allclose(class_shares(2, 0, 3, 4), [[0, 0, 1, 0], [0.5, 0, 0.5, 0], [1, 0, 0, 0]])
+
+
+def test_the_shares_of_very_many_classes_take_little_memory():
+    tracemalloc.start()
+    shares = class_shares(0, 20_000, 3, 22_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert shares[1, [0, 20_000]].tolist() == [0.5, 0.5] and peak < 30 * shares.nbytes
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def test_tf_config_puts_the_chief_first():
         (tf_config({"worker": ["a:1"]}, "evaluator"), "task 'evaluator'"),
         (tf_config({"worker": ["a:1"]}, index=1), r"index must be in 0\.\.0; received index=1"),
         ({"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "0"}, "SLURM_STEP_NODELIST"),
+        ({"SLURM_STEP_NUM_TASKS": "many"}, "SLURM_STEP_NUM_TASKS must be an integer; received 'many'"),
     ],
 )
 def test_an_environment_that_cannot_train_is_refused(environment, message):
