@@ -15,8 +15,9 @@ _HEADLINES = {
     "fid_of_data": ("FID between two halves of the data", ".4g"),
     "fid_untrained": ("FID of the untrained generator", ".4g"),
     "is": ("IS", ".4g"),
-    "shape_variety": ("variety of shape within classes, of the data's,", ".0%"),
+    "shape_variety": ("variety of shape within classes, relative to the data's,", ".0%"),
 }
+_OF_NO_STEP = ("fid_of_data", "fid_untrained")  # they do not change during training
 _CHARTED = ("fid", "is", "shape_variety", "recall", "class_accuracy", "long_range_agreement")
 
 
@@ -36,7 +37,8 @@ def headlines(metrics: list[dict]) -> dict[str, str]:
     for name, (title, form) in _HEADLINES.items():
         for record in _of_samples(metrics, name)[-1:]:
             protocol = record["protocol"]
-            found[f"{title} at step {protocol['step']:,}, by {protocol['extractor']}"] = format(record[name], form)
+            when = "" if name in _OF_NO_STEP else f" at step {protocol['step']:,}"
+            found[f"{title}{when}, by {protocol['extractor']}"] = format(record[name], form)
     return found
 
 

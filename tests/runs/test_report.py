@@ -168,9 +168,9 @@ def test_headlines_are_those_of_untruncated_samples_alone():
     by = "by dataset-classifier:procedural:train@32"
     assert report_metrics.headlines(metrics) == {
         f"FID at step 4, {by}": "20",
-        f"FID of the untrained generator at step 4, {by}": "99.5",
+        f"FID of the untrained generator, {by}": "99.5",
         f"IS at step 2, {by}": "2",
-        f"variety of shape within classes, of the data's, at step 4, {by}": "18%",
+        f"variety of shape within classes, relative to the data's, at step 4, {by}": "18%",
     }
     (chart,) = report_metrics.charts(metrics)
     assert "FID without truncation" in chart and chart.count("<polyline") == 1 and "at step 4" in chart
