@@ -61,11 +61,7 @@ CASES = {
     "SpectralNorm of Keras' Embedding": (lambda: SpectralNorm(K.layers.Embedding(N_CLASSES, 8)), [LABEL]),
 }
 ONE_INPUT = [name for name, (_, shapes) in CASES.items() if len(shapes) == 1]
-ANY_SIDES = [
-    name
-    for name, (_, shapes) in CASES.items()
-    if MAP in shapes and name not in ("SelfAttention blocked", "UpsampleConv2D")
-]
+ANY_SIDES = [name for name, (_, shapes) in CASES.items() if MAP in shapes and name != "SelfAttention blocked"]
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
 
 
