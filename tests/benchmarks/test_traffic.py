@@ -1,5 +1,6 @@
 """The all-reduces that are predicted from a description are those of the traced step on two replicas."""
 
+import argparse
 import dataclasses
 import importlib
 from pathlib import Path
@@ -36,6 +37,13 @@ def test_by_hand(scaling):
     assert (deep.norm_reductions, deep.norm_bytes) == (3 * 25, 3 * 2 * 4 * (6 * (32 + 3 * 8) + 32))
     assert one.ring_bytes(1) == 0
     assert one.ring_bytes(4) == 1.5 * (one.gradient_bytes + one.norm_bytes)
+
+
+@pytest.mark.parametrize("model", ["sagan_128", "biggan_128", "biggan_256", "biggan_512"])
+def test_the_page_has_the_tables_of_the_cost_model(scaling, model):
+    assumed = argparse.Namespace(tflops=50, gigabytes=50, microseconds=30)
+    page = (Path(scaling.__file__).parent / "scaling.md").read_text(encoding="utf-8")
+    assert scaling.paper_table(f"gin/{model}.gin", assumed) in page
 
 
 def test_the_traced_step(mirrored, scaling):
