@@ -38,7 +38,8 @@ def replacing(path: Path | str, *, durable: bool = False) -> Iterator[Path]:
       OSError: naming `path`, if it can't be written; the former file stays.
     """
     path = Path(path)
-    temporary = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}")
+    # Short of the longest name, and of this write alone: processes of several containers may have the same id.
+    temporary = path.with_name(f"{TEMPORARY}{path.name[:40]}-{signature()}")
     try:
         _refuse_special(path)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -31,3 +31,13 @@ def counted(number: int, noun: str) -> str:
     """ "1 class", "10 classes", "1,200 images"."""
     plural = noun + ("es" if noun.endswith("s") else "s")
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def lines(names: Iterable[str]) -> str:
+    """The names as text with one name per line; line breaks within a name are written as escapes, such as "\\n"."""
+    return "".join("".join(_escaped(c) for c in name) + "\n" for name in names)
+
+
+def _escaped(character: str) -> str:
+    """The character, or the escape of one at which `splitlines` breaks a line."""
+    return character if len(f"{character}.".splitlines()) == 1 else character.encode("unicode_escape").decode()

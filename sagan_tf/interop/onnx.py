@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from sagan_tf.foundation.spelling import lines
 from sagan_tf.interop.saved_model import Served
 
 _OPSET = 17
@@ -55,7 +56,8 @@ def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:
     model, _ = tf2onnx.convert.from_function(tf.function(images), input_signature=signature, opset=_OPSET)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    for name, value in {"protocol": json.dumps(protocol), "class_names": "\n".join(protocol["class_names"])}.items():
+    named = lines(protocol["class_names"]).removesuffix("\n")
+    for name, value in {"protocol": json.dumps(protocol), "class_names": named}.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = name, value
     path.write_bytes(model.SerializeToString())

@@ -32,6 +32,7 @@ from typing import Any
 import tensorflow as tf
 
 from sagan_tf.foundation.option_names import LARGEST_TRUNCATION
+from sagan_tf.foundation.spelling import lines
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.inference import BakedGenerator
 from sagan_tf.sampling.attention_maps import attention_layers, attention_maps
@@ -212,7 +213,7 @@ def save(served: Served, folder: Path, protocol: Mapping[str, Any]) -> None:
     module.state = list(named_variables(served.generator.network).values())
     with tempfile.TemporaryDirectory() as written:
         names, facts = Path(written, "class_names.txt"), Path(written, "protocol.json")
-        names.write_text("".join(f"{name}\n" for name in protocol["class_names"]), encoding="utf-8")
+        names.write_text(lines(protocol["class_names"]), encoding="utf-8")
         facts.write_text(json.dumps(protocol, indent=1, ensure_ascii=False), encoding="utf-8")
         module.assets = [tf.saved_model.Asset(str(path)) for path in (names, facts)]
         tf.saved_model.save(module, str(folder), signatures=served.signatures())

@@ -46,7 +46,22 @@ def test_all_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda fd: (events.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
     monkeypatch.setattr(os, "replace", lambda a, b: (events.append("replace"), replace(a, b)))
     files.write_text(tmp_path / "a.txt", "one", durable=True)
-    assert events == [str(tmp_path / f".tmp-a.txt-{os.getpid()}"), "replace", str(tmp_path)]
+    assert events[0].startswith(str(tmp_path / f".tmp-a.txt-{os.getpid()}."))
+    assert events[1:] == ["replace", str(tmp_path)]
+
+
+def test_writers_of_one_file_do_not_share_a_temporary_one(tmp_path):
+    """Processes of two containers may have the same id, and threads have."""
+    with files.replacing(tmp_path / "a") as first:
+        first.write_text("one, and longer")
+        files.write_text(tmp_path / "a", "two")
+    assert (tmp_path / "a").read_text() == "one, and longer" and names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".txt", "猫" * 83 + ".txt"])
+def test_the_longest_names_can_be_written(tmp_path, name):
+    files.write_text(tmp_path / name, "one")
+    assert names(tmp_path) == [name]
 
 
 def test_the_module_can_be_imported_where_errno_lacks_the_numbers_of_linux(monkeypatch):

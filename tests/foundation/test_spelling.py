@@ -9,3 +9,10 @@ def test_numbers_agree_with_their_nouns():
     assert spelling.did_you_mean(["a.b", "c.b"]) == "Did you mean a.b or c.b? " and spelling.did_you_mean([]) == ""
     assert spelling.did_you_mean(["a"]) == "Did you mean a? "
     assert spelling.did_you_mean("abc") == "Did you mean a, b or c? "
+
+
+def test_names_take_one_line_each_whatever_they_contain():
+    names = ["cat", "two\nlines", "a\u2028b\x85c\r\n", "猫 x"]
+    text = spelling.lines(names)
+    assert text.splitlines() == ["cat", r"two\nlines", r"a\u2028b\x85c\r\n", "猫 x"] and text.endswith("\n")
+    assert spelling.lines([]) == ""
