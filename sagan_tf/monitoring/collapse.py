@@ -105,14 +105,16 @@ def _suspicious(before: Sequence[HealthRecord]) -> Sequence[HealthRecord]:
 
 
 def _shape(record: HealthRecord) -> float:
-    """Variety of shape within classes relative to the data's, at most 1; 0 if it was not compared."""
-    return min(record.relative.get("shape", 0.0), 1.0)
+    """Variety of shape within classes relative to the data's, at most 1; 0 if it was not compared, or is not finite."""
+    shape = record.relative.get("shape", 0.0)
+    return min(shape, 1.0) if math.isfinite(shape) else 0.0
 
 
 def _spectra(record: HealthRecord, recent: Sequence[HealthRecord], best: float) -> Iterator[str]:
     growth = {}
-    for name, values in record.spectra.items() if recent else ():
-        usual = statistics.median(past.spectra[name][0] for past in recent)
+    for name, values in record.spectra.items():
+        known = [past.spectra[name][0] for past in recent if name in past.spectra]  # earlier versions measured fewer
+        usual = statistics.median(known) if known else 0.0
         if name.startswith("generator.") and values[0] > _GROWTH * usual > 0:
             growth[name] = values[0] / usual
     first = record.spectra.get(_FIRST, [])
@@ -138,8 +140,8 @@ def _d_loss(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[st
 
 
 def _still(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[str]:
-    kernels = [name for name in record.spectra if name.startswith("generator.")] if recent else []
     before = recent[-1].spectra if recent else {}
+    kernels = [name for name in record.spectra if name.startswith("generator.") and name in before]
     if kernels and all(abs(record.spectra[k][0] - before[k][0]) <= _STILL * before[k][0] for k in kernels):
         yield "G does not change: no kernel's sigma_0 has changed"
 

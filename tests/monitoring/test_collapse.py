@@ -177,6 +177,18 @@ def test_a_record_whose_steps_were_all_skipped_says_nothing_and_spoils_nothing()
     assert signs(record(1500, d_loss=5.0), watch(HEALTHY + skipped)) == ("D's loss jumped from 1.5 to 5",)
 
 
+def test_kernels_that_earlier_records_lack_are_not_compared():
+    """A version may measure more kernels than the one that began the run."""
+    more = [replace(one, spectra={**one.spectra, "generator.to_rgb": [9.0]}) for one in HEALTHY]
+    later = [replace(one, step=one.step + 1200) for one in more]
+    assert alarms(HEALTHY + later) == [] and not any(one.signs for one in watch(HEALTHY + later))
+
+
+def test_a_variety_that_is_not_a_number_is_none_that_was_had():
+    odd = [record(50, shape=float("nan")), *HEALTHY]
+    assert remembered([*odd, *(record(2000 + 100 * i, shape=0.1) for i in range(20))])[0].relative["shape"] == 0.9
+
+
 def test_a_second_row_raises_it_again():
     bad = {"d_loss": 0.0, "overall": 0.0}
     first = [record(1200 + 100 * i, **bad) for i in range(1, 6)]
