@@ -103,7 +103,9 @@ def text(line: str) -> str:
 
 
 def frames(pictures: Mapping[str, Image.Image]) -> str:
-    """Pictures by their captions, of which a slider chooses one; the last one is shown first."""
+    """Pictures by their captions, of which a slider chooses one; the last one is shown first. "" without pictures."""
+    if not pictures:
+        return ""
     last = len(pictures) - 1
     images = "".join(picture(image, said, shown=i == last) for i, (said, image) in enumerate(pictures.items()))
     slider = (

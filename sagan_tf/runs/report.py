@@ -94,7 +94,7 @@ def _samples(run: RunDirectory) -> str:
     chosen = [sheets[i] for i in report_pictures.spread(len(sheets), _MOST_SHEETS)]
     rows = "" if run.label_kind == "none" else ", one class per row"
     return page.text(f"The same latents at each step{rows}.") + page.frames(
-        {f"step {int(path.stem[5:]):,}": report_pictures.opened(path) for path in chosen}
+        {f"step {int(path.stem[5:]):,}": image for path, image in report_pictures.opened(chosen).items()}
     )
 
 

@@ -13,6 +13,7 @@ from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import DataError
 from sagan_tf.figures import page
 from sagan_tf.figures.image_table import ImageTable
+from sagan_tf.foundation.notes import warn
 from sagan_tf.runs.figures import shown_classes
 from sagan_tf.runs.run_data import labeled_as_run
 from sagan_tf.runs.run_directory import RunDirectory
@@ -48,7 +49,9 @@ def stored_pictures(run: RunDirectory) -> dict[str, str]:
 
 
 def _pictures(run: RunDirectory, paths: Iterable[Path]) -> str:
-    return "".join(page.captioned(page.picture(opened(path), path.stem), _relative(run, path)) for path in paths)
+    return "".join(
+        page.captioned(page.picture(image, path.stem), _relative(run, path)) for path, image in opened(paths).items()
+    )
 
 
 def _relative(run: RunDirectory, path: Path) -> str:
@@ -69,8 +72,8 @@ def _class_sheets(run: RunDirectory) -> str:
     if sheets:
         chosen = [sheets[i] for i in spread(len(sheets), _MOST_FRAMES)]
         names = run.class_names
-        frames = {f"{path.stem[:4]} {_class_name(path, names)}": opened(path) for path in chosen}
-        made = page.text(f"{len(chosen)} of {len(names)} classes; choose one with the slider.") + page.frames(frames)
+        frames = {f"{path.stem[:4]} {_class_name(path, names)}": image for path, image in opened(chosen).items()}
+        made = page.text(f"{len(frames)} of {len(names)} classes; choose one with the slider.") + page.frames(frames)
     return made + (_pictures(run, [compared]) if compared.exists() else "")
 
 
@@ -80,9 +83,16 @@ def _class_name(path: Path, names: tuple[str, ...]) -> str:
     return names[int(number)] if number.isdigit() and int(number) < len(names) else name
 
 
-def opened(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.copy()
+def opened(paths: Iterable[Path]) -> dict[Path, Image.Image]:
+    """The images by their files; those that are damaged or far too large are left out, with a warning."""
+    found = {}
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                found[path] = image.copy()
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            warn(f"{path} is left out of the report, since it can't be read: {error}")
+    return found
 
 
 def spread(count: int, most: int) -> np.ndarray:

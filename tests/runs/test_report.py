@@ -93,6 +93,20 @@ def test_each_picture_makes_its_section_alone(tmp_path, empty, name, section):
     assert made[section].count("<img") == 1
 
 
+def test_damaged_pictures_are_left_out_with_a_warning(tmp_path, empty, capsys):
+    shutil.copy(empty / "run.json", tmp_path)
+    damaged = ("pictures/cut.png", "pictures/classes/0005_eyes.png", "samples/step-00000004.png")
+    for name in ("pictures/good.png", *damaged):
+        draw(tmp_path / name)
+    for name in damaged:
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:45])
+    run = RunDirectory(tmp_path)
+    made = report_pictures.stored_pictures(run)
+    assert 'alt="good"' in made["Other pictures"] and "cut" not in made["Other pictures"]
+    assert made["Class sheets"].startswith("<p>0 of 10 classes") and "<img" not in report._samples(run)
+    assert capsys.readouterr().err.count("is left out of the report, since it can't be read") == 3
+
+
 def test_class_sheets_say_how_many_of_how_many_and_have_whole_names(tmp_path, empty):
     shutil.copy(empty / "run.json", tmp_path)
     for name in ("0000_a.png", "0005_e_es.png"):
