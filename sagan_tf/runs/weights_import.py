@@ -1,7 +1,6 @@
 """Turns published weights into a run: they are read, checked, and written as a checkpoint of step 0."""
 
 import argparse
-import contextlib
 import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
@@ -31,8 +30,9 @@ from sagan_tf.models.spec import GANSpec
 from sagan_tf.runs import resumption
 from sagan_tf.runs.build import build_state
 from sagan_tf.runs.imported_classes import names_of
+from sagan_tf.runs.lock import TrainingLock
 from sagan_tf.runs.published_statistics import FILE, MODE, PublishedStatistics
-from sagan_tf.runs.run_directory import RunDirectory, RunError
+from sagan_tf.runs.run_directory import LOCK, RunDirectory, RunError
 
 # What must be the same in a gin file and in the description that comes with the weights.
 _OF_GENERATORS = (
@@ -51,7 +51,9 @@ def import_weights(flags: argparse.Namespace) -> Path:
     their networks, the checkpoint holds only G.
     """
     run = RunDirectory(flags.run_dir)
-    if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+    held = [path.name for path in run.path.iterdir()] if run.path.is_dir() else []
+    left = [name for name in held if name == LOCK or name.startswith(files.TEMPORARY)]  # by a command that was killed
+    if len(held) > len(left) or (run.path.exists() and not run.path.is_dir()):
         raise RunError(f"--run_dir must be new or empty; received --run_dir={run.path}. Name another directory.")
     files.check_output("--run_dir", run.path, folder=True)
     check_tensorflow_name("--run_dir", run.path)
@@ -177,20 +179,26 @@ def _write(
     variables: Mapping[str, tf.Variable],
     statistics: PublishedStatistics | None,
 ) -> Path:
-    """Writes checkpoint, statistics and records, or nothing."""
-    made = [path for path in (run.path, *run.path.parents) if not path.exists()]
-    try:
-        saved = run.checkpoints().save(variables, 0)
-        if statistics is not None:
-            statistics.save(run.path)
-        admission.record()
-    except BaseException:
-        shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
-        (run.path / FILE).unlink(missing_ok=True)
-        for path in made:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
+    """Writes checkpoint, statistics and records, or nothing.
+
+    Raises:
+      RunError: if another process is writing to the directory, or has written there in the meantime.
+    """
+    with TrainingLock(run.path):  # which removes a directory that it made, if it stays empty
+        if run.exists or run.checkpoints().steps():
+            raise RunError(
+                f"--run_dir must be new or empty; received --run_dir={run.path}, where another process has written a "
+                "run in the meantime. Name another directory."
+            )
+        try:
+            saved = run.checkpoints().save(variables, 0)
+            if statistics is not None:
+                statistics.save(run.path)
+            admission.record()
+        except BaseException:
+            shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+            (run.path / FILE).unlink(missing_ok=True)
+            raise
     return saved
 
 

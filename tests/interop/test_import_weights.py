@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.families import biggan
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.transfer import TransferError
-from sagan_tf.runs import resumption
+from sagan_tf.runs import resumption, weights_import
+from sagan_tf.runs.lock import LockedError, TrainingLock
 from sagan_tf.runs.origin import find_origin
-from sagan_tf.runs.run_directory import RunDirectory
+from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.training.workers import Workers
 from tests.closeness import NETWORK, assert_close
@@ -107,6 +109,21 @@ def cut_one(arrays):
 def test_what_does_not_fit_is_named_and_nothing_is_written(run, capsys, change, message):
     code, path = run(change)
     assert code == 2 and message in capsys.readouterr().err and not path.exists()
+
+
+def test_an_import_leaves_alone_what_another_one_has_written_in_the_meantime(tmp_path):
+    run, first = RunDirectory(tmp_path / "run"), {"generator.a": tf.Variable([1.0])}
+    admission = SimpleNamespace(record=lambda: (run.path / "run.json").write_text("{}"))
+    weights_import._write(run, admission, first, None)
+    with pytest.raises(RunError, match="another process has written a run in the meantime"):
+        weights_import._write(run, admission, {"generator.a": tf.Variable([2.0])}, None)
+    with TrainingLock(tmp_path / "other"), pytest.raises(LockedError):
+        weights_import._write(RunDirectory(tmp_path / "other"), admission, first, None)
+    assert run.checkpoints().load(("generator",))[1]["generator.a"] == [1.0]
+    assert sorted(path.name for path in run.path.iterdir()) == ["checkpoints", "run.json"]
+    with pytest.raises(ZeroDivisionError):
+        weights_import._write(RunDirectory(tmp_path / "new"), SimpleNamespace(record=lambda: 1 / 0), first, None)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("write", [write_zip, write_sequential])
