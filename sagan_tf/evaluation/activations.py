@@ -19,6 +19,7 @@ from sagan_tf.evaluation.cache import content_key, read_arrays
 from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_sets import ImageSet, Part
 from sagan_tf.evaluation.moments import Moments, StreamingMoments
+from sagan_tf.evaluation.rows import check_finite
 from sagan_tf.evaluation.spread import Spread, StreamingSpread
 from sagan_tf.foundation import files
 from sagan_tf.foundation.files import cache_folder
@@ -236,7 +237,9 @@ class BatchedExtractor:
                 f"a batch must come back whole; received images={len(features)} of {self.size}. Evaluate "
                 "on the devices of one process: --strategy=mirrored."
             )
-        return features.numpy()[: len(images)], logits.numpy()[: len(images)]
+        rows = features.numpy()[: len(images)], logits.numpy()[: len(images)]
+        check_finite(*rows, what=f"outputs of {self.extractor.name}")
+        return rows
 
 
 def rebatched(batches: Iterable[tuple[np.ndarray, np.ndarray]], size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

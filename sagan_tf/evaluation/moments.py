@@ -122,7 +122,7 @@ class StreamingMoments:
 
 def moments_of(features: np.ndarray) -> Moments:
     """The moments of features (N,F) that are in memory."""
-    streaming = StreamingMoments(features.shape[1])
+    streaming = StreamingMoments(np.shape(features)[-1] if np.ndim(features) else 0)
     streaming.add(features)
     return streaming.result()
 

@@ -8,8 +8,9 @@ import dataclasses
 
 import numpy as np
 
-CELLS = 32  # maximum number of cells per side at which shapes are compared; finer detail does not count as shape
+CELLS = 32  # per side, at least, for images of so many pixels: finer detail does not count as shape
 KEPT = 50  # shapes per class that are compared pairwise; the 50,000 samples of SAGAN's protocol have 50 per class
+_ROUNDING = 1e-12  # of n sum |x|^2: smaller differences from |sum x|^2 are those of equal rows
 _BLANK = 1e-4  # standard deviation below which a gray image in [-1,1] counts as blank
 
 
@@ -24,12 +25,13 @@ class Sums:
     def mean_squared_distances(self) -> np.ndarray:
         """The mean squared distance of two distinct rows per class: (K,), NaN for a class with fewer than two rows.
 
-        For n rows it is 2 (n sum |x|^2 - |sum x|^2) / (n (n - 1)).
+        For n rows it is 2 (n sum |x|^2 - |sum x|^2) / (n (n - 1)); exactly 0 for equal rows.
         """
         counts = self.counts.astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            scatter = counts * self.squares - (self.sums**2).sum(axis=1)
-            return np.maximum(2 * scatter / (counts * (counts - 1)), 0)
+            whole = counts * self.squares
+            scatter = whole - (self.sums**2).sum(axis=1)
+            return 2 * np.where(scatter > _ROUNDING * whole, scatter, 0) / (counts * (counts - 1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,8 +57,9 @@ class Spread:
 def shapes(images: np.ndarray) -> np.ndarray:
     """The shape that each image shows, independent of hue, brightness and contrast: (N,R,R,3) -> (N,P) float32.
 
-    It is the mean of the channels, averaged to at most 32 cells per side, centered and scaled to unit length. The inner
-    product of two shapes is then the correlation of the gray images, and their squared distance 2 (1 - correlation).
+    It is the mean of the channels, averaged over cells of R // 32 pixels per side (so that there are 32 to 63 cells per
+    side; pixels beyond the last whole cell are left out), centered and scaled to unit length. The inner product of two
+    shapes is then the correlation of the gray images, and their squared distance 2 (1 - correlation).
     A uniformly gray image has no shape and gives zeros.
     """
     gray = np.asarray(images, np.float32).mean(axis=-1)

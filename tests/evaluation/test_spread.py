@@ -47,3 +47,18 @@ def test_batches_do_not_matter_and_arrays_bring_it_back():
         arrays = spread_to_arrays(found)
         for name, array in spread_to_arrays(whole.result()).items():
             np.testing.assert_array_equal(arrays[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("count", range(3, 12))
+def test_equal_rows_are_exactly_0_apart(count):
+    rows = np.repeat(np.random.default_rng(count).normal(size=(40, 1, 64)).astype(np.float32), count, axis=1)
+    found = mean_squared_distances(rows.reshape(-1, 64), np.repeat(np.arange(40), count))
+    np.testing.assert_array_equal(found, np.zeros(40))
+
+
+@pytest.mark.parametrize(
+    ("resolution", "cells"), [(8, 8), (32, 32), (48, 48), (63, 63), (64, 32), (100, 33), (128, 32)]
+)
+def test_cells_hold_a_whole_number_of_pixels(resolution, cells):
+    image = np.random.default_rng(0).uniform(-1, 1, (1, resolution, resolution, 3))
+    assert shapes(image).shape == (1, cells**2)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sagan_tf.evaluation.moments import Moments
+from sagan_tf.evaluation.rows import check_rows
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
@@ -42,8 +43,9 @@ def frechet_distance_of_features(a: np.ndarray, b: np.ndarray) -> float:
     values of X Y^T (N,M), since S_a S_b = X^T (X Y^T) Y.
 
     Raises:
-      ValueError: for fewer than two rows on either side.
+      ValueError: for fewer than two rows on either side, or different widths.
     """
+    check_rows(a, b)
     mean_a, mean_b = a.mean(axis=0, dtype=np.float64), b.mean(axis=0, dtype=np.float64)
     x, y = _centered(a, mean_a), _centered(b, mean_b)
     traces = (x**2).sum() + (y**2).sum()

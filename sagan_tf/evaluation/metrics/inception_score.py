@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sagan_tf.evaluation.rows import check_rows
+
 CHUNK = 4096
 
 
@@ -16,13 +18,14 @@ def inception_score(logits: np.ndarray, *, splits: int = 10) -> tuple[float, flo
     the population's (divided by the number of splits), as in that code. SAGAN and TF-GAN use 1 split, BigGAN 10.
 
     Raises:
-      ValueError: for fewer images than splits.
+      ValueError: for fewer images than splits, or logits that are not finite.
     """
     if logits.ndim != 2 or len(logits) < splits or splits < 1:
         raise ValueError(
             f"logits must be (N,K) with N of at least splits={splits}; received shape={logits.shape}. "
             "Give more images or fewer splits."
         )
+    check_rows(logits, what="logits")
     order = np.random.default_rng(0).permutation(len(logits))
     scores = [_score(logits[rows]) for rows in np.array_split(order, splits)]
     return float(np.mean(scores)), float(np.std(scores))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sagan_tf.evaluation.metrics.fid import frechet_distance_of_features
+from sagan_tf.evaluation.rows import check_labels, check_rows
 
 
 def intra_fid(
@@ -17,8 +18,14 @@ def intra_fid(
     Shapes: real (N,F), real_labels (N,), generated (M,F), generated_labels (M,).
 
     Raises:
-      ValueError: if a class, which the message names, has fewer than 2 images of a side.
+      ValueError: if a class, which the message names, has fewer than 2 images of a side, for features of different
+        widths, or for labels that are not one per row.
     """
+    check_rows(real, generated)
+    check_labels(real_labels, len(real))
+    check_labels(generated_labels, len(generated))
+    if not len(real) or not len(generated):
+        raise ValueError(f"intra-FID needs images; received counts={len(real)}, {len(generated)}. Give more images.")
     n_classes = int(max(real_labels.max(), generated_labels.max())) + 1
     real_rows, generated_rows = _rows_by_class(real_labels, n_classes), _rows_by_class(generated_labels, n_classes)
     for name, rows in (("real", real_rows), ("generated", generated_rows)):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sagan_tf.evaluation.rows import check_rows
+
 BLOCK_SIZE = 1024
 
 
@@ -21,8 +23,11 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, block_size: int = BLOCK_SIZ
     Shapes: features a (N,F), b (M,F), each in random order.
 
     Raises:
-      ValueError: if a block has fewer than 2 images of a side.
+      ValueError: if a block has fewer than 2 images of a side, or for features of different widths.
     """
+    check_rows(a, b)
+    if block_size < 2:
+        raise ValueError(f"block_size must be at least 2 images; received block_size={block_size}. TF-GAN's is 1024.")
     blocks = n_blocks(len(a), len(b), block_size)
     if min(len(a), len(b)) < 2 * blocks:
         raise ValueError(

@@ -8,7 +8,12 @@ import dataclasses
 
 import numpy as np
 
+from sagan_tf.evaluation.rows import check_rows
+
 CHUNK = 256
+# Relative differences of squared distances that are only rounding. Without them, the order in which a processor sums
+# would decide whether a repeated image, or one on a border, is inside.
+_EQUAL, _BORDER = 1e-12, 1e-9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,13 +33,21 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_d
     recall: the same with the sides exchanged.
     density: the mean number of real balls around a generated feature, over k_density (eq. 3 of Naeem et al.).
     coverage: the share of real balls with a generated feature inside (eq. 4).
-    A point on a ball's border is inside, as in the released code of Kynkaanniemi et al. StudioGAN uses k = 5 for all.
+    A point on a ball's border is inside, up to rounding, as in the released code of Kynkaanniemi et al.; in that of
+    Naeem et al. it is outside. StudioGAN uses k = 5 for all.
 
     Shapes: real (N,F), generated (M,F). Squared distances are computed in float64, 256 rows at a time.
 
     Raises:
-      ValueError: if a side has too few images for a k-th neighbor.
+      ValueError: if a side has too few images for a k-th neighbor, for k that is not an integer of at least 1, or for
+        features of different widths.
     """
+    check_rows(real, generated)
+    for name, value in (("k", k), ("k_density", k_density)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(
+                f"{name} must be an integer of at least 1; received {name}={value!r}. The papers' are 3, 5."
+            )
     largest = max(k, k_density)
     if min(len(real), len(generated)) <= largest:
         raise ValueError(
@@ -65,16 +78,18 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_d
 
 
 def _radii(features: np.ndarray, *ks: int) -> np.ndarray:
-    """For each k, the squared distance of each feature to the k-th nearest other: (len(ks), N)."""
+    """For each k, the squared distance of each feature to the k-th nearest other, borders included: (len(ks), N)."""
     radii = np.empty((len(ks), len(features)))
     for start in range(0, len(features), CHUNK):
         squared = _squared_distances(features[start : start + CHUNK], features)
         rows = np.arange(len(squared))
         squared[rows, start + rows] = 0
         radii[:, start + rows] = np.partition(squared, ks, axis=1)[:, ks].T  # the 0-th neighbor is the feature itself
-    return radii
+    return radii * (1 + _BORDER)
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * (a @ b.T)
-    return np.maximum(squares, 0)  # (N,M)
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)
+    distances = squares - 2 * (a @ b.T)
+    distances[distances < _EQUAL * squares] = 0
+    return distances  # (N,M)

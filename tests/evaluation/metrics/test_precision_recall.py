@@ -49,3 +49,19 @@ def test_distances_survive_a_far_origin():
 def test_too_few_images_for_a_neighbor_are_refused():
     with pytest.raises(ValueError, match="more than 5 images per side; received counts=310, 5"):
         precision_recall(REAL, FAKE[:5])
+
+
+@pytest.mark.parametrize("repeats", [1, 7])
+def test_borders_and_repeated_images_do_not_depend_on_rounding(repeats):
+    rng = np.random.default_rng(0)
+    once = np.abs(rng.normal(size=(523 // repeats, 100))).astype(np.float32)
+    real = np.repeat(once, repeats, axis=0)
+    found = precision_recall(real, real[rng.permutation(len(real))])
+    assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
+    assert found.density == pytest.approx({1: 6, 7: 7}[repeats] / 5, abs=1e-12)  # each ball, with its border
+
+
+@pytest.mark.parametrize("options", [{"k": 0}, {"k_density": 0}, {"k": 1.5}, {"k": True}])
+def test_neighbors_must_be_counted(options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} must be an integer of at least 1"):
+        precision_recall(REAL, FAKE, **options)
