@@ -6,6 +6,7 @@
 #   launch/on_tpu_vm.sh start BUCKET EVERY -- ARGUMENTS      starts training, detached; copies its run to BUCKET/RUN_DIR
 #                                                            every EVERY seconds
 #   launch/on_tpu_vm.sh status                               prints "running LAST LINE", or "exit CODE"
+#   launch/on_tpu_vm.sh has RUN_DIR                          prints "yes" or "no": whether that folder is there
 #   launch/on_tpu_vm.sh stop                                 asks training to save and exit, and waits for it
 #
 # BUCKET may be empty (''). TPU_NAME names the pod that this VM belongs to; it is unset where the TPU is this VM's own.
@@ -35,14 +36,35 @@ copy() { # FROM TO: the run's directory, without what the other side has too man
   gcloud storage rsync --recursive --delete-unmatched-destination-objects "$1" "$2"
 }
 
+# The run that an earlier TPU VM left in the bucket, whole or not at all: a part of it, or a new run in its place, would
+# later be copied over it. Fails if the bucket does not answer.
+restore() { # BUCKET RUN
+  local answer tries
+  for tries in 1 2 3 4 5; do
+    if answer=$(gcloud storage ls "$1/$2/" 2>&1); then
+      mkdir -p "$2.part" && copy "$1/$2" "$2.part" && mv "$2.part" "$2" && return
+    elif [[ $answer == *"matched no objects"* ]]; then
+      return
+    fi
+    say "$1/$2 could not be read (try $tries of 5). $answer"
+    sleep "$WAIT"
+  done
+  return 1
+}
+
+ended() { # CODE
+  echo "$1" >"$STATE/exit_code.new"
+  mv "$STATE/exit_code.new" "$STATE/exit_code"
+}
+
 train() { # BUCKET EVERY -- ARGUMENTS...
   local bucket=$1 every=$2 run code=0 copier=
   shift 3
   run=$(run_directory "$@")
   if [[ -n $bucket ]]; then
-    if [[ ! -d $run ]] && gcloud storage ls "$bucket/$run/" >/dev/null 2>&1; then
-      mkdir -p "$run"
-      copy "$bucket/$run" "$run"
+    if [[ ! -d $run ]] && ! restore "$bucket" "$run"; then
+      ended 2
+      return
     fi
     while sleep "$every"; do [[ ! -d $run ]] || copy "$run" "$bucket/$run" || true; done &
     copier=$!
@@ -52,8 +74,7 @@ train() { # BUCKET EVERY -- ARGUMENTS...
     kill "$copier"
     [[ ! -d $run ]] || copy "$run" "$bucket/$run" || say "The run could not be copied to $bucket/$run."
   fi
-  echo "$code" >"$STATE/exit_code.new"
-  mv "$STATE/exit_code.new" "$STATE/exit_code"
+  ended "$code"
 }
 
 running() { [[ -f $STATE/pid ]] && kill -0 "$(<"$STATE/pid")" 2>/dev/null; }
@@ -86,6 +107,9 @@ case $ACTION in
       echo "exit $INTERRUPTED" # the machine was restarted under it
     fi
     ;;
+  has)
+    if [[ -d $1 ]]; then echo yes; else echo no; fi
+    ;;
   stop)
     running && kill -TERM "$(<"$STATE/pid")"
     for ((i = 0; i < 300; i++)); do
@@ -94,5 +118,5 @@ case $ACTION in
     done
     fail "training must leave within 300 s of being asked to; it still runs."
     ;;
-  *) fail "the action must be set_up, verify, start, status or stop; received $ACTION." ;;
+  *) fail "the action must be set_up, verify, start, status, has or stop; received $ACTION." ;;
 esac

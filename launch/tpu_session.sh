@@ -94,6 +94,7 @@ follow() {
       say "$(date +%H:%M) ${status#running }"
       [[ $status != exit\ * ]] || return "${status#exit }"
     elif ((++unreachable == 30)); then
+      KEEP=true
       fail "the TPU VM $NAME must answer; it did not in 30 tries. Training may still run there: see --attach."
     fi
   done
@@ -131,7 +132,9 @@ train() { # ARGUMENTS...
 
 # Brings the run here. Without a bucket a TPU whose run can't be fetched is kept.
 fetch() {
-  if ! $DRY_RUN && ! on_vm 0 test -d "$RUN"; then
+  local there=
+  $DRY_RUN || there=$(on_vm 0 launch/on_tpu_vm.sh has "$RUN") || there="" # a TPU VM that can't be reached has not said no
+  if [[ $there == no ]]; then
     say "There is no $RUN on $NAME to download."
     return 0
   fi

@@ -13,8 +13,12 @@ ARGUMENTS = ["--gin_file=g.gin", "--run_dir=runs/a b"]
 GCLOUD = """
 place() { echo "${1/#gs:\\/\\//$FAKES/bucket/}"; }
 case "$1 $2" in
-  "storage ls") [[ -d $(place "$3") ]] ;;
-  "storage rsync") from=$(place "$5"); to=$(place "$6"); rm -rf "$to"; mkdir -p "$to"; cp -r "$from/." "$to" ;;
+  "storage ls")
+    [[ ! -f $FAKES/offline ]] || { echo "ERROR: (gcloud.storage.ls) there was no connection." >&2; exit 1; }
+    [[ -d $(place "$3") ]] || { echo "ERROR: (gcloud.storage.ls) One or more URLs matched no objects." >&2; exit 1; } ;;
+  "storage rsync")
+    if [[ -f $FAKES/cut && $5 == gs:* ]]; then rm "$FAKES/cut"; touch "$6/half"; exit 1; fi
+    from=$(place "$5"); to=$(place "$6"); rm -rf "$to"; mkdir -p "$to"; cp -r "$from/." "$to" ;;
 esac
 """
 PYTHON = """
@@ -31,6 +35,8 @@ for ((i = 0; i < 200; i++)); do [[ ! -e $FAKES/end ]] || exit 0; sleep 0.05; don
 def vm(fakes, tmp_path):
     checkout = tmp_path / "sagan_tf"
     shutil.copytree(LAUNCH, checkout / "launch")
+    running = checkout / "launch" / "running.sh"
+    running.write_text(running.read_text().replace("\nWAIT=10\n", "\nWAIT=0\n"))
     (checkout / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(fakes.folder / "python", checkout / ".venv" / "bin" / "python")
     fakes.behave("gcloud", GCLOUD)
@@ -65,6 +71,33 @@ def test_a_new_vm_goes_on_from_the_bucket(vm):
     vm.on_vm("start", "gs://b", "600", "--", *ARGUMENTS)
     status(vm, "exit 0")
     assert (vm.folder / "found").read_text() == "earlier\n"
+
+
+def test_a_run_comes_whole_from_the_bucket_though_the_first_copy_was_cut(vm):
+    (kept := vm.folder / "bucket" / "b" / "runs" / "a b").mkdir(parents=True)
+    (kept / "earlier").touch()
+    for name in ("end", "cut"):
+        (vm.folder / name).touch()
+    vm.on_vm("start", "gs://b", "600", "--", *ARGUMENTS)
+    status(vm, "exit 0")
+    assert (vm.folder / "found").read_text() == "earlier\n"
+    assert sorted(path.name for path in kept.iterdir()) == ["checkpoint", "earlier"]
+
+
+def test_without_an_answer_of_the_bucket_nothing_is_trained_and_the_run_there_stays(vm):
+    (kept := vm.folder / "bucket" / "b" / "runs" / "a b").mkdir(parents=True)
+    (kept / "earlier").touch()
+    (vm.folder / "offline").touch()
+    vm.on_vm("start", "gs://b", "600", "--", *ARGUMENTS)
+    status(vm, "exit 2")
+    assert [path.name for path in kept.iterdir()] == ["earlier"] and not (vm.checkout / "runs").exists()
+    assert "there was no connection" in (vm.checkout / ".launch" / "train.log").read_text()
+
+
+@pytest.mark.parametrize(("folder", "answer"), [("runs/a b", "yes\n"), ("runs/c", "no\n")])
+def test_whether_a_folder_is_there_is_said(vm, folder, answer):
+    (vm.checkout / "runs" / "a b").mkdir(parents=True)
+    assert vm.on_vm("has", folder).stdout == answer
 
 
 OWN = {

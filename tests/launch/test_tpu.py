@@ -57,7 +57,7 @@ def verbs(fakes):
         remote = [word for word in shlex.split(call[-1].removeprefix("--command=")) if word != "--"]
         script = [word for word in remote if word.endswith("on_tpu_vm.sh")]
         found.append(remote[remote.index(script[0]) + 1] if script else call[3])
-    return [verb for verb in found if verb not in ("status", "scp", "ssh")]
+    return [verb for verb in found if verb not in ("status", "has", "scp", "ssh")]
 
 
 def test_the_commands_of_a_tpu_vm(cloud):
@@ -81,7 +81,7 @@ def test_the_commands_of_a_tpu_vm(cloud):
         on_vm(0, "status"),
         on_vm(0, "status"),
     ]
-    assert calls[8][-1] == "--command=cd sagan_tf && test -d runs/launch\\ test"
+    assert (calls[8][-2], shlex.split(calls[8][-1].removeprefix("--command="))) == on_vm(0, "has", "runs/launch test")
     assert calls[9:] == [
         [*vm, "scp", "--recurse", "sagan-tf:sagan_tf/runs/launch test", "runs", *PLACE, "--worker=0"],
         [*vm, "delete", "sagan-tf", *PLACE, "--quiet"],
@@ -156,6 +156,22 @@ def test_a_run_that_cannot_be_fetched_is_not_thrown_away(cloud):
     cloud.behave("gcloud", 'case "$*" in *--recurse*) exit 1 ;; esac\n' + GCLOUD)
     found = cloud.train("tpu_vm.sh")
     assert "could not be downloaded" in found.stderr and "BILLED" in found.stderr and "delete" not in verbs(cloud)
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("echo no", False), ("echo yes", True), ("exit 1", True)])
+def test_a_run_is_missing_only_if_the_tpu_says_so(cloud, answer, kept):
+    """ssh that fails has the same exit code as a folder that isn't there."""
+    cloud.behave("gcloud", f'case "$*" in *" has "*) {answer} ;; *--recurse*) exit 1 ;; esac\n' + GCLOUD)
+    found = cloud.train("tpu_vm.sh")
+    assert ("There is no runs/launch test" in found.stderr) is not kept
+    assert ("BILLED" in found.stderr) is kept and ("delete" in verbs(cloud)) is not kept
+
+
+def test_a_tpu_that_no_longer_answers_is_kept_since_training_may_run_there(cloud):
+    cloud.behave("gcloud", 'case "$*" in *on_tpu_vm.sh\\ status*) exit 1 ;; esac\n' + GCLOUD)
+    found = cloud.train("tpu_vm.sh")
+    assert found.returncode == 2 and "did not in 30 tries" in found.stderr and "BILLED" in found.stderr
+    assert "delete" not in verbs(cloud)
 
 
 def test_the_queue_is_waited_for(cloud):
