@@ -165,10 +165,11 @@ def check_learnable(examples: Examples) -> None:
             "images must belong to at least 2 classes to be measured by a classifier that is trained on them; received "
             f"{examples.name} with the classes {', '.join(examples.class_names)}. {remedy}"
         )
-    if not has_classes(examples) and examples.n_examples < FEWEST:
+    kind, least = ("", 2) if has_classes(examples) else (" without classes", FEWEST)  # one is held out
+    if examples.n_examples < least:
         raise ValueError(
-            f"images without classes must number at least {FEWEST} to be measured by a network that is trained on "
-            f"them; received {counted(examples.n_examples, 'image')} in {examples.name}. {remedy}"
+            f"images{kind} must number at least {least} to be measured by a network that is trained on them; received "
+            f"{counted(examples.n_examples, 'image')} in {examples.name}. {remedy}"
         )
 
 
@@ -207,7 +208,7 @@ def train_classifier(
 
 
 def _draw(examples: Examples, *, resolution: int, transform: Transform, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct examples in random order, as many as MAX_BYTES allows: the first batches of the first shuffled epoch."""
+    """Distinct examples in random order, in whole hundreds (all, if they are fewer), as many as MAX_BYTES allows."""
     side = min(resolution, MAX_SIDE)
     each = side * side * 3 * (1 if has_classes(examples) else TURNS)
     wanted = min(examples.n_examples, MAX_BYTES // each)

@@ -200,6 +200,11 @@ def _check_counts(name: str, metric: Metric, comparison: Comparison) -> None:
             f"metric {name} needs {needed} images or more; received images={generated.count}. "
             "Give that many, or leave it out."
         )
+    if real.n_images < (fewest_real := metric.fewest_real(len(real.class_names))):
+        raise ValueError(
+            f"metric {name} needs a reference of {fewest_real} images or more; received reference={real.name} with "
+            f"{real.n_images}. Give that many, or leave it out."
+        )
     if metric.in_blocks and not fills_blocks(comparison):
         raise ValueError(
             f"metric {name} needs counts of similar size, 2 images of each side in every block of {BLOCK_SIZE} of the "

@@ -14,6 +14,7 @@ from sagan_tf.data.source import LabelKind
 
 FEATURE_OUTPUTS = ("pool_3", "features", "pool", "embedding")
 LOGIT_OUTPUTS = ("logits", "predictions")
+_LEAST = 1e-37  # probability, since the logarithm of 0 has no softmax
 
 
 class Extractor(Protocol):
@@ -57,12 +58,14 @@ class SavedModelExtractor:
     """Any SavedModel with an output named like `pool_3` and, for the metrics that read logits, one like `logits`.
 
     It takes float32 images (B,H,W,3) in [-1,1] through the signature `serving_default`, or else by being called.
-    Images are resized to the size of its input if that is fixed.
+    Images are resized to the size of its input if that is fixed. An output in place of logits may hold probabilities,
+    as Keras' `predictions` usually do: of two test images all are at least 0 and sum to 1. Their logarithms are then
+    taken as logits, whose softmax they are.
 
     name: "saved-model:FOLDER" by default. image_size: pixels per side of its input, if the model doesn't specify it.
 
     Raises:
-      ValueError: for a folder that is not a SavedModel, or a model without such outputs.
+      ValueError: for a folder that is not a SavedModel, or a model without such outputs or with another input.
     """
 
     classifies = False
@@ -81,7 +84,9 @@ class SavedModelExtractor:
         self.hash = directory_hash(directory)
         self.resize = f"tf1-bilinear {self._image_size}" if self._image_size else "none"
         size = self._image_size or 32
-        features, logits = self(tf.zeros([1, size, size, 3]))
+        self._gives_probabilities = False
+        features, logits = self(tf.stack([tf.zeros([size, size, 3]), tf.ones([size, size, 3])]))
+        self._gives_probabilities = _are_probabilities(logits)
         self.n_features, self.n_logits = int(features.shape[1]), int(logits.shape[1])
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -90,7 +95,8 @@ class SavedModelExtractor:
         outputs = self._call(images)
         logits = _pick(outputs, LOGIT_OUTPUTS)
         flat = _flatten(_pick(outputs, FEATURE_OUTPUTS))
-        return flat, tf.zeros([tf.shape(flat)[0], 0]) if logits is None else _flatten(logits)
+        logits = tf.zeros([tf.shape(flat)[0], 0]) if logits is None else _flatten(logits)
+        return flat, tf.math.log(tf.maximum(logits, _LEAST)) if self._gives_probabilities else logits
 
 
 def resize_tf1_bilinear(images: tf.Tensor, size: int) -> tf.Tensor:
@@ -132,6 +138,11 @@ def _entry(model, directory: str):
                 f"an extractor must have an output among {FEATURE_OUTPUTS}; received "
                 f"outputs={sorted(signature.structured_outputs)} of {directory!r}. Rename its outputs."
             )
+        if spec.dtype != tf.float32 or not _takes_images(spec.shape):
+            raise ValueError(
+                "an extractor's serving_default must take any number of float32 images (B,H,W,3), squares if their "
+                f"size is fixed; received {spec.dtype.name} {spec.shape} of {directory!r}. Export it with these."
+            )
         side = spec.shape[1] if spec.shape.rank == 4 else None
         return lambda images: signature(**{argument: images}), side
     if not callable(model):
@@ -140,6 +151,18 @@ def _entry(model, directory: str):
             f"directory={directory!r}. Export it with one."
         )
     return model, None
+
+
+def _takes_images(shape: tf.TensorShape) -> bool:
+    if shape.rank is None:
+        return True
+    return shape.rank == 4 and shape[0] is None and shape[1] == shape[2] and shape[3] in (None, 3)
+
+
+def _are_probabilities(outputs: tf.Tensor) -> bool:
+    """Whether each row (B,K) is a distribution over K >= 2 classes."""
+    sums = tf.reduce_sum(outputs, 1)
+    return outputs.shape[1] > 1 and bool(tf.reduce_all(outputs >= 0) & tf.reduce_all(tf.abs(sums - 1) < 1e-3))
 
 
 def _pick(outputs: dict[str, tf.Tensor], names: tuple[str, ...]) -> tf.Tensor | None:

@@ -16,9 +16,9 @@ class EvaluationOptions:
 
     extractor: "auto", "inception", "dataset" or the folder of a SavedModel (see `extractor_choice.choose_extractor`).
     inception_location: the folder of the Inception module, if it isn't in `$TFHUB_CACHE_DIR`.
-    metrics: names from METRICS. None measures IS, FID (KID for small data sets), FID between two halves of the data,
-      and, as far as the extractor and the data allow them, precision and recall, variety within classes, class accuracy
-      and long-range agreement.
+    metrics: names from METRICS. None, or no name, measures IS, FID (KID for small data sets), FID between two halves of
+      the data, and, as far as the extractor and the data allow them, precision and recall, variety within classes,
+      class accuracy and long-range agreement.
     n_samples: generated images; 50,000 in the papers.
     batch_size: images per call of the extractor on one replica.
     seed: of the samples, from 0 to 2^31 - 1.
@@ -48,11 +48,16 @@ class EvaluationOptions:
     def __post_init__(self):
         for name in ("n_samples", "batch_size", "standing_passes"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(
                     f"EvaluationOptions.{name} must be an integer of at least 1; "
                     f"received {name}={value!r}. Give a positive count."
                 )
+        if not isinstance(self.allow_few_samples, bool):
+            raise ValueError(
+                "EvaluationOptions.allow_few_samples must be True or False; received "
+                f"allow_few_samples={self.allow_few_samples!r}."
+            )
         if self.statistics is not None:
             hint = "Leave it out for the run's own."
             check_choice("EvaluationOptions", "statistics", self.statistics, get_args(Statistics), hint=hint)

@@ -27,7 +27,7 @@ def reference_activations(
 
     The cache's key covers the data's fingerprint, transform, resolution and count, and the extractor's name, hash and
     resize. For all parts but the moments it covers the class names too, which determine the order of the images and
-    the meaning of their labels.
+    the meaning of their labels. Images without a fingerprint are measured anew each time.
 
     Raises:
       ValueError: for known moments that another extractor computed.
@@ -40,6 +40,8 @@ def reference_activations(
         return dataclasses.replace(rest, moments=moments)
     if not needs:
         return Activations()
+    if reference.fingerprint is None:
+        return collect(reference, batched, needs, title="real images", progress=progress)
     paths = {part: _path(reference, extractor, part) for part in sorted(needs)}
     cached = {part: read_arrays(path) for part, path in paths.items()}
     if all(arrays is not None for arrays in cached.values()):

@@ -41,7 +41,8 @@ def run_reference(
 
     examples: the run's training data, if it is open already. Otherwise it is opened only if it is the reference, or if
       the extractor is trained on it.
-    reference: "train", "validation", or the path of a file or folder.
+    reference: "train", "validation", or the path of a file or folder, whose images are cropped and resized as those of
+      the run.
 
     Raises:
       DataError: if the data or the file can't be read.
@@ -50,26 +51,36 @@ def run_reference(
     settings = run.experiment()
     resolution, transform = settings.spec.resolution, settings.transform
     if reference not in SPLITS and options.extractor not in ("auto", "dataset"):
-        return file_reference(reference, options, resolution=resolution, data_dir=data_dir)
+        return file_reference(reference, options, resolution=resolution, data_dir=data_dir, transform=transform)
     examples = examples or training_examples(run)
     extractor = _extractor(options, examples, resolution, transform)
     if reference in SPLITS:
         of_split = examples if reference == "train" else validation_examples(run)
         real = _images(of_split, resolution, transform, options)
     else:
-        real, _ = _file_side(reference, options, resolution, data_dir)
+        real, _ = _file_side(reference, options, resolution, data_dir, transform)
     return Reference(extractor=extractor, real=real)
 
 
-def file_reference(path: str, options: EvaluationOptions, *, resolution: int, data_dir: str | None = None) -> Reference:
+def file_reference(
+    path: str,
+    options: EvaluationOptions,
+    *,
+    resolution: int,
+    data_dir: str | None = None,
+    transform: Transform | None = None,
+) -> Reference:
     """Images or moments of a file or folder, at this resolution. A data set's classifier is trained on the images.
+
+    transform: how images of other sizes are cropped and resized; None: by the default one.
 
     Raises:
       DataError: if the file can't be read.
       ValueError: if the extractor can't be had.
     """
-    real, examples = _file_side(path, options, resolution, data_dir)
-    return Reference(extractor=_extractor(options, examples, resolution, Transform()), real=real)
+    transform = transform or Transform()
+    real, examples = _file_side(path, options, resolution, data_dir, transform)
+    return Reference(extractor=_extractor(options, examples, resolution, transform), real=real)
 
 
 def split_images(run: RunDirectory, options: EvaluationOptions, split: str) -> ImageSet:
@@ -93,7 +104,7 @@ def file_images(
 
 
 def _file_side(
-    path: str, options: EvaluationOptions, resolution: int, data_dir: str | None
+    path: str, options: EvaluationOptions, resolution: int, data_dir: str | None, transform: Transform
 ) -> tuple[ImageSet | KnownMoments, Examples | None]:
     """The real images of a file or folder, and its examples (None if it only has moments)."""
     moments = read_moments(path)
@@ -101,7 +112,7 @@ def _file_side(
         return KnownMoments(name=f"moments:{Path(path).name}", moments=moments[0], protocol=moments[1]), None
     examples, _ = open_images(path, resolution=resolution, data_dir=data_dir)
     _note(examples)
-    images = _images(examples, resolution, Transform(), options)
+    images = _images(examples, resolution, transform, options)
     if not moments:
         return images, examples
     name = f"{Path(path).name}: mu and sigma for FID, its {images.count:,} images for the rest"

@@ -104,3 +104,8 @@ def test_large_images_are_averaged_down(examples):
 def test_one_class_is_refused(examples):
     with pytest.raises(ValueError, match=r"at least 2 classes.*with the classes all\. Name another extractor"):
         classifier_of(dataclasses.replace(examples, class_names=("all",)))
+
+
+def test_one_image_is_refused(examples):
+    with pytest.raises(ValueError, match="must number at least 2 .*; received 1 image in two"):
+        classifier_of(dataclasses.replace(examples, n_examples=1))

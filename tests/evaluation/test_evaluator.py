@@ -10,6 +10,7 @@ import tensorflow as tf
 from sagan_tf import experiment
 from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation.activations import BatchedExtractor
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier
 from sagan_tf.evaluation.evaluator import check_options, compare
 from sagan_tf.evaluation.features import SavedModelExtractor
@@ -19,6 +20,7 @@ from sagan_tf.evaluation.metrics.inception_score import inception_score
 from sagan_tf.evaluation.moments import moments_of
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import GeneratorFacts
+from sagan_tf.evaluation.reference import reference_activations
 
 
 @pytest.fixture
@@ -272,3 +274,30 @@ def test_agreement_is_refused_for_other_classes(examples):
     assert "long_range_agreement" not in judged(other, examples, metrics=None)
     with pytest.raises(ValueError, match="needs samples of the reference's classes"):
         judged(other, examples, metrics=("long_range_agreement",))
+
+
+@pytest.mark.parametrize(("metric", "fewest"), [("pr", 6), ("kid", 2), ("variety", 2), ("intra_fid", 4)])
+def test_a_reference_of_too_few_images_is_refused_before_any_is_made(examples, extractor, painter, metric, fewest):
+    few = dataclasses.replace(examples, n_examples=fewest - 1)
+    sampler = painter()
+    with pytest.raises(ValueError, match=f"metric {metric} needs a reference of {fewest} images or more"):
+        run(sampler, few, extractor, metrics=(metric,))
+    assert sampler.calls == 0
+
+
+def test_images_that_cannot_be_identified_are_never_read_from_a_cache(examples, extractor):
+    batched = BatchedExtractor(extractor, batch_size=32)
+
+    def mean(value):
+        real = example_images(examples, resolution=8, transform=Transform(), batch_size=32)
+        batches = lambda start: [(np.full((4, 8, 8, 3), value, np.float32), np.zeros(4, np.int32))]  # noqa: E731
+        real = dataclasses.replace(real, fingerprint=None, count=4, batches=batches)
+        return reference_activations(real, batched, frozenset({"features"}), progress=False).features.mean()
+
+    assert mean(0.5) == pytest.approx(-mean(-0.5)) != 0
+
+
+def test_outputs_that_are_not_finite_are_refused_at_the_first_batch(examples, extractor, painter):
+    batched = BatchedExtractor(extractor, batch_size=2)
+    with pytest.raises(ValueError, match="outputs of saved-model:net must be finite"):
+        batched(np.full((2, 8, 8, 3), np.nan, np.float32))

@@ -56,3 +56,41 @@ def test_folders_that_cannot_extract_are_refused(tmp_path):
     tf.saved_model.save(silent, str(tmp_path), signatures=silent.run.get_concrete_function())
     with pytest.raises(ValueError, match=r"outputs=\['score'\]"):
         SavedModelExtractor(str(tmp_path))
+
+
+class Keras(tf.Module):
+    """A classifier with outputs as Keras names them: `predictions` are probabilities."""
+
+    def __init__(self, kernel, input_spec):
+        super().__init__()
+        self.kernel = tf.Variable(kernel, dtype=tf.float32)
+        self.run = tf.function(self.outputs, input_signature=[input_spec])
+
+    def outputs(self, x):
+        features = tf.reduce_mean(tf.cast(x, tf.float32), [1, 2])
+        return {"features": features, "predictions": tf.nn.softmax(features @ self.kernel)}
+
+    def save(self, folder):
+        tf.saved_model.save(self, str(folder), signatures=self.run.get_concrete_function())
+
+
+def test_probabilities_are_not_taken_as_logits(tmp_path):
+    kernel = 4 * np.random.default_rng(0).normal(size=(3, 5))
+    Keras(kernel, tf.TensorSpec([None, 8, 8, 3])).save(tmp_path)
+    features, logits = SavedModelExtractor(str(tmp_path))(IMAGES)
+    assert_close(tf.nn.softmax(logits), tf.nn.softmax(features @ tf.cast(kernel, tf.float32)), relative=LAYER)
+
+
+@pytest.mark.parametrize(
+    ("spec", "received"),
+    [
+        (tf.TensorSpec([None, 8, 8, 3], tf.uint8), r"received uint8 \(None, 8, 8, 3\)"),
+        (tf.TensorSpec([None, 3, 8, 8]), r"received float32 \(None, 3, 8, 8\)"),
+        (tf.TensorSpec([None, 8, 6, 3]), r"received float32 \(None, 8, 6, 3\)"),
+        (tf.TensorSpec([4, 8, 8, 3]), r"received float32 \(4, 8, 8, 3\)"),
+    ],
+)
+def test_other_inputs_than_square_images_are_refused(tmp_path, spec, received):
+    Keras(np.ones((spec.shape[3], 5)), spec).save(tmp_path)
+    with pytest.raises(ValueError, match=received):
+        SavedModelExtractor(str(tmp_path))

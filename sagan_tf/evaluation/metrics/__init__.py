@@ -48,7 +48,8 @@ class Metric:
     classifies: the classes are those of the extractor's logits.
     full_rank: both sides must have more images than the features have dimensions.
     in_blocks: both sides are split into the same number of blocks, each of 2 images or more.
-    fewest, fewest_of_class: the images that the generated side must have, in all and per class.
+    fewest, fewest_of_class: the images that the generated side must have, in all and per class; `fewest_real` says how
+      many the real one needs.
     """
 
     compute: Callable[[Activations, Activations], Sequence[float | np.ndarray]]
@@ -69,6 +70,12 @@ class Metric:
         """The metric's numbers by name."""
         values = self.compute(generated, real)
         return {name: np.asarray(value).tolist() for name, value in zip(self.numbers, values, strict=True)}
+
+    def fewest_real(self, n_classes: int) -> int:
+        """How many real images the metric needs of a reference with so many classes."""
+        if not self.real & {"features", "spread"}:
+            return 0  # known moments have no images, and the mean of a score needs a single one
+        return max(self.fewest, self.fewest_of_class * n_classes if "labels" in self.real else 0)
 
     def class_indices(self, comparison: Comparison) -> np.ndarray:
         """The index of each generated class among those that this metric compares it with; see `Comparison`."""
