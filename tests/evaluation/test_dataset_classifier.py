@@ -107,5 +107,5 @@ def test_one_class_is_refused(examples):
 
 
 def test_one_image_is_refused(examples):
-    with pytest.raises(ValueError, match="must number at least 2 .*; received 1 image in two"):
+    with pytest.raises(ValueError, match=r"must number at least 2 .*; received 1 image in two"):
         classifier_of(dataclasses.replace(examples, n_examples=1))
