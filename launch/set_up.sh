@@ -30,6 +30,7 @@ if ! $DRY_RUN && [[ $STAMP -nt setup.py ]]; then
   say "$VENV is already set up for $KIND."
   exit 0
 fi
+run rm -f "$VENV/.cpu" "$VENV/.gpu" "$VENV/.tpu" # the wheels of one kind overwrite those of another
 run "$BASE" -m venv "$VENV"
 run "$VENV/bin/python" -m pip install --quiet --editable ".[$KIND]"
 if [[ $KIND == tpu ]]; then

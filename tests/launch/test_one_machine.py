@@ -128,6 +128,9 @@ def test_a_tpu_vm_gets_nothing_that_would_overwrite_its_tensorflow(fakes, tmp_pa
     assert fakes.calls == calls
     assert fakes.run("set_up.sh", "tpu", f"--venv={venv}").returncode == 0
     assert fakes.calls == calls, "what is set up is not set up again"
+    for kind in ("cpu", "tpu"):
+        assert fakes.run("set_up.sh", kind, f"--venv={venv}").returncode == 0
+    assert fakes.calls[-2:] == calls[1:], "another kind has overwritten it"
 
 
 def test_devices(capsys):
