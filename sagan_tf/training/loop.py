@@ -111,7 +111,8 @@ def train(
             if int(gan.step.numpy()) != step:
                 raise RuntimeError(f"the state must be at step {step}; received step={int(gan.step.numpy())}.")
             non_finite.check(logs, n, step)
-            _show(bar, n, logs, pace.batch_size, non_finite.skipped)
+            with _ending_as(signal.SIGTERM, BrokenPipeError, interruption):  # whoever read our output is gone
+                _show(bar, n, logs, pace.batch_size, non_finite.skipped)
             if saves:
                 saved = save(step)
             _act(actions, step, pace.stop_at, logs, interruption)
@@ -159,10 +160,18 @@ def _act(
     """Runs the actions that are due. A KeyboardInterrupt in one of them counts as a signal to the whole run."""
     for action in actions:
         if action.is_due(step, stop_at):
-            try:
+            interrupted = _ending_as(signal.SIGINT, KeyboardInterrupt, interruption)
+            with interrupted, _ending_as(signal.SIGTERM, BrokenPipeError, interruption):
                 action.run(step, logs)
-            except KeyboardInterrupt:
-                interruption.received = signal.SIGINT
+
+
+@contextlib.contextmanager
+def _ending_as(number: int, error: type[BaseException], interruption: Interruption) -> Iterator[None]:
+    """In the block, an error of this class counts as a signal, so that the run ends with a checkpoint."""
+    try:
+        yield
+    except error:
+        interruption.received = number
 
 
 def _progress(step: int, pace: Pace, quiet: bool) -> Progress:

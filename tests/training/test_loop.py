@@ -106,6 +106,19 @@ def test_a_signal_that_ends_an_action_ends_the_run_with_a_checkpoint(tmp_path):
     assert not finished and calls == [4] and saved == [4]
 
 
+@pytest.mark.parametrize("place", ["bar", "action"])
+def test_output_that_nobody_reads_any_more_costs_no_step(tmp_path, monkeypatch, place):
+    """As in `train | tee log` when tee ends."""
+
+    def closed(*_, **__):
+        raise BrokenPipeError
+
+    if place == "bar":
+        monkeypatch.setattr(loop, "_show", closed)
+    finished, calls, saved = run(tmp_path, actions=[loop.Action(every=4, run=closed)] if place == "action" else [])
+    assert not finished and len(calls) == 1 and saved == calls
+
+
 def skipping(*at):
     """Logs of calls of one step each, in which the steps `at` left out their update, so that their means are NaN."""
     return lambda step: {"d_loss": float("nan"), "skipped": 1.0, "bad_tensor": 1.0} if step in at else {}
