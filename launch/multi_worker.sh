@@ -137,21 +137,6 @@ together() { # TRAIN_ARGUMENTS...
   verdict "${codes[@]}"
 }
 
-# 75, 255 (ssh lost the host) and the codes of a kill are interruptions; any other code is an error and comes first.
-verdict() { # CODES...
-  local code result=0
-  for code in "$@"; do
-    if ((code == 0)); then
-      continue
-    elif ((code == INTERRUPTED || code > 128)); then
-      result=$INTERRUPTED
-    else
-      return "$code"
-    fi
-  done
-  return "$result"
-}
-
 prepare
 if $DRY_RUN; then
   for i in "${!MEMBERS[@]}"; do

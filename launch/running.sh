@@ -94,6 +94,22 @@ attempt() { # COMMAND...
   return "$code"
 }
 
+# The code of several workers together. 75, 255 (ssh lost the host) and the codes of a kill are interruptions; any other
+# code is an error and comes first, because the other workers leave with 75 when they lose the one that failed.
+verdict() { # CODES...
+  local code result=0
+  for code in "$@"; do
+    if ((code == 0)); then
+      continue
+    elif ((code == INTERRUPTED || code > 128)); then
+      result=$INTERRUPTED
+    else
+      return "$code"
+    fi
+  done
+  return "$result"
+}
+
 # Runs `pass COMMAND...` again and again while its code is INTERRUPTED, with growing pauses. Returns the last code.
 restart_while_interrupted() { # COMMAND...
   local restarts=0 pause=$WAIT started code

@@ -154,7 +154,10 @@ def test_slurm_commands(fakes, nodes, strategy):
     srun = ["srun", "--ntasks-per-node=1"]
     assert fakes.calls == [
         [*srun, ".venv/bin/python", "launch/devices.py", "GPU"],
-        [*srun, "--kill-on-bad-exit=0", "--wait=180", ".venv/bin/python", "-m", "sagan_tf.train", *strategy, *ODD],
+        [
+            *[*srun, "--kill-on-bad-exit=0", "--wait=180", "launch/slurm_task.sh", ".launch/slurm-7"],
+            *[".venv/bin/python", "-m", "sagan_tf.train", *strategy, *ODD],
+        ],
     ]
 
 
@@ -163,6 +166,25 @@ def test_slurm_queues_an_interrupted_job_again(fakes, code, restarts, requeued):
     fakes.behave("srun", f"[[ $* != *sagan_tf.train* ]] || exit {code}")
     assert slurm(fakes, restarts=restarts).returncode == code
     assert fakes.calls.count(["scontrol", "requeue", "7"]) == requeued
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"), [((2, 75), 2), ((75, 2), 2), ((75, 75), 75), ((75, 1, 75), 1), ((0, 75), 75), ((0, 0), 0)]
+)
+def test_slurm_does_not_queue_a_job_again_in_which_one_worker_failed(fakes, codes, code):
+    """srun returns the highest of the tasks' codes; a worker that fails leaves the others with 75."""
+    fakes.behave("python", "exit ${CODE-0}")
+    tasks = "".join(f'SLURM_PROCID={i} CODE={c} "${{task[@]}}" || codes+=($?)\n' for i, c in enumerate(codes))
+    fakes.behave(
+        "srun",
+        '[[ $* == *sagan_tf.train* ]] || exit 0\ntask=("${@:4}") codes=(0)\n'
+        + tasks
+        + 'printf \'%s\\n\' "${codes[@]}" | sort -n | tail -1 >"$FAKES/highest"; exit $(<"$FAKES/highest")',
+    )
+    found = slurm(fakes, fakes.python, nodes=str(len(codes)))
+    assert found.returncode == code, found.stderr
+    assert fakes.calls.count(["scontrol", "requeue", "7"]) == (code == 75)
+    assert not (LAUNCH.parent / ".launch" / "slurm-7").exists()
 
 
 def test_slurm_refuses_another_directory(fakes, tmp_path):
