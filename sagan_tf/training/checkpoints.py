@@ -20,16 +20,13 @@ import tensorflow as tf
 
 from sagan_tf.foundation import files
 from sagan_tf.foundation.notes import warn
+from sagan_tf.training.checkpoint_fit import CheckpointError, fitting
 from sagan_tf.training.state_check import first_non_finite
 
 _MANIFEST, _KEPT = "manifest.json", "kept.json"
 _NAME = re.compile(r"step-(\d{8})")
 # Everything that TensorFlow raises on damaged files.
 _DAMAGE = (tf.errors.OpError, IndexError, ValueError, AssertionError, OSError, KeyError)
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint can't be written, or checkpoints exist but none can be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,20 +150,26 @@ class CheckpointStore:
         return Kept(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def restore(
-        self, variables: Mapping[str, tf.Variable], step: int | None = None, *, quarantine: bool = False
+        self,
+        variables: Mapping[str, tf.Variable],
+        step: int | None = None,
+        *,
+        quarantine: bool = False,
+        may_lack: Collection[str] = (),
     ) -> int | None:
         """Reads the newest good checkpoint into the variables and returns its step; None if there is no checkpoint.
 
         step: read the checkpoint of this step instead, which may be kept apart.
         quarantine: whether damaged checkpoints are renamed to `*.bad`; for the process that owns the run.
+        may_lack: names of variables that keep their values if the checkpoint doesn't have them.
 
         A damaged checkpoint is reported, and the one before it is tried.
 
         Raises:
-          CheckpointError: if there are checkpoints but none can be read, if there is none of `step`, or if the
-            checkpoint doesn't fit the variables.
+          CheckpointError: if there are checkpoints but none can be read, if only those that are kept apart are left, if
+            there is none of `step`, or if the checkpoint doesn't fit the variables.
         """
-        return self._newest_good(lambda path: self._read(path, variables), step, quarantine)
+        return self._newest_good(lambda path: self._read(path, variables, may_lack), step, quarantine)
 
     def load(self, groups: Collection[str], step: int | None = None) -> tuple[int, dict[str, np.ndarray]] | None:
         """The step of the newest good checkpoint, and its values by name; None if there is no checkpoint.
@@ -203,17 +206,23 @@ class CheckpointStore:
                 self.say(f"Checkpoint {path} can't be used: {str(error).splitlines()[0][:200]}")
                 if quarantine and path.exists():
                     self._set_aside(path)
-        if steps or list(self.folder.glob("*.bad")):
+        apart = self._kept_apart()
+        if steps or apart or list(self.folder.glob("*.bad")):
+            copy = f"copy {apart[-1]}, which is kept apart, into it" if apart else "restore the folder from a copy"
             raise CheckpointError(
-                f"no usable checkpoint is in {self.folder} (damaged ones are set aside as *.bad). "
-                "Restore the folder from a copy, or start a new run in another directory."
+                f"no usable checkpoint is in {self.folder} (damaged ones are set aside as *.bad). To resume, {copy}; "
+                "or start a new run in another directory."
             )
         return None
 
+    def _kept_apart(self) -> list[Path]:
+        """The checkpoints kept apart under any name, by their steps."""
+        paths = (path for path in self.folder.glob("*/step-*") if _NAME.fullmatch(path.name))
+        return sorted(paths, key=lambda path: path.name)
+
     def _no_step(self, step: int) -> str:
         """The message for a step without a checkpoint: it lists the steps that have one, those kept apart included."""
-        apart = {int(match[1]) for p in self.folder.glob("*/step-*") if (match := _NAME.fullmatch(p.name))}
-        steps = sorted(apart | set(self.steps()))
+        steps = sorted({int(path.name.removeprefix("step-")) for path in self._kept_apart()} | set(self.steps()))
         if not steps:
             return f"no checkpoint of step {step}; there is none yet in {self.folder}. Train the run first."
         return (
@@ -228,32 +237,16 @@ class CheckpointStore:
         os.rename(path, target)
 
     @staticmethod
-    def _read(folder: Path, variables: Mapping[str, tf.Variable]) -> None:
+    def _read(folder: Path, variables: Mapping[str, tf.Variable], may_lack: Collection[str] = ()) -> None:
         manifest = json.loads((folder / _MANIFEST).read_text())
         for name, expected in manifest["files"].items():
             file = folder / name
             if file.stat().st_size != expected["size"] or files.sha256(file) != expected["sha256"]:
                 raise ValueError(f"{name} does not match its checksum")
-        _check_fit(folder, {name: tuple(shape) for name, shape, _ in manifest["variables"]}, variables)
+        saved = {name: tuple(shape) for name, shape, _ in manifest["variables"]}
+        variables = fitting(folder, saved, variables, may_lack=may_lack)
         status = tf.train.Checkpoint(variables=dict(variables)).read(str(folder / "state"))
         status.assert_existing_objects_matched()
         status.expect_partial()
         if bad := first_non_finite(variables):
             raise ValueError(f"{bad} holds numbers that are not finite")
-
-
-def _check_fit(folder: Path, saved: dict[str, tuple], variables: Mapping[str, tf.Variable]) -> None:
-    """Checks that the checkpoint has every variable in its shape. It may hold more: a sampler reads G only.
-
-    saved: the shapes in the checkpoint, by name.
-
-    Raises:
-      CheckpointError: for the first variable that is missing or has another shape.
-    """
-    for name, variable in variables.items():
-        if saved.get(name) != tuple(variable.shape):
-            saved_as = f"has shape {saved[name]}" if name in saved else "is missing"
-            raise CheckpointError(
-                f"checkpoint {folder} doesn't fit this configuration: {name} {saved_as} there and is "
-                f"{tuple(variable.shape)} here. Use the configuration that the run was started with."
-            )

@@ -151,7 +151,8 @@ def _next_call(step: int, pace: Pace, actions: Sequence[Action]) -> tuple[int, i
     save = Action(every=pace.checkpoint_every, run=lambda *_: None, reads_checkpoint=True)
     n = min(pace.steps_per_call, pace.stop_at - step, *(action.until(step) for action in (save, *actions)))
     due = [action for action in (save, *actions) if action.is_due(step + n, pace.stop_at)]
-    return n, int(any(action.reads_checkpoint for action in due))
+    # The end is saved in any case: before the actions, since one of them may fail or stop the run.
+    return n, int(step + n == pace.stop_at or any(action.reads_checkpoint for action in due))
 
 
 def _act(

@@ -70,12 +70,14 @@ def resume(gan: GAN, store: CheckpointStore, workers: Workers) -> int:
     Raises:
       CheckpointError: if there are checkpoints but none can be read.
     """
-    restored = store.restore(gan.variables(), quarantine=True) if workers.is_chief else None
+    # A run that has continued in float16 starts with the initial loss scale.
+    how = {"may_lack": [name for name in gan.variables() if ".loss_scale." in name]}
+    restored = store.restore(gan.variables(), quarantine=True, **how) if workers.is_chief else None
     (step,) = workers.from_chief(-1 if restored is None else restored)
     if step < 0:
         return 0
     if not workers.is_chief:
-        store.restore(gan.variables(), step)
+        store.restore(gan.variables(), step, **how)
     if int(gan.step.numpy()) != step:
         raise CheckpointError(
             f"checkpoint {store.path(step)} must hold the state of step {step}; received step={int(gan.step.numpy())}. "

@@ -53,6 +53,28 @@ def test_nothing_there_is_none_and_a_part_can_be_read(store):
     np.testing.assert_array_equal(part["net.bias"], np.full(3, -5.0))
 
 
+def test_what_a_checkpoint_may_lack_keeps_its_value_and_nothing_else_does(store):
+    filled(store, 5)
+    more = variables() | {"d_optimizer.loss_scale.scale": tf.Variable(8.0)}
+    with pytest.raises(CheckpointError, match=r"d_optimizer\.loss_scale\.scale is missing there"):
+        store.restore(more)
+    assert store.restore(more, may_lack=["d_optimizer.loss_scale.scale"]) == 5
+    assert more["step"].numpy() == 5 and more["d_optimizer.loss_scale.scale"].numpy() == 8.0
+    with pytest.raises(CheckpointError, match=r"net\.more is missing there"):
+        store.restore(more | {"net.more": tf.Variable(0.0)}, may_lack=["d_optimizer.loss_scale.scale"])
+
+
+def test_a_run_of_which_only_kept_checkpoints_are_left_is_never_started_again_from_nothing(store):
+    filled(store, 1, 2)
+    store.keep_apart(1, "best", why="fid", score=3.0)
+    for step in store.steps():
+        shutil.rmtree(store.path(step))
+    with pytest.raises(CheckpointError, match=r"To resume, copy .*best/step-00000001, which is kept apart, into it"):
+        store.restore(variables(), quarantine=True)
+    shutil.copytree(store.apart("best").path(1), store.path(1))
+    assert store.restore(variables(), quarantine=True) == 1
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-3])
 

@@ -75,6 +75,15 @@ def test_the_end_is_saved_and_shown_even_when_it_is_not_due(tmp_path):
     assert finished and calls == [6, 7] and saved == [7] and seen == [7]
 
 
+def test_the_end_is_saved_before_an_action_that_stops_the_run(tmp_path):
+    def collapsed(step, logs):
+        raise RuntimeError("collapsed")
+
+    with pytest.raises(RuntimeError, match="collapsed"):
+        run(tmp_path, stop_at=7, actions=[loop.Action(every=100, run=collapsed)])
+    assert CheckpointStore(tmp_path).steps() == [7]
+
+
 def test_resumed_from_the_middle_of_an_interval(tmp_path):
     _, calls, saved = run(tmp_path, gan=Counter(7))
     assert calls == [10, 16, 20] and saved == [10, 20]
