@@ -65,10 +65,12 @@ def train_run(
     stop = stop_step(step, settings.total_steps, stop_after, stop_at)
     if step >= stop:
         record(admission, step)
+        evaluate_missed(settings, run, store, examples, step, evaluates=evaluates and workers.is_chief)
         note(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train up to step {stop}.")
         return True
     parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
     record(admission, step)
+    evaluate_missed(settings, run, store, examples, step, evaluates=evaluates and workers.is_chief)
     if admission.origin and workers.is_chief:
         store.save(gan.variables(), step)  # from here on the run doesn't need its origin
     while True:
@@ -88,6 +90,22 @@ def train_run(
         except NonFiniteError as error:
             roll_back(error, gan, store, workers, rollbacks, allowed=settings.safeguards.rollbacks)
             parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
+
+
+def evaluate_missed(
+    settings: Experiment, run: RunDirectory, store: CheckpointStore, examples: Examples, step: int, *, evaluates: bool
+) -> None:
+    """Evaluates the checkpoint from which a run resumes, if it was killed before that evaluation was done.
+
+    evaluates: whether this process evaluates the run.
+    """
+    if not (evaluates and settings.evaluate_every and step):
+        return
+    action = training_actions.evaluation_action(settings, run, store, examples)
+    if action.is_due(step, settings.total_steps) and not run.is_evaluated(
+        step, truncation=settings.evaluation.truncation
+    ):
+        action.run(step, {})
 
 
 def _parts(
