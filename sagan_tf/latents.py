@@ -5,6 +5,7 @@ A draw is a function of its shape, [..., Z] for latents, and its key, two int64 
 
 import enum
 import math
+import numbers
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -149,16 +150,20 @@ TRUNCATIONS: dict[str, Callable[[Shape, tf.Tensor, tf.Tensor | float], tf.Tensor
 }
 
 
+_SMALLEST = 2.0**-126  # normal float32; processors take smaller ones for 0, with which all z would be equal
+
+
 def truncated(name: str, shape: Shape, key: tf.Tensor, threshold: float) -> tf.Tensor:
     """Draws z of the normal prior with the truncation of that name: "resampled", "scaled_truncated" or "scaled".
 
     threshold: positive, such as one of option_names.THRESHOLDS.
 
     Raises:
-      ValueError: for an unknown name or a threshold that is not positive and finite.
+      ValueError: for an unknown name or a threshold that is not positive and finite (in float32).
     """
     check_choice("", "truncation", name, TRUNCATIONS)
-    if not 0 < threshold < math.inf:
+    number = isinstance(threshold, numbers.Real) and not isinstance(threshold, bool)
+    if not number or not _SMALLEST <= threshold <= float(tf.float32.max):
         raise ValueError(
             f"threshold must be positive and finite; received threshold={threshold!r}. BigGAN's are 0.04 to 2."
         )

@@ -22,8 +22,8 @@ from sagan_tf.runs.published_statistics import MODE, check_published, published_
 from sagan_tf.runs.restored import restore, restored_discriminator
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.sampling.attention_maps import attention_maps
-from sagan_tf.sampling.sampler import Sampler, Truncation
-from sagan_tf.sampling.seeds import SeededLatents, image_seeds
+from sagan_tf.sampling.sampler import Sampler, Truncation, check_latents
+from sagan_tf.sampling.seeds import SeededLatents, checked_seeds, image_seeds
 from sagan_tf.sampling.standing_statistics import StandingStatistics
 
 
@@ -31,8 +31,7 @@ def default_statistics(spec: GANSpec, *, truncated: bool, published: bool = Fals
     """The statistics of G's batch norms if the user names none; all verbs follow this rule.
 
     Those that were published with imported weights, if they are valid. Standing ones for a truncated z (Brock et al.
-    2018, section 3.1), gathered at that truncation. Otherwise those of the run's description,
-    `GANSpec.inference_statistics`.
+    2018, section 3.1), gathered at that truncation. Otherwise the run's own, `GANSpec.inference_statistics`.
     """
     if published:
         return "published"
@@ -184,13 +183,14 @@ class TrainedModel:
         """`generator` for a block in which it uses the published statistics of this truncation, if there are any."""
         return self.published.used_by(self.generator, threshold) if self.published else nullcontext(self.generator)
 
-    def labels(self, classes: Iterable[Class]) -> np.ndarray:
-        """Classes by index or name to labels (N,) int32.
+    def labels(self, classes: Iterable[Class] | Class) -> np.ndarray:
+        """Classes by index or name to labels (N,) int32; one alone gives one label.
 
         Raises:
           RunError: for a class that the run doesn't have; the message suggests the closest name.
         """
-        return np.asarray([class_index(c, self.class_names) for c in classes], np.int32)
+        given = [classes] if isinstance(classes, int | np.integer | str) else classes
+        return np.asarray([class_index(c, self.class_names) for c in given], np.int32)
 
     def images(
         self,
@@ -216,7 +216,7 @@ class TrainedModel:
           RunError: for a class that the run doesn't have.
           ValueError: for a wrong seed or truncation.
         """
-        labels = self.labels([classes] if isinstance(classes, int | np.integer | str) else classes)
+        labels = self.labels(classes)
         chosen = image_seeds(seed, len(labels)) if seeds is None else seeds
         empty = np.zeros([0, self.spec.resolution, self.spec.resolution, 3], np.uint8)
         cut = self.as_truncation(truncation)
@@ -228,10 +228,10 @@ class TrainedModel:
         cut = self.as_truncation(truncation)
         z_of = SeededLatents(z_dim=self.spec.z_dim, latent=self.latent, mode=cut.mode if cut else None)
         thresholds = tf.fill([len(seeds)], cut.threshold if cut else 1.0)
-        return z_of(tf.constant(np.asarray(seeds, np.int64)), thresholds).numpy()
+        return z_of(tf.constant(checked_seeds(seeds)), thresholds).numpy()
 
     def generate(
-        self, z: np.ndarray, classes: Iterable[Class], *, truncation: Truncation | float | None = None
+        self, z: np.ndarray, classes: Iterable[Class] | Class, *, truncation: Truncation | float | None = None
     ) -> np.ndarray:
         """Images (N,R,R,3) float32 in [-1,1] of z (N,z_dim), used as it is; `truncation` chooses the statistics."""
         cut = self.as_truncation(truncation)
@@ -239,9 +239,10 @@ class TrainedModel:
         drawn = self.sampler(cut).of_latents(z, self.labels(classes), exact=self._needs_full_batches(cut))
         return np.concatenate([empty, *drawn])
 
-    def attention(self, z: np.ndarray, classes: Iterable[Class]) -> dict[str, np.ndarray]:
+    def attention(self, z: np.ndarray, classes: Iterable[Class] | Class) -> dict[str, np.ndarray]:
         """Attention maps (N,H,W,h,w) of these images by layer; see sampling/attention_maps.py."""
-        _, maps = attention_maps(self.generator, tf.constant(z, tf.float32), tf.constant(self.labels(classes)))
+        inputs = check_latents(z, self.labels(classes), self.spec.z_dim)
+        _, maps = attention_maps(self.generator, *map(tf.constant, inputs))
         return {name: values.numpy() for name, values in maps.items()}
 
 

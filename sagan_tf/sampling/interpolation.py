@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.sampling.sampler import check_labels
 
 Path = Literal["linear", "spherical"]
 
@@ -35,12 +36,14 @@ def between(a: np.ndarray, b: np.ndarray, steps: int, path: Path = "spherical") 
     """`steps` points from a to b, both ends included: (steps,D) float32.
 
     Raises:
-      ValueError: for an unknown path, or fewer than two steps.
+      ValueError: for an unknown path, fewer than two steps, or ends that are not two vectors of one length.
     """
     check_choice("", "path", path, PATHS)
-    if steps < 2:
-        raise ValueError(f"steps must be at least 2, the two ends; received steps={steps}.")
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 2:
+        raise ValueError(f"steps must be an integer of at least 2, the two ends; received steps={steps!r}.")
     ends = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if ends[0].ndim != 1 or ends[0].shape != ends[1].shape:
+        raise ValueError(f"ends must be two vectors (D,); received shapes {ends[0].shape}, {ends[1].shape}.")
     return PATHS[path](*ends, np.linspace(0, 1, steps)).astype(np.float32)
 
 
@@ -49,10 +52,13 @@ def class_shares(a: int, b: int, steps: int, n_classes: int) -> np.ndarray:
 
     A conditional generator then mixes the two rows of its class tables: gains and biases (SAGAN), or the shared
     embedding (BigGAN, Figure 9).
+
+    Raises:
+      ValueError: for a label that is not in [0, n_classes), or fewer than two steps.
     """
     return between(*one_hot([a, b], n_classes), steps, "linear")
 
 
 def one_hot(labels: Sequence[int], n_classes: int) -> np.ndarray:
-    """Labels (N,) as float32 (N,n_classes)."""
-    return (np.arange(n_classes) == np.asarray(labels)[:, None]).astype(np.float32)
+    """Labels (N,) in [0, n_classes) as float32 (N,n_classes)."""
+    return (np.arange(n_classes) == check_labels(labels, n_classes)[:, None]).astype(np.float32)

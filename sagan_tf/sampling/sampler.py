@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sagan_tf import latents
 from sagan_tf.foundation.pixels import levels
-from sagan_tf.sampling.seeds import SeededLatents, image_seeds
+from sagan_tf.sampling.seeds import SeededLatents, checked_seeds, image_seeds
 
 
 def default_batch_size(resolution: int) -> int:
@@ -55,7 +55,7 @@ class Truncation:
         _check_truncation(self.mode, self.threshold)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None, typed=True)  # True is no threshold, though it is equal to 1
 def _check_truncation(mode: str, threshold: float) -> None:
     """Cached, since for a single image the check would take longer than drawing the image."""
     # Options are read before the strategy is made, until when TensorFlow must not start.
@@ -76,7 +76,7 @@ class Sampler:
     batch_size: per replica and forward pass. strategy: whose replicas share the work; by default the current one.
 
     Raises:
-      ValueError: for an unknown latent, or truncation of one that is not normal.
+      ValueError: for an unknown latent, truncation of one that is not normal, or a batch size below 1.
     """
 
     def __init__(
@@ -91,6 +91,8 @@ class Sampler:
         batch_size: int | None = None,
         strategy: tf.distribute.Strategy | None = None,
     ):
+        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+            raise ValueError(f"batch_size must be an integer of at least 1; received batch_size={batch_size!r}.")
         self.z_dim = z_dim
         self.n_classes = n_classes
         self.resolution = resolution
@@ -164,9 +166,9 @@ class Sampler:
         """The same for one seed per image: seeds (N,) int64, labels (N,). exact: whether every pass has a full batch.
 
         Raises:
-          ValueError: if a label is out of range, or labels and seeds differ in number.
+          ValueError: if a label or seed is out of range, or labels and seeds differ in number.
         """
-        labels, seeds = check_labels(labels, self.n_classes), np.asarray(seeds, np.int64)
+        labels, seeds = check_labels(labels, self.n_classes), checked_seeds(seeds)
         if seeds.shape != labels.shape:
             raise ValueError(f"seeds must be as many as labels; received {len(seeds)} seeds for {len(labels)} labels.")
         thresholds = np.full(len(labels), self.truncation.threshold if self.truncation else 1.0, np.float32)
@@ -176,11 +178,9 @@ class Sampler:
         """Images (b,R,R,3) float32 in [-1,1] of given z (N,z_dim) and labels (N,), in their order; exact as above.
 
         Raises:
-          ValueError: if a label is out of range, or z has another shape.
+          ValueError: if a label is out of range, or z has another shape or is not finite.
         """
-        labels, z = check_labels(labels, self.n_classes), np.asarray(z, np.float32)
-        if z.shape != (len(labels), self.z_dim):
-            raise ValueError(f"z must have the shape ({len(labels)}, {self.z_dim}); received shape {z.shape}.")
+        z, labels = check_latents(z, check_labels(labels, self.n_classes), self.z_dim)
         return self._padded(self._from_latents, exact, z, labels)
 
     def _padded(self, forward: Callable[[int], Callable], exact: bool, *inputs: np.ndarray) -> Iterator[np.ndarray]:
@@ -204,10 +204,27 @@ def check_labels(labels: Sequence[int], n_classes: int) -> np.ndarray:
     """Labels as int32 (N,).
 
     Raises:
-      ValueError: if a label is not in [0, n_classes).
+      ValueError: if a label is not an integer in [0, n_classes).
     """
-    checked = np.asarray(labels, np.int64).reshape(-1)
+    given = np.asarray(labels).reshape(-1)
+    if given.size and (given.dtype.kind not in "biuf" or not (given == np.floor(given)).all()):
+        raise ValueError(f"labels must be integers in [0, {n_classes}); received labels={given[:4].tolist()}.")
+    checked = given.astype(np.int64)
     outside = checked[(checked < 0) | (checked >= n_classes)]
     if outside.size:
         raise ValueError(f"labels must be in [0, {n_classes}); received label={int(outside[0])}.")
     return checked.astype(np.int32)
+
+
+def check_latents(z: np.ndarray, labels: np.ndarray, z_dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Latents as float32 (N,z_dim), and their labels (N,).
+
+    Raises:
+      ValueError: if z is not finite, or has another shape: networks would broadcast one z to all labels.
+    """
+    z = np.asarray(z, np.float32)
+    if z.shape != (len(labels), z_dim):
+        raise ValueError(f"z must have the shape ({len(labels)}, {z_dim}); received shape {z.shape}.")
+    if not np.isfinite(z).all():
+        raise ValueError("z must be finite; received NaN or infinity.")
+    return z, labels

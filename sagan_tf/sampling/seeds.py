@@ -1,5 +1,6 @@
 """The seed of an image and its z, as sampling and serving both define them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,22 @@ def image_seeds(seed: int, count: int) -> np.ndarray:
     """
     check_seed(seed)
     return seed * _IMAGES_PER_SEED + np.arange(count, dtype=np.int64)
+
+
+def checked_seeds(seeds: Sequence[int]) -> np.ndarray:
+    """Seeds of images as int64 (N,).
+
+    Raises:
+      ValueError: for anything but integers from -2^63 to 2^63 - 1, one after another.
+    """
+    found = np.asarray(seeds)
+    integers = found.dtype.kind == "i" or (found.dtype.kind == "u" and found.max(initial=0) < 1 << 63)
+    if found.ndim != 1 or not (integers or not found.size):
+        raise ValueError(
+            "seeds of images must be integers (N,) from -2^63 to 2^63 - 1; received "
+            f"seeds={np.array2string(found, threshold=4, edgeitems=2)}."
+        )
+    return found.astype(np.int64)
 
 
 def check_seed(seed: int) -> None:

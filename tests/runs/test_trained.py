@@ -88,3 +88,16 @@ def test_seeds_and_classes_must_be_as_many(model):
         model.images([0], seeds=[1, 2])
     with pytest.raises(ValueError, match=r"z must have the shape \(1, 8\); received shape \(1, 9\)"):
         model.generate(np.zeros([1, 9]), [0])
+
+
+def test_one_class_alone_is_one_image(model):
+    z = model.z([5])
+    np.testing.assert_array_equal(model.generate(z, "dots"), model.generate(z, [2]))
+    assert next(iter(model.attention(z, 2).values())).shape[0] == 1
+    with pytest.raises(RunError, match="received '12'"):  # and not the classes 1 and 2
+        model.generate(model.z([1, 2]), "12")
+
+
+def test_one_z_is_not_spread_over_classes(model):
+    with pytest.raises(ValueError, match=r"z must have the shape \(2, 8\); received shape \(1, 8\)"):
+        model.attention(model.z([1]), [0, 1])

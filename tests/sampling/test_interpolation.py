@@ -62,3 +62,16 @@ def test_a_generator_reads_a_whole_share_as_the_class(spec):
     for row, label in ((0, 1), (2, 2)):
         alone = generator(z[row : row + 1], tf.constant([label]), training=False)
         assert_close(mixed[row], alone[0], relative=NETWORK)
+
+
+@pytest.mark.parametrize(("a", "b"), [(X, X[:1]), (X[None], Y[None]), (X, np.zeros(3))])
+def test_ends_are_two_vectors_of_one_length(a, b):
+    for path in ("linear", "spherical"):
+        with pytest.raises(ValueError, match=r"ends must be two vectors \(D,\)"):
+            between(a, b, 3, path)
+
+
+@pytest.mark.parametrize("label", [-1, 4])
+def test_only_classes_are_mixed(label):
+    with pytest.raises(ValueError, match=rf"labels must be in \[0, 4\); received label={label}"):
+        class_shares(0, label, 3, 4)

@@ -117,3 +117,27 @@ def test_a_label_out_of_range_is_refused(sampler, label):
 
 def test_batch_sizes_keep_memory_level():
     assert [default_batch_size(r) for r in (32, 64, 128, 256, 512)] == [64, 64, 16, 4, 1]
+
+
+@pytest.mark.parametrize("labels", [[0.5], [np.nan], ["0"]])
+def test_labels_are_not_rounded(sampler, labels):
+    with pytest.raises(ValueError, match=r"labels must be integers in \[0, 3\)"):
+        next(sampler.batches(labels))
+
+
+@pytest.mark.parametrize("size", [0, -4, 2.0])
+def test_a_batch_holds_an_image(size):
+    with pytest.raises(ValueError, match=f"batch_size must be an integer of at least 1; received batch_size={size}"):
+        Sampler(None, z_dim=8, n_classes=3, resolution=32, batch_size=size)
+
+
+def test_latents_are_finite(sampler):
+    with pytest.raises(ValueError, match="z must be finite"):
+        next(sampler.of_latents(np.full((1, 8), np.nan), [0]))
+
+
+@pytest.mark.parametrize("threshold", ["0.5", True, 1e-50, 1e39, np.nan])
+def test_thresholds_are_positive_numbers(threshold):
+    Truncation(threshold=1.0)
+    with pytest.raises(ValueError, match="threshold must be positive and finite; received threshold="):
+        Truncation(threshold=threshold)

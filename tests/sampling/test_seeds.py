@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf import latents
-from sagan_tf.sampling.seeds import SeededLatents, image_seeds
+from sagan_tf.sampling.seeds import SeededLatents, checked_seeds, image_seeds
 
 
 def test_sets_never_overlap_and_set_zero_is_its_own_numbers():
@@ -48,3 +48,15 @@ def test_z_is_drawn_on_the_cpu_whatever_computes_the_images():
     graph = z_of.get_concrete_function(tf.TensorSpec([3], tf.int64), tf.TensorSpec([3])).graph
     loops = [operation for operation in graph.get_operations() if "While" in operation.type]
     assert loops and all(operation.device.endswith("CPU:0") for operation in loops)
+
+
+@pytest.mark.parametrize("seeds", [[0, -(2**63), 2**63 - 1], np.array([7], np.uint64), np.arange(4, dtype=np.int8), []])
+def test_any_int64_is_a_seed(seeds):
+    found = checked_seeds(seeds)
+    assert found.dtype == np.int64 and found.tolist() == [int(seed) for seed in seeds]
+
+
+@pytest.mark.parametrize("seeds", [[1.5], [2**63], np.array([2**63], np.uint64), [2**64], [True], 3, [[1]], ["1"]])
+def test_no_seed_is_rounded_or_wrapped(seeds):
+    with pytest.raises(ValueError, match=r"seeds of images must be integers \(N,\) from -2\^63 to 2\^63 - 1; received"):
+        checked_seeds(seeds)
