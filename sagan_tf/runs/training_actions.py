@@ -229,7 +229,8 @@ def report(record: HealthRecord, before: list[HealthRecord], store: CheckpointSt
     healthy, steps = collapse.last_healthy_step(before), store.steps()
     kept = "There is no checkpoint yet"
     if steps:
-        step = max((s for s in steps if s <= healthy), default=steps[0])
+        kept_before = store.apart(BEFORE_COLLAPSE).steps()  # from an earlier alarm
+        step = max((s for s in (*steps, *kept_before) if s <= healthy), default=steps[0])
         which = "from before" if step <= healthy else "nearest to it"
         kept = f"The checkpoint {which} is that of step {step}"
         with files.dispensable(f"checkpoints/{BEFORE_COLLAPSE}"):

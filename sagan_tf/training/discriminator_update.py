@@ -45,7 +45,7 @@ class DiscriminatorUpdate:
         augmentation: (b,2n), the augmenter's random numbers for the real images beside those for the fakes.
         """
         update = self._update((*real, *fakes, dropout_mask, augmentation), t, decay)
-        self._gan.logit_averages.follow(update.logs, update.check.ok, t)
+        self._gan.logit_averages.follow(update.logs, update.check.ok, update.t)
         return update
 
     def _draw(self, z: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 INITIAL_SCALE, SCALE_GROWTH_EVERY = 2.0**15, 2000
+# While all gradients are zero, nothing else would limit the scale. From here, the skips that a run allows in a row
+# (non_finite.FLOAT16_SKIPS) bring it down to 1.
+LARGEST_SCALE = 2.0**24
 
 
 class LossScale:
     """Dynamic loss scale for float16, in which many gradients would underflow to 0 (Micikevicius et al. 2018).
 
     It is a power of two. The loss is multiplied by it before the gradient is taken, and the gradient divided by it
-    after. It doubles after `growth_every` consecutive good updates; after an update that was skipped because its
-    gradients were not finite, it halves, down to 1. It is part of the training state, and the same on all replicas.
+    after. It doubles after `growth_every` consecutive good updates, up to 2^24; after an update that was skipped
+    because its gradients were not finite, it halves, down to 1. It is part of the training state, and the same on all
+    replicas.
     """
 
     def __init__(self, *, initial: float = INITIAL_SCALE, growth_every: int = SCALE_GROWTH_EVERY):
@@ -33,7 +37,8 @@ class LossScale:
         scale, good, skipped = (tf.convert_to_tensor(v) for v in self.variables().values())
         good = tf.where(ok, good + 1, 0)
         grows = good >= self.growth_every
-        self.scale.assign(tf.where(ok, tf.where(grows, 2.0 * scale, scale), tf.maximum(0.5 * scale, 1.0)))
+        grown = tf.where(grows, tf.minimum(2.0 * scale, LARGEST_SCALE), scale)
+        self.scale.assign(tf.where(ok, grown, tf.maximum(0.5 * scale, 1.0)))
         self.good.assign(tf.where(grows, tf.zeros_like(good), good))
         self.skipped.assign(tf.where(ok, skipped, skipped + 1))
 

@@ -24,12 +24,14 @@ class Update(NamedTuple):
     learning_rate: the rate of this update, its decay included.
     logs: means over this replica's share of the batch.
     check: whether the loss and the gradients were finite, and the gradients' norm; the same on all replicas.
+    t: the number by which Adam and the loss counted this update.
     """
 
     loss: tf.Tensor
     learning_rate: tf.Tensor
     logs: Logs
     check: GradientCheck
+    t: tf.Tensor
 
 
 class NetworkUpdate:
@@ -88,7 +90,7 @@ class NetworkUpdate:
         gradients, value, logs = accumulate(run, batch, self._microbatches, self._non_trainable)
         *gradients, value = tf.distribute.get_replica_context().all_reduce("SUM", [*gradients, value])
         check = self._apply(gradients, value, t, decay, before)
-        return Update(value, self._optimizer.learning_rate * decay, logs, check)
+        return Update(value, self._optimizer.learning_rate * decay, logs, check, t)
 
     def _of_microbatch(self, t: tf.Tensor, first: bool, *rows: tf.Tensor | None) -> Gradients:
         penalized = first and self._penalty is not None

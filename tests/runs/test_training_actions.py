@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,6 +124,20 @@ def test_stop_leaves_with_a_refusal_and_says_what_is_kept(stopped):
     assert code == 2
     assert "collapsed by step 4: one; two. The checkpoint from before is kept in" in said
     assert RunDirectory(path).checkpoints().kept(training_actions.BEFORE_COLLAPSE).step == 1
+
+
+def test_a_later_alarm_does_not_replace_the_checkpoint_from_before_by_one_of_the_collapse(gan, tmp_path):
+    _, _, store = started(tmp_path / "run")
+    of = lambda step, *signs: SimpleNamespace(step=step, signs=signs)  # noqa: E731
+    store.save(gan.variables(), 3)
+    training_actions.report(of(6), [of(3), of(4, "a", "b"), of(5, "a", "b")], store, stop=False)
+    shutil.rmtree(store.path(3))
+    for step in (8, 9):  # all that was kept since then
+        store.save(gan.variables(), step)
+    before = [of(3), of(7), *(of(step, "a", "b") for step in (8, 9))]
+    training_actions.report(of(10), before, store, stop=False)
+    assert store.kept(training_actions.BEFORE_COLLAPSE).step == 3
+    assert store.apart(training_actions.BEFORE_COLLAPSE).steps() == [3]
 
 
 def test_a_scripted_collapse_raises_the_alarm_across_a_resume_and_keeps_the_checkpoint_from_before(

@@ -35,6 +35,17 @@ def test_an_update_that_was_left_out_leaves_the_averages(tiny):
     assert [float(v) for v in averages.variables().values()] == [2.0, -2.0]  # 0 -> 2 -> 2 -> 2
 
 
+def test_term_and_averages_start_with_the_same_update_where_float16_skipped_some(tiny):
+    gan = tiny.make(precision="float16", lecam=OPTIONS)  # starts after one update
+    gan.d_optimizer.loss_scale.scale.assign(256.0)
+    gan.g_optimizer.loss_scale.scale.assign(256.0)
+    gan.d_optimizer.loss_scale.skipped.assign(1)  # of the first step
+    logs = [tiny.step(gan, OBJECTIVE, number=number) for number in (1, 2)]
+    before, means = ([one["logits_real"], one["logits_fake"]] for one in logs)
+    found = [float(v) for v in gan.logit_averages.variables().values()]
+    assert found == pytest.approx([(b + m) / 2 for b, m in zip(before, means, strict=True)], rel=1e-4)
+
+
 def test_a_resumed_run_goes_on_exactly(tiny, tmp_path):
     gan, other = tiny.make(lecam=OPTIONS), tiny.make(lecam=OPTIONS)
     for number in range(2):

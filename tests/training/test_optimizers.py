@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.training.non_finite import FLOAT16_SKIPS
 from sagan_tf.training.optimizers import INITIAL_SCALE, LossScale, TwoTimescaleAdam
 from tests.closeness import LAYER, assert_close
 
@@ -45,6 +46,14 @@ def test_it_doubles_after_so_many_good_updates_and_halves_down_to_one_after_each
     assert path == [
         (4, 1, 0), (8, 0, 0), (8, 1, 0), (4, 0, 1), (4, 1, 1), (2, 0, 2), (1, 0, 3), (1, 0, 4), (1, 1, 4),
     ]  # fmt: skip
+
+
+def test_the_scale_stays_within_the_skips_that_bring_it_down_to_one():
+    """With gradients of zero every update is good, however large the scale is."""
+    scale = LossScale(growth_every=1)
+    for _ in range(200):
+        scale.update(tf.constant(True))
+    assert float(scale.scale) == 2.0**24 < 2.0**FLOAT16_SKIPS
 
 
 def in_float16(tiny, **options):
