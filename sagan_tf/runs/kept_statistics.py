@@ -83,6 +83,6 @@ def _keep(run: RunDirectory, path: Path, identity: str, statistics: Statistics) 
     with files.dispensable("the run's standing statistics"):
         path.parent.mkdir(exist_ok=True)
         write_npz(path, {_IDENTITY: np.asarray(identity), **statistics})
-        for other in path.parent.glob("step-*.npz"):
-            if not run.checkpoints().find(int(other.name.split("-")[1])).exists():
+        for other in path.parent.glob(f"step-{'[0-9]' * 8}-*.npz"):
+            if not run.checkpoints().find(int(other.name[5:13])).exists():
                 other.unlink(missing_ok=True)

@@ -88,7 +88,7 @@ def _lead(model: TrainedModel, metrics: list[dict]) -> str:
 
 
 def _samples(run: RunDirectory) -> str:
-    sheets = sorted((run.path / "samples").glob("step-????????.png"))
+    sheets = sorted((run.path / "samples").glob(f"step-{'[0-9]' * 8}.png"))
     if not sheets:
         return page.text("The run has drawn no sheets (train.sample_every).")
     chosen = [sheets[i] for i in report_pictures.spread(len(sheets), _MOST_SHEETS)]
