@@ -110,6 +110,16 @@ def test_interpolation_writes_a_sheet_and_an_animation(tiny_run, tmp_path):
         assert animation.n_frames == 6
 
 
+def test_an_animation_too_wide_for_its_format_is_refused_before_it_is_drawn(tiny_run, model, tmp_path, capsys):
+    labels = np.asarray([1, 4])
+    for kind in ("z", "both"):
+        drawn = figures.interpolation(model, labels, kind=kind, steps=2).frame(0)
+        assert figures.blank_interpolation(model, labels, kind=kind).frame(0).size == drawn.size
+    said = refused(capsys, tiny_run, "interpolate", "--num=300", f"--out={tmp_path}/a.png")
+    assert "of a .webp file must have at most 16,383 pixels per side" in said and "Show fewer rows" in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_truncation_shows_the_same_seeds_at_each_threshold(tiny_run, tmp_path):
     model = TrainedModel(tiny_run, statistics="moving")
     table = figures.truncation(model, np.asarray([2, 3]), thresholds=[2.0, 0.04], seed=1)

@@ -81,15 +81,23 @@ class ImageTable:
         return picture.resize([self._factor * n for n in picture.size], Image.Resampling.NEAREST)
 
 
-def check_animation(path: Path | str) -> str:
-    """The format of an animation by its file's suffix, "gif" or "webp".
+_LONGEST = {"gif": 65535, "webp": 16383}  # pixels per side, by format
+
+
+def check_animation(path: Path | str, size: tuple[int, int] = (0, 0)) -> str:
+    """The format of an animation by its file's suffix, "gif" or "webp". size: of its frames, if it is known.
 
     Raises:
-      ValueError: for another suffix.
+      ValueError: for another suffix, or for frames that are too large for the format.
     """
     kind = Path(path).suffix.lower()[1:]
-    if kind not in ("gif", "webp"):
+    if kind not in _LONGEST:
         raise ValueError(f"an animation must be a .gif or .webp file; received {path}. Rename it.")
+    if max(size) > _LONGEST[kind]:
+        raise ValueError(
+            f"the frames of a .{kind} file must have at most {_LONGEST[kind]:,} pixels per side; received "
+            f"{size[0]:,} x {size[1]:,} for {path}. Show fewer rows."
+        )
     return kind
 
 

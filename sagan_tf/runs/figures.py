@@ -158,18 +158,33 @@ def interpolation(
     rows, n = len(labels), model.spec.n_classes
     kind = kind if model.has_classes else "z"
     ends = model.z(image_seeds(seed, 2 * rows)).reshape(rows, 2, -1)
-    targets = labels if kind == "z" else np.roll(labels, -1)
+    targets = _targets(labels, kind)
     images = []
     walks = zip(ends, labels, targets, strict=True)
     for (a, b), start, end in Progress(walks, total=rows, title="interpolating", unit="row"):
         z = between(a, a if kind == "class" else b, steps, path)
         shares = class_shares(start, end, steps, n)
         images.append(to_pixels(model.generator(tf.constant(z), tf.constant(shares), training=False)).numpy())
-    pairs = zip(model.row_names(labels), model.row_names(targets), strict=True)
-    names = [a if a == b else f"{a} to {b}" for a, b in pairs]
     what = {"z": f"Another z, {path}", "class": "Another class, the same z", "both": f"Another class and z ({path})"}
     title = f"{what[kind]}; step {model.step:,}; {shown_classes(model, labels)}"
-    return ImageTable(images=np.stack(images), title=title, rows=names, side=64)
+    return ImageTable(images=np.stack(images), title=title, rows=_path_names(model, labels, kind), side=64)
+
+
+def blank_interpolation(model: TrainedModel, labels: np.ndarray, *, kind: str) -> ImageTable:
+    """The table with one black column, whose frame is as large as those of `interpolation`."""
+    kind = kind if model.has_classes else "z"
+    black = np.zeros([len(labels), 1, model.spec.resolution, model.spec.resolution, 3], np.uint8)
+    return ImageTable(images=black, rows=_path_names(model, labels, kind), side=64)
+
+
+def _targets(labels: np.ndarray, kind: str) -> np.ndarray:
+    """The class at the end of each row's path."""
+    return labels if kind == "z" else np.roll(labels, -1)
+
+
+def _path_names(model: TrainedModel, labels: np.ndarray, kind: str) -> list[str]:
+    pairs = zip(model.row_names(labels), model.row_names(_targets(labels, kind)), strict=True)
+    return [a if a == b else f"{a} to {b}" for a, b in pairs]
 
 
 def truncation(

@@ -45,6 +45,8 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
     if flags.kind == "class" and not model.has_classes:
         raise RunError(f"--kind=class needs classes; received a run without, {flags.run_dir}. Give --kind=z.")
     labels = _labels(flags, model)
+    animation = Path(flags.animation or _out(flags).with_suffix(".webp"))
+    check_animation(animation, figures.blank_interpolation(model, labels, kind=flags.kind).frame(0).size)
 
     def table(steps: int) -> ImageTable:
         return figures.interpolation(model, labels, seed=flags.seed, kind=flags.kind, steps=steps, path=flags.path)
@@ -52,7 +54,7 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
     sheet = sheets.save(table(flags.steps).draw(), _out(flags))
     frames = table(flags.frames)
     moving = [frames.frame(i) for i in range(flags.frames)]
-    return [sheet, save_animation(moving, Path(flags.animation or sheet.with_suffix(".webp")))]
+    return [sheet, save_animation(moving, animation)]
 
 
 def neighbors(flags: argparse.Namespace) -> list[Path]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagan_tf.figures.image_table import ImageTable, save_animation
+from sagan_tf.figures.image_table import ImageTable, check_animation, save_animation
 
 IMAGES = np.arange(6, dtype=np.uint8).reshape(2, 3, 1, 1, 1).repeat(4, 2).repeat(4, 3).repeat(3, 4) * 40
 
@@ -62,3 +62,10 @@ def test_an_animation_goes_there_and_back_forever(tmp_path, kind):
 def test_an_animation_of_another_kind_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"\.gif or \.webp"):
         save_animation([Image.new("RGB", (2, 2))], tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize(("name", "longest"), [("a.webp", 16383), ("a.GIF", 65535)])
+def test_frames_that_a_format_cannot_hold_are_refused(name, longest):
+    check_animation(name, (longest, 10))
+    with pytest.raises(ValueError, match=f"at most {longest:,} pixels per side; received 10 x {longest + 1:,}"):
+        check_animation(name, (10, longest + 1))
