@@ -100,7 +100,7 @@ class Survey:
             return ["duplicates: none"]
         extra = sum(len(group) - 1 for group in groups)
         mixed = [group for group in groups if len({int(self.labels[i]) for i in group}) > 1]
-        shown = [*mixed, *(group for group in groups if group not in mixed)][:_MAX_DUPLICATES]
+        shown = sorted(groups, key=lambda group: len({int(self.labels[i]) for i in group}) == 1)[:_MAX_DUPLICATES]
         lines = [
             "  " + " = ".join(self.names[i] for i in group[:4]) + (" ..." if len(group) > 4 else "") for group in shown
         ]

@@ -69,7 +69,7 @@ class Transform:
 
     def _crop_and_resize(self, image: tf.Tensor, resolution: int, noise: tf.Tensor | None) -> tf.Tensor:
         if self.method == "sngan":
-            image = _to_bytes(_center(_short_side(image, 256), 256))
+            image = _to_bytes(_center(_short_side(_middle(image), 256), 256))
         position = noise if self.crop == "random" else None
         image = _square(image, "round" if self.method == "sagan" else "floor", position)
         if self.method == "biggan":
@@ -111,6 +111,13 @@ def _short_side(image: tf.Tensor, side: int) -> tf.Tensor:
     short = tf.minimum(shape[0], shape[1])
     size = tf.cast(tf.round(tf.cast(shape[:2], tf.float64) * side / tf.cast(short, tf.float64)), tf.int32)
     return tf.image.resize(image, size, method="bilinear", antialias=True)
+
+
+def _middle(image: tf.Tensor) -> tf.Tensor:
+    """The middle of a strip more than 64 times as long as wide, so that enlarging it doesn't fill the memory."""
+    shape = tf.shape(image)[:2]
+    cut = tf.maximum(shape - 64 * tf.reduce_min(shape), 0) // 2
+    return image[cut[0] : shape[0] - cut[0], cut[1] : shape[1] - cut[1]]
 
 
 def _center(image: tf.Tensor, side: int) -> tf.Tensor:

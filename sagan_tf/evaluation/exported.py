@@ -104,6 +104,11 @@ def _check(options: EvaluationOptions, known: dict, export: pathlib.Path) -> Non
             f"which has {known['statistics']} ones. Leave it out, or export again."
         )
     is_truncated = known["truncation_mode"] is not None
+    if options.truncation_mode not in (EvaluationOptions.truncation_mode, known["truncation_mode"]):
+        raise ValueError(
+            f"the truncation mode of an export is fixed; received truncation_mode={options.truncation_mode} for "
+            f"{export}, which has {known['truncation_mode']}. Leave it out, or export again."
+        )
     if is_truncated != (options.truncation is not None):
         remedy = (
             "Add --truncation=T, in (0, 2]."

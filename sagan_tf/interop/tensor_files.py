@@ -76,7 +76,10 @@ def check_fit(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, np.nd
 
 
 def check_finite(arrays: Mapping[str, np.ndarray], source: str) -> None:
-    """Raises WeightsError if a value is NaN or infinite."""
+    """Raises WeightsError if a value is NaN or infinite, or no real number."""
+    other = [f"{name} of type {array.dtype}" for name, array in arrays.items() if array.dtype.kind not in "biuf"]
+    if other:
+        raise WeightsError(f"the values of {source} must be real numbers; received {', '.join(other[:_SHOWN])}.")
     bad = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if bad:
         raise WeightsError(f"the values of {source} must be finite; received NaN or infinity in {', '.join(bad[:8])}.")

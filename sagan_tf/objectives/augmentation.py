@@ -36,7 +36,7 @@ class DiffAugment:
       and LSUN).
 
     Raises:
-      ValueError: for no or an unknown transformation, one named twice, or a strength outside [0, 1].
+      ValueError: for no or an unknown transformation, one named twice, a strength outside [0, 1], or an unknown choice.
     """
 
     transformations: tuple[str, ...] = ("color", "translation", "cutout")
@@ -59,6 +59,8 @@ class DiffAugment:
                 f'{self.transformations!r}. "color" includes {", ".join(GROUPS["color"])}.'
             )
         _check_share(owner, "strength", self.strength)
+        if not isinstance(self.paired, bool):
+            raise ValueError(f"{owner}.paired must be True or False; received paired={self.paired!r}.")
         check_choice(owner, "r1_of", self.r1_of, get_args(R1Of))
 
     @property

@@ -25,8 +25,8 @@ class StandingStatistics:
       (train.table_size).
 
     Raises:
-      ValueError: if passes or batch_size is below 1, or for an unknown latent or truncation, or truncation of a latent
-        that is not normal.
+      ValueError: if passes or batch_size is not an integer of at least 1, for an unknown latent or truncation, or for
+        truncation of a latent that is not normal.
     """
 
     passes: int = 100
@@ -39,8 +39,8 @@ class StandingStatistics:
 
     def __post_init__(self):
         for name in ("passes", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; received {name}={getattr(self, name)!r}.")
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, and an integer; received {name}={getattr(self, name)!r}.")
         latents.prior(self.latent)
         if self.threshold is not None:
             if self.latent not in latents.NORMAL:

@@ -124,3 +124,19 @@ def test_bad_options_are_named(options, message):
 def test_a_single_pixel_fills_the_image(method):
     expected = [9, 200, 76]
     assert np.abs(resized(np.array([[expected]], np.uint8), 8, method=method) - expected).max() <= 1
+
+
+def test_the_middle_of_a_very_long_strip_is_what_the_whole_strip_gives():
+    strip = picture(3, 301)
+    whole = tf.image.resize(strip, (256, round(301 * 256 / 3)), method="bilinear", antialias=True)
+    left = (whole.shape[1] - 256) // 2
+    square = tf.cast(tf.round(whole[:, left : left + 256]), tf.uint8)
+    expected = resized(square.numpy(), 16, method="sngan")
+    for image in (strip, strip.transpose(1, 0, 2)):
+        found = resized(image, 16, method="sngan")
+        assert np.abs((found if image is strip else found.transpose(1, 0, 2)) - expected).max() <= 2
+
+
+@pytest.mark.parametrize("method", ["biggan", "sagan", "sngan"])
+def test_a_line_of_a_pixel_needs_little_memory(method):
+    assert set(np.unique(resized(np.full((1, 200_000, 3), 7, np.uint8), 8, method=method))) <= {6, 7}

@@ -103,3 +103,9 @@ def test_every_tensor_that_does_not_fit_is_named_with_both_shapes():
 def test_values_that_are_not_finite_are_refused():
     with pytest.raises(WeightsError, match=r"NaN or infinity in a\.weight"):
         check_finite({"a.weight": np.array([1.0, np.nan])}, "x.npz")
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([1j])])
+def test_values_that_are_no_real_numbers_are_refused(array):
+    with pytest.raises(WeightsError, match=f"must be real numbers; received w of type {array.dtype}"):
+        check_finite({"w": array}, "file")

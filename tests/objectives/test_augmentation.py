@@ -92,6 +92,7 @@ def test_defaults_are_the_papers():
         (DiffAugment, {"strength": 1.5}, r"DiffAugment.strength must be a probability.* received strength=1.5"),
         (DiffAugment, {"strength": -0.1}, "received strength=-0.1"),
         (DiffAugment, {"strength": float("nan")}, "received strength=nan"),
+        (DiffAugment, {"paired": "no"}, "paired must be True or False; received paired='no'"),
         (DiffAugment, {"r1_of": "seen"}, "r1_of must be one of original, augmented"),
         (AdaptiveAugmentation, {"strength": 2}, "AdaptiveAugmentation.strength must be a probability"),
         (AdaptiveAugmentation, {"strength": 0.9, "max_strength": 0.8}, "must not exceed max_strength"),

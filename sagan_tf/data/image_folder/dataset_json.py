@@ -23,7 +23,8 @@ def labels_of(path: pathlib.Path, images: Sequence[str]) -> dict[str, str] | Non
       None if the file says that there are no classes, or is another kind of JSON file.
 
     Raises:
-      DataError: if the file can't be read, if labels aren't integers, or if images and labels don't match.
+      DataError: if the file can't be read, if labels aren't integers or an image has several, or if images and labels
+        don't match.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -33,7 +34,8 @@ def labels_of(path: pathlib.Path, images: Sequence[str]) -> dict[str, str] | Non
     if rows is None:
         return None
     try:
-        labels = {name: label for name, label in rows}
+        pairs = [(name, label) for name, label in rows]
+        labels = dict(pairs)
         sound = all(isinstance(n, str) and type(label) is int and label >= 0 for n, label in labels.items())
     except (TypeError, ValueError):
         sound = False
@@ -41,6 +43,11 @@ def labels_of(path: pathlib.Path, images: Sequence[str]) -> dict[str, str] | Non
         raise DataError(
             f"The labels of {FILE_NAME} must be pairs of a file name and an integer from 0 on; received others in "
             f"{path}. Sort the images into class folders instead and remove the file."
+        )
+    if several := sorted({name for name, label in pairs if labels[name] != label}):
+        raise DataError(
+            f"Every image must have one label in {FILE_NAME}; received several for {len(several)} in {path}: "
+            f"{', '.join(several[:_MAX_NAMED])}{', ...' if len(several) > _MAX_NAMED else ''}. Repair the file."
         )
     for what, names in (
         ("an image", sorted(labels.keys() - set(images))),

@@ -18,10 +18,10 @@ class UnreadableImageError(ValueError):
 def decode(path: pathlib.Path, *, max_pixels: int | None = None) -> np.ndarray:
     """Decodes a whole image file -> uint8 (h, w, 3).
 
-    Gray is repeated over the channels, 16-bit gray is divided by 257 and rounded, palettes and CMYK are converted,
-    transparent pixels are blended with white, and the EXIF orientation is applied. The format is recognized by the
-    file's content, not by its name. Of an animation the first frame is used. JPEG files have no checksum, so that
-    flipped bits among their pixels are not noticed; PNG files have one.
+    Gray is repeated over the channels, 16-bit gray is divided by 257 and rounded, of 16-bit colors the upper bytes are
+    taken, palettes and CMYK are converted, transparent pixels are blended with white, and the EXIF orientation is
+    applied. The format is recognized by the file's content, not by its name. Of an animation the first frame is used.
+    JPEG files have no checksum, so that flipped bits among their pixels are not noticed; PNG files have one.
 
     A `max_pixels` above Pillow's own limit raises that limit for the whole process.
 

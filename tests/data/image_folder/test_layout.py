@@ -204,3 +204,11 @@ def test_labels_of_dataset_json(tmp_path):
 def test_a_table_of_labels_that_is_not_read_is_named(tmp_path):
     (note,) = [note for note in find_images(tree(tmp_path, "1.png", "labels.csv"), None).notes if "is not read" in note]
     assert "labels.csv is not read" in note and "class folders" in note
+
+
+def test_an_image_with_two_labels_in_dataset_json_is_refused(tmp_path):
+    tree(tmp_path, "a.png", "b.png")
+    rows = [["a.png", 1], ["b.png", 2], ["a.png", 2]]
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": rows}))
+    with pytest.raises(DataError, match=r"one label in dataset\.json; received several for 1 in .*: a\.png"):
+        find_images(tmp_path, None)
