@@ -83,7 +83,8 @@ def compare(
     values: dict[str, float | list[float]] = {}
     with clock("computing the metrics", quiet=not progress):
         for metric in metrics:
-            values |= metric.measure(_relabeled(on_generated, metric, comparison), on_real)
+            measured = metric.measure(_relabeled(on_generated, metric, comparison), on_real)
+            values |= _by_generated_class(measured, metric, comparison)
     protocol = describe_protocol(generated, real, extractor, seed=options.seed, facts=facts or GeneratorFacts())
     return EvaluationResult(metrics=values, protocol=protocol)
 
@@ -100,6 +101,20 @@ def _relabeled(generated: Activations, metric: Metric, comparison: Comparison) -
     changes = {} if generated.labels is None else {"labels": indices[generated.labels]}
     changes |= {} if generated.spread is None else {"spread": generated.spread.reordered(indices)}
     return dataclasses.replace(generated, **changes)
+
+
+def _by_generated_class(
+    values: dict[str, float | list[float]], metric: Metric, comparison: Comparison
+) -> dict[str, float | list[float]]:
+    """Values per class in the order of the generated classes, which may not be that of the reference's."""
+    if not any(isinstance(value, list) for value in values.values()):
+        return values
+    indices = metric.class_indices(comparison).tolist()
+
+    def ordered(value: list[float]) -> list[float]:
+        return [value[index] if index < len(value) else float("nan") for index in indices]
+
+    return {name: ordered(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _chosen(comparison: Comparison, names: tuple[str, ...] | None) -> dict[str, Metric]:

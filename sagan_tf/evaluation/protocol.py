@@ -35,7 +35,7 @@ class GeneratorFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """Metrics by name (a list has one value per class), and the protocol by which they were measured."""
+    """Metrics by name, and the protocol by which they were measured. A list has a value per class of the images."""
 
     metrics: dict[str, float | list[float]]
     protocol: dict

@@ -301,3 +301,18 @@ def test_outputs_that_are_not_finite_are_refused_at_the_first_batch(examples, ex
     batched = BatchedExtractor(extractor, batch_size=2)
     with pytest.raises(ValueError, match="outputs of saved-model:net must be finite"):
         batched(np.full((2, 8, 8, 3), np.nan, np.float32))
+
+
+def test_values_per_class_are_in_the_order_of_the_images_classes(examples):
+    def noisier(image, label):  # the bright ones alone differ from the reference
+        return tf.where(label == 1, image // 2, image), label
+
+    changed = dataclasses.replace(examples, fingerprint="half", ordered=lambda: examples.ordered().map(noisier))
+    chosen = {"metrics": ("intra_fid", "variety")}
+    dark, bright = judged(changed, examples, **chosen)["intra_fid_by_class"]
+    assert bright > 10 * dark
+    backwards = judged(relabeled(changed, ("bright", "dark")), examples, **chosen)
+    assert backwards["intra_fid_by_class"] == pytest.approx([bright, dark])
+    more = dataclasses.replace(examples, class_names=("dazzling", "dark", "bright"), fingerprint="more")
+    more = dataclasses.replace(more, ordered=lambda: examples.ordered().map(lambda image, label: (image, label + 1)))
+    assert len(judged(examples, more, metrics=("variety",))["shape_variety_by_class"]) == 2
