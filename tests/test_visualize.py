@@ -114,7 +114,7 @@ def test_an_animation_too_wide_for_its_format_is_refused_before_it_is_drawn(tiny
     labels = np.asarray([1, 4])
     for kind in ("z", "both"):
         drawn = figures.interpolation(model, labels, kind=kind, steps=2).frame(0)
-        assert figures.blank_interpolation(model, labels, kind=kind).frame(0).size == drawn.size
+        assert figures.blank_interpolation(model, labels, kind=kind, path="spherical").frame(0).size == drawn.size
     said = refused(capsys, tiny_run, "interpolate", "--num=300", f"--out={tmp_path}/a.png")
     assert "of a .webp file must have at most 16,383 pixels per side" in said and "Show fewer rows" in said
     assert not list(tmp_path.iterdir())

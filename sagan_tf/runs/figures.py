@@ -165,16 +165,13 @@ def interpolation(
         z = between(a, a if kind == "class" else b, steps, path)
         shares = class_shares(start, end, steps, n)
         images.append(to_pixels(model.generator(tf.constant(z), tf.constant(shares), training=False)).numpy())
-    what = {"z": f"Another z, {path}", "class": "Another class, the same z", "both": f"Another class and z ({path})"}
-    title = f"{what[kind]}; step {model.step:,}; {shown_classes(model, labels)}"
-    return ImageTable(images=np.stack(images), title=title, rows=_path_names(model, labels, kind), side=64)
+    return _paths(model, labels, np.stack(images), kind, path)
 
 
-def blank_interpolation(model: TrainedModel, labels: np.ndarray, *, kind: str) -> ImageTable:
+def blank_interpolation(model: TrainedModel, labels: np.ndarray, *, kind: str, path: str) -> ImageTable:
     """The table with one black column, whose frame is as large as those of `interpolation`."""
-    kind = kind if model.has_classes else "z"
     black = np.zeros([len(labels), 1, model.spec.resolution, model.spec.resolution, 3], np.uint8)
-    return ImageTable(images=black, rows=_path_names(model, labels, kind), side=64)
+    return _paths(model, labels, black, kind if model.has_classes else "z", path)
 
 
 def _targets(labels: np.ndarray, kind: str) -> np.ndarray:
@@ -182,9 +179,12 @@ def _targets(labels: np.ndarray, kind: str) -> np.ndarray:
     return labels if kind == "z" else np.roll(labels, -1)
 
 
-def _path_names(model: TrainedModel, labels: np.ndarray, kind: str) -> list[str]:
+def _paths(model: TrainedModel, labels: np.ndarray, images: np.ndarray, kind: str, path: str) -> ImageTable:
+    """The table of images along paths (rows,columns,R,R,3), with the names of both ends."""
+    what = {"z": f"Another z, {path}", "class": "Another class, the same z", "both": f"Another class and z ({path})"}
     pairs = zip(model.row_names(labels), model.row_names(_targets(labels, kind)), strict=True)
-    return [a if a == b else f"{a} to {b}" for a, b in pairs]
+    title = f"{what[kind]}; step {model.step:,}; {shown_classes(model, labels)}"
+    return ImageTable(images=images, title=title, rows=[a if a == b else f"{a} to {b}" for a, b in pairs], side=64)
 
 
 def truncation(

@@ -46,7 +46,8 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
         raise RunError(f"--kind=class needs classes; received a run without, {flags.run_dir}. Give --kind=z.")
     labels = _labels(flags, model)
     animation = Path(flags.animation or _out(flags).with_suffix(".webp"))
-    check_animation(animation, figures.blank_interpolation(model, labels, kind=flags.kind).frame(0).size)
+    frame = figures.blank_interpolation(model, labels, kind=flags.kind, path=flags.path).frame(0)
+    check_animation(animation, frame.size)
 
     def table(steps: int) -> ImageTable:
         return figures.interpolation(model, labels, seed=flags.seed, kind=flags.kind, steps=steps, path=flags.path)
