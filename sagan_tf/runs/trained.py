@@ -5,11 +5,13 @@ import functools
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import tensorflow as tf
 
 from sagan_tf.data.class_aliases import class_aliases
+from sagan_tf.foundation.choices import check_choice
 from sagan_tf.foundation.option_names import Statistics
 from sagan_tf.foundation.spelling import counted
 from sagan_tf.models.discriminator import Discriminator
@@ -80,10 +82,10 @@ class TrainedModel:
         Raises:
           RunError: if there is no run or no checkpoint, or an average or published statistics are asked for and the
             run has none.
+          ValueError: for unknown statistics.
         """
         self.run = run if isinstance(run, RunDirectory) else RunDirectory.open(run)
-        settings = self.run.experiment()
-        self.class_names = self.run.class_names
+        settings, self.class_names = self.run.experiment(), self.run.class_names
         self.titles = class_aliases(self.class_names).titles
         self.latent = settings.latent
         self.averaged = settings.average is not None if average is None else average
@@ -91,6 +93,7 @@ class TrainedModel:
             raise RunError(f"the run in {self.run.path} has no moving average of G. Leave --average out.")
         self.spec = self.run.spec()
         if statistics is not None:
+            check_choice("", "statistics", statistics, get_args(Statistics))
             inference = "batch" if statistics == "batch" else "moving"
             self.spec = dataclasses.replace(self.spec, inference_statistics=inference)
         self.generator = Generator(self.spec, numerics=settings.numerics, seed=None)
@@ -100,8 +103,7 @@ class TrainedModel:
         if statistics == "published":
             check_published(self.published, self.run, self.step)
         self.truncation_mode = MODE if self.published else "resampled"
-        self.standing_passes = standing_passes
-        self._statistics = statistics
+        self.standing_passes, self._statistics = standing_passes, statistics
         self._samplers: dict[Truncation | None, Sampler] = {}
 
     def __repr__(self) -> str:
@@ -159,10 +161,8 @@ class TrainedModel:
 
     def _inference_generator(self, truncation: Truncation | None) -> Generator | BakedGenerator:
         statistics = self.statistics(truncation)
-        if statistics == "batch":
-            return fold(self.generator)
-        if statistics == "moving":
-            return bake(self.generator)
+        if statistics in ("batch", "moving"):
+            return fold(self.generator) if statistics == "batch" else bake(self.generator)
         if statistics == "published":
             self.published.check_cover(truncation)
             return bake(self.generator, [self.published.at(truncation.threshold if truncation else None)])

@@ -101,3 +101,8 @@ def test_one_class_alone_is_one_image(model):
 def test_one_z_is_not_spread_over_classes(model):
     with pytest.raises(ValueError, match=r"z must have the shape \(2, 8\); received shape \(1, 8\)"):
         model.attention(model.z([1]), [0, 1])
+
+
+def test_unknown_statistics_are_refused(drawable_run):
+    with pytest.raises(ValueError, match=r"received statistics='standng'\. Did you mean 'standing'\?"):
+        sagan_tf.load(drawable_run, statistics="standng")

@@ -28,9 +28,10 @@ def _cells(images: np.ndarray) -> np.ndarray:
     """Averages images (N, R, R, 3) by area to at most 16 cells per side."""
     size = images.shape[1]
     cells = min(_CELLS, size)
-    if size % cells:
-        images = images.repeat(cells, axis=1).repeat(cells, axis=2)
-    block = images.shape[1] // cells
+    if size % cells:  # the share of each pixel in each cell, whose borders lie within pixels
+        shares = np.repeat(np.eye(cells), size, axis=1).reshape(cells, size, cells).mean(axis=2) * cells / size
+        return np.einsum("ip,npqc,jq->nijc", shares, images, shares, optimize=True)
+    block = size // cells
     return images.reshape(-1, cells, block, cells, block, 3).mean(axis=(2, 4))
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sagan_tf.data.procedural.long_range_agreement import agreement
+from sagan_tf.data.procedural.long_range_agreement import _cells, agreement
 from sagan_tf.data.procedural.procedural import render
 
 
@@ -65,3 +65,12 @@ def test_textures_and_blank_images():
 def test_shapes_are_checked():
     with pytest.raises(ValueError, match=r"\(2, 32, 16, 3\)"):
         agreement(np.zeros((2, 32, 16, 3)), np.zeros(2))
+
+
+@pytest.mark.parametrize("size", [20, 47, 200])
+def test_cells_of_uneven_sizes_are_averages_by_area(size):
+    images = np.random.default_rng(0).uniform(-1, 1, (2, size, size, 3))
+    every = size // np.gcd(size, 16)  # fine cells, of which each pixel and each cell holds a whole number
+    fine = images.repeat(16 * every // size, axis=1).repeat(16 * every // size, axis=2)
+    expected = fine.reshape(2, 16, every, 16, every, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(_cells(images), expected, atol=1e-12)
