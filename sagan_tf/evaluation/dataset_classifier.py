@@ -50,12 +50,11 @@ class Network(tf.keras.Model):
     """
 
     def __init__(self, n_classes: int):
-        super().__init__()
-        self.convolutions = [
-            tf.keras.layers.Conv2D(width, 3, strides=2, padding="same", activation="relu") for width in WIDTHS
-        ]
-        self.embedding = tf.keras.layers.Dense(N_FEATURES, activation="relu")
-        self.head = tf.keras.layers.Dense(n_classes)
+        super().__init__(dtype="float32")  # whatever the program's global policy is
+        like = {"activation": "relu", "dtype": "float32"}
+        self.convolutions = [tf.keras.layers.Conv2D(width, 3, strides=2, padding="same", **like) for width in WIDTHS]
+        self.embedding = tf.keras.layers.Dense(N_FEATURES, **like)
+        self.head = tf.keras.layers.Dense(n_classes, dtype="float32")
 
     def call(self, images):
         hidden = images

@@ -16,9 +16,9 @@ def clone_with(layer: Layer, change: Callable[[Layer, str, Any], Any]) -> Layer:
     """
     copy = type(layer).__new__(type(layer))
     if isinstance(layer, tf.keras.Model):
-        tf.keras.Model.__init__(copy, name=layer.name)
+        tf.keras.Model.__init__(copy, name=layer.name, dtype=layer.dtype_policy)
     else:
-        Layer.__init__(copy, autocast=False, name=layer.name)
+        Layer.__init__(copy, autocast=False, name=layer.name, dtype=layer.dtype_policy)
     for name, value in vars(layer).items():
         if name.startswith("_") or name in vars(copy):
             continue

@@ -2,10 +2,13 @@
 
 Weights and statistics are stored and read in float32 under every policy. A floating-point input is cast to the policy's
 compute dtype if that is not float32. Under the default policy the input keeps its own dtype, which is then the dtype of
-the arithmetic: the networks of this package choose their precision by the dtype of their maps.
+the arithmetic: the networks of this package choose their precision by the dtype of their maps. Their layers have the
+default policy, whatever the program's global one is.
 """
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -31,6 +34,17 @@ def in_compute_dtype(layer: tf.keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
     if layer.compute_dtype == "float32" or not x.dtype.is_floating:
         return x
     return tf.cast(x, layer.compute_dtype)
+
+
+@contextlib.contextmanager
+def float32_policy() -> Iterator[None]:
+    """In the block, layers are made with Keras' default policy, whatever the program's global one is."""
+    former = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(former)
 
 
 def at_least_float32(dtype: tf.DType) -> tf.DType:

@@ -6,6 +6,7 @@ import re
 import tensorflow as tf
 
 from sagan_tf.layers.building import WithoutBuild
+from sagan_tf.layers.dtype_policy import float32_policy
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.blocks import GBlock, GBottleneck
 from sagan_tf.models.parts import Numerics, Parts
@@ -32,22 +33,23 @@ class Generator(WithoutBuild, tf.keras.Model):
     def __init__(
         self, spec: GANSpec, *, numerics: Numerics | None = None, seed: int | None = 0, name: str = "generator"
     ):
-        super().__init__(name=name)
-        self.spec = spec
-        self.gray = False
-        self.numerics = numerics or Numerics()
-        check_precision(self.numerics.precision, trains=False)
-        parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_g, seed=seed)
-        channels = spec.generator_channels
-        self.shared = parts.shared_embedding() if spec.conditioning == "shared" else None
-        self.dense = parts.first_dense(16 * channels[0])
-        self.blocks = make_blocks(spec, parts)
-        attends = spec.generator_attends
-        self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels[1:], attends, strict=True)]
-        self.final_norm = parts.final_norm()
-        self.to_rgb = parts.to_rgb()
-        self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
-        parts.initialize_biases(self)
+        with float32_policy():
+            super().__init__(name=name)
+            self.spec = spec
+            self.gray = False
+            self.numerics = numerics or Numerics()
+            check_precision(self.numerics.precision, trains=False)
+            parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_g, seed=seed)
+            channels = spec.generator_channels
+            self.shared = parts.shared_embedding() if spec.conditioning == "shared" else None
+            self.dense = parts.first_dense(16 * channels[0])
+            self.blocks = make_blocks(spec, parts)
+            attends = spec.generator_attends
+            self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels[1:], attends, strict=True)]
+            self.final_norm = parts.final_norm()
+            self.to_rgb = parts.to_rgb()
+            self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
+            parts.initialize_biases(self)
 
     def call(self, z, y, training=False):
         dense_input, conditions = self.conditions(z, y, training)

@@ -15,6 +15,7 @@ from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics
 from sagan_tf.layers.building import WithoutBuild
 from sagan_tf.layers.clone import clone_with
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
+from sagan_tf.layers.dtype_policy import float32_policy
 from sagan_tf.layers.inference import constant, fold_linear, fold_norm, refuse_training
 from sagan_tf.layers.linear import KernelLayer
 from sagan_tf.layers.spectral_norm import SpectralNorm
@@ -24,6 +25,7 @@ from sagan_tf.models.generator import Generator
 Layer = tf.keras.layers.Layer
 
 
+@float32_policy()
 def fold(generator: Generator, statistics: Mapping[Layer, Layer] | None = None) -> Generator:
     """Copies a generator with normalized, resampled and cast kernels, and with norms as one multiply and one add.
 
@@ -145,6 +147,7 @@ def interpolation_weights(truncation: tf.Tensor, thresholds: tf.Tensor) -> tf.Te
     return tf.one_hot(upper - 1, count) * (1.0 - weight) + tf.one_hot(upper, count) * weight
 
 
+@float32_policy()
 def bake(
     generator: Generator,
     statistics: Sequence[Mapping[str, np.ndarray]] = (),
