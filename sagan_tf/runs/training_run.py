@@ -63,14 +63,12 @@ def train_run(
     if fresh and step == 0:
         note_fresh_discriminator(settings)
     stop = stop_step(step, settings.total_steps, stop_after, stop_at)
-    if step >= stop:
-        record(admission, step)
-        evaluate_missed(settings, run, store, examples, step, evaluates=evaluates and workers.is_chief)
-        note(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train up to step {stop}.")
-        return True
-    parts = _parts(settings, gan, examples, strategy, workers, rollbacks)
+    parts = _parts(settings, gan, examples, strategy, workers, rollbacks) if step < stop else None
     record(admission, step)
     evaluate_missed(settings, run, store, examples, step, evaluates=evaluates and workers.is_chief)
+    if parts is None:
+        note(f"{run.path} has {step} of {settings.total_steps} steps; nothing is left to train up to step {stop}.")
+        return True
     if admission.origin and workers.is_chief:
         store.save(gan.variables(), step)  # from here on the run doesn't need its origin
     while True:
