@@ -14,7 +14,8 @@ from sagan_tf.figures.query_points import location
 from sagan_tf.runs import figures
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.attention_maps import attention_maps
-from sagan_tf.sampling.interpolation import linear, one_hot, spherical
+from sagan_tf.sampling.interpolation import linear, spherical
+from sagan_tf.sampling.labels import one_hot
 from sagan_tf.sampling.sampler import to_pixels
 
 _LINE = 2  # pixels

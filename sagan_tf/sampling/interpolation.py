@@ -1,12 +1,11 @@
 """Paths between images: from z to z, from class to class, or both at once."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from sagan_tf.foundation.choices import check_choice
-from sagan_tf.sampling.sampler import check_labels
+from sagan_tf.sampling.labels import one_hot
 
 Path = Literal["linear", "spherical"]
 
@@ -57,8 +56,3 @@ def class_shares(a: int, b: int, steps: int, n_classes: int) -> np.ndarray:
       ValueError: for a label that is not in [0, n_classes), or fewer than two steps.
     """
     return between(*one_hot([a, b], n_classes), steps, "linear")
-
-
-def one_hot(labels: Sequence[int], n_classes: int) -> np.ndarray:
-    """Labels (N,) in [0, n_classes) as float32 (N,n_classes)."""
-    return (np.arange(n_classes) == check_labels(labels, n_classes)[:, None]).astype(np.float32)

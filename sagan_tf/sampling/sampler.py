@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from sagan_tf import latents
 from sagan_tf.foundation.pixels import levels
+from sagan_tf.sampling.labels import check_labels
 from sagan_tf.sampling.seeds import SeededLatents, checked_seeds, image_seeds
 
 
@@ -91,7 +92,7 @@ class Sampler:
         batch_size: int | None = None,
         strategy: tf.distribute.Strategy | None = None,
     ):
-        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        if batch_size is not None and (not isinstance(batch_size, int | np.integer) or batch_size < 1):
             raise ValueError(f"batch_size must be an integer of at least 1; received batch_size={batch_size!r}.")
         self.z_dim = z_dim
         self.n_classes = n_classes
@@ -198,22 +199,6 @@ class Sampler:
         """All images at once: (N,R,R,3) uint8."""
         empty = np.zeros([0, self.resolution, self.resolution, 3], np.uint8)
         return np.concatenate([empty, *self.batches(labels, seed=seed)])
-
-
-def check_labels(labels: Sequence[int], n_classes: int) -> np.ndarray:
-    """Labels as int32 (N,).
-
-    Raises:
-      ValueError: if a label is not an integer in [0, n_classes).
-    """
-    given = np.asarray(labels).reshape(-1)
-    if given.size and (given.dtype.kind not in "biuf" or not (given == np.floor(given)).all()):
-        raise ValueError(f"labels must be integers in [0, {n_classes}); received labels={given[:4].tolist()}.")
-    checked = given.astype(np.int64)
-    outside = checked[(checked < 0) | (checked >= n_classes)]
-    if outside.size:
-        raise ValueError(f"labels must be in [0, {n_classes}); received label={int(outside[0])}.")
-    return checked.astype(np.int32)
 
 
 def check_latents(z: np.ndarray, labels: np.ndarray, z_dim: int) -> tuple[np.ndarray, np.ndarray]:

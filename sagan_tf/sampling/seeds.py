@@ -23,13 +23,16 @@ def image_seeds(seed: int, count: int) -> np.ndarray:
 
 
 def checked_seeds(seeds: Sequence[int]) -> np.ndarray:
-    """Seeds of images as int64 (N,).
+    """Seeds of images as int64 (N,). Floating-point numbers are accepted as far as they hold every integer, to 2^53.
 
     Raises:
       ValueError: for anything but integers from -2^63 to 2^63 - 1, one after another.
     """
     found = np.asarray(seeds)
-    integers = found.dtype.kind == "i" or (found.dtype.kind == "u" and found.max(initial=0) < 1 << 63)
+    kind = found.dtype.kind
+    integers = kind == "i" or (kind == "u" and found.max(initial=0) < 1 << 63)
+    if kind == "f":
+        integers = bool((np.abs(found) <= 1 << 53).all() and (found == np.floor(found)).all())
     if found.ndim != 1 or not (integers or not found.size):
         raise ValueError(
             "seeds of images must be integers (N,) from -2^63 to 2^63 - 1; received "

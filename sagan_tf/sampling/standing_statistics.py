@@ -39,8 +39,9 @@ class StandingStatistics:
 
     def __post_init__(self):
         for name in ("passes", "batch_size"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, and an integer; received {name}={getattr(self, name)!r}.")
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1; received {name}={value!r}.")
         latents.prior(self.latent)
         if self.threshold is not None:
             if self.latent not in latents.NORMAL:

@@ -125,6 +125,10 @@ def test_labels_are_not_rounded(sampler, labels):
         next(sampler.batches(labels))
 
 
+def test_integers_of_numpy_are_batch_sizes():
+    assert Sampler(None, z_dim=8, n_classes=3, resolution=32, batch_size=np.int64(5)).per_replica == 5
+
+
 @pytest.mark.parametrize("size", [0, -4, 2.0])
 def test_a_batch_holds_an_image(size):
     with pytest.raises(ValueError, match=f"batch_size must be an integer of at least 1; received batch_size={size}"):

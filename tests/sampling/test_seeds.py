@@ -50,13 +50,17 @@ def test_z_is_drawn_on_the_cpu_whatever_computes_the_images():
     assert loops and all(operation.device.endswith("CPU:0") for operation in loops)
 
 
-@pytest.mark.parametrize("seeds", [[0, -(2**63), 2**63 - 1], np.array([7], np.uint64), np.arange(4, dtype=np.int8), []])
+@pytest.mark.parametrize(
+    "seeds", [[0, -(2**63), 2**63 - 1], np.array([7], np.uint64), np.arange(4, dtype=np.int8), [3.0], []]
+)
 def test_any_int64_is_a_seed(seeds):
     found = checked_seeds(seeds)
     assert found.dtype == np.int64 and found.tolist() == [int(seed) for seed in seeds]
 
 
-@pytest.mark.parametrize("seeds", [[1.5], [2**63], np.array([2**63], np.uint64), [2**64], [True], 3, [[1]], ["1"]])
+@pytest.mark.parametrize(
+    "seeds", [[1.5], [2.0**60], [np.nan], [2**63], np.array([2**63], np.uint64), [2**64], [True], 3, [[1]], ["1"]]
+)
 def test_no_seed_is_rounded_or_wrapped(seeds):
     with pytest.raises(ValueError, match=r"seeds of images must be integers \(N,\) from -2\^63 to 2\^63 - 1; received"):
         checked_seeds(seeds)

@@ -83,8 +83,8 @@ def test_several_thresholds_at_once_are_each_alone_and_leave_the_generator_alone
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"passes": 0}, "passes must be at least 1"),
-        ({"batch_size": 1.5}, "batch_size must be at least 1, and an integer; received batch_size=1.5"),
+        ({"passes": 0}, "passes must be an integer of at least 1"),
+        ({"batch_size": 1.5}, "batch_size must be an integer of at least 1; received batch_size=1.5"),
         ({"latent": "gauss"}, "latent must be one of"),
         ({"latent": "uniform", "threshold": 0.5}, "truncation must be of a normal prior"),
         ({"threshold": -1.0}, "threshold must be positive"),

@@ -44,7 +44,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_d
     """
     check_rows(real, generated)
     for name, value in (("k", k), ("k_density", k_density)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(
                 f"{name} must be an integer of at least 1; received {name}={value!r}. The papers' are 3, 5."
             )

@@ -61,6 +61,10 @@ def test_borders_and_repeated_images_do_not_depend_on_rounding(repeats):
     assert found.density == pytest.approx({1: 6, 7: 7}[repeats] / 5, abs=1e-12)  # each ball, with its border
 
 
+def test_integers_of_numpy_count_neighbors():
+    assert precision_recall(REAL, FAKE, k=np.int64(3), k_density=np.int32(5)) == precision_recall(REAL, FAKE)
+
+
 @pytest.mark.parametrize("options", [{"k": 0}, {"k_density": 0}, {"k": 1.5}, {"k": True}])
 def test_neighbors_must_be_counted(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be an integer of at least 1"):
