@@ -153,6 +153,19 @@ def test_hosts_of_both_kinds_are_taken_and_port_0_is_a_free_one():
             explorer_server.check_address("::1", six.getsockname()[1])
 
 
+def test_an_address_of_a_kind_that_the_machine_lacks_is_passed_over(monkeypatch):
+    four = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0))
+    lacking = [
+        (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 0)),  # RFC 5737: of no machine
+        (socket.AF_APPLETALK, socket.SOCK_STREAM, 0, "", ("::1", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [lacking[0], four, lacking[1]])
+    assert explorer_server.check_address("localhost", 0) > 0
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: lacking)
+    with pytest.raises(RuntimeError, match="received --host=localhost --port=0"):
+        explorer_server.check_address("localhost", 0)
+
+
 @pytest.mark.parametrize(
     ("host", "port"), [("127.0.0.1", 70000), ("127.0.0.1", -1), ("no.host.invalid", 0), ("a" * 99, 0)]
 )

@@ -20,7 +20,7 @@ Sides = Sequence[int | None]  # height and width of a map, None if unknown while
 
 def convolution(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
     """SAME convolution: x (B,H,W,I), kernel (k,k,I,O) -> (B,H/stride,W/stride,O)."""
-    size, sides = kernel.shape[0], x.shape[1:3]
+    size, sides = kernel.shape[0], x.shape.with_rank(4)[1:3]
     if size > 1 and _im2col_is_faster(sides, kernel):
         if stride == 1:
             return _with_im2col_gradient(x, kernel)

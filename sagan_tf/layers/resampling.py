@@ -126,11 +126,11 @@ class ConvDownsample2D(ResamplingConv2D):
     def product(inputs, applied):
         if applied.shape[0] == 3:
             return downsample(Conv2D.product(inputs, applied))
-        _, height, width, _ = lengths(inputs)
         averages = convolution(inputs, applied, stride=2)
-        if isinstance(height, int) and isinstance(width, int) and height % 2 == width % 2 == 0:
-            return averages
-        return averages[:, : height // 2, : width // 2]  # "SAME" adds one that lies partly outside of an odd side
+        if any(side is None or side % 2 for side in inputs.shape[1:3]):
+            _, height, width, _ = lengths(inputs)
+            return averages[:, : height // 2, : width // 2]  # "SAME" adds one that lies partly outside of an odd side
+        return averages
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -3,6 +3,7 @@
 import itertools
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
+from sagan_tf.foundation.attention_forms import QUERY_DIVISOR
 from sagan_tf.foundation.choices import check_choice
 
 if TYPE_CHECKING:
@@ -117,16 +118,17 @@ def _check_attention(spec: "GANSpec") -> None:
 
 
 def _check_attending_channels(spec: "GANSpec") -> None:
-    """Queries and keys, and the residual block inside, have an eighth of a map's channels."""
+    """Queries and keys, and the residual block inside, have 1/QUERY_DIVISOR of a map's channels."""
+    attention, least = spec.long_range == "attention", QUERY_DIVISOR
+    wanted = f"a multiple of {least} channels" if attention else f"{least} channels or more"
+    d_width = "width" if spec.discriminator_width is None else "discriminator_width"
     networks = (
         ("g", "width", spec.generator_channels[1:], spec.generator_attends, spec.generator_sizes),
-        ("d", "discriminator_width", spec.discriminator_channels, spec.discriminator_attends, spec.discriminator_sizes),
+        ("d", d_width, spec.discriminator_channels, spec.discriminator_attends, spec.discriminator_sizes),
     )
     for network, width, *columns in networks:
         for channels, attends, size in zip(*columns, strict=True):
-            fits = channels % 8 == 0 if spec.long_range == "attention" else channels >= 8
-            if attends and not fits:
-                wanted = "a multiple of 8 channels" if spec.long_range == "attention" else "8 channels or more"
+            if attends and (channels % least if attention else channels < least):
                 raise ValueError(
                     f"the maps that {network.upper()} attends to must have {wanted}; received {channels} channels on "
                     f"the map of {size}x{size} (attention_{network}={getattr(spec, f'attention_{network}')}, "

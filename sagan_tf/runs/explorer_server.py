@@ -1,6 +1,7 @@
 """The local web server of the explorer's page."""
 
 import contextlib
+import errno
 import socket
 
 from sagan_tf.foundation.interruption import left_to_others
@@ -18,20 +19,38 @@ def check_address(host: str, port: int) -> int:
     Raises:
       RunError: if the port is taken or is none, or if the host is not this machine.
     """
-    free = port
     try:
         if not 0 <= port < 1 << 16:
             raise OverflowError("a port is an integer from 0 to 65535")
-        for family, kind, protocol, _, (name, _, *rest) in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((name, free, *rest))
-                free = probe.getsockname()[1]
+        return _free_port(host, port)
     except (OSError, OverflowError, UnicodeError) as error:
         raise RunError(
             f"--host and --port must be free to listen on; received --host={host} --port={port}: "
             f"{getattr(error, 'strerror', None) or error}. Choose another --host or --port."
         ) from None
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port at which all addresses of a host can be listened on, except those of a kind that this machine lacks.
+
+    "localhost" has an address of IPv6 even where IPv6 is off, as in many containers.
+
+    Raises:
+      OSError: if an address is taken, or if the machine has none of them.
+    """
+    missing, free = None, None
+    for family, kind, protocol, _, (name, _, *rest) in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((name, free or port, *rest))
+                free = probe.getsockname()[1]
+        except OSError as error:
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                raise
+            missing = error
+    if free is None:
+        raise missing
     return free
 
 

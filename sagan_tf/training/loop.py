@@ -111,7 +111,7 @@ def train(
             if int(gan.step.numpy()) != step:
                 raise RuntimeError(f"the state must be at step {step}; received step={int(gan.step.numpy())}.")
             non_finite.check(logs, n, step)
-            with _ending_as(signal.SIGTERM, BrokenPipeError, interruption):  # whoever read our output is gone
+            with _ending_the_run(interruption):
                 _show(bar, n, logs, pace.batch_size, non_finite.skipped)
             if saves:
                 saved = save(step)
@@ -158,21 +158,22 @@ def _next_call(step: int, pace: Pace, actions: Sequence[Action]) -> tuple[int, i
 def _act(
     actions: Sequence[Action], step: int, stop_at: int, logs: dict[str, float], interruption: Interruption
 ) -> None:
-    """Runs the actions that are due. A KeyboardInterrupt in one of them counts as a signal to the whole run."""
+    """Runs the actions that are due."""
     for action in actions:
         if action.is_due(step, stop_at):
-            interrupted = _ending_as(signal.SIGINT, KeyboardInterrupt, interruption)
-            with interrupted, _ending_as(signal.SIGTERM, BrokenPipeError, interruption):
+            with _ending_the_run(interruption):
                 action.run(step, logs)
 
 
 @contextlib.contextmanager
-def _ending_as(number: int, error: type[BaseException], interruption: Interruption) -> Iterator[None]:
-    """In the block, an error of this class counts as a signal, so that the run ends with a checkpoint."""
+def _ending_the_run(interruption: Interruption) -> Iterator[None]:
+    """In the block, Ctrl-C, and output that nobody reads any more, end the run with a checkpoint, as a signal does."""
     try:
         yield
-    except error:
-        interruption.received = number
+    except KeyboardInterrupt:
+        interruption.received = signal.SIGINT
+    except BrokenPipeError:
+        interruption.received = signal.SIGTERM
 
 
 def _progress(step: int, pace: Pace, quiet: bool) -> Progress:

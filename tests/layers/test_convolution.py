@@ -110,6 +110,13 @@ def test_an_unknown_width_is_no_hindrance(form):
     assert_each_close(unknown(x), gradients(library, x, kernel), relative=FLOAT64)
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_an_unknown_rank_is_no_hindrance(size):
+    x, kernel = normal(2, 4, 4, 3), normal(size, size, 3, 5, seed=1)
+    unknown = tf.function(lambda x: convolution(x, kernel), input_signature=[tf.TensorSpec(None, tf.float64)])
+    assert_close(unknown(x), tf.nn.conv2d(x, kernel, 1, "SAME"), relative=FLOAT64)
+
+
 @pytest.mark.parametrize("laid_out_for", [(4, 4), (64, 64), (None, None)])
 @pytest.mark.parametrize("side", [4, 16])
 def test_a_kernel_laid_out_for_one_size_is_right_for_every_size(laid_out_for, side):

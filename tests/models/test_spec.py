@@ -64,6 +64,7 @@ def test_attention_stands_after_the_first_block_of_a_size_only():
             "maps that G attends to must have a multiple of 8 channels; received 12 channels on the map of 64",
         ),
         ({"discriminator_width": 12}, r"maps that D attends to must.*received 12 channels .*discriminator_width=12"),
+        ({"width": 6, "attention_g": ()}, r"maps that D attends to must.* channels .*, width=6\)"),
         ({"discriminator_width": 4, "long_range": "residual"}, "D attends to must have 8 channels or more"),
         ({"long_range": "residual", "attention_form": "paper"}, "must be matched to the code's"),
         ({"initializer": "xavier"}, "initializer must be one of"),
