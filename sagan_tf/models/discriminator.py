@@ -25,6 +25,7 @@ class Discriminator(WithoutBuild, tf.keras.Model):
     The first `frozen_blocks` blocks, with the attention after them, never store theirs.
     """
 
+    @float32_policy()
     def __init__(
         self,
         spec: GANSpec,
@@ -34,21 +35,20 @@ class Discriminator(WithoutBuild, tf.keras.Model):
         frozen_blocks: int = 0,
         name: str = "discriminator",
     ):
-        with float32_policy():
-            super().__init__(name=name)
-            self.spec = spec
-            self.numerics = numerics or Numerics()
-            self.frozen_blocks = frozen_blocks
-            check_precision(self.numerics.precision, trains=False)
-            parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_d, seed=seed)
-            channels = spec.discriminator_channels
-            self.stem = parts.stem(spec.discriminator_inputs[0]) if spec.discriminator_stem is not None else None
-            self.blocks = make_blocks(spec, parts)
-            attends = spec.discriminator_attends
-            self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels, attends, strict=True)]
-            self.head = make_head(spec, parts)
-            self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
-            parts.initialize_biases(self)
+        super().__init__(name=name)
+        self.spec = spec
+        self.numerics = numerics or Numerics()
+        self.frozen_blocks = frozen_blocks
+        check_precision(self.numerics.precision, trains=False)
+        parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_d, seed=seed)
+        channels = spec.discriminator_channels
+        self.stem = parts.stem(spec.discriminator_inputs[0]) if spec.discriminator_stem is not None else None
+        self.blocks = make_blocks(spec, parts)
+        attends = spec.discriminator_attends
+        self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels, attends, strict=True)]
+        self.head = make_head(spec, parts)
+        self(tf.zeros([1, spec.resolution, spec.resolution, 3]), tf.zeros([1], tf.int32))
+        parts.initialize_biases(self)
 
     def call(self, x, y, training=False, dropout_mask=None):
         h = tf.cast(x, self.numerics.dtype)

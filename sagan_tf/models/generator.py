@@ -30,26 +30,26 @@ class Generator(WithoutBuild, tf.keras.Model):
     is [embedding, z] in BigGAN-PyTorch and [z, embedding] in DeepMind's modules (`GANSpec.condition_order`).
     """
 
+    @float32_policy()
     def __init__(
         self, spec: GANSpec, *, numerics: Numerics | None = None, seed: int | None = 0, name: str = "generator"
     ):
-        with float32_policy():
-            super().__init__(name=name)
-            self.spec = spec
-            self.gray = False
-            self.numerics = numerics or Numerics()
-            check_precision(self.numerics.precision, trains=False)
-            parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_g, seed=seed)
-            channels = spec.generator_channels
-            self.shared = parts.shared_embedding() if spec.conditioning == "shared" else None
-            self.dense = parts.first_dense(16 * channels[0])
-            self.blocks = make_blocks(spec, parts)
-            attends = spec.generator_attends
-            self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels[1:], attends, strict=True)]
-            self.final_norm = parts.final_norm()
-            self.to_rgb = parts.to_rgb()
-            self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
-            parts.initialize_biases(self)
+        super().__init__(name=name)
+        self.spec = spec
+        self.gray = False
+        self.numerics = numerics or Numerics()
+        check_precision(self.numerics.precision, trains=False)
+        parts = Parts(spec, self.numerics, spectral_norm=spec.spectral_norm_g, seed=seed)
+        channels = spec.generator_channels
+        self.shared = parts.shared_embedding() if spec.conditioning == "shared" else None
+        self.dense = parts.first_dense(16 * channels[0])
+        self.blocks = make_blocks(spec, parts)
+        attends = spec.generator_attends
+        self.long_range = [parts.long_range(c) if a else None for c, a in zip(channels[1:], attends, strict=True)]
+        self.final_norm = parts.final_norm()
+        self.to_rgb = parts.to_rgb()
+        self(tf.zeros([1, spec.z_dim]), tf.zeros([1], tf.int32))
+        parts.initialize_biases(self)
 
     def call(self, z, y, training=False):
         dense_input, conditions = self.conditions(z, y, training)
