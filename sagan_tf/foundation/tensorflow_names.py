@@ -1,4 +1,4 @@
-"""Names of files that TensorFlow takes: those in UTF-8. Python and its libraries take any bytes."""
+"""TensorFlow writes only files whose names are UTF-8. Python and its libraries take any bytes."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from sagan_tf.foundation.files import OutputError
 
 
 def check_tensorflow_name(flag: str, path: Path | str) -> None:
-    """Refuses an output of TensorFlow's by its name, before any work.
+    """Refuses an output whose name TensorFlow can't write, before any work.
 
     flag: the flag that names the output, such as "--out".
 

@@ -16,7 +16,7 @@ SPEC = GANSpec(
 )  # fmt: skip
 
 
-@pytest.fixture(params=["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.fixture(params=["mixed_float16", "float64"])
 def policy(request):
     tf.keras.mixed_precision.set_global_policy(request.param)
     yield
