@@ -18,10 +18,10 @@ from sagan_tf.evaluation.reference import reference_activations
 from sagan_tf.evaluation.table_layout import paper_table, runs_table
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.notes import note
-from sagan_tf.runs.evaluation import CheckpointChoice, measure_memorization, measure_split
+from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator, measure_memorization, measure_split
+from sagan_tf.runs.one_checkpoint import one_checkpoint
 from sagan_tf.runs.reference import SPLITS, Reference, file_images, file_reference, run_reference
 from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.several_seeds import measure_seeds
 from sagan_tf.runs.truncation_curve import measure_curve
 from sagan_tf.runs.watch import watch
 from sagan_tf.training.strategy import create_strategy
@@ -47,12 +47,16 @@ def measure_from_flags(flags: argparse.Namespace) -> list[EvaluationResult]:
         return [measure_split(run, options, reference, flags.images)]
     chosen = CheckpointChoice(average=flags.average, step=flags.step, strategy=_strategy(flags))
     seeds = flags.seeds or [options.seed]
-    if flags.mode == "curve":
-        return [measure_curve(run, options, reference, chosen, thresholds=flags.truncation_curve, seeds=seeds)]
     if flags.mode == "watch":
         last = watch(run, options, reference, chosen)
         return [last] if last else []
-    return measure_seeds(run, options, reference, chosen, seeds, reuse=bool(flags.seeds))
+    with one_checkpoint(run, chosen) as one:
+        if flags.mode == "curve":
+            return [measure_curve(run, options, reference, one, thresholds=flags.truncation_curve, seeds=seeds)]
+        return [
+            measure_generator(run, dataclasses.replace(options, seed=seed), reference, one, reuse=bool(flags.seeds))
+            for seed in seeds
+        ]
 
 
 def _measure_files(flags: argparse.Namespace) -> EvaluationResult:

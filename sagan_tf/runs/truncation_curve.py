@@ -10,10 +10,9 @@ from sagan_tf.figures import canvas
 from sagan_tf.figures.truncation_curve import truncation_figure
 from sagan_tf.foundation import files
 from sagan_tf.foundation.notes import note
-from sagan_tf.runs.evaluation import CheckpointChoice, measure_split, record_result
+from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator, measure_split, record_result
 from sagan_tf.runs.reference import Reference
 from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.several_seeds import measure_seeds
 from sagan_tf.sampling.seeds import SeededLatents
 
 
@@ -40,8 +39,12 @@ def measure_curve(
     descending = [None, *sorted(set(thresholds), reverse=True)]
     results, points = [], []
     for truncated in [dataclasses.replace(options, truncation=threshold) for threshold in descending]:
-        result = over_seeds(measure_seeds(run, truncated, reference, chosen, seeds, reuse=True))
-        chosen = dataclasses.replace(chosen, step=result.protocol["step"])  # a run in training gets newer ones
+        result = over_seeds(
+            [
+                measure_generator(run, dataclasses.replace(truncated, seed=seed), reference, chosen, reuse=True)
+                for seed in seeds
+            ]
+        )
         results.append(result)
         point = _point(result, truncated.truncation)
         points.append(point)

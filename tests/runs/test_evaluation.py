@@ -15,7 +15,7 @@ from sagan_tf.evaluation.activations import ActivationCollector
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
-from sagan_tf.runs import measurement, resumption, several_seeds, truncation_curve
+from sagan_tf.runs import measurement, resumption, truncation_curve
 from sagan_tf.runs.evaluation import CheckpointChoice, run_samples
 from sagan_tf.runs.run_directory import RunDirectory
 
@@ -136,21 +136,23 @@ def test_seeds_that_were_measured_are_not_measured_again(run_dir, measure):
 
 
 @pytest.mark.parametrize("flags", [["--seeds=1,2,3"], ["--truncation_curve=0.5,1", "--statistics=moving"]])
-def test_one_checkpoint_is_measured_though_training_writes_newer_ones(run_dir, measure, monkeypatch, flags):
+def test_one_checkpoint_is_measured_though_training_writes_others_and_removes_it(run_dir, measure, monkeypatch, flags):
     run = RunDirectory(run_dir)
-    measured = several_seeds.measure_generator
+    measured = measurement.measure_generator
 
     def and_train(*args, **options):
         result = measured(*args, **options)
         newest = run.checkpoints().steps()[-1]
-        shutil.copytree(run.checkpoints().path(newest), run.checkpoints().path(newest + 1))
+        run.checkpoints().path(newest).rename(run.checkpoints().path(newest + 1))
         return result
 
-    monkeypatch.setattr(several_seeds, "measure_generator", and_train)
+    for module in (measurement, truncation_curve):
+        monkeypatch.setattr(module, "measure_generator", and_train)
     status, record, err = measure(*flags)
     assert status == 0, err
     samples = [line["protocol"]["step"] for line in lines(run_dir) if line["protocol"]["step"] is not None]
     assert set(samples) == {3} and len(samples) >= 3 and record["protocol"]["step"] == 3
+    assert len(list((run_dir / "checkpoints").iterdir())) == 1, "nothing is left of the checkpoint that was measured"
 
 
 def test_a_curve_measures_each_threshold_once(run_dir, measure):
