@@ -19,9 +19,10 @@ from sagan_tf.foundation.writers import signature
 from sagan_tf.interop import onnx, saved_model
 from sagan_tf.latents import NORMAL
 from sagan_tf.models.inference import bake
+from sagan_tf.runs.default_statistics import default_statistics
 from sagan_tf.runs.published_statistics import MODE, published_statistics
 from sagan_tf.runs.run_directory import RunDirectory
-from sagan_tf.runs.trained import TrainedModel, default_statistics
+from sagan_tf.runs.trained import TrainedModel
 
 
 class ExportError(RuntimeError):

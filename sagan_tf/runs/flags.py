@@ -68,7 +68,7 @@ def add_truncation_mode(parser: argparse.ArgumentParser) -> None:
 
 
 def add_statistics(parser: argparse.ArgumentParser, choices: tuple[Statistics, ...] = get_args(Statistics)) -> None:
-    """`--statistics`; the default is `trained.default_statistics`."""
+    """`--statistics`; the default is that of `default_statistics.py`."""
     parser.add_argument(
         "--statistics",
         choices=choices,

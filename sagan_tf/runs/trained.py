@@ -17,8 +17,8 @@ from sagan_tf.foundation.spelling import counted
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.inference import BakedGenerator, bake, fold
-from sagan_tf.models.spec import GANSpec
 from sagan_tf.runs.class_index import Class, class_index
+from sagan_tf.runs.default_statistics import default_statistics
 from sagan_tf.runs.kept_statistics import kept_or_gathered
 from sagan_tf.runs.published_statistics import MODE, check_published, published_statistics
 from sagan_tf.runs.restored import restore, restored_discriminator
@@ -27,17 +27,6 @@ from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.sampler import Sampler, Truncation, check_latents
 from sagan_tf.sampling.seeds import SeededLatents, checked_seeds, image_seeds
 from sagan_tf.sampling.standing_statistics import StandingStatistics
-
-
-def default_statistics(spec: GANSpec, *, truncated: bool, published: bool = False) -> Statistics:
-    """The statistics of G's batch norms if the user names none; all verbs follow this rule.
-
-    Those that were published with imported weights, if they are valid. Standing ones for a truncated z (Brock et al.
-    2018, section 3.1), gathered at that truncation. Otherwise the run's own, `GANSpec.inference_statistics`.
-    """
-    if published:
-        return "published"
-    return "standing" if truncated else spec.inference_statistics
 
 
 class TrainedModel:
@@ -85,7 +74,8 @@ class TrainedModel:
           ValueError: for unknown statistics.
         """
         self.run = run if isinstance(run, RunDirectory) else RunDirectory.open(run)
-        settings, self.class_names = self.run.experiment(), self.run.class_names
+        settings = self.run.experiment()
+        self.class_names = self.run.class_names
         self.titles = class_aliases(self.class_names).titles
         self.latent = settings.latent
         self.averaged = settings.average is not None if average is None else average
@@ -103,7 +93,8 @@ class TrainedModel:
         if statistics == "published":
             check_published(self.published, self.run, self.step)
         self.truncation_mode = MODE if self.published else "resampled"
-        self.standing_passes, self._statistics = standing_passes, statistics
+        self.standing_passes = standing_passes
+        self._statistics = statistics
         self._samplers: dict[Truncation | None, Sampler] = {}
 
     def __repr__(self) -> str:
@@ -161,8 +152,10 @@ class TrainedModel:
 
     def _inference_generator(self, truncation: Truncation | None) -> Generator | BakedGenerator:
         statistics = self.statistics(truncation)
-        if statistics in ("batch", "moving"):
-            return fold(self.generator) if statistics == "batch" else bake(self.generator)
+        if statistics == "batch":
+            return fold(self.generator)
+        if statistics == "moving":
+            return bake(self.generator)
         if statistics == "published":
             self.published.check_cover(truncation)
             return bake(self.generator, [self.published.at(truncation.threshold if truncation else None)])
@@ -241,8 +234,9 @@ class TrainedModel:
 
     def attention(self, z: np.ndarray, classes: Iterable[Class] | Class) -> dict[str, np.ndarray]:
         """Attention maps (N,H,W,h,w) of these images by layer; see sampling/attention_maps.py."""
-        inputs = check_latents(z, self.labels(classes), self.spec.z_dim)
-        _, maps = attention_maps(self.generator, *map(tf.constant, inputs))
+        labels = self.labels(classes)
+        z = check_latents(z, len(labels), self.spec.z_dim)
+        _, maps = attention_maps(self.generator, tf.constant(z), tf.constant(labels))
         return {name: values.numpy() for name, values in maps.items()}
 
 

@@ -8,11 +8,11 @@ from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult
 from sagan_tf.foundation import jsonl
 from sagan_tf.foundation.notes import note
+from sagan_tf.runs.default_statistics import default_statistics
 from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator
 from sagan_tf.runs.reference import Reference
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.signs_of_life import SignsOfLife
-from sagan_tf.runs.trained import default_statistics
 from sagan_tf.training.checkpoints import CheckpointError
 
 WATCH_SECONDS = 10

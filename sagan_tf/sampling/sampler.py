@@ -181,7 +181,8 @@ class Sampler:
         Raises:
           ValueError: if a label is out of range, or z has another shape or is not finite.
         """
-        z, labels = check_latents(z, check_labels(labels, self.n_classes), self.z_dim)
+        labels = check_labels(labels, self.n_classes)
+        z = check_latents(z, len(labels), self.z_dim)
         return self._padded(self._from_latents, exact, z, labels)
 
     def _padded(self, forward: Callable[[int], Callable], exact: bool, *inputs: np.ndarray) -> Iterator[np.ndarray]:
@@ -201,15 +202,15 @@ class Sampler:
         return np.concatenate([empty, *self.batches(labels, seed=seed)])
 
 
-def check_latents(z: np.ndarray, labels: np.ndarray, z_dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Latents as float32 (N,z_dim), and their labels (N,).
+def check_latents(z: np.ndarray, count: int, z_dim: int) -> np.ndarray:
+    """Latents of `count` images as float32 (count,z_dim).
 
     Raises:
       ValueError: if z is not finite, or has another shape: networks would broadcast one z to all labels.
     """
     z = np.asarray(z, np.float32)
-    if z.shape != (len(labels), z_dim):
-        raise ValueError(f"z must have the shape ({len(labels)}, {z_dim}); received shape {z.shape}.")
+    if z.shape != (count, z_dim):
+        raise ValueError(f"z must have the shape ({count}, {z_dim}); received shape {z.shape}.")
     if not np.isfinite(z).all():
         raise ValueError("z must be finite; received NaN or infinity.")
-    return z, labels
+    return z

@@ -5,8 +5,9 @@ import pytest
 
 import sagan_tf
 from sagan_tf.models import families
+from sagan_tf.runs.default_statistics import default_statistics
 from sagan_tf.runs.run_directory import RunError
-from sagan_tf.runs.trained import TrainedModel, default_statistics, restored_discriminator
+from sagan_tf.runs.trained import TrainedModel, restored_discriminator
 from sagan_tf.sampling.sampler import Truncation
 from tests.closeness import LAYER, NETWORK, assert_close
 
