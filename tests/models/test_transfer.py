@@ -112,7 +112,7 @@ def test_attention_elsewhere_is_new_and_networks_of_another_family_are_refused(b
             "received resolution=8 in .* and resolution=16 in",
         ),
         ({"width": 16}, "received width=8 in .* and width=16 in"),
-        ({"discriminator_width": 4}, "received discriminator_width=8 in .* and discriminator_width=4 in"),
+        ({"discriminator_width": 16}, "received discriminator_width=8 in .* and discriminator_width=16 in"),
         ({"z_dim": 8}, "received z_dim=4 in .* and z_dim=8 in"),
         ({"spectral_norm_g": False}, "received spectral_norm_g=True in .* and spectral_norm_g=False in"),
         ({"block": "bottleneck", "discriminator_stem": 1}, "received block='basic' in .* and block='bottleneck' in"),
@@ -123,7 +123,7 @@ def test_attention_elsewhere_is_new_and_networks_of_another_family_are_refused(b
 def test_networks_that_differ_are_refused_with_both_values(change, said):
     check_same_networks(SAGAN, dataclasses.replace(SAGAN, n_classes=2, head="auxiliary", norm_decay=0.5))
     check_same_networks(SAGAN, PLAIN)
-    check_same_networks(SAGAN, dataclasses.replace(SAGAN, discriminator_width=4), discriminator=False)
+    check_same_networks(SAGAN, dataclasses.replace(SAGAN, discriminator_width=16), discriminator=False)
     with pytest.raises(TransferError, match=said):
         check_same_networks(SAGAN, dataclasses.replace(SAGAN, **change))
 
