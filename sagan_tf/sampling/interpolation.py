@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.integers import check_integer
 from sagan_tf.sampling.labels import one_hot
 
 Path = Literal["linear", "spherical"]
@@ -38,8 +39,7 @@ def between(a: np.ndarray, b: np.ndarray, steps: int, path: Path = "spherical") 
       ValueError: for an unknown path, fewer than two steps, or ends that are not two vectors of one length.
     """
     check_choice("", "path", path, PATHS)
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 2:
-        raise ValueError(f"steps must be an integer of at least 2, the two ends; received steps={steps!r}.")
+    check_integer("steps", steps, 2, what="the two ends")
     ends = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if ends[0].ndim != 1 or ends[0].shape != ends[1].shape:
         raise ValueError(f"ends must be two vectors (D,); received shapes {ends[0].shape}, {ends[1].shape}.")

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import latents
+from sagan_tf.foundation.integers import check_integer
 from sagan_tf.foundation.pixels import levels
 from sagan_tf.sampling.labels import check_labels
 from sagan_tf.sampling.seeds import SeededLatents, checked_seeds, image_seeds
@@ -92,8 +93,8 @@ class Sampler:
         batch_size: int | None = None,
         strategy: tf.distribute.Strategy | None = None,
     ):
-        if batch_size is not None and (not isinstance(batch_size, int | np.integer) or batch_size < 1):
-            raise ValueError(f"batch_size must be an integer of at least 1; received batch_size={batch_size!r}.")
+        if batch_size is not None:
+            check_integer("batch_size", batch_size, 1)
         self.z_dim = z_dim
         self.n_classes = n_classes
         self.resolution = resolution

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import latents
+from sagan_tf.foundation.integers import check_integer
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.layers.variable_names import named_variables
 
@@ -39,9 +40,7 @@ class StandingStatistics:
 
     def __post_init__(self):
         for name in ("passes", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1; received {name}={value!r}.")
+            check_integer(name, getattr(self, name), 1)
         latents.prior(self.latent)
         if self.threshold is not None:
             if self.latent not in latents.NORMAL:

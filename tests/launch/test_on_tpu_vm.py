@@ -64,9 +64,15 @@ def test_training_is_detached_followed_and_kept_in_the_bucket(vm):
     assert (vm.folder / "bucket" / "b" / "f" / "runs" / "a b" / "checkpoint").read_text() == "new\n"
 
 
-def test_a_new_vm_goes_on_from_the_bucket(vm):
+def run_in_the_bucket(vm):
+    """The folder of a run that an earlier VM left in the bucket."""
     (kept := vm.folder / "bucket" / "b" / "runs" / "a b").mkdir(parents=True)
     (kept / "earlier").touch()
+    return kept
+
+
+def test_a_new_vm_goes_on_from_the_bucket(vm):
+    run_in_the_bucket(vm)
     (vm.folder / "end").touch()
     vm.on_vm("start", "gs://b", "600", "--", *ARGUMENTS)
     status(vm, "exit 0")
@@ -74,8 +80,7 @@ def test_a_new_vm_goes_on_from_the_bucket(vm):
 
 
 def test_a_run_comes_whole_from_the_bucket_though_the_first_copy_was_cut(vm):
-    (kept := vm.folder / "bucket" / "b" / "runs" / "a b").mkdir(parents=True)
-    (kept / "earlier").touch()
+    kept = run_in_the_bucket(vm)
     for name in ("end", "cut"):
         (vm.folder / name).touch()
     vm.on_vm("start", "gs://b", "600", "--", *ARGUMENTS)
@@ -85,8 +90,7 @@ def test_a_run_comes_whole_from_the_bucket_though_the_first_copy_was_cut(vm):
 
 
 def test_without_an_answer_of_the_bucket_nothing_is_trained_and_the_run_there_stays(vm):
-    (kept := vm.folder / "bucket" / "b" / "runs" / "a b").mkdir(parents=True)
-    (kept / "earlier").touch()
+    kept = run_in_the_bucket(vm)
     (vm.folder / "offline").touch()
     vm.on_vm("start", "gs://b", "600", "--", *ARGUMENTS)
     status(vm, "exit 2")

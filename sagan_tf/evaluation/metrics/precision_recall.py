@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 
 from sagan_tf.evaluation.rows import check_rows
+from sagan_tf.foundation.integers import check_integer
 
 CHUNK = 256
 # Relative differences of squared distances that are only rounding. Without them, the order in which a processor sums
@@ -44,10 +45,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, *, k: int = 3, k_d
     """
     check_rows(real, generated)
     for name, value in (("k", k), ("k_density", k_density)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(
-                f"{name} must be an integer of at least 1; received {name}={value!r}. The papers' are 3, 5."
-            )
+        check_integer(name, value, 1, hint="The papers' are 3, 5.")
     largest = max(k, k_density)
     if min(len(real), len(generated)) <= largest:
         raise ValueError(
