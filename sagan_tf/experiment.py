@@ -22,6 +22,8 @@ from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.metrics import DEFAULTS, METRICS, check_best_by
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.foundation.choices import check_parts
+from sagan_tf.foundation.integers import check_integer
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.models import families
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
@@ -84,6 +86,7 @@ class Experiment:
     monitoring: MonitorOptions = field(default_factory=MonitorOptions)  # how closely the run is watched for collapse
 
     def __post_init__(self):
+        store_plain_numbers(self)
         check_parts("train", self)
         if isinstance(self.data, type) or not callable(getattr(self.data, "open", None)):
             raise ValueError(f"train.data must be a Source; received train.data={self.data!r}. Bind it to a call.")
@@ -129,10 +132,7 @@ class Experiment:
         ]
 
     def _check_integer(self, name: str, least: int, most: int | None = None) -> None:
-        value, top = getattr(self, name), float("inf") if most is None else most
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= top:
-            limits = f"of at least {least}" if most is None else f"from {least} to {most:,}"
-            raise ValueError(f"train.{name} must be an integer {limits}; received train.{name}={value!r}.")
+        check_integer(f"train.{name}", getattr(self, name), least, most=most)
 
     def sized(self, n_classes: int | None = None) -> GANSpec:
         """The networks for a data set of `n_classes` (None: this one's), with class tables of `table_size` or more.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import tensorflow as tf
 
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.foundation.spelling import counted
 
 if TYPE_CHECKING:
@@ -80,9 +81,12 @@ class Examples:
 def check_types(source: object, **kinds: type):
     """Checks the types of fields, since gin passes on any value that a file holds; None is always allowed.
 
+    NumPy's numbers are replaced by Python's first (foundation/plain_numbers.py).
+
     Raises:
       DataError: for a field of another type.
     """
+    store_plain_numbers(source)
     for name, kind in kinds.items():
         value = getattr(source, name)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):

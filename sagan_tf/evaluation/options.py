@@ -5,7 +5,9 @@ from typing import get_args
 
 from sagan_tf.evaluation.metrics import METRICS
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.integers import check_integer
 from sagan_tf.foundation.option_names import Statistics
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.sampling.sampler import Truncation
 from sagan_tf.sampling.seeds import check_seed
 
@@ -46,13 +48,9 @@ class EvaluationOptions:
     truncation_mode: str = "resampled"
 
     def __post_init__(self):
+        store_plain_numbers(self)
         for name in ("n_samples", "batch_size", "standing_passes"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"EvaluationOptions.{name} must be an integer of at least 1; "
-                    f"received {name}={value!r}. Give a positive count."
-                )
+            check_integer(name, getattr(self, name), 1, owner="EvaluationOptions", hint="Give a positive count.")
         if not isinstance(self.allow_few_samples, bool):
             raise ValueError(
                 "EvaluationOptions.allow_few_samples must be True or False; received "

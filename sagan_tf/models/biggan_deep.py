@@ -6,6 +6,7 @@ from typing import Any
 
 from sagan_tf.foundation.attention_forms import AttentionFormName
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.integers import is_integer
 from sagan_tf.models.spec import (
     BiasInitializer,
     Conditioning,
@@ -105,7 +106,7 @@ def _layout(resolution: int, depth: int) -> dict[str, Any]:
     """The layout of the blocks of both networks."""
     hint = "Choose one of these, or add stages to STAGES in sagan_tf/models/biggan_deep.py."
     check_choice("", "resolution", resolution, STAGES, hint=hint)
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+    if not is_integer(depth, 1):
         raise ValueError(f"depth must be a positive integer; received depth={depth!r}. BigGAN-deep has 2.")
     stages = STAGES[resolution]
     stem, *widths = stages.discriminator

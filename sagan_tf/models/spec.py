@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sagan_tf.foundation.attention_forms import AttentionFormName
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.models import spec_checks
 
 Conditioning = Literal["tables", "shared", "none"]
@@ -89,6 +90,7 @@ class GANSpec:
     inference_statistics: InferenceStatistics = "moving"  # statistics at inference; "batch": of the batch itself
 
     def __post_init__(self):
+        store_plain_numbers(self)
         spec_checks.check(self)
 
     def with_classes(self, n_classes: int) -> "GANSpec":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 from sagan_tf.foundation.attention_forms import QUERY_DIVISOR
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.integers import is_integer
 
 if TYPE_CHECKING:
     from sagan_tf.models.spec import GANSpec
@@ -56,7 +57,7 @@ def _check_sizes(spec: "GANSpec") -> None:
         )
     for name in ("width", "discriminator_width", "discriminator_stem", "z_dim", "shared_dim", "n_classes"):
         value = getattr(spec, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        if value is not None and not is_integer(value, 1):
             raise ValueError(f"{name} must be a positive integer; received {name}={value!r}.")
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.integers import check_integer
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.monitoring.health_records import HealthRecord
 
 OnCollapse = Literal["warn", "stop", "off"]
@@ -41,9 +43,9 @@ class MonitorOptions:
     collapse: OnCollapse = "warn"
 
     def __post_init__(self):
+        store_plain_numbers(self)
         check_choice("MonitorOptions", "collapse", self.collapse, get_args(OnCollapse))
-        if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 0:
-            raise ValueError(f"every must be an integer of at least 0; received every={self.every!r}.")
+        check_integer("every", self.every, 0, owner="MonitorOptions", hint="0 turns monitoring off.")
 
 
 def signs(record: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ...]:

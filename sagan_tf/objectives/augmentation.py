@@ -13,6 +13,8 @@ from typing import Literal, get_args
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.integers import check_integer
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.objectives.transformations import GROUPS, TRANSFORMATIONS
 
 R1Of = Literal["original", "augmented"]
@@ -45,6 +47,7 @@ class DiffAugment:
     r1_of: R1Of = "original"
 
     def __post_init__(self):
+        store_plain_numbers(self)
         owner = type(self).__name__
         if not self.transformations or not isinstance(self.transformations, tuple):
             raise ValueError(
@@ -132,9 +135,7 @@ class AdaptiveAugmentation(DiffAugment):
         if not -1 < self.target < 1:
             raise ValueError(f"{owner}.target must be between -1 and 1; received target={self.target!r}. Try 0.6.")
         for name in ("ramp_images", "interval"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{owner}.{name} must be an integer of at least 1; received {name}={value!r}.")
+            check_integer(name, getattr(self, name), 1, owner=owner)
 
     def adjusted(self, strength: tf.Tensor, mean_sign: tf.Tensor, images: tf.Tensor | float) -> tf.Tensor:
         """p after an adjustment, in [0, max_strength].

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from sagan_tf.foundation.integers import check_integer
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeCam:
@@ -24,12 +27,12 @@ class LeCam:
     start: int = 1000
 
     def __post_init__(self):
+        store_plain_numbers(self)
         if not self.weight >= 0:
             raise ValueError(f"LeCam.weight must not be negative; received weight={self.weight!r}. Try 0.3.")
         if not 0 <= self.decay < 1:
             raise ValueError(f"LeCam.decay must be in [0, 1); received decay={self.decay!r}. The paper's is 0.99.")
-        if isinstance(self.start, bool) or not isinstance(self.start, int) or self.start < 0:
-            raise ValueError(f"LeCam.start must be an integer of at least 0; received start={self.start!r}.")
+        check_integer("start", self.start, 0, owner="LeCam", hint="The paper's code for CIFAR has 1000.")
 
     def penalty(self, real: tf.Tensor, fake: tf.Tensor, mean_real: tf.Tensor, mean_fake: tf.Tensor) -> tf.Tensor:
         """E max(0, D(x) - a_F)^2 + E max(0, a_R - D(G(z)))^2, a scalar, without the weight.

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, get_args
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.objectives.lecam import LeCam
 from sagan_tf.objectives.losses import LOSSES, class_loss
 from sagan_tf.objectives.penalties import OrthogonalForm, orthogonal
@@ -55,6 +56,7 @@ class Objective:
     sigma: SigmaControl | None = None
 
     def __post_init__(self):
+        store_plain_numbers(self)
         check_choice("Objective", "loss", self.loss, LOSSES)
         check_choice("Objective", "orthogonal_form", self.orthogonal_form, get_args(OrthogonalForm))
         for name in ("class_weight", "orthogonal", "r1", "likeness"):

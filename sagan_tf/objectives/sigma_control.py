@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 
 SigmaMode = Literal["clamped", "regularized"]
 _ITERATIONS = 8
@@ -35,6 +36,7 @@ class SigmaControl:
     strength: float = 1e-4
 
     def __post_init__(self):
+        store_plain_numbers(self)
         check_choice("SigmaControl", "mode", self.mode, get_args(SigmaMode))
         if (self.value is None) == (self.ratio is None):
             raise ValueError(

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
+
 
 @dataclass(frozen=True, kw_only=True)
 class MovingAverage:
@@ -23,6 +25,7 @@ class MovingAverage:
     start: int = 20_000
 
     def __post_init__(self):
+        store_plain_numbers(self)
         if not 0 <= self.decay < 1:
             raise ValueError(f"decay must be in [0, 1); received decay={self.decay!r}. BigGAN uses 0.9999.")
         if self.start < 0:

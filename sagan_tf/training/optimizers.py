@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from sagan_tf.foundation.integers import is_integer
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
+
 INITIAL_SCALE, SCALE_GROWTH_EVERY = 2.0**15, 2000
 # While all gradients are zero, nothing else would limit the scale. From here, the skips that a run allows in a row
 # (non_finite.FLOAT16_SKIPS) bring it down to 1.
@@ -73,6 +76,7 @@ class TwoTimescaleAdam:
     d_warmup: int | None = None
 
     def __post_init__(self):
+        store_plain_numbers(self)
         for name in ("g_learning_rate", "d_learning_rate", "epsilon"):
             _check_number(name, getattr(self, name), above=0.0)
         for name in ("beta_1", "beta_2"):
@@ -85,7 +89,7 @@ class TwoTimescaleAdam:
             )
         for name in ("g_warmup", "d_warmup"):
             steps = getattr(self, name)
-            if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 0):
+            if steps is not None and not is_integer(steps, 0):
                 raise ValueError(
                     f"{name} must be an integer of at least 0, or None; received {name}={steps!r}. 0 is no warm-up."
                 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sagan_tf.foundation import files
 from sagan_tf.foundation.notes import note, warn
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.training.checkpoints import CheckpointError, CheckpointStore
 from sagan_tf.training.non_finite import NonFiniteError
 from sagan_tf.training.state import GAN
@@ -34,6 +35,7 @@ class Safeguards:
     hang_minutes: float = 60.0
 
     def __post_init__(self):
+        store_plain_numbers(self)
         for name, kind in (("skips", int), ("rollbacks", int), ("hang_minutes", int | float)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, kind) or value < 0:

@@ -17,3 +17,11 @@ def test_others_are_refused_with_their_value(value):
         check_integer("steps", value, 2, what="the two ends", hint="Give two.")
     said = f"steps must be an integer of at least 2, the two ends; received steps={value!r}. Give two."
     assert str(refused.value) == said
+
+
+@pytest.mark.parametrize("value", [-1, 9, np.int64(9), True])
+def test_a_range_has_its_own_words(value):
+    check_integer("seed", 8, 0, most=8)
+    with pytest.raises(ValueError) as refused:
+        check_integer("seed", value, 0, most=8, owner="Options")
+    assert str(refused.value) == f"Options.seed must be an integer from 0 to 8; received seed={value!r}."
