@@ -30,6 +30,7 @@ class _Heard:
     depth = 0
     count = 0
     last = 0.0
+    answers: tuple[Callable[[], None], ...] = ()  # of `at_first_signal`
 
 
 @contextlib.contextmanager
@@ -71,6 +72,8 @@ def _listen(reader: socket.socket, answer: Callable[[int], None]) -> None:
             _Heard.count, _Heard.last = _Heard.count + 1, now
             if _Heard.count == 1:
                 answer(number)
+                for call in _Heard.answers:
+                    call()
             else:
                 say(AGAIN)
                 sys.stdout.flush()
@@ -80,6 +83,20 @@ def _listen(reader: socket.socket, answer: Callable[[int], None]) -> None:
 def say(line: str, *, below_bar: bool = False) -> None:
     """Prints a line to stderr, below a progress bar or the ^C that a terminal shows."""
     print(f"\n{line}" if below_bar or sys.stderr.isatty() else line, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def at_first_signal(call: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """In the block, the first signal also calls `call`, at once and in the thread that listens.
+
+    Yields a function that says whether there was a signal already. The signals are heard in the blocks of the other
+    functions of this file, around this block or within it.
+    """
+    former, _Heard.answers = _Heard.answers, (*_Heard.answers, call)
+    try:
+        yield lambda: bool(_Heard.depth and _Heard.count)
+    finally:
+        _Heard.answers = former
 
 
 class Interruption:

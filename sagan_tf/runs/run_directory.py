@@ -11,6 +11,7 @@ architecture.txt            both nets' tables
 checkpoints/step-*/         the last ones, verified (training/checkpoints.py)
 checkpoints/best/  checkpoints/before_collapse/    kept apart, if there is reason to (training_actions.py)
 train.jsonl  metrics.jsonl  scalars of training; results of evaluations with their protocol
+evaluation_attempts.json    evaluations that were begun and have not ended (evaluation_attempts.py)
 health.jsonl                singular values, distances of samples, signs of collapse (monitoring/health_records.py)
 published_statistics.npz    batch statistics that came with imported weights (published_statistics.py)
 samples/step-*.png          sheets with a row per class

@@ -30,6 +30,7 @@ from sagan_tf.runs import dry_run, resumption
 from sagan_tf.runs.advice import advice
 from sagan_tf.runs.conditioning import fitted
 from sagan_tf.runs.evaluation import evaluate_run
+from sagan_tf.runs.evaluation_attempts import attempt
 from sagan_tf.runs.lock import TrainingLock
 from sagan_tf.runs.origin import Origin, find_origin
 from sagan_tf.runs.resumption import Admission
@@ -171,8 +172,8 @@ def train_and_evaluate(
             more_actions=more_actions,
             start_up=start_up,
         )
-        if workers.is_chief:
-            evaluate_finished(run, loaded.value, admission.examples, reached=reached, evaluates=evaluates)
+        if workers.is_chief and reached and evaluates:
+            evaluate_finished(run, loaded.value, admission.examples)
     return 0 if reached else INTERRUPTED
 
 
@@ -232,15 +233,13 @@ def record(admission: Admission, lock: TrainingLock, workers: Workers, step: int
     start_up.lap("building the networks")
 
 
-def evaluate_finished(
-    run: RunDirectory, settings: Experiment, examples: Examples, *, reached: bool, evaluates: bool
-) -> None:
+def evaluate_finished(run: RunDirectory, settings: Experiment, examples: Examples) -> None:
     """Evaluates a finished run, unless that was already done, and prints the numbers."""
-    if not (reached and evaluates):
+    options, last = settings.evaluation, run.checkpoints().steps()[-1]  # beyond the end of a run that was shortened
+    if last < settings.total_steps or run.is_evaluated(last, truncation=options.truncation):
         return
-    last = run.checkpoints().steps()[-1]  # beyond the end of a run that was shortened
-    if last >= settings.total_steps and not run.is_evaluated(last, truncation=settings.evaluation.truncation):
-        print(evaluate_run(run, settings.evaluation, examples=examples).summary())
+    if result := attempt(run.path, last, options, lambda: evaluate_run(run, options, examples=examples)):
+        print(result.summary())
 
 
 def run_to_code(flags: argparse.Namespace, start_up: StartUp) -> int:

@@ -23,6 +23,7 @@ from sagan_tf.monitoring.singular_values import Spectra
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs.data_distances import image_distances, real_distances
 from sagan_tf.runs.evaluation import evaluate_run
+from sagan_tf.runs.evaluation_attempts import attempt
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import sampler_of
 from sagan_tf.sampling.attention_maps import gammas
@@ -110,10 +111,12 @@ def evaluation_action(settings: Experiment, run: RunDirectory, store: Checkpoint
     """
 
     def evaluate(step: int, logs: dict[str, float]) -> None:
-        result = evaluate_run(run, settings.evaluation, examples=examples, step=step)
+        options = settings.evaluation
+        result = attempt(run.path, step, options, lambda: evaluate_run(run, options, examples=examples, step=step))
+        if result is None:
+            return
         note(f"step {step}\n{result.summary()}")
-        by = settings.best_by
-        by = "kid" if by == "fid" and "fid" not in result.metrics else by
+        by = "kid" if settings.best_by == "fid" and "fid" not in result.metrics else settings.best_by
         score = result.metrics.get(by)
         if score is None:
             note(f"step {step} is not compared with the best checkpoint: {settings.best_by} was not measured")

@@ -95,6 +95,8 @@ def evaluate_missed(
 ) -> None:
     """Evaluates the checkpoint from which a run resumes, if it was killed before that evaluation was done.
 
+    An evaluation that has itself ended the process twice is skipped (runs/evaluation_attempts.py).
+
     evaluates: whether this process evaluates the run.
     """
     if not (evaluates and settings.evaluate_every and step):

@@ -158,9 +158,9 @@ def _next_call(step: int, pace: Pace, actions: Sequence[Action]) -> tuple[int, i
 def _act(
     actions: Sequence[Action], step: int, stop_at: int, logs: dict[str, float], interruption: Interruption
 ) -> None:
-    """Runs the actions that are due."""
+    """Runs the actions that are due. After a signal, no evaluation is begun: a resumed run makes up for it."""
     for action in actions:
-        if action.is_due(step, stop_at):
+        if action.is_due(step, stop_at) and not (interruption.received and action.reads_checkpoint):
             with _ending_the_run(interruption):
                 action.run(step, logs)
 

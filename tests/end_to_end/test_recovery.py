@@ -164,6 +164,33 @@ def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, monk
     assert "the best by fid so far: 9 at step 10" in said.err and "step 20, fid 4: checkpoints/best" in said.out
 
 
+def test_a_run_gets_past_an_evaluation_that_ends_the_process(small, tmp_path, monkeypatch, capsys):
+    measured = []
+
+    def evaluate_run(run, options, *, examples, step=40):
+        measured.append(step)
+        if step in (20, 40):
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        facts = {"extractor": "stand-in", "step": step, "weights": "raw", "truncation": None}
+        result = EvaluationResult(metrics={"fid": 1.0}, protocol=facts)
+        result.append_to(run.path / "metrics.jsonl")
+        return result
+
+    monkeypatch.setattr(EvaluationResult, "summary", lambda self: f"fid {self.metrics['fid']}")
+    monkeypatch.setattr(training_actions, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(training, "evaluate_run", evaluate_run)
+    monkeypatch.setattr(training, "check_options", lambda *_, **__: ("fid",))
+    flags = [gin("train.evaluation=@EvaluationOptions()"), gin("EvaluationOptions.metrics=('fid',)"),
+             gin("train.evaluate_every=10")]  # fmt: skip
+    for _ in range(4):
+        with pytest.raises(tf.errors.ResourceExhaustedError):
+            small(tmp_path / "run", *flags)
+    assert small(tmp_path / "run", *flags) == 0
+    assert measured == [10, 20, 20, 30, 40, 40]
+    said = capsys.readouterr().err
+    assert said.count("step 20 is skipped") == said.count("step 40 is skipped") == 1
+
+
 @pytest.mark.parametrize(
     ("bindings", "message"),
     [

@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from sagan_tf.foundation import interruption
-from sagan_tf.foundation.interruption import AGAIN, Interruption, as_keyboard_interrupt, leaving_at_once
+from sagan_tf.foundation.interruption import (
+    AGAIN,
+    Interruption,
+    as_keyboard_interrupt,
+    at_first_signal,
+    leaving_at_once,
+)
 from sagan_tf.foundation.refusals import answered
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -56,6 +62,19 @@ def test_the_answer_comes_while_the_main_thread_is_in_a_call():
             hashlib.pbkdf2_hmac("sha256", b"", b"", 300_000)
             ended = time.monotonic()
     assert answered_at[0] < ended and interrupted.received == signal.SIGINT
+
+
+def test_more_can_be_asked_for_at_the_first_signal_by_a_block_between(left):
+    calls, called = [], threading.Event()
+    with Interruption(), at_first_signal(lambda: (calls.append(1), called.set())) as signalled, Interruption():
+        assert not signalled()
+        send(signal.SIGTERM)
+        assert called.wait(10) and signalled()
+        send(signal.SIGTERM)
+    assert left == [75] and calls == [1] and not signalled()
+    with Interruption() as interrupted:
+        send(signal.SIGTERM)
+    assert interrupted.received and calls == [1]
 
 
 @BOTH

@@ -115,6 +115,21 @@ def test_a_signal_that_ends_an_action_ends_the_run_with_a_checkpoint(tmp_path):
     assert not finished and calls == [4] and saved == [4]
 
 
+def test_after_a_signal_no_evaluation_is_begun(tmp_path):
+    """It may take hours, and a preempted process has seconds; the checkpoint for it is there."""
+    ran = []
+    pictures = loop.Action(every=5, run=lambda step, _: ran.append(("pictures", step)))
+    evaluation = loop.Action(every=5, run=lambda step, _: ran.append(("evaluation", step)), reads_checkpoint=True)
+
+    def preempt(step):
+        if step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    finished, ends, saved = run(tmp_path, actions=[pictures, evaluation], before=preempt)
+    assert not finished and ends[-1] == saved[-1] == 10
+    assert ran == [("pictures", 5), ("evaluation", 5), ("pictures", 10)]
+
+
 @pytest.mark.parametrize("place", ["bar", "action"])
 def test_output_that_nobody_reads_any_more_costs_no_step(tmp_path, monkeypatch, place):
     """As in `train | tee log` when tee ends."""
