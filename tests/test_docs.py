@@ -30,7 +30,7 @@ MADE = {
     "architecture.txt",
     "health.jsonl",
 }
-MADE |= {"metrics.jsonl", "train.jsonl", "training.lock"}
+MADE |= {"evaluation_attempts.json", "metrics.jsonl", "train.jsonl", "training.lock"}
 ROOMS = sorted(path.name for path in (ROOT / "sagan_tf").iterdir() if path.is_dir() and path.name != "__pycache__")
 VERBS = sorted(
     path.stem for path in (ROOT / "sagan_tf").glob("*.py") if "\n    start(main)\n" in path.read_text(encoding="utf-8")
