@@ -35,5 +35,11 @@ def as_bindings(name: str, value: Any, names: Mapping[type, str]) -> list[str]:
 
 
 def literal(value: Any) -> str:
-    """A value as gin writes it."""
-    return repr(str(value)) if isinstance(value, Path) else repr(value)
+    """A value as gin writes it; numbers and strings of NumPy's types like Python's, which they are subclasses of."""
+    if isinstance(value, Path):
+        return repr(str(value))
+    if isinstance(value, list | tuple):
+        items = ", ".join(map(literal, value))
+        return f"[{items}]" if isinstance(value, list) else f"({items}{',' * (len(value) == 1)})"
+    plain = next((kind for kind in (float, str) if isinstance(value, kind)), type(value))
+    return plain.__repr__(value)

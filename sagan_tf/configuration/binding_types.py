@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -102,7 +103,7 @@ def _advice(name: str, value: Any, hint: Any, configurables: Mapping[str, Callab
     if not isinstance(value, Reference) and _fits((value,), hint, configurables):
         return f" Write {name}={(value,)!r}."
     if isinstance(value, str):
-        if _fits(number := _literal(value), hint, configurables):
+        if _fits(number := _literal(value), hint, configurables) and math.isfinite(number or 0):
             return f" Remove the quotes: {name}={number!r}."
         known = [v for one in _alternatives(hint) if typing.get_origin(one) is Literal for v in typing.get_args(one)]
         if close := nearest(repr(value), [repr(v) for v in known if isinstance(v, str)]):

@@ -24,13 +24,10 @@ except (ImportError, AttributeError) as error:
 from sagan_tf.configuration.binding_types import Reference, wrong_kind
 from sagan_tf.configuration.former_names import current_fields
 from sagan_tf.configuration.gin_errors import explain, full_name, suggestions
+from sagan_tf.configuration.gin_files import SEARCH_PATHS, Reader, missing
 from sagan_tf.configuration.gin_state import own_gin_state
 from sagan_tf.foundation.files import write_text
-from sagan_tf.foundation.spelling import did_you_mean, nearest_files
-
-_PACKAGE = Path(__file__).parents[1]
-# Where `gin/...` is searched after the working directory: a checkout, the files shipped in the installed package.
-SEARCH_PATHS = (_PACKAGE.parent, _PACKAGE / "shipped")
+from sagan_tf.foundation.spelling import did_you_mean
 
 
 class ConfigError(ValueError):
@@ -53,23 +50,26 @@ def load(
 
     configurables: gin names ("families.sagan") and what they call. Bindings override files, later ones earlier ones.
     Fields of the root whose default factory is configurable are built by gin even when no binding names them. Every
-    binding must take effect; one that a later file or binding overrides is accepted if it was in use until then.
+    binding must take effect; one that is overridden later is accepted if it was in use when its file, an included one
+    or not, or its binding had been read.
 
     Raises:
       ConfigError: for any error, with file and line if there are any, and the nearest right name.
     """
     gin.clear_config()
     _register(configurables)
-    _search()
+    used: set = set()
+    _search(Reader(lambda: used.update(_used_so_far(configurables, root))))
     for file in files:
-        _require_file(file)
-    used, statement = set(), None
+        if wrong := missing(file):
+            raise ConfigError(wrong)
+    statement = None
     try:
         for statement in files:
             gin.parse_config_file(statement)
-            used |= _used_so_far(configurables, root)
         for statement in bindings:
             gin.parse_config(statement)
+            used |= _used_so_far(configurables, root)
         statement = None
         _refuse_wrong_kinds(configurables)
         value = _build(configurables, root)
@@ -122,24 +122,12 @@ def _register(configurables: Mapping[str, Callable]) -> None:
             _registered[name] = gin.external_configurable(target, name=selector, module=module or None)
 
 
-def _search() -> None:
+def _search(reader: Reader) -> None:
     """Plain files only: gin's other reader searches Python packages and logs an error for each without the file."""
-    gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
+    gin.config._FILE_READERS[:] = [(reader, os.path.isfile)]
     for path in SEARCH_PATHS:
         if str(path) not in gin.config._LOCATION_PREFIXES:
             gin.add_config_file_search_path(str(path))
-
-
-def _require_file(file: str) -> None:
-    places = (Path(), *SEARCH_PATHS)
-    if any((path / file).is_file() for path in places):
-        return
-    known = sorted({str(p.relative_to(path)) for path in places for p in (path / "gin").glob("**/*.gin")})
-    first, *others = nearest_files(file, known)
-    raise ConfigError(
-        f"--gin_file must name a file that exists, in the working directory or among the {len(known)} that come with "
-        f"sagan_tf; received --gin_file={file}. Did you mean {first}? The next nearest are {' and '.join(others)}."
-    )
 
 
 def _used(configurables: Mapping[str, Callable], root: str) -> set[str]:
@@ -164,18 +152,28 @@ def _refuse_wrong_kinds(configurables: Mapping[str, Callable]) -> None:
                 raise ConfigError(wrong)
 
 
-def _plain(value: Any, configurables: Mapping[str, Callable]) -> Any:
-    """A bound value with gin's references replaced by `Reference`, and macros by their values."""
+def _plain(value: Any, configurables: Mapping[str, Callable], within: tuple[str, ...] = ()) -> Any:
+    """A bound value with gin's references replaced by `Reference`, and macros by their values.
+
+    within: the macros whose values contain this one.
+    """
     if isinstance(value, gin.config.ConfigurableReference):
         if value.configurable.selector == "gin.macro":
-            bound = gin.config._CONFIG.get(("/".join(value.scopes), "gin.macro"), {})
+            name = "/".join(value.scopes)
+            bound = gin.config._CONFIG.get((name, "gin.macro"), {})
             if "value" not in bound:
+                raise ConfigError(f"a macro must be given a value before it is used; received %{name} without one.")
+            if name in within:
                 raise ConfigError(
-                    f"a macro must be given a value before it is used; received %{'/'.join(value.scopes)} without one."
+                    "a macro must not refer to itself; received "
+                    + ", ".join(f"{a}=%{b}" for a, b in zip(within, (*within[1:], name), strict=True))
+                    + f". Give {name} a value."
                 )
-            return _plain(bound["value"], configurables)
+            return _plain(bound["value"], configurables, (*within, name))
         return Reference(full_name(_short(value.configurable.selector), configurables), value.evaluate)
-    return type(value)(_plain(item, configurables) for item in value) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item, configurables, within) for item in value)
+    return value
 
 
 def _refuse_unused(configurables: Mapping[str, Callable]) -> None:

@@ -61,6 +61,8 @@ def explain(
     if "macro()" in text:
         scope = re.search(r"in scope '(\w+)'", str(error))
         return f"a macro must be given a value before it is used; received %{scope[1] if scope else '?'} without one."
+    if match := re.search(r"missing \d+ required [\w-]+ arguments?: (.*)", text):
+        return _incomplete(str(error), re.findall(r"'(\w+)'", match[1]), configurables)
     if isinstance(error, SyntaxError) or type(error).__name__ == "TokenError":
         return _unreadable(text, statement, configurables)
     if found := re.search(r"Unable to open file: (.+?)\. Searched", text):
@@ -78,6 +80,17 @@ def _place(text: str) -> tuple[str, str]:
     if not found:
         return "", ""
     return (f"{found['file']}, line {found['line']}: " if found["file"] else ""), found["statement"].strip()
+
+
+def _incomplete(whole: str, names: list[str], configurables: Mapping[str, Callable]) -> str:
+    """For a configurable that lacks arguments without a default."""
+    found = re.search(r"In call to configurable '([\w.]+)'", whole)
+    owner = full_name(found[1], configurables) + "." if found else ""
+    them = "it" if len(names) == 1 else "them"
+    return (
+        f"{' and '.join(owner + name for name in names)} must be given a value; received a configuration without "
+        f"{them}. Bind {them}, or include a file that does, such as gin/quickstart.gin."
+    )
 
 
 def _owner(whole: str, text: str, configurables: Mapping[str, Callable]) -> str:
