@@ -5,6 +5,7 @@ import sys
 
 import sagan_tf
 from sagan_tf.foundation.flag_parser import REFUSED
+from sagan_tf.foundation.missing_streams import open_missing_streams
 from sagan_tf.foundation.refusals import report_error
 from sagan_tf.foundation.spelling import nearest
 
@@ -31,6 +32,7 @@ def usage() -> str:
 
 def main() -> None:
     """Runs the verb named on the command line, and exits with its code."""
+    open_missing_streams()
     verb, arguments = (sys.argv[1:] or ["--help"])[0], sys.argv[2:]
     if verb in ("--help", "-h", "help"):
         print(usage())

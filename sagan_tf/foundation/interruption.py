@@ -17,6 +17,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from sagan_tf.foundation.missing_streams import open_missing_streams
+
 INTERRUPTED = 75
 AGAIN = "Interrupted again: exiting without saving. Repeat the command to resume from the last saved state."
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -169,9 +171,12 @@ def left_to_others() -> Iterator[None]:
 def answer_while_importing() -> None:
     """In `python -m sagan_tf.VERB`, makes Ctrl-C end the imports, which take seconds, with a line and INTERRUPTED.
 
+    Standard streams that are closed are opened first, since what follows needs them.
     Only for the package's __init__. In other programs it does nothing, since they handle their own signals.
     """
     runs_a_verb = sys.argv[:1] == ["-m"] and any(word.startswith("sagan_tf.") for word in sys.orig_argv)
+    if runs_a_verb:
+        open_missing_streams()
     if not runs_a_verb or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return
     stderr = os.dup(2)  # the import of TensorFlow redirects the other one

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
+from sagan_tf.foundation.missing_streams import open_missing_streams
 from sagan_tf.foundation.output_streams import take_any_character
 
 
@@ -13,6 +14,7 @@ def start(main: Callable[[Sequence[str]], int]) -> None:
 
     absl.app names the process and installs its log handler, and prints Python's stack when the process crashes.
     """
+    open_missing_streams()
     # Imports and tracing make millions of lasting objects: searching them for cycles takes a tenth of the start.
     gc.set_threshold(100_000, 10, 10)
     take_any_character()
