@@ -144,6 +144,15 @@ CASES = [
         )
         for place in ("nowhere", "text.txt", "pictures")
     ],
+    *[
+        (verb, f"{flags}=gs://bucket/x", "received --")
+        for verb, flags in (
+            ("sample", "--run_dir={run} --out"),
+            ("export", "--run_dir={run} --statistics=moving --out"),
+            ("visualize", "classes --run_dir={run} --out"),
+            ("train", f"{GIN} --run_dir"),
+        )
+    ],
     ("train", f"{GIN} --run_dir={{bad}}/text.txt", "text.txt"),
     ("train", f"{GIN} --run_dir={{bad}}/pictures", "holds other files"),
     ("train", f"{GIN} {NEW} --data={{bad}}/nowhere", "nowhere"),
@@ -204,6 +213,11 @@ CASES = [
     ("prepare_data", "--source={bad}/pictures --resolution=4 --out={bad}/s", "--resolution=4"),
     ("prepare_data", "--source={bad}/pictures --resolution=32", "received no --out"),
     ("prepare_data", "--source={bad}/pictures --resolution=32 --out={bad}/pictures/s", "must be outside the folder"),
+    (
+        "import_weights",
+        "--data={bad}/pictures --run_dir={bad}/pictures/run --generator=x",
+        "must be outside the folder",
+    ),
     ("prepare_data", "--source={bad}/pictures --resolution=32 --out={bad}/s --jpeg_quality=101", "--jpeg_quality=101"),
     ("prepare_data", "--source={bad}/pictures --resolution=32 --out={bad}/text.txt", "text.txt"),
     ("prepare_data", "--source={bad}/damaged --resolution=32 --out={bad}/s", "damaged"),

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 from urllib.error import URLError
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +23,7 @@ from sagan_tf import explore
 from sagan_tf.runs import explorer_page, explorer_server
 from sagan_tf.runs.explorer import ExplorerModel, LatentPoint, attention_from, enlarged, tiled
 from sagan_tf.runs.explorer_link import PageState, default_state, file_name, query_of, state_of
+from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 
 
@@ -128,12 +132,49 @@ def test_a_wrong_link_is_explained(query, said):
         state_of(query, NAMES, 32)
 
 
+@pytest.mark.parametrize(
+    ("published", "latent", "largest", "said"),
+    [
+        (None, "normal", 2.0, "truncation must be a number from 0.04 to 2.0; received truncation='2.5' in the link"),
+        (
+            SimpleNamespace(largest=1.0),
+            "normal",
+            1.0,
+            "a number from 0.04 to 1.0; received truncation='2.5' in",
+        ),
+        (None, "bernoulli", None, "truncation must be left out of the link, .* received truncation='2.5'"),
+    ],
+)
+def test_a_link_truncates_only_as_far_as_the_run_can(published, latent, largest, said):
+    explorer = ExplorerModel.__new__(ExplorerModel)
+    explorer.model = SimpleNamespace(published=published, latent=latent)
+    assert explorer.largest_threshold == largest
+    with pytest.raises(ValueError, match=said):
+        state_of({"truncation": "2.5"}, NAMES, 32, largest_threshold=largest)
+    if largest:
+        assert state_of({"truncation": str(largest)}, NAMES, 32, largest_threshold=largest).latent.threshold == largest
+
+
+def test_a_run_of_batch_statistics_is_shown_with_standing_ones(tiny_run, tmp_path, monkeypatch):
+    run = RunDirectory(shutil.copytree(tiny_run, tmp_path / "run"))
+    settings = run.experiment()
+    spec = dataclasses.replace(settings.spec, inference_statistics="batch")
+    monkeypatch.setattr(run, "experiment", lambda: dataclasses.replace(settings, spec=spec))
+    explorer = ExplorerModel(TrainedModel(run, standing_passes=2))
+    assert explorer.statistics == "standing"
+    (expected,) = TrainedModel(run, standing_passes=2, statistics="standing").images([1], seeds=[7])
+    view = explorer.view(LatentPoint(classes=(1, 5), seeds=(7, 9)))
+    assert np.abs(view.image.astype(int) - expected).max() <= 1
+
+
 def test_a_saved_image_has_a_name_that_tells_it_and_that_any_disk_takes():
     assert [file_name(state, NAMES) for state in STATES] == [
         "cat_0.png",
         f"a_b_c_{2**53 - 1}_to_猫_0_at_0.25_truncated_0.04.png",
         "1_5.png",
     ]
+    longest = dataclasses.replace(STATES[1].latent, seeds=(2**53 - 1,) * 2, position=1 / 3)
+    assert len(file_name(PageState(latent=longest, point=(0, 0)), ("猫" * 99,) * 4).encode()) <= 255
 
 
 def test_a_taken_port_is_said(explorer):
@@ -207,6 +248,45 @@ def test_the_saved_image_is_named_by_what_it_shows_and_not_by_what_is_being_comp
     page._seeds[0].value = 8
     page._save()
     assert page._ui.download.content.call_args[0][1] == f"{explorer.model.class_names[1]}_7.png"
+
+
+def test_of_two_grids_that_are_requested_at_once_the_last_is_shown_and_chosen_from(explorer):
+    page = page_of(explorer)
+    page._grid, page._grid_caption, page._dialog = MagicMock(), MagicMock(), MagicMock()
+    first_may_end, drawn = asyncio.Event(), []
+
+    async def samples(function, label, seeds, threshold):
+        if not drawn.append(seeds[0]) and len(drawn) == 1:
+            await first_may_end.wait()
+        return np.zeros((16, 32, 32, 3), np.uint8)
+
+    async def twice():
+        page._run.io_bound = samples
+        slow = asyncio.create_task(page._open_grid())
+        await asyncio.sleep(0)
+        await page._next_grid()
+        first_may_end.set()
+        await slow
+
+    asyncio.run(twice())
+    assert drawn == [0, 16] and page._first == 16
+    page._grid_caption.set_text.assert_called_once()
+    assert "seeds 16 to 31" in page._grid_caption.set_text.call_args[0][0]
+
+
+def test_a_choice_that_is_made_while_another_is_refused_is_shown(explorer):
+    page = page_of(explorer)
+
+    async def view(function, latent):
+        if latent.seeds[0] == 7:
+            page._seeds[0].value = 8
+            await page.refresh()
+            raise ValueError("refused")
+        return function(latent)
+
+    page._run.io_bound = view
+    asyncio.run(page.refresh())
+    assert page._ui.notify.called and page._shown_latent.seeds[0] == 8
 
 
 @pytest.mark.parametrize(("value", "seed"), [(None, 0), (-5, 0), (1e30, 2**53 - 1), (12.0, 12)])
@@ -299,6 +379,17 @@ def test_choose_move_click_and_the_map_changes(browser, address):
     assert browser.find_element(By.CSS_SELECTOR, '[data-show="pixel"]').text == "pixel 1, 1"
     severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not severe, severe
+
+
+def test_a_link_beyond_what_is_allowed_is_explained_on_the_page(browser, address):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get(address + "/?class=rings&truncation=9")
+    said = WebDriverWait(browser, 60).until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".q-notification"))[0].text
+    assert "truncation must be a number from 0.04 to 2.0; received truncation='9' in the link" in said
+    WebDriverWait(browser, 60).until(lambda _: "x=16" in browser.current_url)
+    assert "class=stripes" in browser.current_url and "truncation" not in browser.current_url
 
 
 def test_save_random_grid_and_a_link_that_restores_them_on_a_narrow_screen(browser, address, tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ _RARE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE, errno.EMFILE, errno.EBUS
 _RARE += (errno.EREMOTEIO,) if hasattr(errno, "EREMOTEIO") else ()  # Linux only
 _REASONS = {os.strerror(number): number for number in (*_FULL, *_REFUSED, *_RARE)}
 _noted: set[str] = set()
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9]+:/")  # "gs://bucket", which a Path shortens to "gs:/bucket"; not "C:/"
 
 
 class OutputError(OSError):
@@ -168,12 +170,9 @@ def explain(error: BaseException, place: Path | str | None = None) -> str | None
             f"{path} could not be written ({why}); {free_megabytes(path)} MB are free there. Finished files are "
             "untouched: free some space and repeat the command."
         )
-    missing = code == errno.ENOENT
-    advice = (
-        "Restore it, or check the path."
-        if missing
-        else "Check the path and its permissions, or choose another location."
-    )
+    advice = "Check the path and its permissions, or choose another location."
+    if code == errno.ENOENT:
+        advice = "Restore it, or check the path."
     return f"{path} must exist and be accessible; received: {why}. {advice}"
 
 
@@ -214,6 +213,8 @@ def check_output(flag: str, path: Path | str, *, folder: bool = False, append: b
         path = Path(path)
         if "\0" in str(path):
             raise ValueError("embedded null byte")
+        if _ADDRESS.match(str(path)):
+            raise ValueError("outputs are written to disks of this machine, from which they can be copied there")
         if not folder and append and path.exists():
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

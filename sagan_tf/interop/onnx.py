@@ -1,5 +1,6 @@
 """Exports a trained generator as ONNX: (z, label, truncation) -> images, like the SavedModel's serving_default."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.spelling import lines
 from sagan_tf.interop.saved_model import Served
+from sagan_tf.layers.variable_names import named_variables
+from sagan_tf.models.generator import Generator
 
 _OPSET = 17
 
@@ -25,6 +29,20 @@ def library() -> ModuleType:
     except ImportError as error:
         raise ValueError("--format=onnx needs tf2onnx; install it: pip install 'sagan_tf[onnx]'") from error
     return tf2onnx
+
+
+def computable(generator: Generator) -> Generator:
+    """The generator itself, or its copy in float32 if it computes in bfloat16, which ONNX's convolutions don't have."""
+    numerics = generator.numerics
+    if numerics.precision != "bfloat16":
+        return generator
+    note("The ONNX model computes in float32, since ONNX's convolutions have no bfloat16.")
+    copy = Generator(generator.spec, numerics=dataclasses.replace(numerics, precision="float32"), seed=None)
+    copy.gray = generator.gray
+    values = named_variables(generator)
+    for name, variable in named_variables(copy).items():
+        variable.assign(values[name])
+    return copy
 
 
 def save(served: Served, path: Path, protocol: Mapping[str, Any]) -> None:

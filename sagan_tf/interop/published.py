@@ -83,7 +83,7 @@ def _huggingface(path: Path) -> Published:
     spec = huggingface_biggan.spec_of(described)
     arrays = weight_files.read(weights)
     source, count = str(weights), described["n_stats"]
-    found = arrays.get("generator.bn.running_means", np.zeros([count, 0]))
+    found = np.atleast_1d(arrays.get("generator.bn.running_means", np.zeros([count, 0])))
     if len(found) != count:
         raise WeightsError(
             f"{source} must hold statistics of as many truncations as {config.name} says, n_stats={count}; received "

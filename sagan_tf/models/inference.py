@@ -165,9 +165,9 @@ def bake(
     """
     variables = {n: v for n, v in named_variables(generator).items() if ".statistics." in n}
     sets = list(statistics) or [{n: v.numpy() for n, v in variables.items()}]
-    if len(sets) != len(thresholds) or list(thresholds) != sorted(set(thresholds)):
+    if len(sets) != len(thresholds) or (np.diff(np.asarray(thresholds, np.float32)) <= 0).any():
         raise ValueError(
-            "thresholds must ascend and be as many as the sets of statistics; received "
+            "thresholds must ascend and be as many as the sets of statistics, also in float32; received "
             f"thresholds={list(thresholds)} for {len(sets)} sets."
         )
     weights = StatisticsWeights()

@@ -73,7 +73,7 @@ def run_samples(
     facts = GeneratorFacts(
         step=model.step,
         weights="ema" if model.averaged else "raw",
-        weights_hash=run.weights_hash(model.step),
+        weights_hash=model.weights_hash,
         statistics=statistics,
         standing_passes=options.standing_passes if statistics == "standing" else None,
         truncation=options.truncation,

@@ -11,7 +11,10 @@ from PIL import Image
 from sagan_tf.figures import canvas
 from sagan_tf.figures.attention import UNIFORM_AREA, contour_level, finer, shaded
 from sagan_tf.figures.query_points import location
+from sagan_tf.foundation.option_names import THRESHOLDS
+from sagan_tf.latents import NORMAL
 from sagan_tf.runs import figures
+from sagan_tf.runs.batch_independence import without_batch_statistics
 from sagan_tf.runs.trained import TrainedModel
 from sagan_tf.sampling.attention_maps import attention_maps
 from sagan_tf.sampling.interpolation import linear, spherical
@@ -45,15 +48,26 @@ class ExplorerView:
 class ExplorerModel:
     """Computes the views of a trained model, one at a time.
 
-    The norms use the moving statistics of training, or those that were published for the truncation.
+    statistics: those of the norms: "moving" ones of training, those that were "published" for the truncation, or
+      "standing" ones of the whole prior for a run that would use each batch's own.
     """
 
     def __init__(self, model: TrainedModel):
-        self.model = model
+        figures.layers_of(model)  # refuses a run without attention before statistics are gathered
+        self.model = without_batch_statistics(model)
+        self.statistics = "standing" if self.model is not model else "published" if model.published else "moving"
+        model = self.model
         self.layers = figures.layers_of(model)
         self._lock = threading.Lock()
         networks = (layer.network for layer in self.layers.values())
         self._discriminator = next((network for network in networks if network is not model.generator), None)
+
+    @property
+    def largest_threshold(self) -> float | None:
+        """Up to which z may be truncated; None for a prior that can't be."""
+        if self.model.latent not in NORMAL:
+            return None
+        return self.model.published.largest if self.model.published else max(THRESHOLDS)
 
     def view(self, latent: LatentPoint) -> ExplorerView:
         """The image at a latent point and its attention maps.

@@ -13,7 +13,8 @@ from sagan_tf.runs.run_directory import RunError
 _KNOWN = ("class", "seed", "class2", "seed2", "position", "truncation", "x", "y")
 LARGEST_SEED = 2**53 - 1  # the largest integer that JavaScript's numbers hold exactly
 
-THRESHOLD_RANGE = (min(THRESHOLDS), max(THRESHOLDS))  # within which z may be truncated on the page
+SMALLEST_THRESHOLD, LARGEST_THRESHOLD = min(THRESHOLDS), max(THRESHOLDS)  # of z's truncation on the page
+_MOST_BYTES = 60  # of each of the two classes in a file name, which has at most 255 bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,14 +52,23 @@ def file_name(state: PageState, class_names: Sequence[str]) -> str:
     """The file name of a saved image: "eyes_0.png" at an end, "eyes_0_to_wings_1_at_0.25.png" in between."""
     latent = state.latent
     ends = [
-        f"{in_file_name(class_names[label])}_{seed}" for label, seed in zip(latent.classes, latent.seeds, strict=True)
+        f"{in_file_name(class_names[label], _MOST_BYTES)}_{seed}"
+        for label, seed in zip(latent.classes, latent.seeds, strict=True)
     ]
     where = {0.0: ends[0], 1.0: ends[1]}.get(latent.position, f"{ends[0]}_to_{ends[1]}_at_{latent.position:g}")
     return where + ("" if latent.threshold is None else f"_truncated_{latent.threshold:g}") + ".png"
 
 
-def state_of(query: Mapping[str, str], class_names: Sequence[str], resolution: int) -> PageState:
+def state_of(
+    query: Mapping[str, str],
+    class_names: Sequence[str],
+    resolution: int,
+    *,
+    largest_threshold: float | None = LARGEST_THRESHOLD,
+) -> PageState:
     """Parses the query of a link; what it leaves out is as in `default_state`. Classes may be names or indices.
+
+    largest_threshold: up to which z may be truncated; None if the run's prior can't be.
 
     Raises:
       ValueError: for an unknown name or a value that is not allowed, with those that are.
@@ -68,7 +78,12 @@ def state_of(query: Mapping[str, str], class_names: Sequence[str], resolution: i
         raise ValueError(f"a link must contain only {', '.join(_KNOWN)}; received {', '.join(unknown)}.")
     start = default_state(len(class_names), resolution)
     position = _number(query, "position", float, start.latent.position, 0, 1)
-    threshold = _number(query, "truncation", float, start.latent.threshold, *THRESHOLD_RANGE)
+    if largest_threshold is None and "truncation" in query:
+        raise ValueError(
+            "truncation must be left out of the link, since this run's prior is not normal; received "
+            f"truncation={query['truncation']!r}."
+        )
+    threshold = _number(query, "truncation", float, None, SMALLEST_THRESHOLD, largest_threshold)
     latent = LatentPoint(
         classes=tuple(_class(query, name, class_names, of) for name, of in _pair("class", start.latent.classes)),
         seeds=tuple(_number(query, name, int, of, 0, LARGEST_SEED) for name, of in _pair("seed", start.latent.seeds)),
@@ -95,7 +110,7 @@ def _class(query: Mapping[str, str], name: str, class_names: Sequence[str], defa
         raise ValueError(f"{name} in the link: {error}") from None
 
 
-def _number(query: Mapping[str, str], name: str, kind: type, default, least: float, most: float):
+def _number(query: Mapping[str, str], name: str, kind: type, default, least: float, most: float | None):
     if name not in query:
         return default
     try:

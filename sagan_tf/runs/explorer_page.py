@@ -13,7 +13,14 @@ from sagan_tf.figures.labels import readable
 from sagan_tf.figures.page import data_uri
 from sagan_tf.figures.query_points import dot_center
 from sagan_tf.runs.explorer import ExplorerModel, ExplorerView, LatentPoint, attention_from, enlarged, tiled
-from sagan_tf.runs.explorer_link import LARGEST_SEED, THRESHOLD_RANGE, PageState, file_name, query_of
+from sagan_tf.runs.explorer_link import (
+    LARGEST_SEED,
+    LARGEST_THRESHOLD,
+    SMALLEST_THRESHOLD,
+    PageState,
+    file_name,
+    query_of,
+)
 
 _SIDE = 448  # approximate width of the image, in pixels
 _GRID, _CELL = 4, 96  # samples per side of the grid to choose from, and their approximate width in pixels
@@ -58,6 +65,7 @@ class Page:
 
     def _add_choices(self, latent: LatentPoint) -> None:
         ui, names = self._ui, dict(enumerate(self._explorer.model.titles))
+        largest = self._explorer.largest_threshold
         self._classes, self._seeds = [], []
         for number, which in enumerate(("First image", "Second image")):
             ui.label(which).classes("font-bold mt-2")
@@ -77,10 +85,13 @@ class Page:
         self._position = self._changing(ui.slider(min=0, max=1, step=0.01, value=latent.position))
         self._cuts = self._changing(ui.switch("Truncate z", value=latent.threshold is not None)).classes("mt-2")
         self._threshold = self._changing(
-            ui.slider(min=THRESHOLD_RANGE[0], max=self._largest_threshold, step=0.02, value=latent.threshold or 1)
+            ui.slider(min=SMALLEST_THRESHOLD, max=largest or LARGEST_THRESHOLD, step=0.02, value=latent.threshold or 1)
         )
         self._threshold.bind_enabled_from(self._cuts, "value")
-        ui.label().classes("text-sm").bind_text_from(self._threshold, "value", lambda value: f"threshold {value:g}")
+        shown = ui.label().classes("text-sm")
+        shown.bind_text_from(self._threshold, "value", lambda value: f"threshold {value:g}")
+        for control in (self._cuts, self._threshold, shown):
+            control.set_visibility(largest is not None)
 
     def _add_grid(self) -> None:
         """The dialog with samples of the first image's class."""
@@ -97,10 +108,10 @@ class Page:
         model = self._explorer.model
         self._ui.label(f"Run {model.run.path.resolve().name}").classes("text-2xl").style("overflow-wrap: anywhere")
         weights = "averaged" if model.averaged else "raw"
-        statistics = "published" if model.published else "moving"
         self._ui.label(
-            f"Step {model.step:,}, {weights} weights, {statistics} statistics. Click a pixel to see what that location "
-            "attends to; the outline encloses half of its attention. The address of this page restores what it shows."
+            f"Step {model.step:,}, {weights} weights, {self._explorer.statistics} statistics. Click a pixel to see "
+            "what that location attends to; the outline encloses half of its attention. The address of this page "
+            "restores what it shows."
         ).classes("text-sm")
 
     def _changing(self, element):
@@ -136,22 +147,22 @@ class Page:
         self._ui.download.content(packed.getvalue(), file_name(state, self._explorer.model.class_names), "image/png")
 
     async def _open_grid(self) -> None:
-        self._first = _seed(self._seeds[0].value) // _GRID**2 * _GRID**2
-        await self._show_grid()
+        await self._show_grid(_seed(self._seeds[0].value) // _GRID**2 * _GRID**2)
 
     async def _next_grid(self) -> None:
-        self._first += _GRID**2
-        await self._show_grid()
+        await self._show_grid((self._requested + _GRID**2) % (LARGEST_SEED + 1))
 
-    async def _show_grid(self) -> None:
-        latent, count = self._state().latent, _GRID**2
-        seeds = range(self._first, self._first + count)
+    async def _show_grid(self, first: int) -> None:
+        """Shows the samples from a seed on, unless others are requested before they are drawn."""
+        self._requested = first
+        latent, seeds = self._state().latent, range(first, first + _GRID**2)
         try:
             images = await self._run.io_bound(self._explorer.samples, latent.classes[0], seeds, latent.threshold)
         except ValueError as error:
             self._ui.notify(str(error), type="negative", multi_line=True)
             return
-        if images is not None:
+        if images is not None and self._requested == first:
+            self._first = first
             self._grid.set_source(data_uri(enlarged(tiled(images, _GRID), _GRID * _CELL)))
             name = self._explorer.model.titles[latent.classes[0]]
             self._grid_caption.set_text(f"{name}, seeds {seeds[0]} to {seeds[-1]}. Click one to show it.")
@@ -167,11 +178,6 @@ class Page:
     @property
     def _resolution(self) -> int:
         return self._explorer.model.spec.resolution
-
-    @property
-    def _largest_threshold(self) -> float:
-        published = self._explorer.model.published
-        return published.largest if published else THRESHOLD_RANGE[1]
 
     @property
     def _scale(self) -> int:
@@ -195,15 +201,16 @@ class Page:
         try:
             while self._again:
                 self._again = False
-                latent = self._state().latent
-                view = await self._run.io_bound(self._explorer.view, latent)
-                if view is None:  # the server is stopping
-                    return
+                latent, view = self._state().latent, None
+                try:
+                    view = await self._run.io_bound(self._explorer.view, latent)
+                except ValueError as error:
+                    self._ui.notify(str(error), type="negative", multi_line=True)
+            if view is None:  # refused, or the server is stopping
+                return
             self._shown, self._shown_latent = view, latent
             self._image.set_source(data_uri(enlarged(view.image, _SIDE)))
             self._show_point()
-        except ValueError as error:
-            self._ui.notify(str(error), type="negative", multi_line=True)
         finally:
             self._busy = False
 

@@ -71,7 +71,8 @@ def serve(explorer: ExplorerModel, *, host: str, port: int, show: bool) -> None:
     def page() -> None:
         names, resolution = explorer.model.class_names, explorer.model.spec.resolution
         try:
-            state = state_of(ui.context.client.request.query_params, names, resolution)
+            query = ui.context.client.request.query_params
+            state = state_of(query, names, resolution, largest_threshold=explorer.largest_threshold)
         except ValueError as error:
             ui.notify(str(error), type="negative", multi_line=True)
             state = default_state(len(names), resolution)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files
@@ -21,6 +22,7 @@ from sagan_tf.latents import NORMAL
 from sagan_tf.models.inference import bake
 from sagan_tf.runs.default_statistics import default_statistics
 from sagan_tf.runs.published_statistics import MODE, published_statistics
+from sagan_tf.runs.run_data import check_outside
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import TrainedModel
 
@@ -35,6 +37,7 @@ def export(flags: argparse.Namespace) -> Path:
     check_flags(flags, run.experiment().latent)
     files.check_output("--out", flags.out, folder=True)
     check_tensorflow_name("--out", flags.out)
+    check_outside("--out", flags.out, run.experiment().data)
     if flags.format == "onnx":
         onnx.library()  # before standing statistics are gathered, which takes minutes
     served, protocol = prepare(run, flags)
@@ -76,19 +79,21 @@ def prepare(run: RunDirectory, flags: argparse.Namespace) -> tuple[saved_model.S
     model = TrainedModel(
         run, average=flags.average, step=flags.step, statistics=statistics, standing_passes=flags.standing_passes
     )
+    network = onnx.computable(model.generator) if getattr(flags, "format", None) == "onnx" else model.generator
     summary = f"Step {model.step}, {'averaged' if model.averaged else 'raw'} weights, {statistics} statistics"
-    thresholds = tuple(sorted(set(flags.truncations or THRESHOLDS))) if truncated else (1.0,)
+    by_value = {np.float32(threshold): threshold for threshold in flags.truncations or THRESHOLDS}
+    thresholds = tuple(sorted(by_value.values())) if truncated else (1.0,)
     if statistics == "standing":
         note(f"{summary} at truncation {', '.join(map(str, thresholds))}")
         of_prior = thresholds if truncated else [None]
-        generator = bake(model.generator, model.standing_statistics(of_prior, mode or "resampled"), thresholds)
+        generator = bake(network, model.standing_statistics(of_prior, mode or "resampled"), thresholds)
     elif statistics == "published":
         thresholds = model.published.thresholds
         note(f"{summary} at {len(thresholds)} truncations up to {thresholds[-1]:g}")
-        generator = bake(model.generator, model.published.sets(), thresholds)
+        generator = bake(network, model.published.sets(), thresholds)
     else:
         note(summary)
-        generator = bake(model.generator)
+        generator = bake(network)
     protocol = {
         "class_names": list(run.class_names),
         "label_kind": run.label_kind,

@@ -34,19 +34,21 @@ def kept_or_gathered(
     *,
     step: int,
     averaged: bool,
+    weights: str,
 ) -> list[Statistics]:
     """`options.gathered` at each threshold (None: of the whole prior), read from the run's files if they have them.
 
     Gathered statistics are written there; if that fails, a warning is logged.
 
     generator: with the weights of the checkpoint of `step`, `averaged` or raw.
+    weights: the hash of the checkpoint's files, which may be gone by now.
 
     Raises:
       ValueError: for a threshold that is not positive.
     """
     wanted = [dataclasses.replace(options, threshold=threshold) for threshold in thresholds]
     paths = [run.path / FOLDER / _name(chosen, step, averaged) for chosen in wanted]
-    identities = [_identity(run, generator, chosen, step, averaged) for chosen in wanted]
+    identities = [_identity(weights, generator, chosen, averaged) for chosen in wanted]
     found = [_read(path, identity) for path, identity in zip(paths, identities, strict=True)]
     missing = [i for i, statistics in enumerate(found) if statistics is None]
     gathered = options.gathered(generator, [thresholds[i] for i in missing]) if missing else []
@@ -62,10 +64,10 @@ def _name(options: StandingStatistics, step: int, averaged: bool) -> str:
     return f"step-{step:08d}-{weights}-{threshold}-{options.passes}.npz"
 
 
-def _identity(run: RunDirectory, generator: Generator, options: StandingStatistics, step: int, averaged: bool) -> str:
+def _identity(weights: str, generator: Generator, options: StandingStatistics, averaged: bool) -> str:
     """A hash of everything on which the statistics depend, which excludes the choice of statistics for inference."""
     spec = dataclasses.replace(generator.spec, inference_statistics="moving")
-    facts = (run.weights_hash(step), averaged, spec, generator.numerics, options)
+    facts = (weights, averaged, spec, generator.numerics, options)
     fewer = () if options.n_classes in (None, spec.n_classes) else (options.n_classes,)
     return hashlib.sha256(repr(facts + fewer).encode()).hexdigest()
 

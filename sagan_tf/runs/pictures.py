@@ -20,6 +20,7 @@ from sagan_tf.foundation.option_names import THRESHOLDS
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.monitoring.health_records import health_file
 from sagan_tf.runs import figures
+from sagan_tf.runs.batch_independence import without_batch_statistics
 from sagan_tf.runs.nearest_images import nearest_images
 from sagan_tf.runs.report import write_report
 from sagan_tf.runs.run_data import check_outside
@@ -32,8 +33,10 @@ _CLASSES = 8  # Shown where neither --classes nor --num asks for more.
 
 def attention(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
-    layer = figures.choose_layer(figures.layers_of(model), flags.layer)
     points = parse_points(flags.points, model.spec.resolution) if flags.points else None
+    figures.choose_layer(figures.layers_of(model), flags.layer)  # refuses before statistics are gathered
+    model = without_batch_statistics(model)
+    layer = figures.choose_layer(figures.layers_of(model), flags.layer)
     made = figures.attention(
         model, _labels(flags, model), layer, seed=flags.seed, points=points, count=flags.count, real=flags.real
     )
@@ -44,6 +47,7 @@ def interpolate(flags: argparse.Namespace) -> list[Path]:
     model = _model(flags)
     if flags.kind == "class" and not model.has_classes:
         raise RunError(f"--kind=class needs classes; received a run without, {flags.run_dir}. Give --kind=z.")
+    model = without_batch_statistics(model)
     labels = _labels(flags, model)
     animation = Path(flags.animation or _out(flags).with_suffix(".webp"))
     frame = figures.blank_interpolation(model, labels, kind=flags.kind, path=flags.path).frame(0)
@@ -130,8 +134,6 @@ def draw(flags: argparse.Namespace) -> list[Path]:
 
 def _model(flags: argparse.Namespace) -> TrainedModel:
     run = RunDirectory.open(flags.run_dir, data=getattr(flags, "data", None))
-    if flags.out:
-        check_outside("--out", flags.out, run.experiment().data)
     return TrainedModel(run, average=flags.average, step=flags.step, statistics=getattr(flags, "statistics", None))
 
 
@@ -159,9 +161,17 @@ def _check_outputs(flags: argparse.Namespace) -> None:
     if kinds and out.suffix.lower() not in kinds:
         raise RunError(f"--out must be a file ending in {', '.join(kinds)}; received --out={out}. Rename it.")
     files.check_output("--out", out, folder=flags.what == "classes")
+    if flags.out and flags.what != "report":  # a page is no image
+        _check_outside_data("--out", flags.out, flags)
     if getattr(flags, "animation", None):
         check_animation(flags.animation)
         files.check_output("--animation", flags.animation)
+        _check_outside_data("--animation", flags.animation, flags)
+
+
+def _check_outside_data(flag: str, path: str, flags: argparse.Namespace) -> None:
+    run = RunDirectory.open(flags.run_dir, data=getattr(flags, "data", None))
+    check_outside(flag, path, run.experiment().data)
 
 
 def _out(flags: argparse.Namespace, suffix: str = ".png") -> Path:

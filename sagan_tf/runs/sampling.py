@@ -138,7 +138,7 @@ def sample(flags: argparse.Namespace) -> Path:
     note(", ".join([*summary, "seeds given" if flags.seeds else f"seed {flags.seed}"]))
     plan = {
         "made": summary,
-        "weights": model.run.weights_hash(model.step),
+        "weights": model.weights_hash,
         "seeds_and_labels": hashlib.sha256(seeds.tobytes() + labels.tobytes()).hexdigest()[:16],
         "first_seed": int(seeds[0]),
         "count": count,
@@ -147,8 +147,8 @@ def sample(flags: argparse.Namespace) -> Path:
     which += f"-truncation-{cut.threshold:g}" if cut else ""
     out = Path(flags.npz or flags.out or model.run.path / "samples" / f"sample-step-{model.step:08d}-{which}.png")
     check_target(out, flags)
-    if flags.out:
-        check_outside("--out", out, model.run.experiment().data)
+    if flags.npz or flags.out:
+        check_outside("--npz" if flags.npz else "--out", out, model.run.experiment().data)
     target = stored(out, flags, model, labels)
     if target is None:
         check_size(count, model.spec.resolution)

@@ -43,6 +43,7 @@ class TrainedModel:
       generator: G with the checkpoint's weights.
       step: the checkpoint's step.
       averaged: whether G's weights are the moving average.
+      weights_hash: of the checkpoint's files.
       published: the statistics that were published with imported weights, or None.
       truncation_mode: the meaning of a truncation that is given as a number: BigGAN's, or that of the published
         modules.
@@ -89,6 +90,7 @@ class TrainedModel:
         self.generator = Generator(self.spec, numerics=settings.numerics, seed=None)
         self.generator.gray = self.run.gray
         self.step = restore(self.run, self.generator, "average" if self.averaged else "generator", step)
+        self.weights_hash = self.run.weights_hash(self.step)  # now, since training may remove the checkpoint
         self.published = published_statistics(self.run, self.step)
         if statistics == "published":
             check_published(self.published, self.run, self.step)
@@ -137,7 +139,8 @@ class TrainedModel:
         options = StandingStatistics(
             passes=self.standing_passes, latent=self.latent, truncation=mode, n_classes=len(self.class_names)
         )
-        return kept_or_gathered(self.run, self.generator, options, thresholds, step=self.step, averaged=self.averaged)
+        of = {"step": self.step, "averaged": self.averaged, "weights": self.weights_hash}
+        return kept_or_gathered(self.run, self.generator, options, thresholds, **of)
 
     def sampler(self, truncation: Truncation | None = None) -> Sampler:
         """A sampler for this truncation with its statistics, which is made once. G itself is not changed."""
@@ -170,7 +173,8 @@ class TrainedModel:
         """A truncation; a bare threshold is one of this mode, by default the model's `truncation_mode`."""
         if isinstance(truncation, Truncation | None):
             return truncation
-        return Truncation(threshold=float(truncation), mode=mode or self.truncation_mode)
+        cut = Truncation(threshold=truncation, mode=mode or self.truncation_mode)
+        return dataclasses.replace(cut, threshold=float(cut.threshold))
 
     def truncated_at(self, threshold: float | None) -> AbstractContextManager[Generator]:
         """`generator` for a block in which it uses the published statistics of this truncation, if there are any."""
@@ -220,8 +224,8 @@ class TrainedModel:
         """The z (N,z_dim) from which the images of these seeds are made."""
         cut = self.as_truncation(truncation)
         z_of = SeededLatents(z_dim=self.spec.z_dim, latent=self.latent, mode=cut.mode if cut else None)
-        thresholds = tf.fill([len(seeds)], cut.threshold if cut else 1.0)
-        return z_of(tf.constant(checked_seeds(seeds)), thresholds).numpy()
+        seeds = checked_seeds(seeds)
+        return z_of(tf.constant(seeds), tf.fill([len(seeds)], float(cut.threshold) if cut else 1.0)).numpy()
 
     def generate(
         self, z: np.ndarray, classes: Iterable[Class] | Class, *, truncation: Truncation | float | None = None

@@ -32,6 +32,7 @@ from sagan_tf.runs.build import build_state
 from sagan_tf.runs.imported_classes import names_of
 from sagan_tf.runs.lock import TrainingLock
 from sagan_tf.runs.published_statistics import FILE, MODE, PublishedStatistics
+from sagan_tf.runs.run_data import check_outside
 from sagan_tf.runs.run_directory import LOCK, RunDirectory, RunError
 
 # What must be the same in a gin file and in the description that comes with the weights.
@@ -58,6 +59,9 @@ def import_weights(flags: argparse.Namespace) -> Path:
     files.check_output("--run_dir", run.path, folder=True)
     check_tensorflow_name("--run_dir", run.path)
     configured = _configured(flags)
+    if configured is not None or flags.data:
+        source = configured.value.data if configured else source_from_flag(flags.data, flags.data_dir)
+        check_outside("--run_dir", run.path, source)
     weights = published.opened(Path(flags.generator), flags.format)
     if weights.spec is None and configured is None:
         raise RunError(
@@ -160,17 +164,17 @@ def _networks(
     if flags.discriminator:
         discriminator = biggan_pytorch.load(Path(flags.discriminator), spec, shapes(gan.d_variables))
         assign(gan.d_variables, discriminator)
+    _check_variances([values, *sets])
     assign(generator, values)
     if not alone:
         assign(gan.shadow, values if gan.shadow else {})
-    return variables, _statistics(sets)
+    return variables, PublishedStatistics.of_sets(sets) if sets else None
 
 
-def _statistics(sets: Sequence[Mapping[str, np.ndarray]]) -> PublishedStatistics | None:
+def _check_variances(sets: Sequence[Mapping[str, np.ndarray]]) -> None:
     negative = [name for one in sets for name, array in one.items() if name.endswith("variance") and (array < 0).any()]
     if negative:
         raise WeightsError(f"published variances must not be negative; received one in {negative[0]}.")
-    return PublishedStatistics.of_sets(sets) if sets else None
 
 
 def _write(

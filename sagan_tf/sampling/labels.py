@@ -14,11 +14,10 @@ def check_labels(labels: Sequence[int], n_classes: int) -> np.ndarray:
     given = np.asarray(labels).reshape(-1)
     if given.size and (given.dtype.kind not in "biuf" or not (given == np.floor(given)).all()):
         raise ValueError(f"labels must be integers in [0, {n_classes}); received labels={given[:4].tolist()}.")
-    checked = given.astype(np.int64)
-    outside = checked[(checked < 0) | (checked >= n_classes)]
+    outside = given[(given < 0) | (given >= n_classes)]  # before the conversion, in which large numbers change
     if outside.size:
-        raise ValueError(f"labels must be in [0, {n_classes}); received label={int(outside[0])}.")
-    return checked.astype(np.int32)
+        raise ValueError(f"labels must be in [0, {n_classes}); received label={outside[0]}.")
+    return given.astype(np.int32)
 
 
 def one_hot(labels: Sequence[int], n_classes: int) -> np.ndarray:

@@ -19,7 +19,7 @@ def image_seeds(seed: int, count: int) -> np.ndarray:
       ValueError: if seed is not an integer in [0, 2^31).
     """
     check_seed(seed)
-    return seed * _IMAGES_PER_SEED + np.arange(count, dtype=np.int64)
+    return int(seed) * _IMAGES_PER_SEED + np.arange(count, dtype=np.int64)
 
 
 def checked_seeds(seeds: Sequence[int]) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Standing statistics: the batch norms' moments averaged over many batches of samples (Brock et al. 2018, C.1)."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,8 @@ class StandingStatistics:
         variables = {n: v for n, v in named_variables(generator).items() if ".statistics." in n or n.endswith(".u")}
         kept = {n: v.numpy() for n, v in variables.items()}
         found, bar = [], Progress(total=self.passes * len(options), title="standing statistics", unit="pass")
-        with bar, bar.ticking():  # the first pass compiles
+        with contextlib.ExitStack() as at_end, bar, bar.ticking():  # the first pass compiles
+            at_end.callback(_assign, variables, kept)  # also if a pass is interrupted
             statistics = {n: v for n, v in variables.items() if ".statistics." in n}
             compiled = {}  # for a truncated z, and for one of the whole prior
             for chosen in options:
@@ -84,8 +86,7 @@ class StandingStatistics:
                     compiled[truncated](tf.constant(number, tf.int64), tf.constant(chosen.threshold or 1.0, tf.float32))
                     for n, total in sums.items():
                         total += variables[n].numpy().astype(np.float64) / (1.0 - _decay(generator, n))
-                    for n, value in kept.items():
-                        variables[n].assign(value)
+                    _assign(variables, kept)
                     bar.update()
                 found.append({n: (total / self.passes).astype(np.float32) for n, total in sums.items()})
         return found
@@ -102,6 +103,11 @@ class StandingStatistics:
 
         signature = [tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)]
         return tf.function(one_pass, input_signature=signature).get_concrete_function()
+
+
+def _assign(variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray]) -> None:
+    for name, value in values.items():
+        variables[name].assign(value)
 
 
 def _decay(generator: tf.keras.Model, name: str) -> float:

@@ -139,7 +139,7 @@ def test_weights_interpolate_and_are_exact_at_the_thresholds():
     assert_close(found[6], [0, 0, 0.75, 0.25], relative=ROUNDING)
 
 
-@pytest.mark.parametrize("thresholds", [[1.0], [1.0, 0.5], [0.5, 0.5]])
+@pytest.mark.parametrize("thresholds", [[0.5, 0.5 + 1e-10], [1.0], [1.0, 0.5], [0.5, 0.5]])
 def test_thresholds_that_do_not_fit_are_refused(thresholds):
     generator = Generator(BAKED["tables"], seed=1)
     with pytest.raises(ValueError, match="thresholds must ascend and be as many"):

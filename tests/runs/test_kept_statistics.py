@@ -95,3 +95,9 @@ def test_a_run_that_cannot_be_written_is_a_note(run, gatherings, monkeypatch, ca
     (run / kept_statistics.FOLDER).write_text("a file in its place")
     statistics(run, 0.5)
     assert "] the run's standing statistics could not be written" in capsys.readouterr().err
+
+
+def test_a_loaded_model_gathers_them_though_its_checkpoint_has_been_removed(run, gatherings):
+    model = TrainedModel(run, standing_passes=2)
+    shutil.rmtree(run / "checkpoints")
+    assert model.standing_statistics([0.5]) and gatherings == [[0.5]]

@@ -91,6 +91,18 @@ def test_seeds_and_classes_must_be_as_many(model):
         model.generate(np.zeros([1, 9]), [0])
 
 
+@pytest.mark.parametrize("truncation", [True, "0.5", 0, np.nan])
+def test_a_truncation_is_a_positive_number(model, truncation):
+    with pytest.raises(ValueError, match=f"threshold must be positive and finite; received threshold={truncation!r}"):
+        model.z([1], truncation=truncation)
+
+
+@pytest.mark.parametrize("mode", ["resampled", "scaled", "scaled_truncated"])
+def test_a_whole_threshold_is_the_same_number(model, mode):
+    whole, same = (model.z([1, 2], truncation=Truncation(threshold=t, mode=mode)) for t in (1, np.float32(1)))
+    np.testing.assert_array_equal(whole, same)
+
+
 def test_one_class_alone_is_one_image(model):
     z = model.z([5])
     np.testing.assert_array_equal(model.generate(z, "dots"), model.generate(z, [2]))

@@ -109,7 +109,7 @@ def test_truncation_cuts_z_and_nothing_else():
         Sampler(largest, z_dim=2, n_classes=1, resolution=1, latent="bernoulli", truncation=Truncation(threshold=1.0))
 
 
-@pytest.mark.parametrize("label", [-1, 3, 10**6])
+@pytest.mark.parametrize("label", [-1, 3, 10**6, -np.inf, np.inf])
 def test_a_label_out_of_range_is_refused(sampler, label):
     with pytest.raises(ValueError, match=rf"labels must be in \[0, 3\); received label={label}"):
         next(sampler.batches([0, label]))

@@ -12,6 +12,8 @@ def test_sets_never_overlap_and_set_zero_is_its_own_numbers():
     assert image_seeds(0, 3).tolist() == [0, 1, 2]
     assert image_seeds(3, 2).tolist() == [3 * 2**32, 3 * 2**32 + 1]
     assert image_seeds(2**31 - 1, 1)[0] < 2**63 and image_seeds(1, 1).dtype == np.int64
+    for kind in (np.int32, np.uint8, np.int64):
+        assert image_seeds(kind(7), 2).tolist() == [7 * 2**32, 7 * 2**32 + 1]
     for bad in (-1, 2**31):
         with pytest.raises(ValueError, match=rf"seed must be in \[0, 2\^31\); received seed={bad}"):
             image_seeds(bad, 1)

@@ -80,6 +80,26 @@ def test_several_thresholds_at_once_are_each_alone_and_leave_the_generator_alone
             np.testing.assert_array_equal(named_variables(generator)[name].numpy(), value)
 
 
+def test_an_interruption_leaves_the_generator_as_it_was(generator, monkeypatch):
+    before = {n: v.numpy() for n, v in named_variables(generator).items()}
+    compiled_pass = StandingStatistics._compiled_pass
+
+    def interrupted(self, generator, statistics):
+        one_pass = compiled_pass(self, generator, statistics)
+
+        def stop(number, threshold):
+            one_pass(number, threshold)
+            raise KeyboardInterrupt
+
+        return stop
+
+    monkeypatch.setattr(StandingStatistics, "_compiled_pass", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        StandingStatistics(passes=2, batch_size=8).gathered(generator)
+    for name, value in before.items():
+        np.testing.assert_array_equal(named_variables(generator)[name].numpy(), value)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
