@@ -12,6 +12,7 @@ from sagan_tf.figures.query_points import dot_center, location, spread_points
 SHARE = 0.5  # of a map's weight that lies inside its contour
 UNIFORM_AREA = 0.45  # share of the image inside the contour above which a map is called nearly uniform
 _FINE = 8  # factor by which the drawn grid is finer than the map
+_EXPLANATION = "Half of a dot's attention falls inside the outline, which covers the given percentage of the image."
 _DOT_SIZE, _DOT_EDGE = 6.5, 1.2  # diameter and edge width of a query point, in typographic points
 
 
@@ -40,33 +41,37 @@ def attention_figure(
     count = len(points) if points else count
     if not 1 <= count <= len(canvas.COLORS):
         raise ValueError(f"the query points must be 1 to {len(canvas.COLORS)} per image; received {count}.")
-    height = 1.6 * len(views) + 0.55
+    width = 1.45 * (count + 1)
+    heading = canvas.wrapped(title, 0.98 * width, points=10)
+    explanation = canvas.wrapped(_EXPLANATION, 0.98 * width, points=8)
+    below_heading = 0.3 + 0.167 * heading.count("\n")
+    above = below_heading + 0.25 + 0.134 * explanation.count("\n")
+    height = 1.6 * len(views) + above
     made, axes = canvas.figure(
         len(views),
         count + 1,
-        size=(1.45 * (count + 1), height),
+        size=(width, height),
         wspace=0.05,
         hspace=0.17,
-        left=0.06,
+        left=max(0.06, 0.4 / width),
         right=0.99,
         bottom=0.2 / height,
-        top=1 - 0.55 / height,
+        top=1 - above / height,
     )
     for row, item in zip(axes, views, strict=True):
         _draw_row(row, item, points, count)
-    made.suptitle(title, y=1 - 0.06 / height, va="top", fontsize=10)
-    explanation = "Half of a dot's attention falls inside the outline, which covers the given percentage of the image."
-    made.text(0.5, 1 - 0.3 / height, explanation, ha="center", va="top", fontsize=8, color="#555555")
+    made.suptitle(heading, y=1 - 0.06 / height, va="top", fontsize=10)
+    made.text(0.5, 1 - below_heading / height, explanation, ha="center", va="top", fontsize=8, color="#555555")
     return made
 
 
 def _draw_row(row, item: AttentionView, points: Sequence[tuple[int, int]] | None, count: int) -> None:
     side, resolution = item.maps.shape[0], item.image.shape[0]
     places = [location(p, resolution, side) for p in points] if points else spread_points(item.maps, count)
-    inches = row[0].get_position().width * row[0].figure.get_size_inches()[0]
+    inches, high = row[0].get_position().size * row[0].figure.get_size_inches()
     radius = (_DOT_SIZE + _DOT_EDGE) / 2 / (72 * inches) * side
     row[0].imshow(item.image, extent=(0, side, side, 0), interpolation="nearest")
-    row[0].set_ylabel(item.caption, fontsize=8)
+    row[0].set_ylabel(canvas.wrapped(item.caption, high, points=8, most=2), fontsize=8)
     for axis in row:
         axis.set(xticks=[], yticks=[], xlim=(0, side), ylim=(side, 0))
         axis.spines[:].set_visible(False)

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from sagan_tf.foundation import files
-from sagan_tf.foundation.fonts import drawable, families
+from sagan_tf.foundation.fonts import Lettering, drawable, families
 
 DPI = 150
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -41,6 +41,14 @@ def figure(rows: int, columns: int, *, size: tuple[float, float], **grid: float)
 def rgb(color: str) -> tuple[int, int, int]:
     """ "#D55E00" to its three numbers in [0,255]."""
     return tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def wrapped(text: str, width: float, *, points: float, most: int = 3) -> str:
+    """The text with line breaks, so that at this size in typographic points it is at most `width` inches wide.
+
+    If it needs more than `most` lines, an ellipsis stands for the part before its end.
+    """
+    return "\n".join(Lettering(round(points * DPI / 72)).lines(text, width * DPI, most))
 
 
 def depth_colors(count: int) -> list[tuple[float, ...]]:

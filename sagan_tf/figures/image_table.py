@@ -12,11 +12,13 @@ from sagan_tf.foundation.fonts import Lettering
 
 _INK, _FAINT = (34, 34, 34), (110, 110, 110)
 _GAP, _BETWEEN, _PAD = 3, 9, 14
+_CAPTION_LINES, _LINE = 3, 14  # lines of a caption at most, and their height in pixels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageTable:
-    """images: (rows,columns,R,R,3) uint8. heads: texts with the number of columns below each. captions: one per image.
+    """images: (rows,columns,R,R,3) uint8. heads: texts with the number of columns below each. captions: one per image,
+    in up to three lines as wide as the image.
 
     Images smaller than `side` pixels are enlarged to about that size by a whole factor, without interpolation.
     """
@@ -34,7 +36,8 @@ class ImageTable:
         cell = self._factor * self.images.shape[2]
         left = _PAD + max((letters.width(name) + 10 for name in self.rows), default=0)
         top = _PAD + 24 * bool(self.title) + 20 * bool(self.heads)
-        below = 17 if self.captions else 0
+        captions = [[small.lines(caption, cell, _CAPTION_LINES) for caption in row] for row in self.captions]
+        below = max((3 + _LINE * len(caption) for row in captions for caption in row), default=0)
         starts = np.cumsum([0, *(count for _, count in self.heads)])
         excess = [small.width(head) + _BETWEEN - count * (cell + _GAP) for head, count in self.heads]
         gap = max(_BETWEEN, *excess) if excess else _BETWEEN  # heads neither touch each other nor the border
@@ -60,9 +63,8 @@ class ImageTable:
             for column in range(n_columns):
                 x, y = corner(row, column)
                 canvas.paste(self._cell(row, column), (x, y))
-                if self.captions:
-                    caption = self.captions[row][column]
-                    small.write(pen, (x + cell / 2, y + cell + 3), caption, fill=_FAINT, anchor="ma")
+                for i, line in enumerate(captions[row][column] if captions else ()):
+                    small.write(pen, (x + cell / 2, y + cell + 3 + _LINE * i), line, fill=_FAINT, anchor="ma")
         return canvas
 
     def frame(self, column: int) -> Image.Image:

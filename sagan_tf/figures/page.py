@@ -86,7 +86,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, code: Sequence[
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(",", "").replace(".", "").replace("-", "").replace("e+", "").isdigit()
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def preformatted(text: str, wrapped: bool = False) -> str:

@@ -48,5 +48,6 @@ def spread_points(maps: np.ndarray, count: int) -> list[tuple[int, int]]:
     nearest = np.full(len(flat), np.inf)
     while len(chosen) < min(count, len(flat)):
         nearest = np.minimum(nearest, 0.5 * np.abs(flat - flat[chosen[-1]]).sum(axis=1))
+        nearest[chosen] = -1  # even if all maps are equal
         chosen.append(int(np.argmax(nearest)))
     return [divmod(index, width) for index in chosen]

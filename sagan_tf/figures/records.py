@@ -25,3 +25,8 @@ def spectra_of(records: list[dict], network: str) -> dict[str, tuple[list[int], 
 def part_of(records: list[dict], part: str, name: str) -> tuple[list[int], list[float]]:
     """The steps and values of one scalar of a part of health records, such as "distances", from those that have it."""
     return series([{"step": record["step"], **record.get(part, {})} for record in records], name)
+
+
+def names_of_part(records: list[dict], part: str) -> list[str]:
+    """The names of the scalars of a part of health records, in order of appearance; not all records have them all."""
+    return list(dict.fromkeys(name for record in records for name in record.get(part, {})))

@@ -5,7 +5,7 @@ import math
 from sagan_tf.figures import canvas
 from sagan_tf.figures.labels import extremes, readable, spread_apart
 from sagan_tf.figures.records import names_of, series, spectra_of
-from sagan_tf.figures.svg_chart import decades
+from sagan_tf.figures.svg_chart import decades, nice_ticks
 
 _GRAY = "#b8bcc2"
 _GAP = 0.062  # between two labels, as a share of the panel's height
@@ -40,7 +40,7 @@ def spectra_figure(train: list[dict], health: list[dict]):
         gains.text(0.5, 0.5, "no attention", ha="center", transform=gains.transAxes, color="#777777")
     last = max(record["step"] for record in (*train, *health))
     for axis in (of_g, of_d, losses, gains):
-        axis.set_xlim(0, last)
+        axis.set_xlim(0, max(last, 1))
     return made
 
 
@@ -56,7 +56,9 @@ def _draw_spectra(axis, curves: dict[str, tuple[list[int], list[float]]], title:
     if values:
         ticks = decades(min(values), max(values))
         axis.set_ylim(min(values) / 1.06, max(values) * 1.1)
-        shown = [tick for tick in _fine(ticks) if axis.get_ylim()[0] <= tick <= axis.get_ylim()[1]]
+        low, high = axis.get_ylim()
+        shown = [tick for tick in _fine(ticks) if low <= tick <= high]
+        shown = shown or [tick for tick in nice_ticks(low, high, 4) if low <= tick <= high]
         axis.set_yticks(shown, [f"{tick:g}" for tick in shown])
     axis.set_yticks([], minor=True)
     _name(axis, title)
@@ -76,7 +78,8 @@ def _fine(ticks: list[float]) -> list[float]:
 
 def _label_ends(axis, last: dict[str, float]) -> None:
     """Writes names to the right of the panel, as near to the ends of their lines as there is room."""
-    heights = [axis.transAxes.inverted().transform(axis.transData.transform((0, value)))[1] for value in last.values()]
+    ends = [axis.transAxes.inverted().transform(axis.transData.transform((0, value)))[1] for value in last.values()]
+    heights = [min(max(end, 0.0), 1.0) for end in ends]  # zero has no place on a logarithmic axis
     for name, height, color in zip(last, spread_apart(heights, _GAP), canvas.COLORS, strict=False):
         axis.text(1.015, height, f"{name}  {last[name]:.3g}", transform=axis.transAxes, color=color, va="center",
                   fontsize=7.5)  # fmt: skip
@@ -84,8 +87,9 @@ def _label_ends(axis, last: dict[str, float]) -> None:
 
 def _draw_lines(axis, lines: dict[str, tuple[list[int], list[float]]], title: str) -> None:
     lines = {name: curve for name, curve in lines.items() if curve[0]}
-    for (name, curve), color in zip(lines.items(), canvas.COLORS, strict=False):
-        _draw(axis, curve, color=color, lw=1.2, label=name)
+    for i, (name, curve) in enumerate(lines.items()):  # the colors return with dashes, then with dots
+        color, stroke = canvas.COLORS[i % len(canvas.COLORS)], ("-", "--", ":")[i // len(canvas.COLORS) % 3]
+        _draw(axis, curve, color=color, ls=stroke, lw=1.2, label=name)
     _name(axis, title)
     if lines:
         axis.legend(frameon=False, fontsize=8)

@@ -20,6 +20,8 @@ class Band(Protocol):
 
 _WIDTH, _HEIGHT = 460, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 18, 10, 26
+_STROKES = ("", " dashed", " dotted")
+_MOST_DECADES = 8  # between the ends of a logarithmic axis with a label at each
 
 
 def line_chart(
@@ -33,7 +35,8 @@ def line_chart(
     """A chart over steps, starting at step 0, with its legend; "" if there is no finite value.
 
     lines: (steps, values) by name; values that are not finite, or not positive on a logarithmic axis, are left out.
-    named: the lines with a color and a legend entry, in its order; the others are gray. None for all lines.
+    named: the lines with a color and a legend entry, in its order; the others are gray. None for all lines. From the
+      seventh line on, the six colors return with dashes, then with dots.
     bands: ranges to draw behind the lines, on a linear axis.
     """
     drawn = {name: _finite(*line, positive=logarithmic) for name, line in lines.items()}
@@ -45,7 +48,7 @@ def line_chart(
     y_ticks = decades(min(ys), max(ys)) if logarithmic else nice_ticks(min(ys), max(ys), 4)
     x_range, y_range = (0, max(*xs, 1)), (y_ticks[0], y_ticks[-1])
     named = [name for name in drawn if named is None] or [name for name in named if name in drawn]
-    kinds = {name: f"c{i % 6}" for i, name in enumerate(named)}
+    kinds = {name: f"c{i % 6}{_STROKES[i // 6 % len(_STROKES)]}" for i, name in enumerate(named)}
     parts = [_grid(nice_ticks(*x_range, 5), y_ticks, x_range, y_range, logarithmic)]
     parts += [_band(band, x_range, y_range) for band in bands]
     for name in sorted(drawn, key=kinds.__contains__):  # gray lines below the colored ones
@@ -67,15 +70,21 @@ def line_chart(
 
 
 def _band(band: Band, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
-    """The range as an area, and its mean as a dashed line."""
+    """The range as an area, and its mean as a dashed line; a bar a few pixels wide if it has a single step."""
+    wide = (-3, 3) if len(band.steps) == 1 else (0,)
 
-    def points(values: Sequence[float], steps: Sequence[float]) -> str:
-        return " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, False):.1f}" for x, y in zip(steps, values, strict=True))
+    def points(values: Sequence[float], way: int = 1) -> str:
+        found = [
+            f"{_x(x, x_range) + shift:.1f},{_y(y, y_range, False):.1f}"
+            for x, y in zip(band.steps, values, strict=True)
+            for shift in wide
+        ]
+        return " ".join(found[::way])
 
-    upper, lower = points(band.high, band.steps), points(band.low[::-1], band.steps[::-1])
+    upper, lower = points(band.high), points(band.low, -1)
     return (
         f'<polygon class="band" points="{upper} {lower}"><title>{html.escape(band.label)}</title></polygon>'
-        f'<polyline class="expected" points="{points(band.mean, band.steps)}"/>'
+        f'<polyline class="expected" points="{points(band.mean)}"/>'
     )
 
 
@@ -111,10 +120,11 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def decades(low: float, high: float) -> list[float]:
-    """Powers of ten that enclose [low, high], with 2 and 5 times where those are few."""
+    """Powers of ten that enclose [low, high], with 2 and 5 times where those are few; not each one if they are many."""
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
     if last - first > 2:
-        return [10.0**i for i in range(first, last + 1)]
+        every = -(-(last - first) // _MOST_DECADES)
+        return [10.0**i for i in range(first, last + every, every)]
     fine = [m * 10.0**i for i in range(first, last + 1) for m in (1, 2, 5)]
     below, above = [t for t in fine if t <= low * (1 + 1e-9)], [t for t in fine if t >= high * (1 - 1e-9)]
     return [t for t in fine if below[-1] <= t <= above[0]] if below[-1] < above[0] else [below[-1], 10 * below[-1]]
@@ -137,23 +147,26 @@ def _grid(x_ticks, y_ticks, x_range, y_range, logarithmic: bool) -> str:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     parts = []
     for tick in y_ticks:
+        gap = abs(tick) if logarithmic else y_ticks[1] - y_ticks[0]
         y = _y(tick, y_range, logarithmic)
         parts.append(
             f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{_short(tick)}</text>'
+            f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{_short(tick, gap)}</text>'
         )
-    for tick in (t for t in x_ticks if x_range[0] <= t <= x_range[1]):
+    for tick in (t for t in x_ticks if x_range[0] <= t <= x_range[1] and t == int(t)):  # steps are whole
         x = _x(tick, x_range)
         parts.append(
-            f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_short(tick)}</text>'
+            f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_short(tick, x_ticks[1] - x_ticks[0])}</text>'
             f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>'
         )
     return "".join(parts) + f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>'
 
 
-def _short(value: float) -> str:
-    """12000 as 12k, 2000000 as 2M; small numbers without trailing zeros."""
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:.3g}"
+def _short(value: float, gap: float) -> str:
+    """12000 as 12k, 2000000 as 2M; with as many digits as tell it from the next tick, which is `gap` away."""
+    size, unit = next(((size, unit) for size, unit in ((1e6, "M"), (1e3, "k")) if abs(value) >= size), (1.0, ""))
+    if not value:
+        return "0"
+    decimals = -math.floor(math.log10(gap / size) + 1e-9)
+    digits = decimals + math.floor(math.log10(abs(value) / size) + 1e-9) + 1
+    return f"{value / size:.{max(3, digits)}g}{unit}"

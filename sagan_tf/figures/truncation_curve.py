@@ -31,7 +31,9 @@ def truncation_figure(
     caption: str = "",
 ):
     """The curve with its thresholds, marks at the reported points, and a line at the IS of real validation images."""
-    made, ((axis,),) = canvas.figure(1, 1, size=(6.4, 4.6), left=0.1, right=0.97, bottom=0.17, top=0.92)
+    below = canvas.wrapped(caption, 0.87 * 6.4, points=7)
+    bottom = 0.17 + 0.026 * below.count("\n")
+    made, ((axis,),) = canvas.figure(1, 1, size=(6.4, 4.6), left=0.1, right=0.97, bottom=bottom, top=0.92)
     scores, distances = [p.inception_score for p in points], [p.fid for p in points]
     axis.errorbar(
         scores,
@@ -61,5 +63,5 @@ def truncation_figure(
         title="IS against FID; beside the points, the truncation threshold",
     )
     axis.legend(frameon=False, fontsize=8)
-    made.text(0.1, 0.02, caption, fontsize=7, color="#555555")
+    made.text(0.1, 0.02, below, va="bottom", fontsize=7, color="#555555")
     return made

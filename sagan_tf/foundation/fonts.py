@@ -62,6 +62,32 @@ class Lettering:
         """Pixels from the text's left to its right end."""
         return round(sum(font.getlength(part) for part, font in self._parts(text)))
 
+    def lines(self, text: str, width: float, most: int) -> list[str]:
+        """The text in lines of at most `width` pixels, which are broken at spaces, and within words that are wider.
+
+        If it needs more than `most` lines, the last one is an ellipsis and the end of the text.
+        """
+        found = [""]
+        for piece in (piece for word in text.split() for piece in self._pieces(word, width)):
+            joined = f"{found[-1]} {piece}".lstrip()
+            if self.width(joined) <= width:
+                found[-1] = joined
+            else:
+                found += [piece] if found[-1] else []
+                found[-1] = piece
+        if len(found) > most:
+            found[most - 1 :] = [f"\N{HORIZONTAL ELLIPSIS} {found[-1].split()[-1]}"]
+        return found
+
+    def _pieces(self, word: str, width: float) -> list[str]:
+        """The word, in pieces if it is wider than `width`."""
+        pieces = [word]
+        while self.width(pieces[-1]) > width and len(pieces[-1]) > 1:
+            last = pieces.pop()
+            cut = next((i for i in range(2, len(last)) if self.width(last[:i]) > width), len(last)) - 1
+            pieces += [last[:cut], last[cut:]]
+        return pieces
+
     def write(self, pen: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, *, fill, anchor: str = "la") -> None:
         """Draws the text at xy; `anchor` says which of its points lies there, as Pillow's anchors do.
 

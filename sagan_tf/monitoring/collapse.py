@@ -68,7 +68,7 @@ def signs(record: HealthRecord, before: Sequence[HealthRecord]) -> tuple[str, ..
     sign also occurs in healthy runs.
     """
     recent = before[-RECENT:] if len(before) >= FEWEST else ()
-    best = max([1e-9, *(_shape(past) for past in before)])
+    best = max(map(_shape, before), default=0.0)
     found = [*_spectra(record, recent, best), *_d_loss(record, recent), *_still(record, recent), *_lost(record, best)]
     return (*found, *_equal(record, best), *_fallen(record, recent))
 

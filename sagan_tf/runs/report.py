@@ -7,7 +7,7 @@ from pathlib import Path
 from sagan_tf.figures import canvas, page
 from sagan_tf.figures.expected_curves import ExpectedCurves, extractor_name
 from sagan_tf.figures.labels import extremes, readable
-from sagan_tf.figures.records import names_of, part_of, series, spectra_of
+from sagan_tf.figures.records import names_of, names_of_part, part_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.spelling import counted
@@ -126,11 +126,13 @@ def _curves(train: list[dict], metrics: list[dict], expected: ExpectedCurves | N
 
 
 def _losses(train: list[dict], expected: ExpectedCurves) -> list[str]:
-    """One chart per loss, each drawn over its band."""
+    """One chart per loss, each drawn over its band if it has one; none if no loss has."""
+    bands = {name: expected.band(name) for name in names_of(train, "?_loss")}
+    if not any(bands.values()):
+        return []
     return [
-        line_chart({readable(name): series(train, name)}, title=readable(name), bands=[band])
-        for name in names_of(train, "?_loss")
-        if (band := expected.band(name))
+        line_chart({readable(name): series(train, name)}, title=readable(name), bands=[band] if band else [])
+        for name, band in bands.items()
     ]
 
 
@@ -150,7 +152,7 @@ def _variety(records: list[dict]) -> str:
     """Charts of the distances between samples, and the signs of collapse."""
     if not records:
         return page.text("The run has no health records (MonitorOptions.every).")
-    measured = {name: part_of(records, "distances", name) for name in records[-1]["distances"]}
+    measured = {name: part_of(records, "distances", name) for name in names_of_part(records, "distances")}
     shares = {name: measured.pop(name) for name in ("duplicates",) if name in measured}
     charts = [
         line_chart(
@@ -159,7 +161,7 @@ def _variety(records: list[dict]) -> str:
         ),
         line_chart({readable(n): c for n, c in shares.items()}, title="Share of pairs of samples that are equal"),
     ]
-    relative = {name: part_of(records, "relative", name) for name in records[-1].get("relative", {})}
+    relative = {name: part_of(records, "relative", name) for name in names_of_part(records, "relative")}
     charts += [
         line_chart(
             {readable(n): c for n, c in relative.items()}, title="Distances of samples over those of real images"

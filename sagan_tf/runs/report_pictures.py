@@ -66,21 +66,28 @@ def _animation(run: RunDirectory, path: Path) -> str:
 
 def _class_sheets(run: RunDirectory) -> str:
     """A slider over the class sheets, and the easy and difficult classes."""
-    sheets = sorted((run.path / "pictures" / "classes").glob("[0-9]*.png"))
+    sheets = sorted((run.path / "pictures" / "classes").glob("[0-9]*.png"), key=lambda path: (_label(path), path))
     compared = run.path / "pictures" / "classes" / "easy_and_difficult.png"
     made = ""
     if sheets:
         chosen = [sheets[i] for i in spread(len(sheets), _MOST_FRAMES)]
         names = run.class_names
-        frames = {f"{path.stem[:4]} {_class_name(path, names)}": image for path, image in opened(chosen).items()}
+        frames = {
+            f"{path.stem.partition('_')[0]} {_class_name(path, names)}": image for path, image in opened(chosen).items()
+        }
         made = page.text(f"{len(frames)} of {len(names)} classes; choose one with the slider.") + page.frames(frames)
     return made + (_pictures(run, [compared]) if compared.exists() else "")
 
 
 def _class_name(path: Path, names: tuple[str, ...]) -> str:
     """The class of a sheet's file, whose name may lack some of the class's characters."""
-    number, _, name = path.stem.partition("_")
-    return names[int(number)] if number.isdigit() and int(number) < len(names) else name
+    return names[_label(path)] if _label(path) < len(names) else path.stem.partition("_")[2]
+
+
+def _label(path: Path) -> int:
+    """The label with which a sheet's file begins, as wide as it is; a large number for a file of another name."""
+    number = path.stem.partition("_")[0]
+    return int(number) if number.isdecimal() else 1 << 62
 
 
 def opened(paths: Iterable[Path]) -> dict[Path, Image.Image]:
@@ -109,7 +116,7 @@ def beside_real(model: TrainedModel) -> str:
     try:
         real = _real_images(model, labels)
     except (DataError, ConfigError, OSError, ValueError) as error:
-        why = str(error).splitlines()[0]
+        why = (str(error) or type(error).__name__).splitlines()[0]
         return page.text(f"The run's data could not be opened here, so no real images are shown: {why}")
     labels = np.asarray([label for label in labels if label in real], np.int32)
     if not len(labels):

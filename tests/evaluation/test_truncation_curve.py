@@ -61,3 +61,16 @@ def test_the_figure_marks_what_there_is(tmp_path):
     ]
     assert [text.get_text() for text in axis.texts] == ["none", "1.5", "1", "0.5", "0.04"]
     assert canvas.save(figure, tmp_path / "curve.png").stat().st_size > 5000
+
+
+def test_a_long_caption_stays_on_the_page():
+    caption = (
+        "step 1,003,500, standing statistics, 50,000 samples against folder /home/somebody/pictures/of/animals train, "
+        "dataset-classifier:folder:/home/somebody/pictures/of/animals content=0123456789abcdef01234567@64"
+    )
+    figure = truncation_figure(BIGGAN, reported_points(BIGGAN, 300.0), caption=caption)
+    figure.canvas.draw()
+    (text,) = figure.texts
+    box, below = text.get_window_extent(), figure.axes[0].xaxis.label.get_window_extent()
+    assert " ".join(text.get_text().split()) == caption
+    assert box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 < below.y0

@@ -1,3 +1,6 @@
+import dataclasses
+import itertools
+
 import numpy as np
 import pytest
 
@@ -85,3 +88,22 @@ def test_dots_at_the_border_are_drawn_whole_inside_the_image(side):
         radius = (line.get_markersize() + line.get_markeredgewidth()) / 2 * made.dpi / 72
         assert box.x0 - 0.5 <= x - radius and x + radius <= box.x1 + 0.5
         assert box.y0 - 0.5 <= y - radius and y + radius <= box.y1 + 0.5
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_long_titles_and_captions_stay_on_the_page_and_apart(count):
+    views = [
+        dataclasses.replace(maps_to_the_corner(), caption=caption)
+        for caption in ("American Staffordshire terrier", "soft-coated wheaten terrier, Wheaten", "word" * 20)
+    ]
+    title = "Attention at 128x128 of the discriminator, gamma 0.123, step 1,003,500, 8 of 1,000 classes"
+    made = attention_figure(views, title=title, count=count)
+    made.canvas.draw()
+    page = made.bbox
+    texts = [*made.texts, *(axis.yaxis.label for axis in made.axes[:: count + 1])]
+    boxes = [text.get_window_extent() for text in texts]
+    for box in boxes:
+        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
+    assert " ".join(made.texts[0].get_text().split()) == title

@@ -69,3 +69,20 @@ def test_frames_that_a_format_cannot_hold_are_refused(name, longest):
     check_animation(name, (longest, 10))
     with pytest.raises(ValueError, match=f"at most {longest:,} pixels per side; received 10 x {longest + 1:,}"):
         check_animation(name, (10, longest + 1))
+
+
+def test_captions_keep_apart_whatever_their_length():
+    names = [
+        "American Staffordshire terrier 0.31",
+        "Donaudampfschiff 0.2",
+        "cat 0.1",
+        "a name of very many words, all of them long 0.9",
+    ]
+    images = np.full((2, 4, 32, 32, 3), 255, np.uint8)
+    drawn = ImageTable(images=images, captions=[names] * 2, side=64).draw()
+    darkest = np.asarray(drawn.convert("L")).min(0)
+    gaps = [14 + (64 + 3) * i for i in range(5)]  # the left edge of each image, and the right one of the last
+    for edge in gaps:
+        assert darkest[edge - 2] > 250, "no caption reaches the gap between two images"
+    one_line = ImageTable(images=images, captions=[["cat 0.1"] * 4] * 2, side=64).draw()
+    assert drawn.height == one_line.height + 2 * 2 * 14, "two lines more in each row"

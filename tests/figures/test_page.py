@@ -54,6 +54,12 @@ def test_a_page_is_well_formed_and_loads_nothing():
     assert {a.get("id") for tag, a in read.tags if tag == "section"} == {"samples-over-time", "table"}
 
 
+@pytest.mark.parametrize("number", ["1.2e-05", "-3", "1,234.5", "7e+10"])
+def test_numbers_of_every_form_stand_to_the_right(number):
+    assert "<td class=number" in page.table(("metric", "value"), [("kid", number)])
+    assert "<td class=number" not in page.table(("metric", "value"), [("kid", f"{number} %")])
+
+
 def test_numbers_stand_to_the_right():
     made = page.table(("name", "value"), [("a", "1,000.5"), ("b", "-2e+05")])
     assert made.count("<td class=number") == 2 and "<th class=number>value" in made

@@ -36,3 +36,7 @@ def test_the_most_focused_map_comes_first_and_then_the_most_different():
     assert spread_points(maps, 2) == [(1, 0), (1, 1)]
     assert spread_points(maps, 3) == [(1, 0), (1, 1), (0, 1)]
     assert len(set(spread_points(maps, 9))) == 4
+
+
+def test_no_location_is_chosen_twice_where_all_maps_are_equal():
+    assert len(set(spread_points(np.full((2, 3, 2, 2), 0.25), 5))) == 5

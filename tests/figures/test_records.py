@@ -1,4 +1,4 @@
-from sagan_tf.figures.records import names_of, part_of, series, spectra_of
+from sagan_tf.figures.records import names_of, names_of_part, part_of, series, spectra_of
 
 
 def test_a_series_has_the_steps_where_it_was_written():
@@ -27,3 +27,4 @@ def test_parts_of_health_records_leave_out_what_is_null_or_not_there():
     ]
     assert spectra_of(records, "generator") == {"generator.a": ([10], [2.0])}
     assert part_of(records, "relative", "shape") == ([10], [0.5])
+    assert names_of_part(records, "relative") == ["shape"]

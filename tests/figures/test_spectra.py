@@ -54,7 +54,7 @@ def test_all_panels_run_over_the_same_steps():
     assert {axis.get_xlim() for axis in made.axes} == {(0, 20)}
 
 
-@pytest.mark.parametrize("low, high", [(1.0, 1.01), (1.2, 2.6), (0.9, 9.0), (0.5, 400.0)])
+@pytest.mark.parametrize("low, high", [(1.0, 1.01), (2.21, 2.3), (1.2, 2.6), (0.9, 9.0), (0.5, 400.0)])
 def test_the_logarithmic_axis_has_labels_to_be_read(low, high):
     axis = spectra_figure(TRAIN, [{"step": 1, "spectra": {"generator.a": [low], "generator.b": [high]}}]).axes[0]
     labels = [label.get_text() for label in axis.get_yticklabels()]
@@ -70,3 +70,21 @@ def test_losses_carry_the_names_of_their_networks():
 def test_a_run_without_health_records_is_told_what_to_do():
     with pytest.raises(ValueError, match=r"health\.jsonl is missing.*MonitorOptions\.every"):
         spectra_figure(TRAIN, [])
+
+
+def test_every_gain_has_a_line_of_its_own():
+    names = [f"gamma/{net}.attention_{8 << i}" for net in ("generator", "discriminator") for i in range(4)]
+    train = [{"step": step, "d_loss": 1.0, "g_loss": 1.0} | dict.fromkeys(names, 0.1) for step in (5, 10)]
+    lines = spectra_figure(train, HEALTH).axes[3].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 8
+
+
+def test_a_kernel_of_zeros_is_named_at_the_lower_end():
+    health = [{"step": 1, "spectra": {"generator.a": [0.0], "generator.b": [1.0]}}]
+    made = spectra_figure(TRAIN, health)
+    assert [text.get_text() for text in made.axes[0].texts] == ["b  1", "a  0"]
+    assert all(0 <= text.get_position()[1] <= 1 for text in made.axes[0].texts)
+
+
+def test_a_run_without_a_step_is_drawn():
+    assert spectra_figure([], [{"step": 0, "spectra": {"generator.a": [1.0]}}]).axes[0].get_xlim() == (0, 1)

@@ -88,3 +88,48 @@ def test_tiny_numbers_and_tiny_differences_are_drawn(values):
     ticks = nice_ticks(min(values), max(values), 4)
     assert 3 <= len(ticks) <= 12 and ticks[0] <= min(values) <= max(values) <= ticks[-1]
     assert all(a < b for a, b in itertools.pairwise(ticks))
+
+
+@pytest.mark.parametrize(
+    "values, labels",
+    [
+        ([83.11, 83.14], ["83.11", "83.12", "83.13", "83.14"]),
+        ([100.5, 102.4], ["100.5", "101", "101.5", "102", "102.5"]),
+        ([0.9996, 0.9999], ["0.9996", "0.9997", "0.9998", "0.9999"]),
+        ([1234.5, 1236.0], ["1.2345k", "1.235k", "1.2355k", "1.236k"]),
+        ([2e-5, 4e-5], ["2e-05", "2.5e-05", "3e-05", "3.5e-05", "4e-05"]),
+        ([0.0, 2e6], ["0", "500k", "1M", "1.5M", "2M"]),
+    ],
+)
+def test_labels_of_ticks_are_the_ticks(values, labels):
+    chart = line_chart({"fid": ([1, 2], values)}, title="t")
+    assert re.findall(r'text-anchor="end">([^<]*)', chart) == labels
+
+
+@pytest.mark.parametrize(
+    "last, labels", [(1, ["0", "1"]), (3, ["0", "1", "2", "3"]), (200, ["0", "50", "100", "150", "200"])]
+)
+def test_steps_are_whole(last, labels):
+    chart = line_chart({"loss": ([last], [1.0])}, title="t")
+    assert re.findall(r'text-anchor="middle">([^<]*)', chart) == labels
+
+
+def test_a_band_of_one_step_is_seen():
+    band = SimpleNamespace(steps=[100], low=[1.0], mean=[2.0], high=[3.0], label="expected, 2 runs")
+    chart = line_chart({"fid": ([50, 100], [1.0, 2.0])}, title="t", bands=[band])
+    corners = re.search(r'<polygon class="band" points="([^"]*)"', chart)[1].split()
+    assert len({corner.split(",")[0] for corner in corners}) == len({corner.split(",")[1] for corner in corners}) == 2
+
+
+@pytest.mark.parametrize("low, high", [(1e-30, 1e3), (1e-9, 1.0), (2e-12, 3e4)])
+def test_many_decades_keep_labels_apart(low, high):
+    ticks = decades(low, high)
+    assert ticks[0] <= low and high <= ticks[-1] and 5 <= len(ticks) <= 10
+    assert {round(math.log10(b / a), 6) for a, b in itertools.pairwise(ticks)} in ({1.0}, {2.0}, {3.0}, {5.0})
+
+
+def test_no_two_lines_look_the_same():
+    lines = {str(i): ([1, 2], [i, i + 1.0]) for i in range(14)}
+    chart = line_chart(lines, title="t")
+    drawn, keys = (re.findall(rf'<{kind} class="([^"]*)"', chart) for kind in ("polyline", "span"))
+    assert len(set(drawn)) == 14 and drawn == keys and drawn[6:13:6] == ["c0 dashed", "c0 dotted"]

@@ -74,3 +74,13 @@ def test_sheets_and_figures_take_any_class_name(tmp_path, without_other_fonts):
     axes[0][0].set_xlabel("$x^$")  # no formula, which would be a bad one
     canvas.save(made, tmp_path / "a.png")  # a glyph that is missing would warn, and a warning is an error here
     assert axes[0][0].get_title() == r"ä \u732b"
+
+
+def test_lines_are_broken_at_spaces_and_within_words_that_are_wider():
+    letters = fonts.Lettering(12)
+    width = letters.width("golden retriever")
+    assert letters.lines("golden retriever 0.12", width, 3) == ["golden retriever", "0.12"]
+    assert letters.lines("", width, 3) == [""] and letters.lines("cat", 1, 3) == ["c", "a", "t"]
+    pieces = letters.lines("x" * 60, width, 9)
+    assert "".join(pieces) == "x" * 60 and all(letters.width(piece) <= width for piece in pieces)
+    assert letters.lines("one two three four", letters.width("three"), 2) == ["one", "\u2026 four"]

@@ -211,3 +211,8 @@ def test_the_last_healthy_step_is_ahead_of_the_row():
 def test_options_are_checked(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
         MonitorOptions(**wrong)
+
+
+def test_images_that_were_blank_from_the_start_have_lost_no_variety():
+    blank = [record(100 * i, overall=0.0, within=0.0, shape=0.0, ratio=1.6) for i in range(1, 6)]
+    assert {one.signs for one in watch(blank)} == {("the samples are equal (distance 0)",)} and not alarms(blank)

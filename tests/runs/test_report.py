@@ -229,3 +229,38 @@ def test_expected_curves_lie_behind_the_runs_own(empty, tmp_path):
     assert curves.count("<polygon") == 2, "FID's and D's loss"
     assert "expected, 2 runs: 9 to 10" in curves
     assert "measured by inception, this run&#x27;s by dataset-classifier:procedural:train@32" in curves
+
+
+def test_a_loss_without_expected_curves_keeps_its_chart():
+    train = [{"step": step, "d_loss": 1.0, "g_loss": 2.0} for step in (1, 2)]
+    only_d = ExpectedCurves([{"run": "a", "step": step, "d_loss": 1.0} for step in (1, 2)])
+    of_d, of_g = report._losses(train, only_d)
+    assert "D loss" in of_d and 'class="band"' in of_d and "G loss" in of_g and 'class="band"' not in of_g
+    assert report._losses(train, ExpectedCurves([{"run": "a", "step": 1, "fid": 3.0}])) == []
+
+
+def test_distances_that_the_last_record_lacks_are_drawn():
+    some = {"overall": 0.5, "duplicates": 0.0}
+    records = [
+        {"step": 1, "distances": some | {"within_class": 0.3}, "relative": {"shape": 0.8}},
+        {"step": 2, "distances": some, "relative": {}},
+    ]
+    assert "Distances of samples over those of real images" in report._variety(records)
+    assert "pairs of one class" in report._variety(records)
+
+
+def test_class_sheets_of_many_classes_stand_in_order(tmp_path, empty):
+    run = tmp_path / "run"
+    shutil.copytree(empty, run)
+    for name in ("10000_zebra", "1000_yak", "0002_bear"):
+        draw(run / "pictures" / "classes" / f"{name}.png")
+    made = report_pictures.stored_pictures(RunDirectory(run))["Class sheets"]
+    assert re.findall(r'alt="(\d+) (?:yak|zebra)"', made) == ["1000", "10000"]
+
+
+def test_data_that_fail_without_a_word_are_named(monkeypatch, empty):
+    def fail(*_):
+        raise OSError
+
+    monkeypatch.setattr(report_pictures, "_real_images", fail)
+    assert "no real images are shown: OSError" in report_pictures.beside_real(TrainedModel(RunDirectory(empty)))
