@@ -29,6 +29,7 @@ cd "$(dirname "$0")/.."
 
 HOSTS=
 PROCESSES=
+CLUSTER=
 DIRECTORY=$PWD
 PORT=2222
 DEVICE=gpu
@@ -63,7 +64,7 @@ else
   DEVICE=cpu
   for ((i = 0; i < PROCESSES; i++)); do
     MEMBERS+=(localhost)
-    CLUSTER=${CLUSTER-},127.0.0.1:$((PORT + i))
+    CLUSTER+=,127.0.0.1:$((PORT + i))
   done
 fi
 CLUSTER=${CLUSTER#,}

@@ -71,7 +71,7 @@ train() { # BUCKET EVERY -- ARGUMENTS...
   fi
   attempt "$PYTHON" -m sagan_tf.train --strategy=tpu "$@" || code=$?
   if [[ -n $bucket ]]; then
-    kill "$copier"
+    kill "$copier" 2>/dev/null || true
     [[ ! -d $run ]] || copy "$run" "$bucket/$run" || say "The run could not be copied to $bucket/$run."
   fi
   ended "$code"

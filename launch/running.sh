@@ -62,6 +62,18 @@ whole_number() { # NAME VALUE
   echo "$((10#$2))" # "010" is ten
 }
 
+# A path without "./", doubled slashes, and a slash at its end: in a bucket these would be parts of other names.
+plain() { # PATH
+  local path=$1/ slash=/
+  while [[ $path == *//* || $path == */./* || $path == ./?* ]]; do
+    path=${path//"$slash$slash"/"$slash"}
+    path=${path//"$slash.$slash"/"$slash"}
+    path=${path#./}
+  done
+  path=${path%/}
+  printf '%s\n' "${path:-/}"
+}
+
 # Training needs to know where its run lies; so do the scripts that say or copy it. The last --run_dir counts.
 run_directory() { # TRAIN_ARGUMENTS...
   local word previous="" run=""
@@ -73,7 +85,7 @@ run_directory() { # TRAIN_ARGUMENTS...
     fi
     previous=$word
   done
-  [[ -z $run ]] || { echo "$run" && return; }
+  [[ -z $run ]] || { plain "$run" && return; }
   fail "training's arguments must name the run's directory; received no --run_dir after '--'. Add --run_dir=RUN."
 }
 

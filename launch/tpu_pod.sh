@@ -49,7 +49,8 @@ wait_in_queue() {
     now=$(state)
     case $now in
       ready) return 0 ;;
-      gone | absent) say "The queued resource $NAME is $now." && delete && return 1 ;;
+      gone) say "The queued resource $NAME is $now." && delete && return 1 ;;
+      absent) say "The queued resource $NAME is $now." && return 1 ;;
     esac
     [[ $now == "$before" ]] || say "$(date +%H:%M) The queued resource $NAME is $now."
     before=$now

@@ -138,8 +138,9 @@ fetch() {
     say "There is no $RUN on $NAME to download."
     return 0
   fi
-  run mkdir -p "$(dirname "$RUN")"
-  run gcloud compute tpus tpu-vm scp --recurse "$NAME:sagan_tf/$RUN" "$(dirname "$RUN")" "${PLACE[@]}" --worker=0 && return 0
+  run mkdir -p "$(dirname "$RUN")" &&
+    run gcloud compute tpus tpu-vm scp --recurse "$NAME:sagan_tf/$RUN" "$(dirname "$RUN")" "${PLACE[@]}" --worker=0 &&
+    return 0
   say "The run could not be downloaded from $NAME."
   [[ -n $BUCKET ]] || KEEP=true
 }

@@ -55,9 +55,11 @@ def test_every_worker_gets_the_cluster_and_every_word(fakes):
 
 def test_processes_of_one_machine_are_kept_off_its_gpus(fakes):
     fakes.behave("python", WORKER + 'echo "$CUDA_VISIBLE_DEVICES" >>"$FAKES/visible"')
-    found = fakes.run("multi_worker.sh", "--processes=2", fakes.python, "--", "--run_dir=r")
+    found = fakes.run("multi_worker.sh", "--processes=2", fakes.python, "--", "--run_dir=r", CLUSTER="of the site")
     assert found.returncode == 0, found.stderr
     assert not any(call[0] == "ssh" for call in fakes.calls)
+    configurations = [json.loads(line) for line in (fakes.folder / "tf_config").read_text().splitlines()]
+    assert all(c["cluster"] == {"worker": ["127.0.0.1:2222", "127.0.0.1:2223"]} for c in configurations)
     assert (fakes.folder / "visible").read_text() == "-1\n-1\n"
     configuration = json.loads((fakes.folder / "tf_config").read_text().splitlines()[0])
     assert configuration["cluster"]["worker"] == ["127.0.0.1:2222", "127.0.0.1:2223"]

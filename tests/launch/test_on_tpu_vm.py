@@ -15,7 +15,8 @@ place() { echo "${1/#gs:\\/\\//$FAKES/bucket/}"; }
 case "$1 $2" in
   "storage ls")
     [[ ! -f $FAKES/offline ]] || { echo "ERROR: (gcloud.storage.ls) there was no connection." >&2; exit 1; }
-    [[ -d $(place "$3") ]] || { echo "ERROR: (gcloud.storage.ls) One or more URLs matched no objects." >&2; exit 1; } ;;
+    [[ -d $(place "$3") && ${3#gs://} != *//* ]] ||
+      { echo "ERROR: (gcloud.storage.ls) One or more URLs matched no objects." >&2; exit 1; } ;;
   "storage rsync")
     if [[ -f $FAKES/cut && $5 == gs:* ]]; then rm "$FAKES/cut"; touch "$6/half"; exit 1; fi
     from=$(place "$5"); to=$(place "$6"); rm -rf "$to"; mkdir -p "$to"; cp -r "$from/." "$to" ;;
@@ -71,10 +72,11 @@ def run_in_the_bucket(vm):
     return kept
 
 
-def test_a_new_vm_goes_on_from_the_bucket(vm):
+@pytest.mark.parametrize("run", ["runs/a b", "runs/a b/", "./runs//a b", "runs/./a b//"])
+def test_a_new_vm_goes_on_from_the_bucket(vm, run):
     run_in_the_bucket(vm)
     (vm.folder / "end").touch()
-    vm.on_vm("start", "gs://b", "600", "--", *ARGUMENTS)
+    vm.on_vm("start", "gs://b", "600", "--", f"--run_dir={run}")
     status(vm, "exit 0")
     assert (vm.folder / "found").read_text() == "earlier\n"
 

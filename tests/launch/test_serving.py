@@ -4,6 +4,7 @@ import base64
 import http.server
 import importlib.util
 import json
+import socketserver
 import threading
 from pathlib import Path
 
@@ -117,10 +118,40 @@ def test_the_client_keeps_a_file_until_an_image_has_arrived(client, tmp_path):
         broken.shutdown()
     with pytest.raises(SystemExit, match=r"must be a model of a running server; received .*refused"):
         client.main([f"http://127.0.0.1:{broken.server_port}/v1/models/gan", "3", "5", str(out)])
-    for wrong in ([], ["localhost", "3", "5", str(out)], ["http://h", "cat", "5", str(out)]):
+    for wrong in (
+        [],
+        ["localhost", "3", "5", str(out)],
+        ["http://h", "cat", "5", str(out)],
+        ["http://h", "3", "--5", ""],
+    ):
         with pytest.raises(SystemExit):
             client.main(wrong)
     assert out.read_bytes() == b"former"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            b"\x00\x00\x18\x04\x00\x00\x00\x00\x00",
+            "must be a model of a running server",
+        ),  # HTTP/2, of the port for gRPC
+        (b'HTTP/1.0 200 OK\r\n\r\n{"outputs": [1]}', "must be an exported generator"),
+        (b'HTTP/1.0 200 OK\r\n\r\n{"predictions": [[0.5]]}', "must be an exported generator"),
+    ],
+)
+def test_an_answer_that_is_no_image_is_said(client, answer, said):
+    class Other(socketserver.StreamRequestHandler):
+        def handle(self):
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(answer)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(SystemExit, match=said):
+            client.png(f"http://127.0.0.1:{other.server_address[1]}/v1/models/gan", 3, 5)
+        other.shutdown()
 
 
 def test_the_client_gets_the_image_or_the_servers_reason(client, signatures, server):

@@ -158,6 +158,31 @@ def test_a_run_that_cannot_be_fetched_is_not_thrown_away(cloud):
     assert "could not be downloaded" in found.stderr and "BILLED" in found.stderr and "delete" not in verbs(cloud)
 
 
+def test_a_run_for_which_there_is_no_folder_here_is_not_thrown_away(cloud):
+    (cloud.folder / "mkdir").write_text("#!/bin/sh\nexit 1\n")
+    (cloud.folder / "mkdir").chmod(0o700)
+    found = cloud.train("tpu_vm.sh")
+    assert "could not be downloaded" in found.stderr and "BILLED" in found.stderr and "delete" not in verbs(cloud)
+
+
+def test_a_slash_at_the_end_of_a_run_is_not_part_of_its_name(cloud):
+    (cloud.folder / "status").write_text("exit 0\n")
+    cloud.run("tpu_vm.sh", *PLACE, "--poll=0", "--", "--run_dir=./runs/launch test/")
+    (fetched,) = [call for call in asked(cloud) if "--recurse" in call]
+    assert fetched[5:7] == ["sagan-tf:sagan_tf/runs/launch test", "runs"]
+
+
+def test_a_queued_resource_that_somebody_deleted_is_not_waited_for(cloud):
+    cloud.behave(
+        "gcloud",
+        GCLOUD.replace('create"*) state ACTIVE', 'create"*) true').replace(
+            '" delete "*) state ABSENT', '" delete "*) [[ $answer != ABSENT ]]'
+        ),
+    )
+    found = cloud.train("tpu_pod.sh")
+    assert found.returncode == 2 and "could not be created" in found.stderr
+
+
 @pytest.mark.parametrize(("answer", "kept"), [("echo no", False), ("echo yes", True), ("exit 1", True)])
 def test_a_run_is_missing_only_if_the_tpu_says_so(cloud, answer, kept):
     """ssh that fails has the same exit code as a folder that isn't there."""
@@ -203,7 +228,7 @@ def test_ctrl_c_saves_fetches_and_deletes(cloud):
         ([], ["--run_dir=r"], "--zone"),
         *(
             (["--zone=z"], [f"--run_dir={run}"], "below the checkout")
-            for run in ("/r", "~/r", "~", ".", "runs/../../r")
+            for run in ("/r", "~/r", "~", ".", "./", "//", "runs/../../r")
         ),
         (["--zone=z"], ["--run_dir=runs/r", "--run_dir=~/r"], "below the checkout"),
         (["--zone=z"], ["--gin_file=g"], "--run_dir"),
