@@ -182,6 +182,15 @@ def test_what_stops_it_leaves_nothing_behind(drawable_run, tmp_path, monkeypatch
     assert said in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
+def test_another_format_in_the_same_folder_is_warned_of(tmp_path, caplog):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").touch()
+    exporting._warn_of_another_format(tmp_path, "saved_model")
+    assert not caplog.records
+    exporting._warn_of_another_format(tmp_path, "onnx")
+    assert "versions of another format, with a saved_model.pb" in caplog.text
+
+
 def test_exports_at_the_same_time_leave_each_other_alone_and_get_numbers_of_their_own(tmp_path):
     with exporting.new_version(tmp_path) as first:
         first.folder.mkdir()

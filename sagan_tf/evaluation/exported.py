@@ -25,7 +25,7 @@ class ExportedSampler:
 
     def __init__(self, generate: Callable, *, truncation: float):
         self._generate = generate
-        self._truncation = truncation
+        self._truncation = float(truncation)
 
     def batches(self, labels: np.ndarray, *, seed: int, start: int) -> Iterator[np.ndarray]:
         """Yields images uint8 (B,R,R,3) for labels (N,), from image `start` on."""

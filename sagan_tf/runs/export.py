@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files
-from sagan_tf.foundation.notes import note
+from sagan_tf.foundation.notes import note, warn
 from sagan_tf.foundation.option_names import LARGEST_TRUNCATION, THRESHOLDS
 from sagan_tf.foundation.progress import clock
 from sagan_tf.foundation.tensorflow_names import check_tensorflow_name
@@ -40,8 +40,9 @@ def export(flags: argparse.Namespace) -> Path:
     check_outside("--out", flags.out, run.experiment().data)
     if flags.format == "onnx":
         onnx.library()  # before standing statistics are gathered, which takes minutes
-    served, protocol = prepare(run, flags)
     out = Path(flags.out)
+    _warn_of_another_format(out, flags.format)
+    served, protocol = prepare(run, flags)
     with new_version(out) as version:
         if flags.format == "onnx":
             version.folder.mkdir()
@@ -63,6 +64,16 @@ def check_flags(flags: argparse.Namespace, latent: str) -> None:
         raise ExportError(
             f"--truncations and --truncation_mode must be of a normal prior; received one of them for {flags.run_dir}, "
             f"whose prior is latent={latent!r}. Leave it out."
+        )
+
+
+def _warn_of_another_format(out: Path, form: str) -> None:
+    """Warns of versions of another format, since a server that watches the folder loads the newest version alone."""
+    other = {"saved_model": "model.onnx", "onnx": "saved_model.pb"}[form]
+    if any(path.parent.name.isdecimal() for path in out.glob(f"*/{other}")):
+        warn(
+            f"{out} has versions of another format, with a {other}. A server that watches the folder loads only the "
+            "newest version. Give each format a folder of its own."
         )
 
 

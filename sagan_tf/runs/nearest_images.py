@@ -24,6 +24,9 @@ def nearest_images(
 ) -> ImageTable:
     """One row per label: a sample, and its nearest training images by pixels and by an extractor's features.
 
+    Images of all classes are searched, since a copy of an image of another class is a copy too, and since a class may
+    have fewer images than `count`. The paper's figures show images of the sample's class; captions name the classes.
+
     extractor: as in evaluate; None for the run's.
     """
     examples = training_examples(model.run)

@@ -219,8 +219,9 @@ def examples_of(settings: experiment.Experiment, names: Sequence[str], source: s
     """The configured data if they are on this machine, so that training can continue; else only their class names."""
     try:
         return settings.data.open(settings.spec.resolution, class_names=names)
-    except DataError:
-        note("The data set is not on this machine; its class names are kept with the run.")
+    except DataError as error:
+        reason = str(error).splitlines()[0]
+        note(f"The data set can't be read here, so that the run keeps only the names of the classes. {reason}")
 
     def absent(**_):
         raise DataError(f"the run holds weights imported from {source}; give its data set with --data to train on.")

@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from sagan_tf.evaluation.exported import exported_samples
+from sagan_tf.evaluation.exported import ExportedSampler, exported_samples
 from sagan_tf.evaluation.options import EvaluationOptions
 
 PROTOCOL = {"truncation_mode": "scaled", "statistics": "standing", "truncations": [0.5, 1.0], "latent": "normal"}
@@ -30,3 +32,12 @@ def export(tmp_path):
 def test_what_is_fixed_in_an_export_is_not_ignored(export, options, message):
     with pytest.raises(ValueError, match=message):
         exported_samples(export, EvaluationOptions(**options))
+
+
+def test_a_whole_truncation_is_given_to_the_export_as_a_float():
+    def generate(seed, label, truncation):
+        assert (seed.dtype, label.dtype, truncation.dtype) == (tf.int64, tf.int32, tf.float32)
+        return {"images": tf.zeros([len(seed), 4, 4, 3], tf.uint8)}
+
+    sampler = ExportedSampler(generate, truncation=1)
+    assert [len(batch) for batch in sampler.batches(np.zeros(70, np.int32), seed=0, start=0)] == [64, 6]

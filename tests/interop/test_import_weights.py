@@ -111,6 +111,14 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(run, capsys, change, 
     assert code == 2 and message in capsys.readouterr().err and not path.exists()
 
 
+def test_names_that_are_not_the_datas_are_said_and_kept(tmp_path, capsys):
+    names = ("a", "b")
+    settings = experiment.load(["gin/quickstart.gin"], []).value
+    examples = weights_import.examples_of(settings, names, "G.npz")
+    assert examples.class_names == names
+    assert "so that the run keeps only the names of the classes. " in capsys.readouterr().err
+
+
 def test_an_import_leaves_alone_what_another_one_has_written_in_the_meantime(tmp_path):
     run, first = RunDirectory(tmp_path / "run"), {"generator.a": tf.Variable([1.0])}
     admission = SimpleNamespace(record=lambda: (run.path / "run.json").write_text("{}"))
