@@ -141,7 +141,7 @@ def report(tried: DryRunResult, settings: Experiment, run_dir: Path) -> str:
     count = settings.evaluation.n_samples if settings.evaluation else 0
     measured = "none" if tried.evaluation is None else f"{tried.evaluation * count:8.1f} s   {count:,} images"
     shares = ", ".join(f"{name} {100 * value / total:.1f}%" for name, value in seconds.items())
-    disk = tried.checkpoint_bytes * (settings.keep_checkpoints + 1)
+    disk = tried.checkpoint_bytes * most_checkpoints(tried, settings)
     free = shutil.disk_usage(next(p for p in (run_dir.absolute(), *run_dir.absolute().parents) if p.exists())).free
     lines = [
         f"Dry run of {settings.total_steps:,} steps at batch {settings.batch_size}; nothing is kept.",
@@ -159,6 +159,13 @@ def report(tried: DryRunResult, settings: Experiment, run_dir: Path) -> str:
     if disk > free:
         lines.append(f"That does not fit: make {megabytes(disk - free)} room, or lower train.keep_checkpoints.")
     return "\n".join(lines)
+
+
+def most_checkpoints(tried: DryRunResult, settings: Experiment) -> int:
+    """How many checkpoints of the run are on the disk at most: the one that is written, and those kept apart, too."""
+    best = bool(settings.evaluate_every) and tried.evaluation is not None
+    before_collapse = bool(settings.monitoring.every) and settings.monitoring.collapse != "off"
+    return settings.keep_checkpoints + 1 + best + before_collapse
 
 
 def whole_run(tried: DryRunResult, settings: Experiment) -> dict[str, float]:

@@ -68,6 +68,7 @@ class TrainingLock:
             if (other := self._dead_holder()) is not None:
                 self._remove(other)
         self._mine = mine
+        self._stop.clear()
         self._beating = threading.Thread(target=self._beat, args=[mine], name="training lock", daemon=True)
         self._beating.start()
 
@@ -102,10 +103,15 @@ class TrainingLock:
             return self._token() == mine.token  # NFS may repeat a request that it has answered
         except OSError:  # a file system without hard links
             try:
-                with self.path.open("x", encoding="utf-8") as file:
-                    _write(mine, file)
+                file = self.path.open("x", encoding="utf-8")
             except FileExistsError:
                 return False
+            try:
+                with file:
+                    _write(mine, file)
+            except OSError:  # such as a full disk
+                self.path.unlink(missing_ok=True)
+                raise
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)

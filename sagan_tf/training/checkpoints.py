@@ -118,6 +118,7 @@ class CheckpointStore:
         target = self.apart(name).path(step)
         if not target.exists():
             temporary = self.folder / f".tmp-{name}-{os.getpid()}"
+            shutil.rmtree(temporary, ignore_errors=True)  # of a crashed process with the same id, as in a container
             files.share(self.path(step), temporary)
             target.parent.mkdir(exist_ok=True)
             files.move(temporary, target)

@@ -48,7 +48,20 @@ def test_what_does_not_fit_on_the_disk_is_said(tmp_path):
     text = dry_run.report(tried(checkpoint_bytes=10**15), settings(), tmp_path / "not" / "there")
     assert "That does not fit" in text
     fits = dry_run.report(tried(), settings("train.keep_checkpoints=3"), tmp_path)
-    assert "take up to 28 MB" in fits and "does not fit" not in fits and "Peak memory of process: 9 MB" in fits
+    assert "take up to 35 MB" in fits and "does not fit" not in fits and "Peak memory of process: 9 MB" in fits
+
+
+@pytest.mark.parametrize(
+    ("bindings", "evaluation", "count"),
+    [
+        (["MonitorOptions.every=0", "train.evaluate_every=0"], 0.5, 4),
+        (["MonitorOptions.collapse='off'", "train.evaluate_every=9"], 0.5, 5),
+        (["train.evaluate_every=9", "train.keep_checkpoints=1"], 0.5, 4),
+        (["train.evaluate_every=9"], None, 5),
+    ],
+)
+def test_checkpoints_that_are_kept_apart_take_room_as_well(bindings, evaluation, count):
+    assert dry_run.most_checkpoints(tried(evaluation=evaluation), settings(*bindings)) == count
 
 
 @pytest.mark.parametrize(

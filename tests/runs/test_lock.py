@@ -1,6 +1,7 @@
 """The lock of a run directory: who is refused, and whose lock is taken over."""
 
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -157,3 +158,22 @@ def until(condition, seconds=5):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_lock_can_be_taken_again_and_is_touched_then_too(tmp_path, quick):
+    held = TrainingLock(tmp_path)
+    for _ in range(2):
+        held.acquire()
+        os.utime(held.path, (0, 0))
+        until(lambda: held.path.stat().st_mtime > 0)
+        held.release()
+
+
+def test_a_lock_that_could_not_be_written_is_not_left_behind(tmp_path, monkeypatch):
+    def full(holder, file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(lock, "_write", full)
+    with pytest.raises(OSError, match="No space"):
+        TrainingLock(tmp_path).acquire()
+    assert not list(tmp_path.iterdir())

@@ -218,6 +218,13 @@ def test_what_is_kept_apart_is_copied_where_there_are_no_hard_links(store, monke
     assert store.apart("best").restore(read) == 1 and read["net.kernel"].numpy()[0, 0] == 1.0
 
 
+def test_what_a_crashed_process_of_the_same_id_left_does_not_keep_the_best_from_being_kept(store):
+    filled(store, 1)
+    (store.folder / f".tmp-best-{os.getpid()}").mkdir()  # ids repeat in containers
+    store.keep_apart(1, "best", why="fid")
+    assert store.apart("best").steps() == [1] and not list(store.folder.glob(".tmp-*"))
+
+
 def test_all_is_on_the_disk_before_it_gets_its_name(store, monkeypatch):
     """After a power loss behind the rename every file is there; before it, the older checkpoint."""
     events, fsync, rename = [], os.fsync, os.rename
