@@ -148,6 +148,9 @@ def _refuse_wrong_kinds(configurables: Mapping[str, Callable]) -> None:
     for (_, selector), values in gin.config._CONFIG.items():
         owner = full_name(_short(selector), configurables)
         for parameter, value in values.items() if owner in configurables else ():
+            if isinstance(value, gin.config.ConfigurableReference) and value.configurable.selector == "gin.constant":
+                name = f"{owner}.{parameter}"
+                raise ConfigError(f"{name} must be given a value; received {name}=%{'/'.join(value.scopes)}. Bind it.")
             if wrong := wrong_kind(owner, parameter, _plain(value, configurables), configurables):
                 raise ConfigError(wrong)
 

@@ -62,8 +62,9 @@ def _choose_fonts(made: Figure) -> None:
         if "$" in text.get_text() and "mathdefault" not in text.get_text():  # no formula, unlike matplotlib's own ticks
             text.set_parse_math(False)
         if not text.get_text().isascii():
-            text.set_fontfamily(families(text.get_text()))
-            text.set_text(drawable(text.get_text()))
+            lines = text.get_text().split("\n")
+            text.set_fontfamily(families("".join(lines)))
+            text.set_text("\n".join(map(drawable, lines)))
 
 
 def picture(made: Figure) -> Image.Image:

@@ -137,7 +137,7 @@ def _d_loss(record: HealthRecord, recent: Sequence[HealthRecord]) -> Iterator[st
         yield f"D's loss jumped from {usual:.3g} to {record.d_loss:.3g}"
     elif record.d_loss > 2 * _CHANCE:
         yield f"D's loss is {record.d_loss:.3g}: it is worse than guessing"
-    elif recent and max(abs(loss - record.d_loss) for loss in losses[1 - FEWEST :]) <= _STILL * record.d_loss:
+    elif recent and max(abs(loss - record.d_loss) for loss in losses[1 - FEWEST :]) <= _STILL * abs(record.d_loss):
         yield f"D's loss is constant at {record.d_loss:.3g}"
 
 

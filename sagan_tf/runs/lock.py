@@ -68,8 +68,8 @@ class TrainingLock:
             if (other := self._dead_holder()) is not None:
                 self._remove(other)
         self._mine = mine
-        self._stop.clear()
-        self._beating = threading.Thread(target=self._beat, args=[mine], name="training lock", daemon=True)
+        self._stop = threading.Event()  # not that of an earlier thread, which may still be waiting for the disk
+        self._beating = threading.Thread(target=self._beat, args=[mine, self._stop], name="training lock", daemon=True)
         self._beating.start()
 
     def release(self) -> None:
@@ -196,14 +196,14 @@ class TrainingLock:
                 os.link(aside, self.path)
         aside.unlink(missing_ok=True)
 
-    def _beat(self, mine: Holder) -> None:
+    def _beat(self, mine: Holder, stop: threading.Event) -> None:
         """Touches the lock for as long as it is held; ends the process if another process has taken it over."""
-        while not self._stop.wait(BEAT):
+        while not stop.wait(BEAT):
             try:
                 if self._touched() is None and self.path.parent.is_dir():
                     self._create(mine)
                 holder = self._holder()
-                if holder and holder.token != mine.token and not self._stop.is_set():
+                if holder and holder.token != mine.token and not stop.is_set():
                     self._leave(holder)
                 os.utime(self.path)
             except OSError:

@@ -139,7 +139,7 @@ def _losses(train: list[dict], expected: ExpectedCurves) -> list[str]:
 def _other_extractor(metrics: list[dict], expected: ExpectedCurves | None) -> str:
     """A warning if the expected metrics were measured with a different extractor than the run's."""
     theirs = expected.extractors() if expected else set()
-    ours = {extractor_name(record["protocol"]) for record in metrics}
+    ours = {extractor_name(record["protocol"]) for record in report_metrics.charted(metrics)}
     if not theirs or not ours or theirs & ours:
         return ""
     return page.text(

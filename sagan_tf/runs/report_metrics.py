@@ -60,6 +60,11 @@ def charts(metrics: list[dict], expected: ExpectedCurves | None = None) -> list[
     return made
 
 
+def charted(metrics: list[dict]) -> list[dict]:
+    """The records that the charts draw, which leaves out those of other numbers, such as memorization."""
+    return [record for record in metrics if any(_of_samples([record], name) for name in _CHARTED)]
+
+
 def _of_samples(metrics: list[dict], name: str) -> list[dict]:
     """The records with a finite value of this metric for the run's samples without truncation."""
     return [

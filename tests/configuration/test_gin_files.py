@@ -43,6 +43,7 @@ def test_a_binding_may_override_an_earlier_binding():
     [
         (["a=%b", "b=%a", "train.seed=%a"], r"must not refer to itself; received a=%b, b=%a\. Give a a value\.$"),
         (["a=(1, %a)", "train.seed=%a"], r"must not refer to itself; received a=%a\."),
+        (["train.seed=%gin.REQUIRED"], r"^train\.seed must be given a value; received train\.seed=%gin\.REQUIRED\."),
         (["TwoTimescaleAdam.g_learning_rate='nan'"], r"must be a number; received .*='nan'\.$"),
     ],
 )

@@ -94,11 +94,11 @@ def test_dots_at_the_border_are_drawn_whole_inside_the_image(side):
 def test_long_titles_and_captions_stay_on_the_page_and_apart(count):
     views = [
         dataclasses.replace(maps_to_the_corner(), caption=caption)
-        for caption in ("American Staffordshire terrier", "soft-coated wheaten terrier, Wheaten", "word" * 20)
+        for caption in ("American Staffordshire terrier", "soft-coated wheaten terrier, Wheaten", "wörd" * 20)
     ]
     title = "Attention at 128x128 of the discriminator, gamma 0.123, step 1,003,500, 8 of 1,000 classes"
     made = attention_figure(views, title=title, count=count)
-    made.canvas.draw()
+    canvas.picture(made)
     page = made.bbox
     texts = [*made.texts, *(axis.yaxis.label for axis in made.axes[:: count + 1])]
     boxes = [text.get_window_extent() for text in texts]
@@ -107,3 +107,4 @@ def test_long_titles_and_captions_stay_on_the_page_and_apart(count):
     for one, other in itertools.combinations(boxes, 2):
         assert not one.overlaps(other)
     assert " ".join(made.texts[0].get_text().split()) == title
+    assert not any("\\u" in text.get_text() for text in texts), "line breaks are no characters to be escaped"

@@ -216,3 +216,8 @@ def test_options_are_checked(wrong):
 def test_images_that_were_blank_from_the_start_have_lost_no_variety():
     blank = [record(100 * i, overall=0.0, within=0.0, shape=0.0, ratio=1.6) for i in range(1, 6)]
     assert {one.signs for one in watch(blank)} == {("the samples are equal (distance 0)",)} and not alarms(blank)
+
+
+def test_a_negative_loss_may_be_constant_too():
+    constant = [record(100 * i, d_loss=-0.5) for i in range(1, 8)]  # of the Wasserstein loss
+    assert watch(constant)[6].signs == ("D's loss is constant at -0.5",)

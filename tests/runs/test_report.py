@@ -264,3 +264,12 @@ def test_data_that_fail_without_a_word_are_named(monkeypatch, empty):
 
     monkeypatch.setattr(report_pictures, "_real_images", fail)
     assert "no real images are shown: OSError" in report_pictures.beside_real(TrainedModel(RunDirectory(empty)))
+
+
+def test_numbers_that_are_not_drawn_are_not_said_to_be_of_another_extractor():
+    expected = ExpectedCurves([{"run": "a", "step": 4, "fid": 3.0, "extractor": PROTOCOL["extractor"]}])
+    memorization = {"train_called_real": 0.9, "protocol": {**PROTOCOL, "extractor": "discriminator"}}
+    assert report._other_extractor([memorization], expected) == ""
+    other = {"fid": 2.0, "protocol": {**PROTOCOL, "extractor": "inception"}}
+    said = report._other_extractor([memorization, other], expected)
+    assert "this run's by inception:" in said.replace("&#x27;", "'")
