@@ -36,6 +36,12 @@ copy() { # FROM TO: the run's directory, without what the other side has too man
   gcloud storage rsync --recursive --delete-unmatched-destination-objects "$1" "$2"
 }
 
+# The same to the bucket, where nothing is deleted before everything is copied: the machine may be taken away at any
+# moment, and a copy without the former checkpoints and without the whole of a new one would be lost.
+upload() { # RUN BUCKET_FOLDER
+  gcloud storage rsync --recursive "$1" "$2" && copy "$1" "$2"
+}
+
 # The run that an earlier TPU VM left in the bucket, whole or not at all: a part of it, or a new run in its place, would
 # later be copied over it. Fails if the bucket does not answer.
 restore() { # BUCKET RUN
@@ -66,13 +72,13 @@ train() { # BUCKET EVERY -- ARGUMENTS...
       ended 2
       return
     fi
-    while sleep "$every"; do [[ ! -d $run ]] || copy "$run" "$bucket/$run" || true; done &
+    while sleep "$every"; do [[ ! -d $run ]] || upload "$run" "$bucket/$run" || true; done &
     copier=$!
   fi
   attempt "$PYTHON" -m sagan_tf.train --strategy=tpu "$@" || code=$?
   if [[ -n $bucket ]]; then
     kill "$copier" 2>/dev/null || true
-    [[ ! -d $run ]] || copy "$run" "$bucket/$run" || say "The run could not be copied to $bucket/$run."
+    [[ ! -d $run ]] || upload "$run" "$bucket/$run" || say "The run could not be copied to $bucket/$run."
   fi
   ended "$code"
 }

@@ -25,7 +25,7 @@ def nearest_images(
     """One row per label: a sample, and its nearest training images by pixels and by an extractor's features.
 
     Images of all classes are searched, since a copy of an image of another class is a copy too, and since a class may
-    have fewer images than `count`. The paper's figures show images of the sample's class; captions name the classes.
+    have fewer images than `count`; captions name the classes. Brock et al. 2018 (section 5.1) search class by class.
 
     extractor: as in evaluate; None for the run's.
     """

@@ -19,7 +19,13 @@ case "$1 $2" in
       { echo "ERROR: (gcloud.storage.ls) One or more URLs matched no objects." >&2; exit 1; } ;;
   "storage rsync")
     if [[ -f $FAKES/cut && $5 == gs:* ]]; then rm "$FAKES/cut"; touch "$6/half"; exit 1; fi
-    from=$(place "$5"); to=$(place "$6"); rm -rf "$to"; mkdir -p "$to"; cp -r "$from/." "$to" ;;
+    from=$(place "${@: -2:1}"); to=$(place "${@: -1}")
+    mkdir -p "$to"
+    if [[ $4 == --delete* ]]; then
+      for there in "$to"/*; do [[ -e $from/${there##*/} ]] || rm -rf "$there"; done
+      [[ ! -f $FAKES/gone ]] || exit 1
+    fi
+    cp -r "$from/." "$to" ;;
 esac
 """
 PYTHON = """
@@ -89,6 +95,17 @@ def test_a_run_comes_whole_from_the_bucket_though_the_first_copy_was_cut(vm):
     status(vm, "exit 0")
     assert (vm.folder / "found").read_text() == "earlier\n"
     assert sorted(path.name for path in kept.iterdir()) == ["checkpoint", "earlier"]
+
+
+def test_a_machine_that_is_taken_away_while_it_copies_leaves_a_whole_run_in_the_bucket(vm):
+    kept = run_in_the_bucket(vm)
+    (vm.checkout / "runs" / "a b").mkdir(parents=True)
+    for name in ("end", "gone"):
+        (vm.folder / name).touch()
+    vm.on_vm("start", "gs://b", "600", "--", *ARGUMENTS)
+    status(vm, "exit 0")
+    assert "could not be copied" in (vm.checkout / ".launch" / "train.log").read_text()
+    assert [path.name for path in kept.iterdir()] == ["checkpoint"]
 
 
 def test_without_an_answer_of_the_bucket_nothing_is_trained_and_the_run_there_stays(vm):
