@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from sagan_tf.foundation.first_line import first_line
 from sagan_tf.interop.tensor_files import WeightsError
 
 _ARITHMETIC = frozenset({
@@ -66,5 +67,5 @@ def evaluated(nodes: Mapping[str, tf.compat.v1.NodeDef], names: Iterable[str], s
             tensors = tf.graph_util.import_graph_def(cut_out, return_elements=[f"{name}:0" for name in names], name="")
             return session.run(tensors)
     except (ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0][:200]
+        reason = first_line(error)
         raise WeightsError(f"the statistics in the graph of {source} must be computable; received {reason}.") from error

@@ -12,6 +12,7 @@ import time
 
 import tensorflow as tf
 
+from sagan_tf.foundation.first_line import first_line
 from sagan_tf.layers.target_platform import target_platform
 
 SIDE, CHANNELS, BATCH = 16, 64, 8  # shape of the convolution that is timed
@@ -71,7 +72,7 @@ def _failure(precision: str, trains: bool) -> str | None:
         with tf.init_scope(), tf.device("CPU:0"):
             _convolve(tf.as_dtype(precision), side=4, channels=8, batch=2, trains=trains)
     except tf.errors.OpError as error:
-        line = str(error.message).strip().splitlines()[0]
+        line = first_line(error, most=2000)
         return line.partition("message: ")[2].partition(",")[0] or line[:200]
     return None
 

@@ -13,6 +13,7 @@ from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import DataError
 from sagan_tf.figures import page
 from sagan_tf.figures.image_table import ImageTable
+from sagan_tf.foundation.first_line import first_line
 from sagan_tf.foundation.notes import warn
 from sagan_tf.runs.figures import shown_classes
 from sagan_tf.runs.run_data import labeled_as_run
@@ -116,7 +117,7 @@ def beside_real(model: TrainedModel) -> str:
     try:
         real = _real_images(model, labels)
     except (DataError, ConfigError, OSError, ValueError) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]
+        why = first_line(error, most=2000)
         return page.text(f"The run's data could not be opened here, so no real images are shown: {why}")
     labels = np.asarray([label for label in labels if label in real], np.int32)
     if not len(labels):

@@ -20,6 +20,7 @@ from sagan_tf.data.source import DataError, Examples, Source
 from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.foundation import files
+from sagan_tf.foundation.first_line import first_line
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.tensorflow_names import check_tensorflow_name
 from sagan_tf.interop import biggan_pytorch, published
@@ -220,7 +221,7 @@ def examples_of(settings: experiment.Experiment, names: Sequence[str], source: s
     try:
         return settings.data.open(settings.spec.resolution, class_names=names)
     except DataError as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error, most=2000)
         note(f"The data set can't be read here, so that the run keeps only the names of the classes. {reason}")
 
     def absent(**_):

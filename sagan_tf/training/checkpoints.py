@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf.foundation import files
+from sagan_tf.foundation.first_line import first_line
 from sagan_tf.foundation.notes import warn
 from sagan_tf.training.checkpoint_fit import CheckpointError, fitting
 from sagan_tf.training.state_check import first_non_finite
@@ -204,7 +205,7 @@ class CheckpointStore:
                 read(path)
                 return candidate
             except _DAMAGE as error:
-                self.say(f"Checkpoint {path} can't be used: {str(error).splitlines()[0][:200]}")
+                self.say(f"Checkpoint {path} can't be used: {first_line(error)}")
                 if quarantine and path.exists():
                     self._set_aside(path)
         apart = self._kept_apart()

@@ -8,6 +8,7 @@ from typing import get_args
 import tensorflow as tf
 
 from sagan_tf.foundation.choices import check_choice
+from sagan_tf.foundation.first_line import first_line
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.option_names import StrategyName
 from sagan_tf.training.cluster import Cluster, LostPeerError, cluster_from_environment, gather
@@ -115,7 +116,7 @@ def _tpu(*, tpu: str | None, **_) -> tf.distribute.Strategy:
         return tf.distribute.TPUStrategy(tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu=name))
     except (tf.errors.OpError, ValueError, RuntimeError, OSError, ImportError) as error:
         raise StrategyError(
-            f"strategy='tpu' needs a TPU; received tpu={name!r}: {str(error).splitlines()[0][:200]} "
+            f"strategy='tpu' needs a TPU; received tpu={name!r}: {first_line(error)} "
             "On a TPU VM install '.[tpu]' (README, TPU); on a pod name it by --tpu or TPU_NAME."
         ) from error
 

@@ -225,6 +225,20 @@ def test_what_a_crashed_process_of_the_same_id_left_does_not_keep_the_best_from_
     assert store.apart("best").steps() == [1] and not list(store.folder.glob(".tmp-*"))
 
 
+def test_a_checkpoint_that_fails_without_a_word_is_passed_over(store):
+    filled(store, 1, 2)
+    said, read = [], []
+    store.say = said.append
+
+    def reads(path):
+        if path == store.path(2):
+            raise AssertionError
+        read.append(path)
+
+    assert store._newest_good(reads, None) == 1 and read == [store.path(1)]
+    assert said == [f"Checkpoint {store.path(2)} can't be used: AssertionError"]
+
+
 def test_all_is_on_the_disk_before_it_gets_its_name(store, monkeypatch):
     """After a power loss behind the rename every file is there; before it, the older checkpoint."""
     events, fsync, rename = [], os.fsync, os.rename
