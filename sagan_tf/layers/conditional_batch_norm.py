@@ -34,7 +34,8 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
       `SpectralNorm(Dense(C, use_bias=False))`.
     one_centered: whether 1 is added to the gain. None: added for linear maps, but not for tables. (BigGAN-PyTorch adds
       it to tables too, which then start at zero.)
-    decay, cross_replica, inference: see `BatchStatistics`. epsilon: added to the variance.
+    decay, cross_replica, inference, and what `trainable = False` does: see `BatchStatistics`. epsilon: added to the
+      variance.
 
     Shapes: x (B,H,W,C), condition (B,) or (B,K) -> (B,H,W,C). Everything but the map is computed in float32.
 
@@ -70,7 +71,7 @@ class ConditionalBatchNorm(tf.keras.layers.Layer):
         self.one_centered = linear if one_centered is None else one_centered
         self.epsilon = epsilon
         self.statistics = BatchStatistics(
-            decay=decay, cross_replica=cross_replica, inference=inference, dtype="float32"
+            decay=decay, cross_replica=cross_replica, inference=inference, dtype="float32", trainable=self.trainable
         )
 
     def build(self, x_shape, condition_shape=None):

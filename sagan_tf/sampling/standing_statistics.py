@@ -11,6 +11,7 @@ import tensorflow as tf
 from sagan_tf import latents
 from sagan_tf.foundation.integers import check_integer
 from sagan_tf.foundation.progress import Progress
+from sagan_tf.layers.batch_norm import unfrozen
 from sagan_tf.layers.variable_names import named_variables
 
 
@@ -99,7 +100,8 @@ class StandingStatistics:
                 variable.assign(tf.zeros(variable.shape))
             key = latents.key(self.seed, latents.Purpose.STATISTICS_LABELS, number)
             y = latents.labels([self.batch_size], key, self.n_classes or generator.spec.n_classes)
-            generator(self._z([self.batch_size, generator.spec.z_dim], number, threshold), y, training=True)
+            with unfrozen():  # else the norms of a frozen generator would have no moments of their own
+                generator(self._z([self.batch_size, generator.spec.z_dim], number, threshold), y, training=True)
 
         signature = [tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)]
         return tf.function(one_pass, input_signature=signature).get_concrete_function()

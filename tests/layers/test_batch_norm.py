@@ -1,10 +1,12 @@
 """Batch norms against NumPy, their moving statistics, and one batch against two replicas."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics, local_moments, shifted_moments
+from sagan_tf.layers.batch_norm import BatchNorm, BatchStatistics, local_moments, shifted_moments, unfrozen
 from sagan_tf.layers.conditional_batch_norm import ConditionalBatchNorm
 from sagan_tf.layers.linear import Dense, Embedding
 from sagan_tf.layers.target_platform import targeting
@@ -146,6 +148,43 @@ def test_the_variance_of_all_replicas_is_not_negative(mirrored):
         assert variance.min() >= 0 and variance.max() < 1
 
 
+FAR = np.random.default_rng(4).normal(1000.0, 1.0, (4, 16, 16, 3)).astype(np.float32)
+
+
+def test_the_moments_of_all_replicas_keep_their_digits_far_from_zero(mirrored):
+    """E x^2 - (E x)^2 has one or two of a variance near 1 at a mean of 1000. Float32's step there is 6e-5."""
+    x = FAR + np.array([0, 0, 1, 1], np.float32)[:, None, None, None]
+    with mirrored.scope():
+        statistics = BatchStatistics(decay=0.0, cross_replica=True)
+        statistics(x)
+    for mean, variance in replicas_of(mirrored, statistics, x):
+        assert_close(mean, x.mean((0, 1, 2), dtype=np.float64), relative=LAYER)
+        assert_close(variance, x.var((0, 1, 2), dtype=np.float64), relative=1e-3)
+
+
+def test_the_gradient_of_a_norm_over_two_replicas_is_that_of_the_whole_batch(mirrored):
+    with mirrored.scope():
+        norm = BatchNorm(cross_replica=True)
+        norm(X)
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = norm(x, training=True)
+        return tape.gradient(y, x, tf.cos(3.0 * x))
+
+    @tf.function
+    def of_replicas():
+        def replica():
+            i = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return gradient(tf.gather(tf.constant(X), [2 * i, 2 * i + 1]))
+
+        return mirrored.run(replica)
+
+    found = np.concatenate([np.array(part) for part in mirrored.experimental_local_results(of_replicas())])
+    assert_close(found, gradient(tf.constant(X)), relative=LAYER)
+
+
 @pytest.mark.parametrize("cross_replica", [True, False])
 def test_two_replicas_keep_equal_moving_statistics_those_of_the_whole_batch(mirrored, cross_replica):
     with mirrored.scope():
@@ -159,3 +198,60 @@ def test_two_replicas_keep_equal_moving_statistics_those_of_the_whole_batch(mirr
         assert_close(variance, seen.var((0, 1, 2), dtype=np.float64), relative=LAYER)
     for copy in mirrored.experimental_local_results(named_variables(statistics)["moving_mean"]):
         assert_close(copy, MEAN, relative=LAYER)
+
+
+def frozen_by_itself(make):
+    layer = make()
+    layer.trainable = False
+    return layer
+
+
+def frozen_at_construction(make):
+    return make(trainable=False)
+
+
+def frozen_when_read_again(make):
+    frozen = frozen_by_itself(make)
+    return type(frozen).from_config(frozen.get_config())
+
+
+Y = tf.constant([0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("freeze", [frozen_by_itself, frozen_at_construction, frozen_when_read_again])
+@pytest.mark.parametrize("make", [BatchNorm, functools.partial(ConditionalBatchNorm, n_classes=4)])
+def test_a_frozen_norm_is_in_inference_as_keras_is(make, freeze):
+    norm = freeze(make)
+    norm(X, Y)
+    norm.statistics.moving_mean.assign([1.0, 2.0, 9.0])
+    np.testing.assert_array_equal(norm(X, Y, training=True), norm(X, Y, training=False))
+    np.testing.assert_array_equal(norm.statistics.moving_mean, [1.0, 2.0, 9.0])
+    assert not norm.trainable_variables
+    norm.trainable = True
+    assert_close(norm(X, Y, training=True), make()(X, Y, training=True), relative=LAYER)
+    decay = norm.statistics.decay
+    expected = decay * np.array([1.0, 2.0, 9.0]) + (1 - decay) * MEAN
+    assert_close(norm.statistics.moving_mean, expected, relative=LAYER)
+
+
+def test_a_frozen_model_keeps_the_statistics_of_its_norms_while_the_rest_is_trained():
+    """Beside Keras' own norm, which does the same."""
+    inputs = tf.keras.Input((5, 6, 3))
+    norms = [BatchNorm(decay=0.5), tf.keras.layers.BatchNormalization(momentum=0.5, epsilon=1e-5)]
+    base = tf.keras.Model(inputs, [norm(inputs) for norm in norms])
+    base.trainable = False
+    ours, kerass = base(X, training=True)
+    assert_close(ours, kerass, relative=LAYER)
+    assert_close(ours, X / np.sqrt(1 + 1e-5), relative=LAYER)
+    base.trainable = True
+    ours, kerass = base(X, training=True)
+    assert_close(ours, kerass, relative=LAYER)
+    assert_close(norms[0].statistics.moving_mean, MEAN / 2, relative=LAYER)
+
+
+def test_a_scope_unfreezes_norms_to_measure_moments():
+    norm = frozen_by_itself(BatchNorm)
+    norm(X)
+    with unfrozen():
+        assert_close(norm(X, training=True), BatchNorm()(X, training=True), relative=LAYER)
+    np.testing.assert_array_equal(norm(X, training=True), norm(X))

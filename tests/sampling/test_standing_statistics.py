@@ -52,6 +52,16 @@ def test_they_are_the_average_moments_of_the_passes_and_nothing_else_moves(gener
         assert same == (".statistics." not in name), name
 
 
+def test_those_of_a_frozen_generator_are_the_same_and_it_stays_frozen(generator):
+    options = StandingStatistics(passes=2, batch_size=6)
+    (expected,) = options.gathered(generator)
+    generator.trainable = False
+    (found,) = options.gathered(generator)
+    assert not generator.trainable and found.keys() == expected.keys()
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
 def test_with_one_pass_inference_is_the_training_pass(generator):
     options = StandingStatistics(passes=1, batch_size=6)
     gather(options, generator)
