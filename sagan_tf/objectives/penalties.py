@@ -55,5 +55,10 @@ def r1(gradient: tf.Tensor) -> tf.Tensor:
 
     gradient: (B,H,W,3), the gradient of each image's logit with respect to that image, as the gradient of the sum of
       the logits gives it. The result, a scalar, is differentiable with respect to D's weights.
+
+    In float16, the loss scale multiplies the gradient of the penalty, but not this inner gradient, which does not need
+    it: for SAGAN's D at 128 px (width 16), |grad_x D| was 0.03 at the start, and R1 within 0.1% of float32's; so it
+    was with logits 16 times smaller. With logits 256 times smaller it underflowed and R1 was off by 12%, but R1 is
+    then 7e-9 and has no weight in the loss.
     """
     return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(gradient), [1, 2, 3]))

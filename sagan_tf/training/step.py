@@ -31,7 +31,7 @@ class StepOptions:
 
     generator_first: whether G is updated before D (the released SAGAN and SNGAN codes) or after it (all others).
     fake_labels: the labels of G's images: "uniform" (all released codes), or "data", those of the real batch (p_data of
-      SAGAN's eq. 4).
+      SAGAN's eq. 4). Which z gets which of these labels depends on the number of workers (docs/running.md).
     store_u_in_generator_step: whether D's u is also updated in G's update (BigGAN-PyTorch, SNGAN), not only in D's
       (SAGAN).
 

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.models import families
+from sagan_tf.models.discriminator import Discriminator
+from sagan_tf.models.parts import Numerics
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.objectives.penalties import orthogonal, r1, squared_gram_norm
 from sagan_tf.objectives.sigma_control import SigmaControl
@@ -70,6 +73,22 @@ def test_the_gram_matrix_of_a_wide_kernel_is_never_formed():
 
 def test_r1_of_a_linear_discriminator_is_half_its_squared_weights():
     assert_close(r1(tf.fill([3, 4, 4, 2], 0.5)), 0.5 * 32 * 0.25, relative=ROUNDING)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**-4])
+def test_r1_does_not_underflow_in_float16_at_128_px(scale):
+    """The inner gradient of a spectrally normalized D at the start, and one that is 16 times smaller."""
+    spec = families.sagan(128, width=8, attention=()).with_classes(2)
+    images = tf.image.resize(tf.random.stateless_uniform([2, 16, 16, 3], [1, 2], -1, 1), (128, 128))
+
+    def penalty(precision):
+        discriminator = Discriminator(spec, numerics=Numerics(precision=precision), seed=1)
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            logits = scale * discriminator(images, tf.constant([0, 1])).logits
+        return r1(tape.gradient(logits, images))
+
+    assert_close(penalty("float16"), penalty("float32"), relative=0.01)
 
 
 def test_the_objective_adds_its_kernel_terms_with_their_strengths():
