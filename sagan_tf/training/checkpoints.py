@@ -198,18 +198,24 @@ class CheckpointStore:
         """Reads the newest checkpoint that `read` doesn't fail on, or that of `step`; its step, None without any."""
         if step is not None and not self.find(step).exists():
             raise CheckpointError(self._no_step(step))
-        steps = [step] if step is not None else self.steps()[::-1]
-        for candidate in steps:
-            path = self.find(candidate)
+        tried: set[int] = set()
+        # Listed again after each failure: training may have removed the checkpoint, and written a newer one.
+        while steps := {*(self.steps() if step is None else [step])} - tried:
+            path = self.find(candidate := max(steps))
             try:
                 read(path)
                 return candidate
             except _DAMAGE as error:
+                tried.add(candidate)
+                if not path.exists():
+                    continue
                 self.say(f"Checkpoint {path} can't be used: {first_line(error)}")
-                if quarantine and path.exists():
+                if quarantine:
                     self._set_aside(path)
+        if step is not None and not self.find(step).exists():
+            raise CheckpointError(self._no_step(step))
         apart = self._kept_apart()
-        if steps or apart or list(self.folder.glob("*.bad")):
+        if tried or apart or list(self.folder.glob("*.bad")):
             copy = f"copy {apart[-1]}, which is kept apart, into it" if apart else "restore the folder from a copy"
             raise CheckpointError(
                 f"no usable checkpoint is in {self.folder} (damaged ones are set aside as *.bad). To resume, {copy}; "

@@ -53,6 +53,24 @@ def test_nothing_there_is_none_and_a_part_can_be_read(store):
     np.testing.assert_array_equal(part["net.bias"], np.full(3, -5.0))
 
 
+def test_a_checkpoint_that_training_removes_while_it_is_read_gives_way_to_the_newer_one(store, monkeypatch):
+    filled(store, 1)
+    read = CheckpointStore._read
+
+    def removed(folder, *rest):
+        if folder.name == "step-00000001":
+            filled(store, 2)
+            shutil.rmtree(folder)
+        read(folder, *rest)
+
+    monkeypatch.setattr(CheckpointStore, "_read", staticmethod(removed))
+    found = variables()
+    assert store.restore(found) == 2 and found["step"].numpy() == 2 and not store.said
+    filled(store, 1)
+    with pytest.raises(CheckpointError, match=r"no checkpoint of step 1; there is 2 in"):
+        store.restore(found, 1)
+
+
 def test_what_a_checkpoint_may_lack_keeps_its_value_and_nothing_else_does(store):
     filled(store, 5)
     more = variables() | {"d_optimizer.loss_scale.scale": tf.Variable(8.0)}
