@@ -60,9 +60,8 @@ def load(
     _register(configurables)
     used: set = set()
     _search(Reader(lambda: used.update(_used_so_far(configurables, root))))
-    for file in files:
-        if wrong := missing(file):
-            raise ConfigError(wrong)
+    if wrong := next(filter(None, map(missing, files)), None):
+        raise ConfigError(wrong)
     statement = None
     try:
         for statement in files:
@@ -174,9 +173,8 @@ def _plain(value: Any, configurables: Mapping[str, Callable], within: tuple[str,
                 )
             return _plain(bound["value"], configurables, (*within, name))
         return Reference(full_name(_short(value.configurable.selector), configurables), value.evaluate)
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(item, configurables, within) for item in value)
-    return value
+    plural = isinstance(value, list | tuple)
+    return type(value)(_plain(item, configurables, within) for item in value) if plural else value
 
 
 def _refuse_unused(configurables: Mapping[str, Callable]) -> None:
@@ -242,16 +240,21 @@ def difference(folder: Path, value: Any, free: Sequence[str]) -> list[str]:
 
     A name ending in "." frees everything below it. A field that is newer than the run counts as its default there.
     """
-    before = json.loads(json.dumps(_defaults(value)))
-    before |= current_fields(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    after = json.loads(json.dumps(flatten(value)))
+    saved = current_fields(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    defaults, after = (json.loads(json.dumps(fields)) for fields in (_defaults(value), flatten(value)))
+    before = defaults | saved
 
     def is_free(name: str) -> bool:
         return any(name == f or (f.endswith(".") and name.startswith(f)) or name + "." == f for f in free)
 
-    names = dict.fromkeys((*before, *after))
+    def in_run(name: str) -> str:
+        """The run's value; none if the run had None, or another class, in place of the part that the field is of."""
+        parts = {name[:i] for i, character in enumerate(name) if character == "."} & set(saved)
+        lacks = name not in saved and any(saved[part] != after.get(part) for part in parts)
+        return "absent" if lacks or name not in before else repr(before[name])
+
     return [
-        f"{name}: {before.get(name, 'absent')!r} in the run, {after.get(name, 'absent')!r} now"
-        for name in names
-        if before.get(name, "absent") != after.get(name, "absent") and not is_free(name)
+        f"{name}: {in_run(name)} in the run, {repr(after[name]) if name in after else 'absent'} now"
+        for name in dict.fromkeys((*before, *after))
+        if (name in before, before.get(name)) != (name in after, after.get(name)) and not is_free(name)
     ]

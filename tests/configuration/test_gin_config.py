@@ -225,3 +225,24 @@ def test_a_run_from_before_a_field_existed_had_its_default(tmp_path):
     assert not gin_config.difference(tmp_path, loaded.value, ())
     changed = dataclasses.replace(loaded.value, accumulation=2)
     assert gin_config.difference(tmp_path, changed, ()) == ["accumulation: 1 in the run, 2 now"]
+
+
+def test_a_part_that_the_run_lacked_had_no_values(tmp_path):
+    bindings = ["train.augmentation=@AdaptiveAugmentation()", "AdaptiveAugmentation.target=0.7"]
+    with_part = experiment.load(QUICKSTART, bindings).value
+    without = experiment.load(QUICKSTART, ["train.average=None"])
+    gin_config.save(tmp_path, without)
+    lines = gin_config.difference(tmp_path, with_part, ())
+    assert lines == [
+        "augmentation: None in the run, 'AdaptiveAugmentation' now",
+        "augmentation.target: absent in the run, 0.7 now",
+        "average: None in the run, 'MovingAverage' now",
+        "average.decay: absent in the run, 0.995 now",
+        "average.start: absent in the run, 200 now",
+    ]
+    gin_config.save(tmp_path, experiment.load(QUICKSTART, bindings))
+    gone = gin_config.difference(tmp_path, without.value, ())
+    assert (
+        "augmentation.target: 0.7 in the run, absent now" in gone
+        and "average.start: 200 in the run, absent now" in gone
+    )
