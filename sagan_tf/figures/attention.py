@@ -11,6 +11,7 @@ from sagan_tf.figures.query_points import dot_center, location, spread_points
 
 SHARE = 0.5  # of a map's weight that lies inside its contour
 UNIFORM_AREA = 0.45  # share of the image inside the contour above which a map is called nearly uniform
+_EQUAL = 1e-4  # relative difference up to which weights count as equal
 _FINE = 8  # factor by which the drawn grid is finer than the map
 _EXPLANATION = "Half of a dot's attention falls inside the outline, which covers the given percentage of the image."
 _DOT_SIZE, _DOT_EDGE = 6.5, 1.2  # diameter and edge width of a query point, in typographic points
@@ -30,8 +31,8 @@ def attention_figure(
 ):
     """One row per image: the image with its query points, then the map of each point over the image.
 
-    The contour encloses the locations with the most weight that together hold half of it; the number below is the share
-    of the image that they cover. A nearly uniform map has no contour, and says so.
+    The contour encloses the locations with the most weight that together hold half of it, or more if weights are equal;
+    the number below is the share of the image that they cover. A nearly uniform map has no contour, and says so.
 
     points: pixels (x, y), the same in every image; None: `count` points per image, chosen by `spread_points`.
 
@@ -110,10 +111,15 @@ def shaded(image: np.ndarray, weights: np.ndarray, color: str) -> np.ndarray:
 
 
 def contour_level(weights: np.ndarray, share: float = SHARE) -> tuple[float, float]:
-    """The least weight among the heaviest locations that together hold `share`, and their share of all locations."""
+    """The weight from which on the heaviest locations together hold `share`, and their share of all locations.
+
+    Equal weights count together, so that the locations hold more than `share` if many weights are equal: over a flat
+    background, attention is. The level is slightly below the least of these weights, so that it surrounds them.
+    """
     falling = np.sort(weights.reshape(-1).astype(np.float64))[::-1]
-    kept = int(np.searchsorted(np.cumsum(falling), share * falling.sum() * (1 - 1e-9))) + 1
-    return float(falling[kept - 1]), kept / falling.size
+    last = int(np.searchsorted(np.cumsum(falling), share * falling.sum() * (1 - 1e-9)))
+    level = float(falling[last] * (1 - _EQUAL))
+    return level, float(np.mean(falling >= level))
 
 
 def finer(weights: np.ndarray, side: int) -> np.ndarray:

@@ -124,4 +124,5 @@ def extractor_name(protocol: dict) -> str:
 
 
 def _is_record(record: dict) -> bool:
-    return isinstance(record.get("run"), str) and type(record.get("step")) is int and record["step"] >= 0
+    named = isinstance(record.get("run"), str) and isinstance(record.get("extractor", ""), str)
+    return named and type(record.get("step")) is int and record["step"] >= 0

@@ -13,11 +13,12 @@ from sagan_tf.figures.attention import AttentionView, attention_figure, contour_
     [
         ([0.4, 0.3, 0.2, 0.1], 0.3, 0.5),
         ([0.1, 0.6, 0.2, 0.1], 0.6, 0.25),
-        ([0.25] * 4, 0.25, 0.5),
+        ([0.25] * 4, 0.25, 1.0),
+        ([0.3, 0.3, 0.3, 0.1], 0.3, 0.75),
     ],
 )
 def test_the_contour_holds_half_of_the_weight_in_as_few_locations_as_can_be(weights, level, area):
-    assert contour_level(np.reshape(weights, (2, 2))) == (pytest.approx(level), area)
+    assert contour_level(np.reshape(weights, (2, 2))) == (pytest.approx(level, rel=2e-4), area)
 
 
 def test_a_map_is_interpolated_between_the_centers_of_its_cells():
@@ -108,3 +109,13 @@ def test_long_titles_and_captions_stay_on_the_page_and_apart(count):
         assert not one.overlaps(other)
     assert " ".join(made.texts[0].get_text().split()) == title
     assert not any("\\u" in text.get_text() for text in texts), "line breaks are no characters to be escaped"
+
+
+def test_attention_that_is_equal_over_a_part_of_the_image_is_outlined_there():
+    maps = np.zeros((8, 8, 8, 8), np.float32)
+    maps[:, :, :5, :4] = 1 / 20  # as over a flat background
+    item = AttentionView(image=np.zeros((8, 8, 3), np.uint8), maps=maps, caption="flat")
+    axis = attention_figure([item], title="t", points=[(4, 4)]).axes[1]
+    corner = axis.collections[0].get_paths()[0].vertices
+    assert corner.max(axis=0) == pytest.approx([3.5, 4.5], abs=0.15) and corner.min() == pytest.approx(0, abs=0.1)
+    assert float(axis.get_xlabel().rstrip("%")) == pytest.approx(100 * 3.5 * 4.5 / 64, abs=1)

@@ -77,6 +77,7 @@ def test_a_folders_classifier_is_the_same_wherever_the_folder_lies():
         ("", "received no line"),
         ('{"run": "a", "step": "1"}\n', "received line 1"),
         ('{"run": "a", "step": 1}\n{"fid": 3}\n', "received line 2"),
+        ('{"run": "a", "step": 1, "extractor": ["x"]}\n', "received line 1"),
         ("fid\n{}\n", "one JSON object per line"),
     ],
 )
