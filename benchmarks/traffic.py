@@ -26,7 +26,7 @@ def inner_norms(spec: GANSpec) -> list[int]:
 
 
 def step_traffic(spec: GANSpec, *, discriminator_steps: int = 1) -> Traffic:
-    """The all-reduces of n_D updates of D and one of G, in float32.
+    """The all-reduces of n_D updates of D and one of G, in float32 (GPUs reduce the statistics in float64).
 
     Every training pass of G reduces each norm's mean and mean square, at least for the moving statistics. Where norms
     divide by the moments of all replicas (`cross_replica_norm`), the gradient of G reduces theirs once more. These

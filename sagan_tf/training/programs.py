@@ -47,7 +47,8 @@ class ReplicaProgram:
     def __call__(self, *args: Any) -> Any:
         result, moments = self._program(*args)
         if moments:
-            for statistics, together in zip(self._statistics, mean_over_replicas(moments), strict=True):
+            shifts = [statistics.moving()[0] for statistics in self._statistics]
+            for statistics, together in zip(self._statistics, mean_over_replicas(moments, shifts), strict=True):
                 statistics.follow(*together)
         return result
 
