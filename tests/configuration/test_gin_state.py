@@ -1,8 +1,11 @@
 """A program's own gin configuration outlives what this package parses."""
 
+import pytest
+
 import gin
 import sagan_tf
 from sagan_tf import experiment
+from sagan_tf.configuration import gin_config, gin_state
 from sagan_tf.configuration.gin_state import own_gin_state
 
 
@@ -33,3 +36,23 @@ def test_an_error_gives_the_callers_state_back():
     except RuntimeError:
         pass
     assert gin.config._CONFIG is before
+
+
+def test_names_and_scopes_of_the_program_do_not_meet_those_of_the_package(monkeypatch):
+    monkeypatch.setattr(gin_state, "_ours", {})  # as in a program that has not loaded anything yet
+    monkeypatch.setattr(gin_config, "_registered", {})
+    for name, value in gin_state._fresh().items():  # nor does the program outlive this test
+        monkeypatch.setattr(gin.config, name, value)
+
+    def train(rate=0.0):
+        return rate
+
+    configured = gin.external_configurable(train, name="train", module="program")
+    gin.constant("program.SIZE", 3)
+    gin.parse_config("train.rate = 0.25")
+    with gin.config_scope("evaluation"):
+        assert experiment.load(["gin/quickstart.gin"], ["train.batch_size=8"]).value.batch_size == 8
+        assert gin.current_scope_str() == "evaluation"
+    with pytest.raises(gin_config.ConfigError, match=r"program\.SIZE"):
+        experiment.load(["gin/quickstart.gin"], ["train.batch_size=%program.SIZE"])
+    assert configured() == 0.25 and gin.query_parameter("program.SIZE") == 3
