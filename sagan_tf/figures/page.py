@@ -124,11 +124,21 @@ def picture(image: Image.Image, said: str, shown: bool = True) -> str:
 
     Images larger than `LARGEST` pixels per side are reduced.
     """
-    reduced = image.convert("RGB")
+    reduced = _opaque(image)
     reduced.thumbnail((LARGEST, LARGEST))
     source = data_uri(reduced, "webp")
     kinds = ["shown"] * shown + ["broad"] * (reduced.width > _BROAD)
     return f'<img class="{" ".join(kinds)}" alt="{html.escape(said)}" src="{source}">'
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The image in 8-bit colors, with white below what is transparent, as below the page's pictures."""
+    if image.mode.startswith("I;16"):
+        image = image.point(lambda level: level / 256).convert("L")
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    below = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(below, image.convert("RGBA")).convert("RGB")
 
 
 def captioned(picture: str, caption: str) -> str:

@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -104,3 +105,18 @@ def test_an_address_holds_its_image(kind):
     with Image.open(io.BytesIO(base64.b64decode(data))) as read:
         difference = np.abs(np.asarray(read.convert("RGB"), int) - np.asarray(image, int)).max()
     assert difference <= {"png": 0, "webp": 12}[kind]
+
+
+@pytest.mark.parametrize(
+    ("image", "color"),
+    [
+        (Image.new("RGBA", (9, 9), (0, 0, 0, 0)), 255),
+        (Image.new("LA", (9, 9), (0, 128)), 127),
+        (Image.fromarray(np.full((9, 9), 100 * 256, np.uint16)), 100),
+        (Image.new("L", (9, 9), 70), 70),
+    ],
+)
+def test_pictures_of_any_kind_keep_their_colors(image, color):
+    source = re.search('base64,([^"]*)', page.picture(image, "x"))[1]
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))).convert("RGB"), float)
+    np.testing.assert_allclose(drawn, color, atol=2)
