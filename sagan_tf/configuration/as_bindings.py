@@ -1,6 +1,7 @@
 """Objects as gin bindings: the text that builds a dataclass again."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,5 +42,7 @@ def literal(value: Any) -> str:
     if isinstance(value, list | tuple):
         items = ", ".join(map(literal, value))
         return f"[{items}]" if isinstance(value, list) else f"({items}{',' * (len(value) == 1)})"
+    if isinstance(value, float) and math.isinf(value):
+        return "-1e999" if value < 0 else "1e999"
     plain = next((kind for kind in (float, str) if isinstance(value, kind)), type(value))
     return plain.__repr__(value)

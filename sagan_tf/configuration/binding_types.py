@@ -1,5 +1,6 @@
 """Checks the types of the values that gin binds against the configurables' signatures."""
 
+import contextlib
 import dataclasses
 import inspect
 import math
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 from sagan_tf.foundation.spelling import nearest
 
-_WORDS = {bool: "True or False", int: "an integer", float: "a number", str: "a string", type(None): "None"}
+_WORDS = {bool: "True or False", int: "an integer", float: "a finite number", str: "a string", type(None): "None"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +61,15 @@ def _fits_one(value: Any, hint: Any, configurables: Mapping[str, Callable]) -> b
     if isinstance(value, bool):
         return hint is bool
     if hint is float:
-        return isinstance(value, int | float)
+        return isinstance(value, int | float) and _is_finite(value)
     return not getattr(hint, "_is_protocol", False) and isinstance(value, origin or hint)
+
+
+def _is_finite(number: float) -> bool:
+    """Whether a number has a finite value as a float, unlike 1e999."""
+    with contextlib.suppress(OverflowError):
+        return math.isfinite(number)
+    return False
 
 
 def _returns(target: Callable, hint: Any) -> bool:
@@ -75,7 +83,7 @@ def _returns(target: Callable, hint: Any) -> bool:
 
 
 def _described(hint: Any) -> str:
-    """An annotation in words: "a number or None"."""
+    """An annotation in words: "a finite number or None"."""
     parts = list(dict.fromkeys(_described_one(one) for one in _alternatives(hint)))
     return " or ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
@@ -103,7 +111,7 @@ def _advice(name: str, value: Any, hint: Any, configurables: Mapping[str, Callab
     if not isinstance(value, Reference) and _fits((value,), hint, configurables):
         return f" Write {name}={(value,)!r}."
     if isinstance(value, str):
-        if _fits(number := _literal(value), hint, configurables) and math.isfinite(number or 0):
+        if _fits(number := _literal(value), hint, configurables):
             return f" Remove the quotes: {name}={number!r}."
         known = [v for one in _alternatives(hint) if typing.get_origin(one) is Literal for v in typing.get_args(one)]
         if close := nearest(repr(value), [repr(v) for v in known if isinstance(v, str)]):

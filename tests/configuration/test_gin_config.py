@@ -77,7 +77,7 @@ QUICKSTART = ["gin/quickstart.gin"]
         (["families.sagan.resolution=48"], "^families.sagan: resolution must be one of 32, 64"),
         (
             ["TwoTimescaleAdam.g_learning_rate='1e-4'"],
-            "rate must be a number; .*Remove the quotes: .*=0.0001",
+            "rate must be a finite number; .*Remove the quotes: .*=0.0001",
         ),
         (["TwoTimescaleAdam.g_learning_rate=0"], "g_learning_rate must be a number above 0"),
         (["train.latent='gauss'"], "latent must be one of normal"),
