@@ -114,7 +114,7 @@ def test_values_of_numpy_are_recorded_like_pythons():
     )
     loaded = experiment.in_code(described)
     assert loaded.value == described and f"g_learning_rate = {float(rate)}\n" in loaded.text + "\n"
-    with pytest.raises(gin_config.ConfigError, match="g_learning_rate must be a finite number; received .*=inf"):
+    with pytest.raises(gin_config.ConfigError, match=r"g_learning_rate must be a finite number; received .*=inf"):
         optimizer = TwoTimescaleAdam(g_learning_rate=float("inf"))
         experiment.in_code(dataclasses.replace(described, optimizer=optimizer))
     assert literal((np.float64(0.5), np.str_("a"), True, None, (8,))) == "(0.5, 'a', True, None, (8,))"
