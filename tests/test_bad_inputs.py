@@ -253,6 +253,11 @@ CASES = [
     ("sample", "--run_dir={run} --statistics=published", "has none for step 4"),
     ("export", "--run_dir={run} --out={bad}/e --statistics=published --truncation_mode=scaled", "scaled_truncated"),
     ("export", "--run_dir={run} --out={bad}/text.txt --statistics=moving", "text.txt"),
+    (
+        "export",
+        "--run_dir={run} --out={bad}/e~[2] --statistics=moving",
+        "must have no bracket or backslash",
+    ),
     ("sample", "--run_dir={run} --num=2 --statistics=moving --npz={bad}/empty", "empty"),
     ("sample", "--run_dir={run} --num=2 --statistics=moving --out={bad}/text.txt/a.png", "text.txt"),
     ("sample", "--run_dir={run} --step=3", "no checkpoint of step 3; there is 4"),

@@ -12,6 +12,7 @@ from sagan_tf.evaluation.image_sets import ImageSet, generated_images
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import GeneratorFacts
 from sagan_tf.foundation.option_names import LARGEST_TRUNCATION
+from sagan_tf.foundation.tensorflow_names import readable_by_tensorflow
 from sagan_tf.sampling.seeds import image_seeds
 
 BATCH = 64
@@ -51,7 +52,8 @@ def exported_samples(folder: str, options: EvaluationOptions) -> tuple[ImageSet,
     known = _protocol(export)
     is_truncated = known["truncation_mode"] is not None
     _check(options, known, export)
-    generate = tf.saved_model.load(str(export)).signatures["generate"]
+    with readable_by_tensorflow(export) as place:
+        generate = tf.saved_model.load(place).signatures["generate"]
     facts = GeneratorFacts(
         step=known["step"],
         weights=known["weights"],

@@ -11,6 +11,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from sagan_tf.data.source import LabelKind
+from sagan_tf.foundation.tensorflow_names import readable_by_tensorflow
 
 FEATURE_OUTPUTS = ("pool_3", "features", "pool", "embedding")
 LOGIT_OUTPUTS = ("logits", "predictions")
@@ -77,7 +78,8 @@ class SavedModelExtractor:
                 f"a SavedModel's folder must hold saved_model.pb; received directory={directory!r}. "
                 "Give the folder that contains saved_model.pb."
             )
-        self._model = tf.saved_model.load(directory)
+        with readable_by_tensorflow(directory) as place:
+            self._model = tf.saved_model.load(place)
         self._call, input_size = _entry(self._model, directory)
         self._image_size = image_size or input_size
         self.name = name or f"saved-model:{pathlib.PurePath(directory).name}"
@@ -110,9 +112,10 @@ def resize_tf1_bilinear(images: tf.Tensor, size: int) -> tf.Tensor:
 def directory_hash(directory: str) -> str:
     """A hash, 16 hexadecimal digits, of a SavedModel's graph and weights: of their relative paths and bytes."""
     digest = hashlib.sha256()
-    paths = [f"{directory}/saved_model.pb", *sorted(tf.io.gfile.glob(f"{directory}/variables/*"))]
-    for path in paths:
-        digest.update(path.removeprefix(directory).encode())
+    stored = tf.io.gfile.listdir(f"{directory}/variables") if tf.io.gfile.isdir(f"{directory}/variables") else []
+    for name in ("saved_model.pb", *(f"variables/{name}" for name in sorted(stored))):
+        path = f"{directory}/{name}"
+        digest.update(f"/{name}".encode())
         with tf.io.gfile.GFile(path, "rb") as file:
             while chunk := file.read(1 << 22):
                 digest.update(chunk)

@@ -6,6 +6,7 @@ epsilon is 1e-4 (the default of `families.biggan`); the 512 px module has z of 1
 (4,4,C)-major, as ours.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.foundation.tensorflow_names import readable_by_tensorflow
 from sagan_tf.interop.condition_order import reordered, takes_z_and_embedding
 from sagan_tf.interop.tensor_files import WeightsError, check_finite, check_fit
 from sagan_tf.models.spec import GANSpec
@@ -92,8 +94,10 @@ class StoredVariables:
                 f"--generator must be a folder with variables/variables.index; received {folder}. Unpack the module, "
                 "such as biggan-128, there."
             )
+        self._open = contextlib.ExitStack()  # for as long as this object reads
         try:
-            self._reader = tf.train.load_checkpoint(prefix)
+            place = self._open.enter_context(readable_by_tensorflow(Path(prefix).parent))
+            self._reader = tf.train.load_checkpoint(str(Path(place, Path(prefix).name)))
             stored = self._reader.get_variable_to_shape_map()
         except (tf.errors.OpError, RuntimeError, ValueError) as error:
             raise WeightsError(

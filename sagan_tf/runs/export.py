@@ -36,7 +36,7 @@ def export(flags: argparse.Namespace) -> Path:
     run = RunDirectory.open(flags.run_dir)
     check_flags(flags, run.experiment().latent)
     files.check_output("--out", flags.out, folder=True)
-    check_tensorflow_name("--out", flags.out)
+    check_tensorflow_name("--out", flags.out, read_there=flags.format == "saved_model")
     check_outside("--out", flags.out, run.experiment().data)
     if flags.format == "onnx":
         onnx.library()  # before standing statistics are gathered, which takes minutes

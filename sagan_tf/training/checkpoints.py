@@ -21,6 +21,7 @@ import tensorflow as tf
 from sagan_tf.foundation import files
 from sagan_tf.foundation.first_line import first_line
 from sagan_tf.foundation.notes import warn
+from sagan_tf.foundation.tensorflow_names import readable_by_tensorflow
 from sagan_tf.training.checkpoint_fit import CheckpointError, fitting
 from sagan_tf.training.state_check import first_non_finite
 
@@ -248,13 +249,12 @@ class CheckpointStore:
     def _read(folder: Path, variables: Mapping[str, tf.Variable], may_lack: Collection[str] = ()) -> None:
         manifest = json.loads((folder / _MANIFEST).read_text())
         for name, expected in manifest["files"].items():
-            file = folder / name
-            if file.stat().st_size != expected["size"] or files.sha256(file) != expected["sha256"]:
+            if (folder / name).stat().st_size != expected["size"] or files.sha256(folder / name) != expected["sha256"]:
                 raise ValueError(f"{name} does not match its checksum")
         saved = {name: tuple(shape) for name, shape, _ in manifest["variables"]}
         variables = fitting(folder, saved, variables, may_lack=may_lack)
-        status = tf.train.Checkpoint(variables=dict(variables)).read(str(folder / "state"))
-        status.assert_existing_objects_matched()
-        status.expect_partial()
+        with readable_by_tensorflow(folder) as place:
+            status = tf.train.Checkpoint(variables=dict(variables)).read(os.path.join(place, "state"))
+        status.assert_existing_objects_matched().expect_partial()
         if bad := first_non_finite(variables):
             raise ValueError(f"{bad} holds numbers that are not finite")

@@ -111,6 +111,15 @@ def test_what_does_not_fit_is_named_and_nothing_is_written(run, capsys, change, 
     assert code == 2 and message in capsys.readouterr().err and not path.exists()
 
 
+def test_a_module_may_lie_in_a_folder_with_brackets(tmp_path):
+    prefix = tmp_path / "module [1]" / "variables" / "variables"
+    prefix.parent.mkdir(parents=True)
+    tf.train.Checkpoint(x=tf.Variable([1.0, 2.0])).write(str(prefix))
+    stored = tfhub_biggan.StoredVariables(tmp_path / "module [1]")
+    (name,) = (name for name in stored.shapes if name.startswith("x/"))
+    assert stored.shapes[name] == (2,) and stored.read(name).tolist() == [1.0, 2.0]
+
+
 def test_names_that_are_not_the_datas_are_said_and_kept(tmp_path, capsys):
     names = ("a", "b")
     settings = experiment.load(["gin/quickstart.gin"], []).value

@@ -45,6 +45,15 @@ def test_round_trip_keeps_the_last_ones(store):
     assert store.restore(read, 2) == 2 and read["step"].numpy() == 2
 
 
+@pytest.mark.parametrize("name", ["run [2]", "a\\b", "a *?", "café 猫"])
+def test_a_checkpoint_can_be_read_where_it_can_be_written(tmp_path, name):
+    store = CheckpointStore(tmp_path / name / "checkpoints", keep=2)
+    filled(store, 1, 2)
+    read = variables()
+    assert store.restore(read, quarantine=True) == 2 and read["step"].numpy() == 2
+    assert store.load(("net",), 1)[1]["net.bias"].tolist() == [-1.0] * 3
+
+
 def test_nothing_there_is_none_and_a_part_can_be_read(store):
     assert store.restore(variables()) is None
     filled(store, 5)
