@@ -153,6 +153,8 @@ def tiny_run(tmp_path_factory):
 
     For whoever only reads it; who writes copies it.
     """
+    from dataclasses import replace
+
     import numpy as np
 
     from sagan_tf import experiment
@@ -186,7 +188,11 @@ def tiny_run(tmp_path_factory):
         writer.scalars(step, {"d_loss": 2.0 / step, "g_loss": 0.1 * step, "gamma/generator.attention_8": 0.125 * step})
         apart = Distances(overall=0.5, within_class=0.4, nearest=0.1, duplicates=0.0)
         spectra = {name.removesuffix(".kernel"): [1.0 + 0.1 * step, 0.5, 0.25] for name in variables if "conv_" in name}
-        writer.health(HealthRecord(step=step, d_loss=2.0 / step, g_loss=0.1 * step, distances=apart, spectra=spectra))
+        norms = {f"{net}.dense": step * scale for net, scale in (("generator", 0.5), ("discriminator", 2.0))}
+        record = HealthRecord(step=step, d_loss=2.0 / step, g_loss=0.1 * step, distances=apart, spectra=spectra)
+        writer.health(
+            replace(record, gradient_norms=norms | {"generator.to_rgb": 1.0, "discriminator.head.dense": 1.0})
+        )
         images = rng.integers(0, 256, (20, 32, 32, 3), np.uint8)
         sheets.save(sheets.sheet(images, run.class_names), run.path / "samples" / f"step-{step:08d}.png")
     return run.path

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 _NAMES = {
     "d_loss": "D loss",
+    "d_loss_real": "real images",
+    "d_loss_fake": "fake images",
     "g_loss": "G loss",
     "fid": "FID",
     "is": "Inception Score",

@@ -17,8 +17,19 @@ def names_of(records: list[dict], pattern: str) -> list[str]:
 def spectra_of(records: list[dict], network: str) -> dict[str, tuple[list[int], list[float]]]:
     """Steps and largest singular values of each kernel of "generator" or "discriminator", in order of depth."""
     largest = [{"step": r["step"]} | {name: top[0] for name, top in r["spectra"].items()} for r in records]
-    names = dict.fromkeys(name for record in records for name in record["spectra"] if name.startswith(network + "."))
-    curves = {name: series(largest, name) for name in names}
+    return _of_network(largest, network)
+
+
+def gradient_norms_of(records: list[dict], network: str) -> dict[str, tuple[list[int], list[float]]]:
+    """Steps and gradient norms of each layer of "generator" or "discriminator", in order of depth.
+
+    Empty for records of earlier versions, which have no gradient norms.
+    """
+    return _of_network([{"step": r["step"], **r.get("gradient_norms", {})} for r in records], network)
+
+
+def _of_network(records: list[dict], network: str) -> dict[str, tuple[list[int], list[float]]]:
+    curves = {name: series(records, name) for name in names_of(records, f"{network}.*")}
     return {name: curve for name, curve in curves.items() if curve[0]}
 
 

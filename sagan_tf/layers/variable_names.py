@@ -29,6 +29,14 @@ def named_variables(layer: tf.keras.layers.Layer) -> dict[str, tf.Variable]:
     return variables
 
 
+def layer_of(name: str) -> str:
+    """The layer that a variable belongs to: "blocks.0.conv_1.layer.kernel" -> "blocks.0.conv_1".
+
+    A layer in a wrapper such as spectral normalization's goes by the wrapper's name.
+    """
+    return name.rpartition(".")[0].removesuffix(".layer")
+
+
 def _walk(value, path: str) -> Iterator[tuple[str, tf.Variable]]:
     if isinstance(value, tf.keras.layers.Layer):
         for name in sorted(vars(value)):

@@ -7,14 +7,16 @@ health.jsonl holds one JSON object per line:
      "relative": {"shape": 0.92, "within_class": 0.85, "nearest": 0.71},
      "spectra": {"generator.dense": [s0, s1, s2], "generator.blocks.0.conv_1": [s0, s1, s2], ...,
                  "discriminator.blocks.0.conv_1": [s0, s1, s2], ...},
+     "gradient_norms": {"generator.shared": 0.2, ..., "discriminator.head.embedding": 1.4},
      "signs": [], "collapsed": false}
 
 Numbers that are not finite are null, since JSON has no NaN: a loss of steps some of which were skipped may be one. The
-names in `spectra` are in order of depth, G before D. Attention's gains and the losses at shorter intervals are in
-train.jsonl.
+names in `spectra` and `gradient_norms` are in order of depth, G before D. Attention's gains, and losses at shorter
+intervals, are in train.jsonl.
 """
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,6 +37,8 @@ class HealthRecord:
     d_loss, g_loss: means over the steps of the last compiled call.
     distances: between samples of fixed latents and labels.
     spectra: the top singular values of each kernel, by name, descending.
+    gradient_norms: the Euclidean norm of each layer's gradient over all of its weights, by name; means over the steps
+      of the last compiled call (Brock et al. 2018, Figures 26 and 27).
     relative: distances between the same samples divided by those between real images, by name (runs/data_distances.py).
     signs: the signs of collapse, as phrases.
     collapsed: whether the signs raised the alarm at this step.
@@ -45,6 +49,7 @@ class HealthRecord:
     g_loss: float
     distances: Distances
     spectra: dict[str, list[float]]
+    gradient_norms: dict[str, float] = field(default_factory=dict)
     relative: dict[str, float] = field(default_factory=dict)
     signs: tuple[str, ...] = ()
     collapsed: bool = False
@@ -77,6 +82,19 @@ def read_health_records(folder: Path | str) -> list[HealthRecord]:
       JsonLinesError: if a line is damaged.
     """
     return [HealthRecord.from_record(record) for record in jsonl.read(health_file(folder))]
+
+
+def gradient_norm_variance(gradient_norms: Mapping[str, float | None], network: str) -> float:
+    """The variance of the norms of all layers' gradients of "generator" or "discriminator".
+
+    NaN if there are none, or if one is not finite (null in the file).
+
+    Brock et al. 2018 show the "variance of all gradient norms" in Figures 26 and 27 without a definition; here it is
+    the mean squared deviation of the layers' norms from their mean, at one step.
+    """
+    norms = [norm for layer, norm in gradient_norms.items() if layer.startswith(network + ".")]
+    finite = all(norm is not None and math.isfinite(norm) for norm in norms)
+    return statistics.pvariance(norms) if norms and finite else math.nan
 
 
 def by_depth(names: Iterable[str]) -> list[str]:

@@ -17,10 +17,12 @@ import tensorflow as tf
 
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.notes import warn
-from sagan_tf.monitoring.health_records import HealthRecord, health_file
+from sagan_tf.monitoring.health_records import HealthRecord, gradient_norm_variance, health_file
 
 _TAGS = {
     "d_loss": "loss/D",
+    "d_loss_real": "loss/D_real",
+    "d_loss_fake": "loss/D_fake",
     "g_loss": "loss/G",
     "logits_real": "logits/real",
     "logits_fake": "logits/fake",
@@ -86,17 +88,23 @@ class Writer:
         self._scalar_events(step, {tag(name): value for name, value in values.items()})
 
     def health(self, record: HealthRecord) -> None:
-        """Writes one line, and as events the distances and each kernel's largest singular value ("spectra/G/KERNEL").
+        """Writes one line, and its numbers as events.
 
-        Distances relative to those of real images are "distance/KIND_of_real". The second and third singular values are
-        only written to the file: three charts per kernel would hide all others.
+        They are the distances ("distance/KIND", and "distance/KIND_of_real" for those relative to real images), each
+        kernel's largest singular value ("spectra/G/KERNEL"), the norm of each layer's gradient
+        ("layer_gradient_norm/G/LAYER") and the variance of these norms ("gradient_norm/G_variance"). The second and
+        third singular values are only written to the file: three charts per kernel would hide all others.
         """
         with files.dispensable(self._health.name):
             jsonl.append(self._health, record.record())
         distances = {f"distance/{kind}": value for kind, value in vars(record.distances).items()}
         distances |= {f"distance/{kind}_of_real": value for kind, value in record.relative.items()}
         spectra = {tag(f"spectra/{name}"): top[0] for name, top in record.spectra.items()}
-        self._scalar_events(record.step, distances | spectra)
+        norms = {tag(f"layer_gradient_norm/{name}"): norm for name, norm in record.gradient_norms.items()}
+        if norms:
+            for network, letter in _NETWORKS.items():
+                norms[f"gradient_norm/{letter}_variance"] = gradient_norm_variance(record.gradient_norms, network)
+        self._scalar_events(record.step, distances | spectra | norms)
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Writes an image (H,W,3) uint8 as an event."""

@@ -10,35 +10,36 @@ from typing import NamedTuple
 import tensorflow as tf
 
 
-def hinge_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))) (Zhang et al. 2019, eq. 4).
+def hinge_real(real: tf.Tensor) -> tf.Tensor:
+    """mean max(0, 1 - D(x)), the first term of D's loss (Zhang et al. 2019, eq. 4). Shapes: (B,) -> scalar."""
+    return tf.reduce_mean(tf.nn.relu(1.0 - real))
 
-    Shapes: (B,), (B,) -> scalar.
-    """
-    return tf.reduce_mean(tf.nn.relu(1.0 - real)) + tf.reduce_mean(tf.nn.relu(1.0 + fake))
+
+def hinge_fake(fake: tf.Tensor) -> tf.Tensor:
+    """mean max(0, 1 + D(G(z))), the second term of D's loss (Zhang et al. 2019, eq. 4). Shapes: (B,) -> scalar."""
+    return tf.reduce_mean(tf.nn.relu(1.0 + fake))
 
 
 def hinge_generator(fake: tf.Tensor) -> tf.Tensor:
-    """-mean D(G(z)) (Zhang et al. 2019, eq. 4).
-
-    Shapes: (B,) -> scalar.
-    """
+    """-mean D(G(z)) (Zhang et al. 2019, eq. 4). Shapes: (B,) -> scalar."""
     return -tf.reduce_mean(fake)
 
 
-def logistic_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """mean softplus(-D(x)) + mean softplus(D(G(z))): the minimax game of Goodfellow et al. 2014, eq. 1, as logits.
-
-    Shapes: (B,), (B,) -> scalar.
-    """
-    return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
-
-
-def non_saturating_generator(fake: tf.Tensor) -> tf.Tensor:
-    """mean softplus(-D(G(z))) (Goodfellow et al. 2014, section 3).
+def logistic_real(real: tf.Tensor) -> tf.Tensor:
+    """mean softplus(-D(x)): the first term of the minimax game of Goodfellow et al. 2014, eq. 1, as logits.
 
     Shapes: (B,) -> scalar.
     """
+    return tf.reduce_mean(tf.nn.softplus(-real))
+
+
+def logistic_fake(fake: tf.Tensor) -> tf.Tensor:
+    """mean softplus(D(G(z))): the game's second term. Shapes: (B,) -> scalar."""
+    return tf.reduce_mean(tf.nn.softplus(fake))
+
+
+def non_saturating_generator(fake: tf.Tensor) -> tf.Tensor:
+    """mean softplus(-D(G(z))) (Goodfellow et al. 2014, section 3). Shapes: (B,) -> scalar."""
     return tf.reduce_mean(tf.nn.softplus(-fake))
 
 
@@ -50,27 +51,28 @@ def saturating_generator(fake: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(tf.nn.softplus(fake))
 
 
-def wasserstein_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """mean D(G(z)) - mean D(x) (Arjovsky et al. 2017, eq. 3).
-
-    Shapes: (B,), (B,) -> scalar.
-    """
-    return tf.reduce_mean(fake) - tf.reduce_mean(real)
+def wasserstein_real(real: tf.Tensor) -> tf.Tensor:
+    """-mean D(x), the first term of D's loss (Arjovsky et al. 2017, eq. 3, negated). Shapes: (B,) -> scalar."""
+    return -tf.reduce_mean(real)
 
 
-def least_squares_discriminator(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """mean (D(x) - 1)^2 / 2 + mean D(G(z))^2 / 2 (Mao et al. 2017, eq. 9).
+def wasserstein_fake(fake: tf.Tensor) -> tf.Tensor:
+    """mean D(G(z)), the second term of D's loss (Arjovsky et al. 2017, eq. 3, negated). Shapes: (B,) -> scalar."""
+    return tf.reduce_mean(fake)
 
-    Shapes: (B,), (B,) -> scalar.
-    """
-    return 0.5 * (tf.reduce_mean(tf.square(real - 1.0)) + tf.reduce_mean(tf.square(fake)))
+
+def least_squares_real(real: tf.Tensor) -> tf.Tensor:
+    """mean (D(x) - 1)^2 / 2, the first term of D's loss (Mao et al. 2017, eq. 9). Shapes: (B,) -> scalar."""
+    return 0.5 * tf.reduce_mean(tf.square(real - 1.0))
+
+
+def least_squares_fake(fake: tf.Tensor) -> tf.Tensor:
+    """mean D(G(z))^2 / 2, the second term of D's loss (Mao et al. 2017, eq. 9). Shapes: (B,) -> scalar."""
+    return 0.5 * tf.reduce_mean(tf.square(fake))
 
 
 def least_squares_generator(fake: tf.Tensor) -> tf.Tensor:
-    """mean (D(G(z)) - 1)^2 / 2 (Mao et al. 2017, eq. 9).
-
-    Shapes: (B,) -> scalar.
-    """
+    """mean (D(G(z)) - 1)^2 / 2 (Mao et al. 2017, eq. 9). Shapes: (B,) -> scalar."""
     return 0.5 * tf.reduce_mean(tf.square(fake - 1.0))
 
 
@@ -91,17 +93,26 @@ def class_loss(class_logits: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 
 class Loss(NamedTuple):
-    """What D and G minimize: discriminator(real, fake) and generator(fake), from logits (B,) to a scalar."""
+    """What D and G minimize, from logits (B,) to scalars.
 
-    discriminator: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    D's loss is real(D(x)) + fake(D(G(z))), and G's is generator(D(G(z))).
+    """
+
+    real: Callable[[tf.Tensor], tf.Tensor]
+    fake: Callable[[tf.Tensor], tf.Tensor]
     generator: Callable[[tf.Tensor], tf.Tensor]
+
+    def discriminator(self, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+        """D's loss. Shapes: (B,), (B,) -> scalar."""
+        return self.real(real) + self.fake(fake)
 
 
 LOSSES = {
-    "hinge": Loss(hinge_discriminator, hinge_generator),
-    "non_saturating": Loss(logistic_discriminator, non_saturating_generator),
-    "saturating": Loss(logistic_discriminator, saturating_generator),
-    "kl": Loss(logistic_discriminator, hinge_generator),  # kl_loss of the released SAGAN code, whose default is hinge
-    "wasserstein": Loss(wasserstein_discriminator, hinge_generator),
-    "least_squares": Loss(least_squares_discriminator, least_squares_generator),
+    "hinge": Loss(hinge_real, hinge_fake, hinge_generator),
+    "non_saturating": Loss(logistic_real, logistic_fake, non_saturating_generator),
+    "saturating": Loss(logistic_real, logistic_fake, saturating_generator),
+    # kl_loss of the released SAGAN code, whose default is hinge
+    "kl": Loss(logistic_real, logistic_fake, hinge_generator),
+    "wasserstein": Loss(wasserstein_real, wasserstein_fake, hinge_generator),
+    "least_squares": Loss(least_squares_real, least_squares_fake, least_squares_generator),
 }

@@ -65,6 +65,14 @@ class Objective:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1); received dropout={self.dropout!r}.")
 
+    def adversarial(self, real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The terms of D's adversarial loss on real and on fake images, from their logits.
+
+        Shapes: (B,), (B,) -> two scalars. Class terms and penalties are not part of them.
+        """
+        loss = LOSSES[self.loss]
+        return loss.real(real), loss.fake(fake)
+
     def discriminator(self, real: Output, fake: Output, y_real: tf.Tensor, y_fake: tf.Tensor) -> tf.Tensor:
         """D's loss from its output on real and on fake images.
 

@@ -40,7 +40,7 @@ def fit(
     steps: the number of further steps; None: up to `experiment.total_steps`. Another call continues from the last
       checkpoint.
     callbacks: each is called as callback(step, logs) every `experiment.log_every` steps and at the end; logs holds the
-      scalars of train.jsonl, such as "d_loss" and "g_loss".
+      scalars of train.jsonl, such as "d_loss" and "g_loss", and the norms of the layers' gradients.
     strategy: as `--strategy` of the command.
     init_from: a run, or one of its checkpoints, from whose networks a new run starts; as `--init_from` of the command.
     class_map: new class -> class of `init_from`, for classes whose names differ; the others go by their names.

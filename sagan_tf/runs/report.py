@@ -7,12 +7,12 @@ from pathlib import Path
 from sagan_tf.figures import canvas, page
 from sagan_tf.figures.expected_curves import ExpectedCurves, extractor_name
 from sagan_tf.figures.labels import extremes, readable
-from sagan_tf.figures.records import names_of, names_of_part, part_of, series, spectra_of
+from sagan_tf.figures.records import gradient_norms_of, names_of, names_of_part, part_of, series, spectra_of
 from sagan_tf.figures.svg_chart import line_chart
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.spelling import counted
 from sagan_tf.models.parameters import discriminator_parameters, generator_parameters
-from sagan_tf.monitoring.health_records import health_file
+from sagan_tf.monitoring.health_records import gradient_norm_variance, health_file
 from sagan_tf.runs import figures, report_metrics, report_pictures
 from sagan_tf.runs.run_directory import RunDirectory, RunError
 from sagan_tf.runs.trained import TrainedModel
@@ -22,6 +22,7 @@ _MOST_ROWS = 4
 _MOST_SIGNS = 30
 _CHARTS = {
     "Losses": "?_loss",
+    "D's adversarial loss on real and on fake images": "d_loss_*",
     "Mean logits": "logits_*",
     "Share of saturated hinge terms": "saturated_*",
     "Gradient norms": "*_gradient_norm",
@@ -60,6 +61,7 @@ def write_report(run: RunDirectory, out: Path, *, expected: ExpectedCurves | Non
             "Curves": _curves(train, metrics, expected),
             "Variety and signs of collapse": _variety(health),
             "Singular values": _spectra(health),
+            "Gradients": _gradients(health),
             "Architecture": page.preformatted((run.path / "architecture.txt").read_text(encoding="utf-8")),
             "Configuration": _configuration(run),
             "Commands": _commands(run),
@@ -192,6 +194,20 @@ def _spectra(records: list[dict]) -> str:
         return ""
     said = "In color: the greatest, the least and the fastest growing. Point at a gray line for its name."
     return page.text(said) + f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _gradients(records: list[dict]) -> str:
+    """Charts of the norms of all layers' gradients, as in Figure 26 of Brock et al. 2018; "" if the run has none."""
+    charts, variances = [], {}
+    for network in ("generator", "discriminator"):
+        curves = {name.removeprefix(network + "."): c for name, c in gradient_norms_of(records, network).items()}
+        title = f"{network.capitalize()}: norm of each layer's gradient"
+        charts.append(line_chart(curves, title=title, logarithmic=True, named=extremes(curves)))
+        steps = [record["step"] for record in records]
+        variance = [gradient_norm_variance(record.get("gradient_norms", {}), network) for record in records]
+        variances[network.capitalize()] = (steps, variance)
+    charts.append(line_chart(variances, title="Variance of the layers' gradient norms", logarithmic=True))
+    return f'<div class="charts">{"".join(charts)}</div>' if any(charts) else ""
 
 
 def _configuration(run: RunDirectory) -> str:

@@ -15,19 +15,21 @@ from sagan_tf.figures import sheets
 from sagan_tf.foundation import files, jsonl
 from sagan_tf.foundation.notes import note, warn
 from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.generator import Generator, filters
+from sagan_tf.models.generator import Generator
 from sagan_tf.monitoring import collapse
 from sagan_tf.monitoring.distances import distances
-from sagan_tf.monitoring.health_records import HealthRecord, by_depth, read_health_records
+from sagan_tf.monitoring.health_records import HealthRecord, read_health_records
 from sagan_tf.monitoring.singular_values import Spectra
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs.data_distances import image_distances, real_distances
 from sagan_tf.runs.evaluation import evaluate_run
 from sagan_tf.runs.evaluation_attempts import attempt
+from sagan_tf.runs.layers_by_depth import kernels_of, layer_gradient_norms
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import sampler_of
 from sagan_tf.sampling.attention_maps import gammas
 from sagan_tf.training.checkpoints import CheckpointStore, Kept
+from sagan_tf.training.logs import LAYERS
 from sagan_tf.training.loop import Action
 from sagan_tf.training.state import GAN
 
@@ -67,7 +69,8 @@ def scalars_of(gan: GAN, batch_size: int, writer: Writer) -> Callable[[int, dict
             speed = {"seconds_per_step": seconds, "images_per_second": batch_size / seconds}
         last[:] = [(step, now)]
         gamma = {f"gamma/{name}.{layer}": g for name, net in networks.items() for layer, g in gammas(net).items()}
-        scalars = {name: value for name, value in logs.items() if name != "bad_tensor"}  # an index, for the loop alone
+        # `bad_tensor` is an index for the loop alone, and the layers' many norms are part of the health records.
+        scalars = {n: value for n, value in logs.items() if n != "bad_tensor" and not n.startswith(LAYERS)}
         writer.scalars(step, scalars | gamma | speed)
 
     return write
@@ -204,6 +207,7 @@ def health_action(
             g_loss=logs["g_loss"],
             distances=distances(images, labels),
             spectra=spectra(),
+            gradient_norms=layer_gradient_norms(logs),
             relative=image_distances(images, labels).relative_to(real) if real else {},
         )
         if settings.monitoring.collapse != "off":
@@ -242,19 +246,3 @@ def report(record: HealthRecord, before: list[HealthRecord], store: CheckpointSt
     if stop:
         raise collapse.CollapseError(f"{seen}. {kept}.")
     warn(f"{seen}. {kept}.")
-
-
-def kernels_of(gan: GAN) -> dict[str, object]:
-    """Every kernel by its layer's name, in order of depth, G's before D's.
-
-    Kernels are those of convolutions, dense layers, attention, the linear maps of conditional norms, and embeddings.
-    The per-class gains and biases in the tables of norms are no kernels.
-    """
-    g_kernels = filters(gan.generator)
-    g_kernels |= {name: v for name, v in gan.g_variables.items() if name == "shared.kernel"}
-    d_kernels = {name: v for name, v in gan.d_variables.items() if name.endswith(".kernel")}
-    return {
-        f"{network}.{name.removesuffix('.kernel').removesuffix('.layer')}": kernels[name]
-        for network, kernels in (("generator", g_kernels), ("discriminator", d_kernels))
-        for name in by_depth(kernels)
-    }

@@ -69,6 +69,7 @@ class DiscriminatorUpdate:
         if objective.r1:
             value += objective.r1 * r1(tape.gradient(real.logits, penalized))
         means = {"logits_real": tf.reduce_mean(real.logits), "logits_fake": tf.reduce_mean(fake.logits)}
+        means["d_loss_real"], means["d_loss_fake"] = objective.adversarial(real.logits, fake.logits)
         means |= gan.augmenter.logs(real.logits)
         if objective.loss == "hinge":
             means["saturated_real"], means["saturated_fake"] = hinge_saturated(real.logits, fake.logits)

@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from sagan_tf.layers.variable_names import layer_of
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.state import GAN
 from sagan_tf.training.update import Logs, Update
 
 ALWAYS = (
     "d_loss",
+    "d_loss_real",  # the terms of D's adversarial loss: of real and of fake images, without class terms and penalties
+    "d_loss_fake",
     "g_loss",
     "logits_real",  # means of D(x) and D(G(z)) in D's update
     "logits_fake",
@@ -21,6 +24,7 @@ ALWAYS = (
 HINGE = ("saturated_real", "saturated_fake")  # shares of images beyond the hinge's margin
 FLOAT16 = ("d_loss_scale", "g_loss_scale")
 AUGMENTATION = ("augmentation_real_signs", "augmentation_strength")  # r_t and p, see objectives/augmentation.py
+LAYERS = "layer_gradient_norm/"  # before the layer's name, "discriminator.blocks.0.conv_1": the norm over its weights
 NON_FINITE = ("skipped", "bad_tensor")  # steps with a skipped update; index into `tensor_names`, -1 for none
 
 
@@ -29,7 +33,13 @@ def names(gan: GAN, objective: Objective) -> tuple[str, ...]:
     scaled = gan.d_optimizer.loss_scale is not None
     augments = gan.augmenter.options is not None
     optional = ((HINGE, objective.loss == "hinge"), (FLOAT16, scaled), (AUGMENTATION, augments))
-    return ALWAYS + tuple(name for group, included in optional if included for name in group)
+    always = ALWAYS + tuple(name for group, included in optional if included for name in group)
+    return (*always, *_layer_names("discriminator", gan.d_trainable), *_layer_names("generator", gan.g_trainable))
+
+
+def _layer_names(network: str, trainable: Mapping[str, tf.Variable]) -> list[str]:
+    """The names of the logs of a network's layers, in the order of their first variables."""
+    return [f"{LAYERS}{network}.{layer}" for layer in dict.fromkeys(map(layer_of, trainable))]
 
 
 def tensor_names(d_trainable: Mapping[str, tf.Variable], g_trainable: Mapping[str, tf.Variable]) -> tuple[str, ...]:
@@ -45,12 +55,25 @@ def of_step(gan: GAN, d_updates: Sequence[Update], g_update: Update) -> Logs:
     skipped = tf.logical_not(tf.reduce_all([check.ok for check in checks]))
     bad_tensor = _bad_tensor(d_updates, g_update, d_tensors=1 + len(gan.d_trainable))
     logs = {"skipped": tf.cast(skipped, tf.float32), "bad_tensor": tf.cast(bad_tensor, tf.float32)}
-    for name, update, optimizer in (("d", d_updates[-1], gan.d_optimizer), ("g", g_update, gan.g_optimizer)):
+    for network, update, optimizer in (
+        ("discriminator", d_updates[-1], gan.d_optimizer),
+        ("generator", g_update, gan.g_optimizer),
+    ):
+        name = network[0]
         logs |= {f"{name}_loss": update.loss, f"{name}_gradient_norm": update.check.norm, **update.logs}
+        logs |= _layer_norms(network, optimizer.variables_by_name, update.check.squares)
         logs[f"{name}_learning_rate"] = update.learning_rate
         if optimizer.loss_scale is not None:
             logs[f"{name}_loss_scale"] = tf.convert_to_tensor(optimizer.loss_scale.scale)
     return logs
+
+
+def _layer_norms(network: str, trainable: Mapping[str, tf.Variable], squares: tf.Tensor) -> Logs:
+    """The Euclidean norm of each layer's gradient, from the squared norms of its variables' gradients (N,)."""
+    names = _layer_names(network, trainable)
+    layers = [names.index(f"{LAYERS}{network}.{layer_of(variable)}") for variable in trainable]
+    norms = tf.sqrt(tf.math.unsorted_segment_sum(squares, tf.constant(layers), len(names)))
+    return dict(zip(names, tf.unstack(norms), strict=True))
 
 
 def _bad_tensor(d_updates: Sequence[Update], g_update: Update, d_tensors: int) -> tf.Tensor:

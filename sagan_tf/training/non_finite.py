@@ -14,16 +14,21 @@ class NonFiniteError(RuntimeError):
 
 
 class GradientCheck(NamedTuple):
-    """What `examine` found: scalars that are the same on all replicas.
+    """What `examine` found, the same on all replicas; ok and bad are scalars.
 
     ok: bool, whether the loss and every gradient are finite.
     bad: int32, the index of the first that is not, or -1: 0 is the loss, i + 1 the i-th gradient.
-    norm: float32, the Euclidean norm of all gradients together.
+    squares: float32 (N,), the squared Euclidean norm of each gradient.
     """
 
     ok: tf.Tensor
     bad: tf.Tensor
-    norm: tf.Tensor
+    squares: tf.Tensor
+
+    @property
+    def norm(self) -> tf.Tensor:
+        """The Euclidean norm of all gradients together, a scalar."""
+        return tf.sqrt(tf.reduce_sum(self.squares))
 
 
 def examine(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> GradientCheck:
@@ -37,7 +42,7 @@ def examine(loss: tf.Tensor, gradients: Sequence[tf.Tensor]) -> GradientCheck:
     non_finite = tf.logical_not(tf.math.is_finite(tf.concat([[loss], squares], 0)))  # (1+N,)
     ok = tf.logical_not(tf.reduce_any(non_finite))
     bad = tf.where(ok, -1, tf.argmax(tf.cast(non_finite, tf.int32), output_type=tf.int32))
-    return GradientCheck(ok, bad, tf.sqrt(tf.reduce_sum(squares)))
+    return GradientCheck(ok, bad, squares)
 
 
 class NonFiniteCheck:

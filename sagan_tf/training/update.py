@@ -18,13 +18,13 @@ Gradients = tuple[list[tf.Tensor], tf.Tensor, Logs]
 
 
 class Update(NamedTuple):
-    """What one update reports, in scalars.
+    """What one update reports.
 
-    loss: over the whole batch of all replicas, the penalty included.
-    learning_rate: the rate of this update, its decay included.
-    logs: means over this replica's share of the batch.
-    check: whether the loss and the gradients were finite, and the gradients' norm; the same on all replicas.
-    t: the number by which Adam and the loss counted this update.
+    loss: scalar, over the whole batch of all replicas, the penalty included.
+    learning_rate: scalar, the rate of this update, its decay included.
+    logs: scalars, means over this replica's share of the batch.
+    check: whether the loss and the gradients were finite, and the gradients' norms; the same on all replicas.
+    t: scalar, the number by which Adam and the loss counted this update.
     """
 
     loss: tf.Tensor
@@ -134,7 +134,7 @@ class NetworkUpdate:
         tf.cond(check.ok, apply, undo)
         if scale is not None:
             scale.update(check.ok)
-        return check._replace(norm=check.norm / factor)
+        return check._replace(squares=check.squares / tf.square(factor))
 
     def _loss_factor(self) -> tf.Tensor | float:
         scale = self._optimizer.loss_scale

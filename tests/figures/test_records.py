@@ -1,4 +1,4 @@
-from sagan_tf.figures.records import names_of, names_of_part, part_of, series, spectra_of
+from sagan_tf.figures.records import gradient_norms_of, names_of, names_of_part, part_of, series, spectra_of
 
 
 def test_a_series_has_the_steps_where_it_was_written():
@@ -28,3 +28,16 @@ def test_parts_of_health_records_leave_out_what_is_null_or_not_there():
     assert spectra_of(records, "generator") == {"generator.a": ([10], [2.0])}
     assert part_of(records, "relative", "shape") == ([10], [0.5])
     assert names_of_part(records, "relative") == ["shape"]
+
+
+def test_gradient_norms_are_those_of_one_network_and_records_may_lack_them():
+    records = [
+        {"step": 5, "spectra": {}},
+        {"step": 10, "gradient_norms": {"generator.b": 2.0, "generator.a": None, "discriminator.c": 1.0}},
+        {"step": 15, "gradient_norms": {"generator.b": 3.0, "generator.a": 4.0, "discriminator.c": 1.0}},
+    ]
+    assert gradient_norms_of(records, "generator") == {
+        "generator.b": ([10, 15], [2.0, 3.0]),
+        "generator.a": ([15], [4.0]),
+    }
+    assert gradient_norms_of(records[:1], "generator") == {}

@@ -12,7 +12,7 @@ from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan_deep
 from sagan_tf.models.generator import Generator
 from sagan_tf.monitoring.distances import Distances
-from sagan_tf.monitoring.health_records import HealthRecord, by_depth, read_health_records
+from sagan_tf.monitoring.health_records import HealthRecord, by_depth, gradient_norm_variance, read_health_records
 from sagan_tf.monitoring.writer import Writer
 
 RECORD = HealthRecord(
@@ -21,6 +21,7 @@ RECORD = HealthRecord(
     g_loss=-0.5,
     distances=Distances(overall=0.5, within_class=0.25, nearest=0.125, duplicates=0.0),
     spectra={"generator.dense": [3.0, 2.0, 1.0], "discriminator.head.dense": [0.5]},
+    gradient_norms={"generator.dense": 1.0, "generator.to_rgb": 4.0, "discriminator.head.dense": 0.5},
     signs=("D's loss is zero (0)",),
 )
 
@@ -48,6 +49,15 @@ def test_what_is_not_finite_is_null_and_read_back_as_nan(tmp_path):
 
 def test_numbers_are_written_to_six_digits():
     assert HealthRecord(**vars(RECORD) | {"d_loss": 1 / 3}).record()["d_loss"] == 0.333333
+
+
+def test_the_variance_of_gradient_norms_is_over_the_layers_of_one_network():
+    assert gradient_norm_variance(RECORD.gradient_norms, "generator") == 1.5**2
+    assert gradient_norm_variance(RECORD.gradient_norms, "discriminator") == 0
+    assert math.isnan(gradient_norm_variance({}, "generator"))
+    for damaged in (math.nan, None):
+        norms = {"generator.dense": damaged, "generator.to_rgb": 1.0}
+        assert math.isnan(gradient_norm_variance(norms, "generator"))
 
 
 def test_depth_is_the_way_of_the_data():

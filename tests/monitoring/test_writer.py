@@ -45,12 +45,16 @@ def test_tensorboard_gets_scalars_and_pictures(tmp_path):
     spectra = {"generator.blocks.0.conv_1": [3.0, 2.0, 1.0], "discriminator.head.dense": [1.0, 0.5, 0.1]}
     distances = Distances(overall=0.3, within_class=0.2, nearest=0.1, duplicates=0.0)
     relative = {"shape": 0.5}
-    writer.health(HealthRecord(step=3, d_loss=1.5, g_loss=0.5, distances=distances, relative=relative, spectra=spectra))
+    record = HealthRecord(step=3, d_loss=1.5, g_loss=0.5, distances=distances, relative=relative, spectra=spectra)
+    writer.health(replace(record, gradient_norms={"generator.dense": 2.0, "generator.to_rgb": 6.0}))
     writer.image(3, "samples", np.zeros((4, 4, 3), np.uint8))
     (file,) = (tmp_path / "tensorboard").iterdir()
     tags = [value.tag for event in tf.compat.v1.train.summary_iterator(str(file)) for value in event.summary.value]
     assert tags[:3] == ["loss/D", "gamma/G/attention_16", "speed/images_per_second"] and tags[-1] == "samples"
-    assert tags[-3:-1] == ["spectra/G/blocks.0.conv_1", "spectra/D/head.dense"]  # one chart per kernel
+    i = tags.index("spectra/G/blocks.0.conv_1")
+    assert tags[i : i + 2] == ["spectra/G/blocks.0.conv_1", "spectra/D/head.dense"]  # one chart per kernel
+    layers = ["layer_gradient_norm/G/dense", "layer_gradient_norm/G/to_rgb"]
+    assert tags[i + 2 : -1] == [*layers, "gradient_norm/G_variance", "gradient_norm/D_variance"]
     assert "distance/shape_of_real" in tags and all("/" in tag for tag in tags[:-1])
 
 

@@ -22,6 +22,7 @@ ALWAYS = [
     "Curves",
     "Variety and signs of collapse",
     "Singular values",
+    "Gradients",
     "Architecture",
     "Configuration",
     "Commands",

@@ -16,6 +16,7 @@ from sagan_tf.monitoring import collapse
 from sagan_tf.monitoring.health_records import read_health_records
 from sagan_tf.monitoring.writer import Writer
 from sagan_tf.runs import build, resumption, training_actions
+from sagan_tf.runs.layers_by_depth import kernels_of
 from sagan_tf.runs.run_directory import RunDirectory
 from sagan_tf.runs.trained import restore
 from sagan_tf.training.checkpoints import CheckpointStore, Kept
@@ -85,18 +86,23 @@ def test_train_jsonl_has_losses_gammas_and_the_pace(stopped):
     assert lines[-1]["gamma/discriminator.attention_4"] != 0, "it starts at zero and is trained"
     assert "images_per_second" not in lines[0]
     assert lines[1]["images_per_second"] == pytest.approx(4 / lines[1]["seconds_per_step"])
-    assert {"d_loss", "g_loss", "logits_real", "logits_fake"} <= set(lines[0])
+    assert {"d_loss", "d_loss_real", "d_loss_fake", "g_loss", "logits_real", "logits_fake"} <= set(lines[0])
     assert {"saturated_real", "saturated_fake", "d_gradient_norm", "g_learning_rate", "skipped"} <= set(lines[0])
     assert "bad_tensor" not in lines[0]
+    assert not any(name.startswith("layer_gradient_norm/") for name in lines[0]), "health.jsonl has them"
 
 
 def test_a_health_record_holds_the_singular_values_of_the_stored_kernels(stopped, gan):
     records = read_health_records(stopped[0])
     assert [record.step for record in records] == [1, 2, 3, 4]
     RunDirectory(stopped[0]).checkpoints().restore(gan.variables())
-    for name, kernel in training_actions.kernels_of(gan).items():
+    for name, kernel in kernels_of(gan).items():
         expected = np.linalg.svd(kernel.numpy().reshape(-1, kernel.shape[-1]), compute_uv=False)[:3]
         assert_close(records[-1].spectra[name], expected, relative=NETWORK, name=name)
+    layers = list(records[0].gradient_norms)
+    assert layers[0] == "generator.dense" and layers[-1] == "discriminator.head.embedding"
+    assert {*records[0].spectra} < {*layers} and all(norm > 0 for norm in records[-1].gradient_norms.values())
+    assert "generator.blocks.0.norm_1.gain" in layers and "generator.long_range.0" in layers, "tables, and a gamma"
     names = list(records[0].spectra)
     assert names[0] == "generator.dense" and names[-1] == "discriminator.head.embedding"
     assert not any("norm" in name for name in names), "tables of gains and biases are no kernels"
@@ -114,7 +120,7 @@ def test_linear_maps_of_conditional_norms_and_the_shared_table_are_kernels():
         10,
         tf.distribute.get_strategy(),
     )
-    names = list(training_actions.kernels_of(gan))
+    names = list(kernels_of(gan))
     assert names[:2] == ["generator.shared", "generator.dense"]
     assert {"generator.blocks.0.norm_1.gain", "generator.blocks.2.norm_2.bias"} <= set(names)
 

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from sagan_tf.layers.variable_names import layer_of
 from sagan_tf.models.heads import DiscriminatorOutput
-from sagan_tf.objectives.losses import hinge_discriminator, hinge_saturated
+from sagan_tf.objectives.losses import LOSSES, hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training import logs
 from tests.closeness import NETWORK, assert_close
@@ -17,12 +18,12 @@ def test_saturated_shares_count_the_logits_beyond_the_margin():
     np.testing.assert_allclose(hinge_saturated(real, fake), (0.5, 0.5))
     with tf.GradientTape() as tape:
         tape.watch([real, fake])
-        loss = hinge_discriminator(real, fake)
+        loss = LOSSES["hinge"].discriminator(real, fake)
     for gradient in tape.gradient(loss, [real, fake]):  # saturated logits have no gradient
         assert np.count_nonzero(gradient) == 2
 
 
-def test_the_generators_gradient_norm_is_that_of_all_its_gradients(tiny, smooth):
+def test_the_generators_gradient_norms_are_those_of_its_layers_and_of_all_of_it(tiny, smooth):
     gan = tiny.make()
     z, y = tiny.draw()(tf.constant(0, tf.int64), 1)
     found = tiny.step(gan)
@@ -35,10 +36,26 @@ def test_the_generators_gradient_norm_is_that_of_all_its_gradients(tiny, smooth)
         output = DiscriminatorOutput(*fresh.discriminator(fresh.generator(z, y, training=True), y))
         loss = -tf.reduce_mean(output.logits)
     gradients = tape.gradient(loss, list(fresh.g_trainable.values()))
-    norm = np.sqrt(sum(np.square(tf.convert_to_tensor(g)).sum() for g in gradients))
-    assert_close(found["g_gradient_norm"], norm, relative=NETWORK)
+    squares = {n: np.square(tf.convert_to_tensor(g)).sum() for n, g in zip(fresh.g_trainable, gradients, strict=True)}
+    assert_close(found["g_gradient_norm"], np.sqrt(sum(squares.values())), relative=NETWORK)
+    layers = {name for name in found if name.startswith("layer_gradient_norm/generator.")}
+    assert layers == {f"layer_gradient_norm/generator.{layer_of(name)}" for name in squares}
+    dense = np.sqrt(squares["dense.layer.kernel"] + squares["dense.layer.bias"])
+    assert_close(found["layer_gradient_norm/generator.dense"], dense, relative=NETWORK)
+    gains = np.sqrt(squares["blocks.0.norm_1.gain.kernel"])
+    assert_close(found["layer_gradient_norm/generator.blocks.0.norm_1.gain"], gains, relative=NETWORK)
     assert_close(found["g_loss"], loss, relative=NETWORK, floor=0.1)
     assert found["g_learning_rate"] == 10.0 and found["skipped"] == 0 and found["bad_tensor"] == -1
+
+
+def test_the_discriminators_losses_on_real_and_fake_images_leave_class_terms_and_penalties_out(tiny):
+    plain = tiny.step(tiny.make())
+    penalized = tiny.step(tiny.make(), Objective(r1=10.0))
+    for found in (plain, penalized):
+        assert_close(found["d_loss_real"] + found["d_loss_fake"], plain["d_loss"], relative=NETWORK)
+    assert penalized["d_loss"] > plain["d_loss"]
+    squares = [value**2 for name, value in plain.items() if name.startswith("layer_gradient_norm/discriminator.")]
+    assert_close(np.sqrt(sum(squares)), plain["d_gradient_norm"], relative=NETWORK)
 
 
 def test_names_are_those_of_the_steps_logs(tiny):
