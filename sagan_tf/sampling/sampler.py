@@ -13,6 +13,7 @@ import tensorflow as tf
 from sagan_tf import latents
 from sagan_tf.foundation.integers import check_integer
 from sagan_tf.foundation.pixels import levels
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.sampling.labels import check_labels
 from sagan_tf.sampling.seeds import SeededLatents, checked_seeds, image_seeds
 
@@ -54,6 +55,7 @@ class Truncation:
     mode: str = "resampled"
 
     def __post_init__(self):
+        store_plain_numbers(self)
         _check_truncation(self.mode, self.threshold)
 
 

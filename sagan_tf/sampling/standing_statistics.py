@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from sagan_tf import latents
 from sagan_tf.foundation.integers import check_integer
+from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.foundation.progress import Progress
 from sagan_tf.layers.batch_norm import unfrozen
 from sagan_tf.layers.variable_names import named_variables
@@ -41,6 +42,7 @@ class StandingStatistics:
     n_classes: int | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self):
+        store_plain_numbers(self)
         for name in ("passes", "batch_size"):
             check_integer(name, getattr(self, name), 1)
         latents.prior(self.latent)

@@ -158,9 +158,10 @@ def _next_call(step: int, pace: Pace, actions: Sequence[Action]) -> tuple[int, i
 def _act(
     actions: Sequence[Action], step: int, stop_at: int, logs: dict[str, float], interruption: Interruption
 ) -> None:
-    """Runs the actions that are due. After a signal, no evaluation is begun: a resumed run makes up for it."""
+    """Runs the actions that are due. After a signal, no evaluation is begun before the end: a resumed run does it."""
     for action in actions:
-        if action.is_due(step, stop_at) and not (interruption.received and action.reads_checkpoint):
+        left_out = interruption.received and action.reads_checkpoint and step < stop_at
+        if action.is_due(step, stop_at) and not left_out:
             with _ending_the_run(interruption):
                 action.run(step, logs)
 

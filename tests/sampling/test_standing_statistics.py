@@ -8,6 +8,7 @@ from sagan_tf import latents
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.generator import Generator
 from sagan_tf.models.spec import GANSpec
+from sagan_tf.sampling.sampler import Truncation
 from sagan_tf.sampling.standing_statistics import StandingStatistics
 from tests.closeness import LAYER, NETWORK, assert_close
 
@@ -60,6 +61,13 @@ def test_those_of_a_frozen_generator_are_the_same_and_it_stays_frozen(generator)
     assert not generator.trainable and found.keys() == expected.keys()
     for name, value in found.items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_numpys_numbers_describe_the_same_statistics():
+    """Those that a run keeps are recognized by this text."""
+    numpys = StandingStatistics(passes=np.int64(3), seed=np.uint8(1), threshold=np.float64(0.5))
+    assert repr(numpys) == repr(StandingStatistics(passes=3, seed=1, threshold=0.5))
+    assert repr(Truncation(threshold=np.float64(0.5))) == repr(Truncation(threshold=0.5))
 
 
 def test_with_one_pass_inference_is_the_training_pass(generator):
