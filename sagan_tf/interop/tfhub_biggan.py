@@ -124,11 +124,24 @@ def has_variables(folder: Path) -> bool:
 
 
 def _prefix(folder: Path) -> str | None:
-    """The prefix of the checkpoint's files: "variables/variables", or the newest checkpoint of a folder."""
+    """The prefix of the checkpoint's files: "variables/variables", or the newest checkpoint of a folder.
+
+    Raises:
+      WeightsError: if there are several and TensorFlow's file `checkpoint` doesn't say which is the newest.
+    """
     if (folder / "variables" / "variables.index").is_file():
         return str(folder / "variables" / "variables")
-    alone = (str(path.with_suffix("")) for path in sorted(folder.glob("*.index")))
-    return tf.train.latest_checkpoint(str(folder)) or next(alone, None)
+    with readable_by_tensorflow(folder) as place:
+        newest = tf.train.latest_checkpoint(place)
+    if newest is not None:
+        return str(folder / Path(newest).relative_to(place)) if Path(newest).is_relative_to(place) else newest
+    there = sorted(path.stem for path in folder.glob("*.index"))
+    if len(there) > 1:
+        raise WeightsError(
+            "--generator must be a folder with one checkpoint, or with TensorFlow's file `checkpoint`, which names the "
+            f"newest; received {folder} with {', '.join(there)}. Move the others elsewhere."
+        )
+    return str(folder / there[0]) if there else None
 
 
 def _line(error: Exception) -> str:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from sagan_tf import experiment, import_weights
 from sagan_tf.interop import tfhub_biggan, weight_files
+from sagan_tf.interop.tensor_files import WeightsError
 from sagan_tf.layers.variable_names import named_variables
 from sagan_tf.models.families import biggan
 from sagan_tf.models.generator import Generator
@@ -118,6 +119,20 @@ def test_a_module_may_lie_in_a_folder_with_brackets(tmp_path):
     stored = tfhub_biggan.StoredVariables(tmp_path / "module [1]")
     (name,) = (name for name in stored.shapes if name.startswith("x/"))
     assert stored.shapes[name] == (2,) and stored.read(name).tolist() == [1.0, 2.0]
+
+
+def test_of_several_checkpoints_the_newest_is_read_or_none(tmp_path):
+    folder = tmp_path / "saved [1]"
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(x=tf.Variable(1.0)), str(folder), max_to_keep=None)
+    for step in (9, 10):
+        manager.save(step)
+    assert tfhub_biggan._prefix(folder) == str(folder / "ckpt-10")
+    (folder / "checkpoint").unlink()
+    with pytest.raises(WeightsError, match=r"one checkpoint, .* received .* with ckpt-10, ckpt-9"):
+        tfhub_biggan.StoredVariables(folder)
+    for path in folder.glob("ckpt-9.*"):
+        path.unlink()
+    assert tfhub_biggan.has_variables(folder) and not tfhub_biggan.has_variables(tmp_path)
 
 
 def test_names_that_are_not_the_datas_are_said_and_kept(tmp_path, capsys):
