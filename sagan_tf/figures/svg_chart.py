@@ -3,6 +3,7 @@
 import html
 import math
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Protocol
 
 Line = tuple[Sequence[float], Sequence[float]]
@@ -53,7 +54,8 @@ def line_chart(
     parts += [_band(band, x_range, y_range) for band in bands]
     for name in sorted(drawn, key=kinds.__contains__):  # gray lines below the colored ones
         points = drawn[name]
-        path = " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, logarithmic):.1f}" for x, y in points)
+        seen = _distinct(points, x_range)
+        path = " ".join(f"{_x(x, x_range):.1f},{_y(y, y_range, logarithmic):.1f}" for x, y in seen)
         parts.append(
             f'<polyline class="{kinds.get(name, "rest")}" points="{path}"><title>{html.escape(name)}: '
             f"{points[-1][1]:.4g} at step {points[-1][0]:,.0f}</title></polyline>"
@@ -134,6 +136,17 @@ def _finite(xs: Sequence[float], ys: Sequence[float], positive: bool) -> list[tu
     return [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(y) and (y > 0 or not positive)]
 
 
+def _distinct(points: list[tuple[float, float]], x_range: tuple[float, float]) -> list[tuple[float, float]]:
+    """The points that can be told apart: of many within a pixel's width, the lowest and the highest."""
+    if len(points) <= 2 * _WIDTH:
+        return points
+    columns: dict[int, list[tuple[float, float]]] = {}
+    for point in points:
+        columns.setdefault(int(_x(point[0], x_range)), []).append(point)
+    ends = ({min(column, key=itemgetter(1)), max(column, key=itemgetter(1))} for column in columns.values())
+    return [point for column in ends for point in sorted(column)]
+
+
 def _x(x: float, ends: tuple[float, float]) -> float:
     return _LEFT + (x - ends[0]) / (ends[1] - ends[0]) * (_WIDTH - _LEFT - _RIGHT)
 
@@ -163,10 +176,14 @@ def _grid(x_ticks, y_ticks, x_range, y_range, logarithmic: bool) -> str:
 
 
 def _short(value: float, gap: float) -> str:
-    """12000 as 12k, 2000000 as 2M; with as many digits as tell it from the next tick, which is `gap` away."""
-    size, unit = next(((size, unit) for size, unit in ((1e6, "M"), (1e3, "k")) if abs(value) >= size), (1.0, ""))
+    """12000 as 12k, 2000000 as 2M; with as many digits as tell it from the next tick, which is `gap` away.
+
+    From a billion on, as 1e+09.
+    """
     if not value:
         return "0"
+    units = ((1e9, 1.0, ""), (1e6, 1e6, "M"), (1e3, 1e3, "k"))
+    size, unit = next(((size, unit) for least, size, unit in units if abs(value) >= least), (1.0, ""))
     decimals = -math.floor(math.log10(gap / size) + 1e-9)
     digits = decimals + math.floor(math.log10(abs(value) / size) + 1e-9) + 1
     return f"{value / size:.{max(3, digits)}g}{unit}"

@@ -22,7 +22,7 @@ _MOST_ROWS = 4
 _MOST_SIGNS = 30
 _CHARTS = {
     "Losses": "?_loss",
-    "D's adversarial loss on real and on fake images": "d_loss_*",
+    "D's adversarial loss on real and on fake images": "d_loss_[rf]*",
     "Mean logits": "logits_*",
     "Share of saturated hinge terms": "saturated_*",
     "Gradient norms": "*_gradient_norm",

@@ -99,6 +99,7 @@ def test_tiny_numbers_and_tiny_differences_are_drawn(values):
         ([1234.5, 1236.0], ["1.2345k", "1.235k", "1.2355k", "1.236k"]),
         ([2e-5, 4e-5], ["2e-05", "2.5e-05", "3e-05", "3.5e-05", "4e-05"]),
         ([0.0, 2e6], ["0", "500k", "1M", "1.5M", "2M"]),
+        ([1e9, 2e9], ["1e+09", "1.5e+09", "2e+09"]),
     ],
 )
 def test_labels_of_ticks_are_the_ticks(values, labels):
@@ -133,3 +134,24 @@ def test_no_two_lines_look_the_same():
     chart = line_chart(lines, title="t")
     drawn, keys = (re.findall(rf'<{kind} class="([^"]*)"', chart) for kind in ("polyline", "span"))
     assert len(set(drawn)) == 14 and drawn == keys and drawn[6:13:6] == ["c0 dashed", "c0 dotted"]
+
+
+def test_labels_of_large_powers_of_ten_are_short():
+    chart = line_chart({"variance": ([1, 2], [1e7, 1e12])}, title="t", logarithmic=True)
+    labels = re.findall(r'text-anchor="end">([^<]*)', chart)
+    assert labels == ["10M", "100M", "1e+09", "1e+10", "1e+11", "1e+12"]
+
+
+def test_a_long_run_is_drawn_with_its_spikes_by_few_points():
+    steps = range(100, 1_000_001, 100)
+    values = [1.0 + 0.001 * (i % 7) for i in range(len(steps))]
+    values[1234], values[5678] = 9.0, 0.0
+    chart = line_chart({"loss": (steps, values)}, title="t")
+    points = [tuple(map(float, point.split(","))) for point in re.search(r' points="([^"]*)"', chart)[1].split()]
+    assert len(points) < 1000 and points == sorted(points, key=lambda point: point[0])
+    heights = [y for _, y in points]
+    top, bottom = 10.0, 214.0  # of the axis, whose ticks are 0 to 10
+    assert min(heights) == pytest.approx(top + (bottom - top) / 10, abs=0.1) and max(heights) == bottom
+    short = line_chart({"loss": (steps[:500], values[:500])}, title="t")
+    assert len(re.search(r' points="([^"]*)"', short)[1].split()) == 500
+    assert ": 1.003 at step 1,000,000<" in chart

@@ -274,3 +274,9 @@ def test_numbers_that_are_not_drawn_are_not_said_to_be_of_another_extractor():
     other = {"fid": 2.0, "protocol": {**PROTOCOL, "extractor": "inception"}}
     said = report._other_extractor([memorization, other], expected)
     assert "this run's by inception:" in said.replace("&#x27;", "'")
+
+
+def test_the_loss_scale_of_float16_is_not_among_the_losses():
+    terms = {"d_loss_real": 0.5, "d_loss_fake": 0.7, "d_loss_scale": 32768.0}
+    curves = report._curves([{"step": step, "d_loss": 1.2, "g_loss": 0.1, **terms} for step in (1, 2)], [], None)
+    assert "real images <b>0.5" in curves and "fake images <b>0.7" in curves and "loss scale" not in curves
