@@ -36,13 +36,12 @@ def as_bindings(name: str, value: Any, names: Mapping[type, str]) -> list[str]:
 
 
 def literal(value: Any) -> str:
-    """A value as gin writes it; numbers and strings of NumPy's types like Python's, which they are subclasses of."""
-    if isinstance(value, Path):
+    """A value as gin writes it. Numbers are Python's (foundation/plain_numbers.py); strings may be of NumPy's type."""
+    if isinstance(value, Path | str):
         return repr(str(value))
     if isinstance(value, list | tuple):
         items = ", ".join(map(literal, value))
         return f"[{items}]" if isinstance(value, list) else f"({items}{',' * (len(value) == 1)})"
     if isinstance(value, float) and math.isinf(value):
         return "-1e999" if value < 0 else "1e999"
-    plain = next((kind for kind in (float, str) if isinstance(value, kind)), type(value))
-    return plain.__repr__(value)
+    return repr(value)

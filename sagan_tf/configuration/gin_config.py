@@ -147,32 +147,32 @@ def _refuse_wrong_kinds(configurables: Mapping[str, Callable]) -> None:
     for (_, selector), values in gin.config._CONFIG.items():
         owner = full_name(_short(selector), configurables)
         for parameter, value in values.items() if owner in configurables else ():
-            if isinstance(value, gin.config.ConfigurableReference) and value.configurable.selector == "gin.constant":
-                name = f"{owner}.{parameter}"
-                raise ConfigError(f"{name} must be given a value; received {name}=%{'/'.join(value.scopes)}. Bind it.")
-            if wrong := wrong_kind(owner, parameter, _plain(value, configurables), configurables):
+            plain = _plain(value, configurables, (f"{owner}.{parameter}",))
+            if wrong := wrong_kind(owner, parameter, plain, configurables):
                 raise ConfigError(wrong)
 
 
-def _plain(value: Any, configurables: Mapping[str, Callable], within: tuple[str, ...] = ()) -> Any:
+def _plain(value: Any, configurables: Mapping[str, Callable], within: tuple[str, ...]) -> Any:
     """A bound value with gin's references replaced by `Reference`, and macros by their values.
 
-    within: the macros whose values contain this one.
+    within: the parameter that is bound, and the macros whose values contain this one.
     """
     if isinstance(value, gin.config.ConfigurableReference):
-        if value.configurable.selector == "gin.macro":
-            name = "/".join(value.scopes)
+        name, selector = "/".join(value.scopes), value.configurable.selector
+        if selector == "gin.constant":
+            raise ConfigError(f"{within[0]} must be given a value; received {within[-1]}=%{name}. Bind it.")
+        if selector == "gin.macro":
             bound = gin.config._CONFIG.get((name, "gin.macro"), {})
             if "value" not in bound:
                 raise ConfigError(f"a macro must be given a value before it is used; received %{name} without one.")
             if name in within:
                 raise ConfigError(
                     "a macro must not refer to itself; received "
-                    + ", ".join(f"{a}=%{b}" for a, b in zip(within, (*within[1:], name), strict=True))
+                    + ", ".join(f"{a}=%{b}" for a, b in zip(within[1:], (*within[2:], name), strict=True))
                     + f". Give {name} a value."
                 )
             return _plain(bound["value"], configurables, (*within, name))
-        return Reference(full_name(_short(value.configurable.selector), configurables), value.evaluate)
+        return Reference(full_name(_short(selector), configurables), value.evaluate)
     plural = isinstance(value, list | tuple)
     return type(value)(_plain(item, configurables, within) for item in value) if plural else value
 
