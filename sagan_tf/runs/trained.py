@@ -173,8 +173,7 @@ class TrainedModel:
         """A truncation; a bare threshold is one of this mode, by default the model's `truncation_mode`."""
         if isinstance(truncation, Truncation | None):
             return truncation
-        cut = Truncation(threshold=truncation, mode=mode or self.truncation_mode)
-        return dataclasses.replace(cut, threshold=float(cut.threshold))
+        return Truncation(threshold=truncation, mode=mode or self.truncation_mode)
 
     def truncated_at(self, threshold: float | None) -> AbstractContextManager[Generator]:
         """`generator` for a block in which it uses the published statistics of this truncation, if there are any."""
@@ -224,8 +223,8 @@ class TrainedModel:
         """The z (N,z_dim) from which the images of these seeds are made."""
         cut = self.as_truncation(truncation)
         z_of = SeededLatents(z_dim=self.spec.z_dim, latent=self.latent, mode=cut.mode if cut else None)
-        seeds = checked_seeds(seeds)
-        return z_of(tf.constant(seeds), tf.fill([len(seeds)], float(cut.threshold) if cut else 1.0)).numpy()
+        thresholds = tf.fill([len(seeds)], cut.threshold if cut else 1.0)
+        return z_of(tf.constant(checked_seeds(seeds)), thresholds).numpy()
 
     def generate(
         self, z: np.ndarray, classes: Iterable[Class] | Class, *, truncation: Truncation | float | None = None

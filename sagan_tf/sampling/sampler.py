@@ -57,6 +57,7 @@ class Truncation:
     def __post_init__(self):
         store_plain_numbers(self)
         _check_truncation(self.mode, self.threshold)
+        object.__setattr__(self, "threshold", float(self.threshold))  # TensorFlow would make integers of a whole one
 
 
 @functools.lru_cache(maxsize=None, typed=True)  # True is no threshold, though it is equal to 1

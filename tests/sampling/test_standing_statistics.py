@@ -68,6 +68,7 @@ def test_numpys_numbers_describe_the_same_statistics():
     numpys = StandingStatistics(passes=np.int64(3), seed=np.uint8(1), threshold=np.float64(0.5))
     assert repr(numpys) == repr(StandingStatistics(passes=3, seed=1, threshold=0.5))
     assert repr(Truncation(threshold=np.float64(0.5))) == repr(Truncation(threshold=0.5))
+    assert repr(Truncation(threshold=1)) == repr(Truncation(threshold=1.0))
 
 
 def test_with_one_pass_inference_is_the_training_pass(generator):
