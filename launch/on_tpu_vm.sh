@@ -72,12 +72,16 @@ train() { # BUCKET EVERY -- ARGUMENTS...
       ended 2
       return
     fi
+    set -m # a process group of its own, which can be ended with whatever it runs
     while sleep "$every"; do [[ ! -d $run ]] || upload "$run" "$bucket/$run" || true; done &
     copier=$!
+    set +m
   fi
   attempt "$PYTHON" -m sagan_tf.train --strategy=tpu "$@" || code=$?
   if [[ -n $bucket ]]; then
-    kill "$copier" 2>/dev/null || true
+    # A copy that goes on would delete from the bucket what this last one adds.
+    kill -- "-$copier" 2>/dev/null || true
+    wait "$copier" 2>/dev/null || true
     [[ ! -d $run ]] || upload "$run" "$bucket/$run" || say "The run could not be copied to $bucket/$run."
   fi
   ended "$code"

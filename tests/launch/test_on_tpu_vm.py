@@ -19,6 +19,7 @@ case "$1 $2" in
       { echo "ERROR: (gcloud.storage.ls) One or more URLs matched no objects." >&2; exit 1; } ;;
   "storage rsync")
     if [[ -f $FAKES/cut && $5 == gs:* ]]; then rm "$FAKES/cut"; touch "$6/half"; exit 1; fi
+    if [[ -f $FAKES/slow ]]; then rm "$FAKES/slow"; touch "$FAKES/copies"; sleep 1; touch "$FAKES/went_on"; exit; fi
     from=$(place "${@: -2:1}"); to=$(place "${@: -1}")
     mkdir -p "$to"
     if [[ $4 == --delete* ]]; then
@@ -106,6 +107,20 @@ def test_a_machine_that_is_taken_away_while_it_copies_leaves_a_whole_run_in_the_
     status(vm, "exit 0")
     assert "could not be copied" in (vm.checkout / ".launch" / "train.log").read_text()
     assert [path.name for path in kept.iterdir()] == ["checkpoint"]
+
+
+def test_a_copy_that_takes_long_ends_with_the_training_and_leaves_the_last_one_alone(vm):
+    (vm.folder / "slow").touch()
+    vm.on_vm("start", "gs://b", "0.1", "--", *ARGUMENTS)
+    end = time.monotonic() + 20
+    while not (vm.folder / "copies").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    (vm.folder / "end").touch()
+    status(vm, "exit 0")
+    assert (vm.folder / "bucket" / "b" / "runs" / "a b" / "checkpoint").exists()
+    time.sleep(1.2)
+    assert not (vm.folder / "went_on").exists()
 
 
 def test_without_an_answer_of_the_bucket_nothing_is_trained_and_the_run_there_stays(vm):

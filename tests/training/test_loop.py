@@ -130,6 +130,18 @@ def test_after_a_signal_no_evaluation_is_begun(tmp_path):
     assert ran == [("pictures", 5), ("evaluation", 5), ("pictures", 10)]
 
 
+def test_a_run_that_is_at_its_end_is_evaluated_after_a_signal_too(tmp_path):
+    """It is finished, so that nobody would resume it."""
+    ran = []
+
+    def preempt(step):
+        if step == 15:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    evaluation = loop.Action(every=5, run=lambda step, _: ran.append(step), reads_checkpoint=True)
+    assert run(tmp_path, actions=[evaluation], before=preempt)[0] and ran == [5, 10, 15, 20]
+
+
 @pytest.mark.parametrize("place", ["bar", "action"])
 def test_output_that_nobody_reads_any_more_costs_no_step(tmp_path, monkeypatch, place):
     """As in `train | tee log` when tee ends."""
