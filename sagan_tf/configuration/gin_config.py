@@ -8,6 +8,7 @@ location and the closest valid name. A binding that nothing uses is refused as w
 import contextlib
 import dataclasses
 import importlib.util  # noqa: F401  gin 0.5.0 uses it without importing it
+import itertools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -59,7 +60,8 @@ def load(
     gin.clear_config()
     _register(configurables)
     used: set = set()
-    _search(Reader(lambda: used.update(_used_so_far(configurables, root))))
+    reader = Reader(lambda: used.update(_used_so_far(configurables, root)))
+    _search(reader)
     if wrong := next(filter(None, map(missing, files)), None):
         raise ConfigError(wrong)
     statement = None
@@ -75,7 +77,8 @@ def load(
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(explain(error, statement, configurables, _used(configurables, root))) from error
+        source = reader.failed or statement
+        raise ConfigError(explain(error, source, configurables, _used(configurables, root))) from error
     _drop_replaced(used)
     _refuse_unused(configurables)
     return Loaded(value, gin.config_str(max_line_length=110))
@@ -166,11 +169,8 @@ def _plain(value: Any, configurables: Mapping[str, Callable], within: tuple[str,
             if "value" not in bound:
                 raise ConfigError(f"a macro must be given a value before it is used; received %{name} without one.")
             if name in within:
-                raise ConfigError(
-                    "a macro must not refer to itself; received "
-                    + ", ".join(f"{a}=%{b}" for a, b in zip(within[1:], (*within[2:], name), strict=True))
-                    + f". Give {name} a value."
-                )
+                circle = ", ".join(f"{a}=%{b}" for a, b in itertools.pairwise((*within[1:], name)))
+                raise ConfigError(f"a macro must not refer to itself; received {circle}. Give {name} a value.")
             return _plain(bound["value"], configurables, (*within, name))
         return Reference(full_name(_short(selector), configurables), value.evaluate)
     plural = isinstance(value, list | tuple)

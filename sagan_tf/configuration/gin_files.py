@@ -30,11 +30,15 @@ class Reader:
     """Opens gin files for gin's parser: text in UTF-8 in every locale, with or without a byte order mark.
 
     read: called after each file that was read to its end; an included one is read before the rest of its includer.
+
+    Attributes:
+      failed: the file in which reading failed, which may be an included one; None until then.
     """
 
     def __init__(self, read: Callable[[], None]):
         self._read = read
         self._open: list[str] = []
+        self.failed: str | None = None
 
     @contextlib.contextmanager
     def __call__(self, path: str) -> Iterator[TextIO]:
@@ -51,5 +55,8 @@ class Reader:
             with open(path, encoding="utf-8-sig") as file:
                 yield file
             self._read()
+        except Exception:
+            self.failed = self.failed or path  # an included file's error comes to its includer next
+            raise
         finally:
             self._open.pop()

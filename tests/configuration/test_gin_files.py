@@ -74,6 +74,22 @@ def test_a_file_that_includes_itself_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("# Vögel\n".encode("latin-1"), r"must be text in UTF-8; received \S+/base\.gin \("),
+        (b"train.seed =\n", r"^base\.gin, line 1: train\.seed must be given a value; .* Write train\.seed=VALUE\.$"),
+        (b"train.seed\n", r"must be made of NAME=VALUE; received \S+/base\.gin\.$"),
+        (b"include 'none.gin'\n", r"received none\.gin, read from \S+/base\.gin\.$"),
+    ],
+)
+def test_an_error_in_an_included_file_names_that_file(tmp_path, content, message):
+    (tmp_path / "base.gin").write_bytes(content)
+    (tmp_path / "mine.gin").write_text(f"include {str(tmp_path / 'base.gin')!r}\ntrain.seed = 3\n")
+    with pytest.raises(gin_config.ConfigError, match=message):
+        experiment.load([str(tmp_path / "mine.gin")], [])
+
+
+@pytest.mark.parametrize(
     ("text", "names", "them"),
     [("", "train.spec and train.data", "them"), ("train.data = @ProceduralSource()\n", "train.spec", "it")],
 )
