@@ -3,7 +3,7 @@
 import contextlib
 import math
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -105,7 +105,7 @@ def train(
             if interrupted:
                 break
             with watched, compiling:
-                logs = {name: float(value) for name, value in steps(iterator, tf.constant(n)).items()}
+                logs = _fetched(steps(iterator, tf.constant(n)))
             step += n
             watched, compiling = watchdog.watched(f"the call of the steps after {step}"), contextlib.nullcontext()
             if int(gan.step.numpy()) != step:
@@ -119,6 +119,11 @@ def train(
         if saved != step:
             save(step)
     return step == pace.stop_at
+
+
+def _fetched(logs: Mapping[str, tf.Tensor]) -> dict[str, float]:
+    """The logs as floats, by one transfer from the device: with the layers' norms, they are a few hundred scalars."""
+    return dict(zip(logs, tf.stack([*logs.values()]).numpy().tolist(), strict=True))
 
 
 @contextlib.contextmanager
