@@ -65,16 +65,15 @@ class Lettering:
     def lines(self, text: str, width: float, most: int) -> list[str]:
         """The text in lines of at most `width` pixels, which are broken at spaces, and within words that are wider.
 
-        If it needs more than `most` lines, the last one is an ellipsis and the end of the text.
+        If it needs more than `most` lines, the last one is an ellipsis and the last word, which together may be wider.
         """
         found = [""]
         for piece in (piece for word in text.split() for piece in self._pieces(word, width)):
             joined = f"{found[-1]} {piece}".lstrip()
-            if self.width(joined) <= width:
+            if not found[-1] or self.width(joined) <= width:
                 found[-1] = joined
             else:
-                found += [piece] if found[-1] else []
-                found[-1] = piece
+                found.append(piece)
         if len(found) > most:
             found[most - 1 :] = [f"\N{HORIZONTAL ELLIPSIS} {found[-1].split()[-1]}"]
         return found

@@ -36,7 +36,7 @@ def attempt(folder: Path, step: int, options: object, evaluate: Callable[[], Res
         return None
     if attempts.begun:
         note(
-            f"The evaluation of step {step} was begun before and ended the process, possibly for lack of memory. It is "
+            f"The evaluation of step {step} was begun before and did not finish, possibly for lack of memory. It is "
             "tried once more."
         )
     with at_first_signal(attempts.end) as signalled:  # a preempted process may be killed before it reaches any `except`
@@ -55,16 +55,15 @@ def attempt(folder: Path, step: int, options: object, evaluate: Callable[[], Res
 
 def _can_be_put_right(error: BaseException) -> bool:
     """Whether an exception is an interruption, or one of files, which the next attempt may find in order."""
-    interrupted = not isinstance(error, Exception) or isinstance(
-        error, BrokenPipeError
-    )  # KeyboardInterrupt, SystemExit
-    return interrupted or isinstance(error, DataError | files.OutputError) or files.reason(error) is not None
+    if not isinstance(error, Exception) or isinstance(error, BrokenPipeError):  # signals, and `| head`
+        return True
+    return isinstance(error, DataError | files.OutputError) or files.reason(error) is not None
 
 
 @functools.cache  # once per process: at the end of a run it is asked twice
 def _report_skipped(folder: Path, step: int, begun: int) -> None:
     warn(
-        f"The evaluation of step {step} is skipped: it was begun {begun} times and ended the process each time, "
+        f"The evaluation of step {step} is skipped: it was begun {begun} times and never finished, "
         "possibly for lack of memory. Measure it in a process of its own, while its checkpoint is kept: "
         f"python -m sagan_tf.evaluate --run_dir={shlex.quote(str(folder))} --step={step}. Training tries it again with "
         "other options, such as a smaller EvaluationOptions.batch_size or n_samples, or once the file "

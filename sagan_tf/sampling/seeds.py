@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from sagan_tf import latents
+from sagan_tf.foundation.integers import is_integer
 
 _IMAGES_PER_SEED = 1 << 32
 SEEDS = 1 << 31  # of image sets: 0 to SEEDS - 1
@@ -43,7 +44,7 @@ def checked_seeds(seeds: Sequence[int]) -> np.ndarray:
 
 def check_seed(seed: int) -> None:
     """Raises ValueError for a seed of an image set that is not an integer in [0, 2^31)."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < SEEDS:
+    if not is_integer(seed, 0, SEEDS - 1):
         raise ValueError(f"seed must be in [0, 2^31); received seed={seed!r}.")
 
 

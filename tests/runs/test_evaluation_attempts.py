@@ -41,7 +41,7 @@ def test_an_evaluation_that_kills_the_process_is_skipped_the_third_time(tmp_path
     assert attempt(tmp_path, 20, OPTIONS, never) is None
     assert attempt(tmp_path, 20, OPTIONS, never) is None, "and is reported once"
     said = capsys.readouterr().err
-    assert said.count("The evaluation of step 20 is skipped: it was begun 2 times and ended the process each time") == 1
+    assert said.count("The evaluation of step 20 is skipped: it was begun 2 times and never finished") == 1
     assert f"python -m sagan_tf.evaluate --run_dir={tmp_path} --step=20" in said
     assert attempt(tmp_path, 40, OPTIONS, lambda: "another step") == "another step"
     assert attempt(tmp_path, 20, EvaluationOptions(batch_size=8), lambda: "less memory") == "less memory"
