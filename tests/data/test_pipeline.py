@@ -124,6 +124,22 @@ def test_flips_half_and_dequantizes_uniformly():
     assert abs(steps.mean() - 0.5) < 0.01 and abs(steps.var() - 1 / 12) < 0.002
 
 
+def test_every_batch_of_every_seed_has_noise_of_its_own():
+    """The noise of dequantization, the flips and the crops of images whose every pixel tells where it lies."""
+    column = tf.constant(np.broadcast_to(np.arange(200, dtype=np.uint8)[:, None], (16, 200, 3)))
+    stream, ordered = random_access(4, lambda i: (column, tf.constant(0)))
+    wide = Examples(name="wide", class_names=("a",), n_examples=4, fingerprint="1", stream=stream, ordered=ordered)
+    noise, flips, crops = [], [], []
+    for seed in (3, 4):
+        for images, _ in batches(numbered(), 4, seed=seed, transform=Transform(dequantize=True)):
+            noise += ((images[:, :3, 0, 0].ravel() + 1) * 128 % 1).round(3).tolist()
+        for images, _ in batches(wide, 4, seed=seed, batch_size=16, transform=Transform(crop="random", flip=True)):
+            rows = np.rint((images[:, 0, :, 0] + 1) * 127.5).astype(int)
+            flips.append(tuple(rows[:, 0] > rows[:, -1]))
+            crops += rows.min(1).tolist()
+    assert len(set(noise)) > 0.8 * len(noise) and len(set(flips)) == 8 and len(set(crops)) > 0.5 * len(crops)
+
+
 def test_evaluation_sees_every_example_once_in_order():
     rows = list(evaluation_batches(numbered(50), resolution=16, batch_size=8, transform=ALL_SWITCHES))
     assert [len(labels) for _, labels in rows] == [8] * 6 + [2]

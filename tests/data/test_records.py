@@ -42,6 +42,14 @@ def test_every_epoch_is_a_permutation_of_its_own(files, block):
     assert not np.array_equal(numbers(files, 27, block=block, seed=1), epochs[0])
 
 
+def test_the_records_of_one_file_are_in_another_order_in_each_epoch(files):
+    """Here no permutation of files hides that of the records."""
+    ten = RecordFiles(paths=files.paths[2:3], counts=(10,), skips=(0,))
+    epochs = numbers(ten, 40).reshape(4, 10)
+    np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(10, 20), (4, 1)))
+    assert len({tuple(epoch) for epoch in (np.arange(10, 20), *epochs)}) == 5
+
+
 def test_a_large_block_mixes_the_files(files):
     assert len(set(np.searchsorted([7, 10, 20, 21], numbers(files, 10, block=1000), side="right"))) >= 3
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from sagan_tf.data.order import random_access
 from sagan_tf.data.transforms import Transform
-from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier
+from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier, train_classifier
 from sagan_tf.foundation.npz import read_npz, write_npz
 from tests.closeness import LAYER, assert_close
 
@@ -99,6 +99,14 @@ def test_large_images_are_averaged_down(examples):
     blocks = tf.repeat(tf.repeat(tf.nn.avg_pool2d(images, 2, 2, "VALID"), 2, 1), 2, 2)
     assert_close(classifier(images)[0], classifier(blocks)[0], relative=LAYER)
     assert classifier.resize == "area 64"
+
+
+def test_the_last_tenth_is_held_out_of_training_and_alone_measures_the_accuracy(examples):
+    """Its labels are none of the classes: training on one of them would fail, and none of them can be recognized."""
+    images, labels = next(iter(examples.ordered().batch(200).as_numpy_iterator()))
+    labels = np.where(np.arange(200) < 180, labels, 2)
+    arrays = train_classifier(images, labels, n_classes=2, budget=BUDGET, progress=False)
+    assert arrays["accuracy"] == 0.0
 
 
 def test_one_class_is_refused(examples):

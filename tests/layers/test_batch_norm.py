@@ -79,6 +79,13 @@ def test_moving_statistics_keep_their_share_and_inference_uses_them():
     assert_close(norm.statistics.moving_mean, mean, relative=LAYER)
 
 
+def test_the_constants_of_sagans_code_are_the_defaults():
+    for norm, decay in ((ConditionalBatchNorm(n_classes=4), 0.999), (BatchNorm(), 0.9999)):
+        statistics = norm.statistics
+        assert (statistics.decay, norm.epsilon) == (decay, 1e-5)
+        assert (statistics.cross_replica, statistics.inference) == (False, "moving")
+
+
 def test_batch_statistics_in_inference_are_the_batchs_own_and_nothing_moves():
     norm = BatchNorm(inference="batch")
     norm(X)

@@ -387,6 +387,15 @@ def test_another_number_of_axes_is_refused_rather_than_broadcast(layer, shapes, 
         layer()(*inputs)
 
 
+def test_the_spectral_norms_inside_have_the_given_epsilon():
+    attention = SelfAttention(spectral_norm_epsilon=0.25)
+    attention(tf.zeros([1, *MAP]))
+    head = ProjectionHead(n_classes=N_CLASSES, spectral_norm_epsilon=0.25)
+    head(tf.zeros([1, *VECTOR]), tf.zeros([1], tf.int32))
+    parts = (attention.query, attention.key, attention.value, attention.out, head.dense, head.embedding)
+    assert [part.epsilon for part in parts] == [0.25] * 6
+
+
 def test_labels_that_are_not_integers_are_refused():
     with pytest.raises(ValueError, match=r"floating-point input must be \(B,n_classes\); .*Labels must be integers"):
         ConditionalBatchNorm(n_classes=5)(tf.ones([4, 4, 4, 16]), tf.ones([4]))

@@ -48,6 +48,16 @@ def test_one_iteration_by_hand():
     assert_close(sigma, v @ w @ expected_u, relative=ROUNDING)
 
 
+def test_epsilon_is_the_least_norm_that_is_divided_by():
+    """It is not added to the norm: above it, sigma is exact, however large it is."""
+    for w, expected in (
+        (3.0, 3.0),
+        (0.5, 0.5**4),
+    ):  # v = w and u = w^2, both divided by the norm or by 1; sigma = v w u
+        sigma, u, v = power_iteration(tf.constant([[w]]), tf.constant([1.0]), epsilon=1.0)
+        np.testing.assert_allclose((sigma, u[0], v[0]), (expected, min(w, 1.0) ** 2, min(w, 1.0)), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("layer", "inputs"),
     [

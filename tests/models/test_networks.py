@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.layers.batch_norm import BatchNorm
+from sagan_tf.layers.initializers import orthogonal
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.resampling import UpsampleConv2D, downsample, upsample
 from sagan_tf.layers.variable_names import named_variables
-from sagan_tf.models.blocks import DBottleneck, GBottleneck
+from sagan_tf.models.blocks import DBottleneck, GBottleneck, MatchedResidual
 from sagan_tf.models.discriminator import Discriminator
 from sagan_tf.models.families import biggan_deep, sagan, sngan_projection
 from sagan_tf.models.generator import Generator
@@ -107,6 +108,42 @@ def test_shortcuts_of_bottlenecks_pass_their_input_on():
     assert_close(block(x)[..., 8:], tf.repeat(tf.reduce_sum(downsample(x), -1, keepdims=True), 4, -1), relative=LAYER)
 
 
+@pytest.mark.parametrize("conditioning", ["tables", "shared", "none"])
+def test_each_norm_has_the_descriptions_constants(conditioning):
+    constants = {"norm_decay": 0.5, "final_norm_decay": 0.6, "norm_epsilon": 0.1, "final_norm_epsilon": 0.2}
+    head = "plain" if conditioning == "none" else "projection"
+    spec = dataclasses.replace(TINY, conditioning=conditioning, head=head, spectral_norm_epsilon=0.3, **constants)
+    generator, discriminator = Generator(spec), Discriminator(spec)
+    for norm in (norm for block in generator.blocks for norm in (block.norm_1, block.norm_2)):
+        assert (norm.statistics.decay, norm.epsilon) == (0.5, 0.1)
+    assert (generator.final_norm.statistics.decay, generator.final_norm.epsilon) == (0.6, 0.2)
+    normalized = [generator.dense, generator.to_rgb, generator.long_range[1].query, discriminator.head.dense]
+    normalized += [block.conv_1 for block in (*generator.blocks, *discriminator.blocks)]
+    normalized += [discriminator.head.embedding] if head == "projection" else []
+    normalized += [generator.blocks[0].norm_1.gain] if conditioning == "shared" else []
+    assert {layer.epsilon for layer in normalized} == {0.3}
+
+
+def test_the_residual_block_is_the_identity_plus_gamma_times_two_preactivated_convolutions():
+    x = tf.random.stateless_normal([2, 6, 6, 16], [1, 2])
+    block = MatchedResidual(16, conv=lambda channels, size=3, use_bias=True: Conv2D(channels, size, use_bias=use_bias))
+    np.testing.assert_array_equal(block(x), x)
+    block.gamma.assign(0.5)
+    inner, outer = (tf.convert_to_tensor(conv.kernel) for conv in (block.conv_1, block.conv_2))
+    h = tf.nn.conv2d(tf.nn.relu(x), inner, 1, "SAME")
+    assert_close(block(x), x + 0.5 * tf.nn.conv2d(tf.nn.relu(h), outer, 1, "SAME"), relative=LAYER)
+
+
+def test_frozen_blocks_and_the_stem_before_them_keep_their_u():
+    discriminator = Discriminator(VARIANTS["biggan_deep_of_pytorch"], frozen_blocks=1)
+    names = [name for name in named_variables(discriminator) if name.endswith(".u")]
+    before = {name: named_variables(discriminator)[name].numpy() for name in names}
+    discriminator(tf.random.stateless_normal([2, 32, 32, 3], [1, 2]), tf.constant([1, 3]), training=True)
+    kept = {name for name in names if np.array_equal(before[name], named_variables(discriminator)[name].numpy())}
+    assert kept == discriminator.frozen_names(names) and {"stem.u", "blocks.0.conv_1.u"} <= kept
+    assert not any(name.startswith(("blocks.1.", "head.")) for name in kept)
+
+
 def test_initial_weights_depend_on_the_seed_alone():
     first, again, other = (named_variables(Generator(TINY, seed=s)) for s in (3, 3, 4))
     for name, variable in first.items():
@@ -140,6 +177,13 @@ def test_sngan_starts_its_3x3_kernels_wider_and_its_last_convolution_not():
 def test_orthogonal_kernels_are_orthogonal():
     kernel = named_variables(Generator(VARIANTS["biggan"]))["blocks.0.conv_1.layer.kernel"].numpy().reshape(-1, 32)
     assert_close(kernel.T @ kernel, np.eye(32), relative=LAYER)
+
+
+def test_orthogonal_kernels_are_drawn_from_all_of_them_uniformly():
+    """As numpy.linalg.qr leaves it, the first entry would be negative in every draw."""
+    first = [orthogonal(np.random.default_rng(seed), (5, 3))[0, 0] for seed in range(200)]
+    assert 0.4 < np.mean(np.array(first) > 0) < 0.6
+    assert np.mean(np.square(first)) == pytest.approx(1 / 5, rel=0.15)
 
 
 def test_spectral_norm_is_where_the_released_code_has_it():

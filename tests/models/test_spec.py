@@ -1,12 +1,13 @@
 """The arithmetic of a description against published totals, and what a description refuses."""
 
 import dataclasses
+import math
 import subprocess
 import sys
 
 import pytest
 
-from sagan_tf.models.families import biggan_deep, sagan
+from sagan_tf.models.families import acgan, biggan, biggan_deep, sagan, sngan_projection
 from sagan_tf.models.parameters import (
     discriminator_parameters,
     discriminator_table,
@@ -30,6 +31,26 @@ SAGAN_128 = {
 def test_sagan_128_has_the_published_counts_whatever_stands_in_for_attention(attention, long_range):
     spec = sagan(attention=attention, long_range=long_range).with_classes(1000)
     assert (generator_parameters(spec), discriminator_parameters(spec)) == SAGAN_128[attention]
+
+
+# Decays and epsilons of the norms in the blocks and of the last one, spectral norm's epsilon, moments of all replicas,
+# initial values and their gain: of SAGAN's and SNGAN's released codes, and of BigGAN's paper with compare_gan's decay.
+CONSTANTS = {
+    sagan: ((0.999, 0.9999), (1e-5, 1e-5), 1e-12, False, "glorot_uniform", 1.0),
+    sngan_projection: ((0.9, 0.9), (2e-5, 2e-5), 1e-12, False, "glorot_uniform", math.sqrt(2)),
+    acgan: ((0.9, 0.9), (2e-5, 2e-5), 1e-12, False, "glorot_uniform", math.sqrt(2)),
+    biggan: ((0.9, 0.9), (1e-4, 1e-4), 1e-4, True, "orthogonal", 1.0),
+    biggan_deep: ((0.9, 0.9), (1e-4, 1e-4), 1e-4, True, "orthogonal", 1.0),
+}
+
+
+@pytest.mark.parametrize("family", CONSTANTS)
+def test_each_system_has_its_constants_and_initial_values(family):
+    spec = family()
+    decays, epsilons = (spec.norm_decay, spec.final_norm_decay), (spec.norm_epsilon, spec.final_norm_epsilon)
+    rest = (spec.spectral_norm_epsilon, spec.cross_replica_norm, spec.initializer, spec.convolution_gain)
+    assert (decays, epsilons, *rest) == CONSTANTS[family]
+    assert (spec.inference_statistics, spec.table_initializer, spec.bias_initializer) == ("moving", "constant", "zeros")
 
 
 def test_the_table_walks_from_z_to_image_and_back():

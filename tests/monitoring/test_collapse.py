@@ -168,6 +168,27 @@ def test_growth_and_noise_of_healthy_training_never_do():
     assert alarms(records) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "below", "above"),
+    [
+        ("sigma", 3.9, 4.1),  # its median is 2
+        ("d_loss", 1.5 + 0.49, 1.5 + 0.53),
+        ("overall", 0.16, 0.14),  # its median is 0.6
+        ("within", 0.11, 0.09),
+    ],
+)
+def test_a_sign_appears_at_its_threshold(change, below, above):
+    before = [record(700 * i, sigma=2 + 0.001 * i, shape=0.9) for i in range(1, 11)]
+    assert [len(signs(record(7700, shape=0.9, **{change: value}), before)) for value in (below, above)] == [0, 1]
+
+
+def test_a_jump_stands_out_of_the_losses_spread():
+    """With losses 0.2 above and below 1.5 a jump is more than six times that, and not 0.5."""
+    before = [record(700 * i, sigma=2 + 0.001 * i, d_loss=1.5 + 0.2 * (-1) ** i) for i in range(1, 11)]
+    found = [signs(record(7700, d_loss=loss), before) for loss in (1.5 + 1.15, 1.5 + 1.25)]
+    assert not found[0] and found[1] == ("D's loss jumped from 1.5 to 2.75",)
+
+
 def test_spectra_of_the_discriminator_are_not_judged():
     jump = replace(record(1300), spectra={"generator.dense": [2.0], "discriminator.blocks.0.conv_1": [99.0]})
     assert signs(jump, HEALTHY) == ()

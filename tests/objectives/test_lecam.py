@@ -17,6 +17,10 @@ def test_the_term_penalizes_real_logits_above_the_fakes_average_and_fake_ones_be
     assert of_fake.numpy() == pytest.approx([-2 * 2.5 / 2, 0])
 
 
+def test_defaults_are_the_papers():
+    assert (LeCam().weight, LeCam().decay, LeCam().start) == (0.3, 0.99, 1000)
+
+
 def test_averages_are_the_last_update_up_to_the_start_and_decay_after_it():
     options = LeCam(decay=0.9, start=2)
     averages = [float(options.averaged(tf.constant(5.0), tf.constant(1.0), tf.constant(t))) for t in (1, 2, 3)]

@@ -79,6 +79,24 @@ def test_with_one_pass_inference_is_the_training_pass(generator):
     assert_close(inference, generator(z, y, training=True), relative=NETWORK)
 
 
+@pytest.mark.parametrize("seed", [0, 7])
+def test_every_pass_of_every_seed_has_latents_and_labels_of_its_own(generator, seed):
+    """The second norm's moments follow both, once the classes differ in the first one's gains."""
+    block = generator.blocks[0]
+    block.norm_1.gain.kernel.assign(np.random.default_rng(0).normal(1, 0.5, (3, 8)))
+    expected = []
+    for number in range(3):
+        z = latents.normal([6, 4], latents.key(seed, latents.Purpose.STATISTICS_Z, number))
+        y = latents.labels([6], latents.key(seed, latents.Purpose.STATISTICS_LABELS, number), 3)
+        h = block.norm_1(tf.reshape(generator.dense(z), [6, 4, 4, 8]), y, training=True)
+        h = block.conv_1(tf.nn.relu(h)).numpy().reshape(-1, 8)
+        expected.append((h.mean(0), h.var(0)))
+    mean, variance = np.mean(expected, axis=0)
+    (found,) = StandingStatistics(passes=3, batch_size=6, seed=seed).gathered(generator)
+    assert_close(found["blocks.0.norm_2.statistics.moving_mean"], mean, relative=NETWORK)
+    assert_close(found["blocks.0.norm_2.statistics.moving_variance"], variance, relative=NETWORK)
+
+
 def test_a_tighter_truncation_has_a_smaller_variance(generator):
     variance = named_variables(generator)["blocks.0.norm_1.statistics.moving_variance"]
     found = []

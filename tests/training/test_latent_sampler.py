@@ -41,6 +41,18 @@ def test_smaller_seeds_keep_the_numbers_of_their_rollbacks(tiny, seed):
     assert key.tolist() == [256 * (seed + 2 * 2**32) + 1, 7 * sampler.draws_per_step + 1]
 
 
+def test_each_kind_of_random_numbers_has_a_key_of_its_own(tiny):
+    draw, at = tiny.draw(), tf.constant(3, tf.int64)
+    key = {purpose: latents.key(draw.seed, purpose, 3 * draw.draws_per_step + 1) for purpose in latents.Purpose}
+    z, y = draw(at, 1)
+    np.testing.assert_array_equal(z, latents.normal([4, 4], key[latents.Purpose.TRAINING_Z]))
+    np.testing.assert_array_equal(y, latents.labels([4], key[latents.Purpose.TRAINING_LABELS], 3))
+    kept = latents.uniform([4, 9], key[latents.Purpose.DROPOUT]) >= 0.5
+    np.testing.assert_array_equal(draw.dropout_mask(at, 1, 9, 0.5), 2.0 * tf.cast(kept, tf.float32))
+    noise = latents.uniform([4, 9], key[latents.Purpose.AUGMENTATION])
+    np.testing.assert_array_equal(draw.augmentation(at, 1, 9), noise)
+
+
 def test_an_annealed_prior_narrows_over_the_run():
     def draw(latent, step):
         made = LatentSampler(

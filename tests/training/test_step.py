@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sagan_tf.models.generator import Generator
 from sagan_tf.models.parts import Numerics
 from sagan_tf.models.spec import GANSpec
+from sagan_tf.objectives.augmentation import DiffAugment
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training.compiled import compile_steps
+from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.latent_sampler import LatentSampler
-from sagan_tf.training.optimizers import TwoTimescaleAdam
+from sagan_tf.training.optimizers import Adam, TwoTimescaleAdam
 from sagan_tf.training.state import GAN
 from sagan_tf.training.step import StepOptions, gan_step
 from tests.closeness import LAYER, NETWORK, assert_close
@@ -141,6 +144,67 @@ def test_several_discriminator_steps_take_fresh_data_and_fresh_fakes():
     for i in range(4):
         for j in range(i):
             assert np.abs(draws[i] - draws[j]).max() > 0.1
+
+
+def test_every_update_of_a_step_has_its_own_draws_labels_and_number(tiny, monkeypatch):
+    """The second step of a run with two updates of D: what is drawn, G's labels, and the numbers that Adam counts."""
+    drawn = {"fakes": [], "dropout": [], "augmentation": []}
+
+    class Noted(LatentSampler):
+        def __call__(self, step, number):
+            drawn["fakes"].append(number)
+            return super().__call__(step, number)
+
+        def dropout_mask(self, step, number, width, rate):
+            drawn["dropout"].append((number, width))
+            return super().dropout_mask(step, number, width, rate)
+
+        def augmentation(self, step, number, width):
+            drawn["augmentation"].append((number, width))
+            return super().augmentation(step, number, width)
+
+    labels, counted, call, apply = [], [], Generator.call, Adam.apply
+
+    def noted_call(self, z, y, training=False):
+        labels.append(y.numpy().tolist())
+        return call(self, z, y, training=training)
+
+    def noted_apply(self, gradients, t, decay=1.0):
+        counted.append(int(t))
+        apply(self, gradients, t, decay)
+
+    gan = tiny.make(augmentation=DiffAugment(transformations=("brightness",)))
+    monkeypatch.setattr(Generator, "call", noted_call)
+    monkeypatch.setattr(Adam, "apply", noted_apply)
+    x, y = tiny.images()
+    gan_step(
+        gan,
+        Objective(dropout=0.3),
+        Noted(**vars(tiny.draw(draws_per_step=3))),
+        [(tf.constant(x[i]), tf.constant(y[i])) for i in range(2)],
+        tf.constant(1, tf.int64),
+        StepOptions(fake_labels="data"),
+    )
+    width = gan.spec.discriminator_channels[-1]
+    assert drawn == {
+        "fakes": [0, 1, 2],
+        "dropout": [(0, 2 * width), (1, 2 * width), (2, width)],
+        "augmentation": [(0, 4), (1, 4), (2, 2)],  # two numbers for an image, of which D sees two
+    }
+    assert labels == [y[0].tolist(), y[1].tolist(), y[1].tolist()]
+    assert counted == [3, 4, 2]
+
+
+def test_the_average_copies_the_updates_before_its_start_and_averages_those_after(tiny):
+    gan = make(average=MovingAverage(decay=0.75, start=1))
+    for number, share in ((0, 0.0), (1, 0.75)):
+        before = gan.shadow["to_rgb.layer.kernel"].numpy()
+        x, y = (tf.constant(a[number]) for a in tiny.images())
+        gan_step(gan, Objective(), draw(), [(x, y)], tf.constant(number, tf.int64))
+        weights = gan.g_variables["to_rgb.layer.kernel"].numpy()
+        assert np.abs(weights - before).max() > 1e-4
+        expected = share * before + (1 - share) * weights
+        assert_close(gan.shadow["to_rgb.layer.kernel"], expected, relative=LAYER)
 
 
 def test_learning_rates_decay_linearly_to_zero():

@@ -1,5 +1,7 @@
 """The table of metrics: every row gives the numbers that it names, and ranks checkpoints by some of them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,21 @@ def test_a_row_gives_the_numbers_that_it_names(name):
     assert is_measured(name, values)
     assert not any(is_measured(other, values) for other in METRICS if other != name)
     assert set(METRICS[name].higher_is_better) <= set(values)
+
+
+def test_the_generated_side_is_the_first():
+    """It shows one of two modes, and in each class a single image: precise, without recall, and without variety."""
+    one, two = activations(0.0), activations(0.0)
+    features = np.where(np.arange(40)[:, None] < 20, two.features, two.features + 100)
+    real = dataclasses.replace(two, features=features)
+    found = METRICS["pr"].measure(one, real)
+    assert found["precision"] > 0.7 and found["recall"] <= 0.5 and found["coverage"] <= 0.5
+    alike = ActivationCollector(frozenset({"spread"}))
+    images = np.random.default_rng(1).uniform(-1, 1, (2, 8, 8, 3))
+    alike.add({"features": np.ones((40, 3)), "labels": np.arange(40) % 2, "images": images[np.arange(40) % 2]})
+    assert METRICS["variety"].measure(alike.result(), real)["shape_variety"] == pytest.approx(0, abs=1e-6)
+    agreement = METRICS["long_range_agreement"].measure(one, real)["long_range_agreement"]
+    assert agreement == pytest.approx(one.agreement.mean()) != pytest.approx(real.agreement.mean())
 
 
 def test_what_is_measured_only_on_request():
