@@ -52,6 +52,8 @@ def test_examples_are_relabeled_by_name():
     examples = ProceduralSource(n_examples=10).open(8)
     backwards = relabeled(examples, examples.class_names[::-1])
     assert [int(label) for _, label in backwards.ordered().as_numpy_iterator()] == list(range(9, -1, -1))
+    rotated = relabeled(examples, (*examples.class_names[3:], *examples.class_names[:3]))  # not its own inverse
+    assert [int(label) for _, label in rotated.ordered().as_numpy_iterator()] == [7, 8, 9, *range(7)]
     drawn = zip(
         examples.stream(seed=1).take(5).as_numpy_iterator(),
         backwards.stream(seed=1).take(5).as_numpy_iterator(),

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from sagan_tf.data.order import random_access
-from sagan_tf.data.pipeline import evaluation_batches, training_batches
+from sagan_tf.data.pipeline import _CROP, _DEQUANTIZE, _FLIP, _uniform, evaluation_batches, training_batches
 from sagan_tf.data.procedural.procedural import ProceduralSource
 from sagan_tf.data.python_reads import with_plain_errors
 from sagan_tf.data.source import DataError, Examples
@@ -137,7 +137,9 @@ def test_every_batch_of_every_seed_has_noise_of_its_own():
             rows = np.rint((images[:, 0, :, 0] + 1) * 127.5).astype(int)
             flips.append(tuple(rows[:, 0] > rows[:, -1]))
             crops += rows.min(1).tolist()
-    assert len(set(noise)) > 0.8 * len(noise) and len(set(flips)) == 8 and len(set(crops)) > 0.5 * len(crops)
+    uses = {float(_uniform((), 3, tf.constant(8, tf.int64), use)) for use in (_CROP, _FLIP, _DEQUANTIZE)}
+    assert len(uses) == 3
+    assert len(set(noise)) > 0.8 * len(noise) and len(set(flips)) == 8 and len(set(crops)) > 0.6 * len(crops)
 
 
 def test_evaluation_sees_every_example_once_in_order():

@@ -1,6 +1,7 @@
 """The evaluator: right numbers with their protocol, the real side cached, refusals before any image is made."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from sagan_tf import experiment
 from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.activations import BatchedExtractor
+from sagan_tf.evaluation.comparison import Comparison
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier
 from sagan_tf.evaluation.evaluator import check_options, compare
 from sagan_tf.evaluation.features import SavedModelExtractor
@@ -295,6 +297,34 @@ def test_images_that_cannot_be_identified_are_never_read_from_a_cache(examples, 
         return reference_activations(real, batched, frozenset({"features"}), progress=False).features.mean()
 
     assert mean(0.5) == pytest.approx(-mean(-0.5)) != 0
+
+
+def test_three_classes_in_a_rotated_order_are_compared_with_their_own(examples):
+    """Two classes that change places, as elsewhere here, would not tell an order from its inverse."""
+    labels = np.arange(90, dtype=np.int32) % 3
+    images = np.random.default_rng(1).integers(0, 256, (90, 8, 8, 3), dtype=np.uint8)
+
+    def of(images, fingerprint):
+        ordered = functools.partial(tf.data.Dataset.from_tensor_slices, (images, labels))
+        changes = {"class_names": ("a", "b", "c"), "n_examples": 90, "agreement": None}
+        return dataclasses.replace(examples, ordered=ordered, fingerprint=fingerprint, **changes)
+
+    alike = np.where((labels == 2)[:, None, None, None], images[2], images)  # the class c is one image
+    generated = relabeled(of(alike, "alike"), ("b", "c", "a"))
+    found = judged(generated, of(images, "three"), metrics=("intra_fid", "variety"))
+    assert found["shape_variety_by_class"] == pytest.approx([1, 0, 1])
+    first, of_one_image, last = found["intra_fid_by_class"]
+    assert max(first, last) < 1e-9 < 1e-3 < of_one_image
+
+
+@pytest.mark.parametrize(("count", "enough"), [(4, False), (5, True)])
+def test_fid_needs_more_images_than_features_on_both_sides(examples, extractor, painter, count, enough):
+    few = dataclasses.replace(examples, n_examples=count)
+    sides = [as_images(few), as_images(examples)]
+    for generated, real in (sides, sides[::-1]):
+        comparison = Comparison(generated=generated, real=real, extractor=extractor)
+        assert extractor.n_features == 4 and comparison.is_full_rank == enough
+        assert comparison.has_small_reference == (not enough and real.count == count)
 
 
 def test_outputs_that_are_not_finite_are_refused_at_the_first_batch(examples, extractor, painter):

@@ -10,6 +10,8 @@ from sagan_tf.models.heads import DiscriminatorOutput
 from sagan_tf.objectives.losses import LOSSES, hinge_saturated
 from sagan_tf.objectives.objective import Objective
 from sagan_tf.training import logs
+from sagan_tf.training.non_finite import GradientCheck
+from sagan_tf.training.update import Update
 from tests.closeness import NETWORK, assert_close
 
 
@@ -56,6 +58,25 @@ def test_the_discriminators_losses_on_real_and_fake_images_leave_class_terms_and
     assert penalized["d_loss"] > plain["d_loss"]
     squares = [value**2 for name, value in plain.items() if name.startswith("layer_gradient_norm/discriminator.")]
     assert_close(np.sqrt(sum(squares)), plain["d_gradient_norm"], relative=NETWORK)
+
+
+def test_ds_logs_are_of_its_last_update_and_what_was_skipped_of_all(tiny):
+    gan = tiny.make()
+
+    def update(optimizer, loss, bad):
+        squares = tf.fill([len(optimizer.variables_by_name)], loss**2)
+        check = GradientCheck(tf.constant(bad < 0), tf.constant(bad), squares)
+        return Update(tf.constant(loss), tf.constant(loss / 10), {}, check, tf.constant(1))
+
+    d_updates = [update(gan.d_optimizer, 1.0, 3), update(gan.d_optimizer, 2.0, -1)]
+    found = logs.of_step(gan, d_updates, update(gan.g_optimizer, 4.0, -1))
+    count = len(gan.d_trainable)
+    assert (found["skipped"], found["bad_tensor"], found["d_loss"], found["g_loss"]) == (1, 3, 2, 4)
+    assert_close(found["d_gradient_norm"], 2 * np.sqrt(count), relative=NETWORK)
+    assert_close(found["d_learning_rate"], 0.2, relative=NETWORK)
+    bad = logs.of_step(gan, d_updates[1:], update(gan.g_optimizer, 4.0, 0))
+    assert (bad["skipped"], bad["bad_tensor"]) == (1, 1 + count)
+    assert logs.tensor_names(gan.d_trainable, gan.g_trainable)[1 + count] == "g_loss"
 
 
 def test_names_are_those_of_the_steps_logs(tiny):

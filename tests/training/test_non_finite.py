@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.non_finite import examine
+from sagan_tf.training.step import StepOptions
 
 NAN, INF = float("nan"), float("inf")
 
@@ -51,7 +52,8 @@ def test_means_of_a_call_leave_out_what_is_not_finite(tiny):
     assert steps.experimental_get_tracing_count() == 1
 
 
-def test_a_bad_update_of_g_leaves_g_its_statistics_and_its_average_alone(tiny):
+@pytest.mark.parametrize("store_u", [False, True], ids=["", "D's u stored in G's update"])
+def test_a_bad_update_of_g_leaves_g_its_statistics_and_its_average_alone(tiny, store_u):
     class Poisoned(LatentSampler):
         def __call__(self, step, number):
             z, y = super().__call__(step, number)
@@ -59,7 +61,8 @@ def test_a_bad_update_of_g_leaves_g_its_statistics_and_its_average_alone(tiny):
 
     gan, plain = tiny.make(), tiny.make()
     start = tiny.values(gan)
-    logs = tiny.step(gan, draws=Poisoned(**vars(tiny.draw())))
+    options = StepOptions(store_u_in_generator_step=store_u)
+    logs = tiny.step(gan, draws=Poisoned(**vars(tiny.draw())), step_options=options)
     tiny.step(plain)
     after, expected = tiny.values(gan), tiny.values(plain)
     for name, value in after.items():

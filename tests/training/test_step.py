@@ -15,7 +15,7 @@ from sagan_tf.training.compiled import compile_steps
 from sagan_tf.training.ema import MovingAverage
 from sagan_tf.training.latent_sampler import LatentSampler
 from sagan_tf.training.optimizers import Adam, TwoTimescaleAdam
-from sagan_tf.training.state import GAN
+from sagan_tf.training.state import GAN, initial_seeds
 from sagan_tf.training.step import StepOptions, gan_step
 from tests.closeness import LAYER, NETWORK, assert_close
 
@@ -144,6 +144,11 @@ def test_several_discriminator_steps_take_fresh_data_and_fresh_fakes():
     for i in range(4):
         for j in range(i):
             assert np.abs(draws[i] - draws[j]).max() > 0.1
+
+
+def test_no_two_networks_of_any_seeds_start_alike():
+    seeds = [seed for run in range(50) for seed in initial_seeds(run)]
+    assert seeds == list(range(100))  # other numbers would give other initial weights to every run
 
 
 def test_every_update_of_a_step_has_its_own_draws_labels_and_number(tiny, monkeypatch):
