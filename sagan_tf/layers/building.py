@@ -1,6 +1,10 @@
 """How layers that consist of other layers are built, in the same way under Keras 3 and tf_keras."""
 
+import contextlib
+
 import tensorflow as tf
+
+from sagan_tf.layers.dtype_policy import IS_KERAS_3
 
 
 class WithoutBuild:
@@ -20,5 +24,7 @@ def build_part(layer: tf.keras.layers.Layer | None, input_shape: tuple[int | Non
     Without a shape, the part is left to be built by its first call.
     """
     if layer is not None and not layer.built and input_shape is not None:
-        layer.build(input_shape)
+        # tf_keras names weights by the scope around `build`, which only a call opens. An .h5 file needs distinct names.
+        with contextlib.nullcontext() if IS_KERAS_3 else tf.name_scope(layer.name):
+            layer.build(input_shape)
         layer.built = True

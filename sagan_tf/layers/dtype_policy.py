@@ -3,7 +3,8 @@
 Weights and statistics are stored and read in float32 under every policy. A floating-point input is cast to the policy's
 compute dtype if that is not float32. Under the default policy the input keeps its own dtype, which is then the dtype of
 the arithmetic: the networks of this package choose their precision by the dtype of their maps. Their layers have the
-default policy, whatever the program's global one is.
+default policy, whatever the program's global one is. Integer maps, such as images of bytes, are cast to the compute
+dtype under every policy, since kernels in integers would be zeros; integers are labels to tables alone.
 """
 
 import contextlib
@@ -15,8 +16,8 @@ import tensorflow as tf
 
 # Both Keras flavors cast a variable when a layer's call reads it under a mixed policy. This argument of add_weight
 # prevents that: "autocast" in Keras 3, "experimental_autocast" in tf_keras.
-_KERAS_3 = "autocast" in inspect.signature(tf.keras.layers.Layer.add_weight).parameters
-_READ_AS_STORED = {"autocast" if _KERAS_3 else "experimental_autocast": False}
+IS_KERAS_3 = "autocast" in inspect.signature(tf.keras.layers.Layer.add_weight).parameters
+_READ_AS_STORED = {"autocast" if IS_KERAS_3 else "experimental_autocast": False}
 
 
 def add_float32_weight(
@@ -28,12 +29,21 @@ def add_float32_weight(
     )
 
 
-def in_compute_dtype(layer: tf.keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
-    """Casts x to the compute dtype of the layer's policy, except integers and under a float32 policy."""
+def in_compute_dtype(layer: tf.keras.layers.Layer, x: tf.Tensor, *, labels: bool = False) -> tf.Tensor:
+    """Casts x to the compute dtype of the layer's policy, except floating-point numbers under a float32 policy.
+
+    labels: whether integers are labels, which stay as they are.
+    """
     x = tf.convert_to_tensor(x)
-    if layer.compute_dtype == "float32" or not x.dtype.is_floating:
-        return x
-    return tf.cast(x, layer.compute_dtype)
+    stays = layer.compute_dtype == "float32" if x.dtype.is_floating else labels
+    return x if stays else tf.cast(x, layer.compute_dtype)
+
+
+def as_indices(labels: tf.Tensor) -> tf.Tensor:
+    """Labels of any integer or floating-point type as int32 or int64, which are the types that tf.gather takes."""
+    if labels.dtype in (tf.int32, tf.int64):
+        return labels
+    return tf.cast(labels, tf.int64 if labels.dtype in (tf.uint32, tf.uint64) else tf.int32)
 
 
 @contextlib.contextmanager

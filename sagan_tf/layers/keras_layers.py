@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from sagan_tf.layers.dtype_policy import as_indices
 from sagan_tf.layers.kernel_matrix import Layout
 
 K = tf.keras.layers
@@ -98,8 +99,8 @@ def _convolve_transposed(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel
 
 
 def _look_up(layer: tf.keras.layers.Layer, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Rows of the table. Indices may be floats, as Keras allows."""
-    return tf.gather(kernel, inputs if inputs.dtype.is_integer else tf.cast(inputs, tf.int32))
+    """Rows of the table. Indices may be of any integer or floating-point type, as Keras allows."""
+    return tf.gather(kernel, as_indices(inputs))
 
 
 def _activity_regularizer(layer: tf.keras.layers.Layer) -> str | None:

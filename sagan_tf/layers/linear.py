@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from sagan_tf.layers.convolution import convolution
-from sagan_tf.layers.dtype_policy import add_float32_weight, in_compute_dtype
+from sagan_tf.layers.dtype_policy import add_float32_weight, as_indices, in_compute_dtype
 from sagan_tf.layers.serialization import deserialize_initializer, register, serialize_initializer
 from sagan_tf.layers.shapes import check_axes
 
@@ -22,7 +22,10 @@ class KernelLayer(tf.keras.layers.Layer):
     """Base class of layers with a kernel and an optional bias; subclasses define the operation on inputs and kernel.
 
     kernel_initializer: a Keras initializer or its name; the bias starts at zero.
+    takes_labels: whether integer inputs are labels. Otherwise they are numbers, and cast to the layer's compute dtype.
     """
+
+    takes_labels = False
 
     def __init__(self, *, use_bias: bool, kernel_initializer: Any, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -54,7 +57,7 @@ class KernelLayer(tf.keras.layers.Layer):
         The scale multiplies the product rather than the kernel. This and the addition of the bias are done in the
         dtype of the scale.
         """
-        inputs = in_compute_dtype(self, inputs)
+        inputs = in_compute_dtype(self, inputs, labels=self.takes_labels)
         outputs = self.product(inputs, self.applied(kernel, inputs.dtype))
         dtype = outputs.dtype
         if scale is not None:
@@ -164,6 +167,8 @@ class Embedding(KernelLayer):
     Labels outside [0, n_classes) are refused where they enter (data, sampling), because XLA clamps them silently.
     """
 
+    takes_labels = True
+
     def __init__(self, n_classes: int, units: int, *, kernel_initializer: Any = "glorot_uniform", **kwargs):
         super().__init__(use_bias=False, kernel_initializer=kernel_initializer, **kwargs)
         self.n_classes = n_classes
@@ -181,10 +186,11 @@ class Embedding(KernelLayer):
             hint = "Labels must be integers, such as those of tf.keras.Input((), dtype='int32')."
             check_axes("Embedding", "floating-point input", inputs.shape, "(B,n_classes)", hint=hint)
             return tf.matmul(tf.cast(inputs, applied.dtype), applied)
-        return tf.gather(applied, inputs)
+        return tf.gather(applied, as_indices(inputs))
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.units)
+        weighs = len(input_shape) == 2 and input_shape[1] == self.n_classes  # else more axes are axes of labels
+        return (*(input_shape[:1] if weighs else input_shape), self.units)
 
     def get_config(self):
         config = {**super().get_config(), "n_classes": self.n_classes, "units": self.units}

@@ -13,7 +13,13 @@ from sagan_tf.layers.convolution import convolution
 from sagan_tf.layers.dtype_policy import add_float32_weight, at_least_float32, in_compute_dtype
 from sagan_tf.layers.linear import Conv2D
 from sagan_tf.layers.platform_algorithms import platform_algorithms
-from sagan_tf.layers.serialization import deserialize_initializer, refuse_factories, register, serialize_initializer
+from sagan_tf.layers.serialization import (
+    deserialize_initializer,
+    fresh_initializer,
+    refuse_factories,
+    register,
+    serialize_initializer,
+)
 from sagan_tf.layers.shapes import check_axes, lengths
 from sagan_tf.layers.spectral_norm import SpectralNorm
 
@@ -74,7 +80,8 @@ class SelfAttention(tf.keras.layers.Layer):
       gradient (layers/blocked_attention.py), "auto" chooses by the size of the map. The results are the same.
 
     spectral_norm: whether the four convolutions are spectrally normalized, as in SAGAN and BigGAN;
-      spectral_norm_epsilon: see `SpectralNorm`. kernel_initializer: a Keras initializer for the four convolutions.
+      spectral_norm_epsilon: see `SpectralNorm`. kernel_initializer: a Keras initializer for the four convolutions;
+      give it no seed, with which query and key would start as the same kernel.
     conv: factory of a 1x1 convolution with so many channels, which replaces the three arguments above. A layer with a
       factory has no `get_config`.
 
@@ -135,7 +142,8 @@ class SelfAttention(tf.keras.layers.Layer):
         build_part(self.out, (*input_shape[:-1], form.value_channels(channels)))
 
     def _make_conv(self, channels: int) -> tf.keras.layers.Layer:
-        conv = Conv2D(channels, 1, use_bias=False, kernel_initializer=self.kernel_initializer, dtype=self.dtype_policy)
+        start = fresh_initializer(self.kernel_initializer)
+        conv = Conv2D(channels, 1, use_bias=False, kernel_initializer=start, dtype=self.dtype_policy)
         if not self.spectral_norm:
             return conv
         return SpectralNorm(conv, epsilon=self.spectral_norm_epsilon, dtype=self.dtype_policy)
@@ -161,6 +169,7 @@ class SelfAttention(tf.keras.layers.Layer):
 
     def attention(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """o of eq. 2 (B,H,W,C), and the map beta (B,H*W,M) with M = H*W/4 (`code`) or H*W locations."""
+        x = in_compute_dtype(self, x)
         out, beta = attend(*self._query_key_value(x, training))
         return self._to_map(out, x, training), beta
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from sagan_tf.layers.dtype_policy import IS_KERAS_3
+
 register = tf.keras.utils.register_keras_serializable(package="sagan_tf")
 
 
@@ -13,8 +15,15 @@ def serialize_layer(layer: tf.keras.layers.Layer | None) -> dict | None:
 
 
 def deserialize_layer(config: Any) -> tf.keras.layers.Layer | None:
-    """The layer that plain data describe. A layer, or None, is returned unchanged."""
-    return tf.keras.layers.deserialize(config) if isinstance(config, dict) else config
+    """The layer that plain data describe. A layer, or None, is returned unchanged.
+
+    While tf_keras reads an .h5 file, its `layers.deserialize` expects the format of former versions, which
+    `serialize_layer` does not write, and finds no registered layer.
+    """
+    if not isinstance(config, dict):
+        return config
+    registered = None if IS_KERAS_3 else tf.keras.saving.get_registered_object(config.get("registered_name"))
+    return tf.keras.layers.deserialize(config) if registered is None else registered.from_config(config["config"])
 
 
 def serialize_initializer(owner: tf.keras.layers.Layer, initializer: Any) -> Any:
@@ -36,6 +45,18 @@ def serialize_initializer(owner: tf.keras.layers.Layer, initializer: Any) -> Any
 def deserialize_initializer(config: Any) -> Any:
     """The initializer that plain data describe. An initializer, or its name, is returned unchanged."""
     return tf.keras.initializers.deserialize(config) if isinstance(config, dict) else config
+
+
+def fresh_initializer(initializer: Any) -> Any:
+    """An initializer for one more weight: under both Keras flavors, an object draws the same values at each call.
+
+    A new object without a seed draws others; one with a seed doesn't. Names, functions, and initializers that don't
+    describe themselves are returned unchanged.
+    """
+    base = tf.keras.initializers.Initializer
+    if not isinstance(initializer, base) or type(initializer).get_config is base.get_config:
+        return initializer
+    return type(initializer).from_config(initializer.get_config())
 
 
 def refuse_factories(owner: tf.keras.layers.Layer, **factories: Any) -> None:

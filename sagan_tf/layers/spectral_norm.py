@@ -106,7 +106,7 @@ class SpectralNorm(tf.keras.layers.Layer):
             self.u.assign(u)
         if not isinstance(self.layer, KernelLayer):
             return keras_layers.call_with(self.layer, inputs, kernel / sigma)
-        inputs = in_compute_dtype(self, inputs)
+        inputs = in_compute_dtype(self, inputs, labels=self.layer.takes_labels)
         if _divides_product(inputs, kernel):
             return self.layer.apply_kernel(inputs, kernel, 1.0 / sigma)
         return self.layer.apply_kernel(inputs, kernel / sigma)
