@@ -145,7 +145,7 @@ CASES = [
         for place in ("nowhere", "text.txt", "pictures")
     ],
     *[
-        (verb, f"{flags}=gs://bucket/x", "received --")
+        (verb, f"{flags}=gs://bucket/x", "on a local disk; received --")
         for verb, flags in (
             ("sample", "--run_dir={run} --out"),
             ("export", "--run_dir={run} --statistics=moving --out"),

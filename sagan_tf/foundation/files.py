@@ -209,12 +209,13 @@ def check_output(flag: str, path: Path | str, *, folder: bool = False, append: b
     Raises:
       OutputError: with path, reason and remedy.
     """
+    kind = "folder" if folder else "file"
+    if _ADDRESS.match(str(path)):
+        raise OutputError(f"{flag} must be a {kind} on a local disk; received {flag}={path}. Copy it there afterwards.")
     try:
         path = Path(path)
         if "\0" in str(path):
             raise ValueError("embedded null byte")
-        if _ADDRESS.match(str(path)):
-            raise ValueError("outputs are written to disks of this machine, from which they can be copied there")
         if not folder and append and path.exists():
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -229,7 +230,6 @@ def check_output(flag: str, path: Path | str, *, folder: bool = False, append: b
             file.write(b"\0" * 4096)
             file.flush()
     except (OSError, ValueError) as error:
-        kind = "folder" if folder else "file"
         why = getattr(error, "strerror", None) or error
         full = getattr(error, "errno", None) in _FULL
         room = f"; {free_megabytes(path)} MB are free there" if full else ""
