@@ -66,7 +66,7 @@ def test_a_uniform_map_is_blank(explorer):
     view = explorer.view(LatentPoint(classes=(1, 5), seeds=(7, 9)))
     maps = {"layer": np.full((8, 8, 4, 4), 1 / 16, np.float32)}
     drawn, area = attention_from(type(view)(image=np.full((32, 32, 3), 255, np.uint8), maps=maps), "layer", (3, 3))
-    assert area == 0.5 and (np.asarray(drawn) == 255).all()
+    assert area == 1 and (np.asarray(drawn) == 255).all()
 
 
 def test_small_images_are_enlarged_pixel_by_pixel():
