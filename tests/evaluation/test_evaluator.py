@@ -11,6 +11,7 @@ import tensorflow as tf
 from sagan_tf import experiment
 from sagan_tf.data.class_names import relabeled
 from sagan_tf.data.transforms import Transform
+from sagan_tf.evaluation import reference
 from sagan_tf.evaluation.activations import BatchedExtractor
 from sagan_tf.evaluation.comparison import Comparison
 from sagan_tf.evaluation.dataset_classifier import ClassifierBudget, dataset_classifier
@@ -269,6 +270,22 @@ def test_no_cache_is_taken_for_another_order_of_the_classes(examples):
     first = dataset_classifier(examples, resolution=8, transform=Transform(), budget=ClassifierBudget(steps=1))
     second = dataset_classifier(backwards, resolution=8, transform=Transform(), budget=ClassifierBudget(steps=1))
     assert first.hash != second.hash and second.class_names == ("bright", "dark")
+
+
+def test_the_key_of_a_cached_reference_covers_all_that_decides_its_numbers(examples):
+    images = as_images(examples)
+    backwards = dataclasses.replace(images, class_names=("bright", "dark"))
+
+    def path(images=images, part="features", **traits):
+        judge = Judge()
+        vars(judge).update(traits)
+        return reference._path(images, judge, part)
+
+    others = ({"fingerprint": "other"}, {"count": 199}, {"resolution": 16})
+    paths = [path(), path(backwards), path(part="logits"), path(hash="1"), path(name="juror"), path(resize="area 64")]
+    paths += [path(dataclasses.replace(images, **other)) for other in others]
+    assert len(set(paths)) == 9
+    assert path(backwards, "moments") == path(part="moments")  # which have neither order nor labels
 
 
 def test_agreement_is_refused_for_other_classes(examples):
