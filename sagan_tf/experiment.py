@@ -22,6 +22,7 @@ from sagan_tf.data.transforms import Transform
 from sagan_tf.evaluation.metrics import DEFAULTS, METRICS, check_best_by
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.foundation.choices import check_parts
+from sagan_tf.foundation.home_folder import with_home
 from sagan_tf.foundation.integers import check_integer
 from sagan_tf.foundation.plain_numbers import store_plain_numbers
 from sagan_tf.models import families
@@ -208,8 +209,8 @@ def load(
         raise gin_config.ConfigError(
             "a configuration must be named; received no --gin_file. Try --gin_file=gin/quickstart.gin"
         )
-    if data and Path(data).expanduser().is_dir():
-        data = str(Path(data).expanduser().resolve())  # the run must find it from any working directory
+    if data and with_home(data).is_dir():
+        data = str(with_home(data).resolve())  # the run must find it from any working directory
     extra: list[str] = []
     if data:
         source = source_from_flag(data, data_dir)

@@ -1,6 +1,5 @@
 """The data set that `--data` names on the command line."""
 
-import pathlib
 import re
 from collections.abc import Callable
 
@@ -10,6 +9,7 @@ from sagan_tf.data.shards.index import INDEX_NAME
 from sagan_tf.data.shards.prepared_shards import PreparedShards
 from sagan_tf.data.source import DataError, Source
 from sagan_tf.data.tfds import TfdsSource
+from sagan_tf.foundation.home_folder import with_home
 
 
 def _tfds(data: str, data_dir: str | None) -> Source:
@@ -53,7 +53,7 @@ def source_from_flag(data: str, data_dir: str | None = None) -> Source:
         )
     if source := named_source(data, data_dir):
         return source
-    folder = pathlib.Path(data).expanduser().absolute()
+    folder = with_home(data).absolute()
     if not folder.is_dir():
         raise DataError(
             f"The data must be a folder of images, a folder of prepared shards, tfds:NAME, or procedural; "

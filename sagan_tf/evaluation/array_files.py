@@ -9,6 +9,7 @@ import numpy as np
 
 from sagan_tf.data.source import DataError
 from sagan_tf.evaluation.moments import Moments, moments_from_arrays, moments_to_arrays
+from sagan_tf.foundation.home_folder import with_home
 from sagan_tf.foundation.npz import NpzError, names_in_npz, read_npz, write_npz
 
 _MOST_CLASSES = 1_000_000
@@ -53,7 +54,7 @@ def read_moments(path: str) -> tuple[Moments, dict] | None:
     Raises:
       DataError: if these can't be a mean and a covariance.
     """
-    file = pathlib.Path(path).expanduser()
+    file = with_home(path)
     if not {"mu", "sigma"} <= names_in_npz(file):
         return None
     try:

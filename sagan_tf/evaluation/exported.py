@@ -11,6 +11,7 @@ from sagan_tf.evaluation.features import directory_hash
 from sagan_tf.evaluation.image_sets import ImageSet, generated_images
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import GeneratorFacts
+from sagan_tf.foundation.home_folder import with_home
 from sagan_tf.foundation.option_names import LARGEST_TRUNCATION
 from sagan_tf.foundation.tensorflow_names import readable_by_tensorflow
 from sagan_tf.sampling.seeds import image_seeds
@@ -48,7 +49,7 @@ def exported_samples(folder: str, options: EvaluationOptions) -> tuple[ImageSet,
     Raises:
       ValueError: for a folder that isn't such an export, or options that it can't follow.
     """
-    export = _newest_version(pathlib.Path(folder).expanduser())
+    export = _newest_version(with_home(folder))
     known = _protocol(export)
     is_truncated = known["truncation_mode"] is not None
     _check(options, known, export)

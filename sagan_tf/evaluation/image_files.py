@@ -13,6 +13,7 @@ from sagan_tf.data.order import random_access
 from sagan_tf.data.source import DataError, Examples, LabelKind
 from sagan_tf.evaluation.array_files import read_images
 from sagan_tf.evaluation.measured_folders import open_folder
+from sagan_tf.foundation.home_folder import with_home
 
 ONE_CLASS = ("all",)
 
@@ -36,7 +37,7 @@ def open_images(path: str, *, resolution: int | None = None, data_dir: str | Non
         if resolution is None:
             raise DataError(f"a resolution must be given for a data set; received {path} without. Add --resolution=R.")
         return source.open(resolution), resolution
-    file = pathlib.Path(path).expanduser()
+    file = with_home(path)
     if file.is_dir():
         return open_folder(file, resolution=resolution)
     images, labels = read_images(file)

@@ -233,13 +233,13 @@ def biggan(
     BigGAN-PyTorch has `table_initializer=initializer`, `bias_initializer="torch"`.
     """
     sizes, (sides_g, sides_d) = _sizes(resolution), BIGGAN_ATTENTION[resolution]
-    conditioning = conditioning or ("shared" if shared else "tables")
-    hierarchical = hierarchical and conditioning != "none"
+    conditioning = ("shared" if shared else "tables") if conditioning is None else conditioning
+    hierarchical = False if conditioning == "none" else hierarchical
     return GANSpec(
         **sizes,
         width=width,
         discriminator_width=discriminator_width,
-        z_dim=z_dim or (_Z_CHUNK * len(sizes["generator_ladder"]) if hierarchical else 128),
+        z_dim=z_dim if z_dim is not None else (_Z_CHUNK * len(sizes["generator_ladder"]) if hierarchical else 128),
         **_conditioned(conditioning),
         shared_dim=shared_dim,
         hierarchical=hierarchical,

@@ -1,6 +1,7 @@
 """What a description of networks must satisfy: choices, sizes, blocks, attention, latents and constants."""
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 from sagan_tf.foundation.attention_forms import QUERY_DIVISOR
@@ -18,6 +19,7 @@ def check(spec: "GANSpec") -> None:
       ValueError: if the settings contradict each other; the message says which, and what to do.
     """
     _check_choices(spec)
+    _check_kinds(spec)
     _check_sizes(spec)
     _check_blocks(spec)
     _check_attention(spec)
@@ -31,6 +33,33 @@ def _check_choices(spec: "GANSpec") -> None:
         kinds = [kind for kind in (hint, *get_args(hint)) if get_origin(kind) is Literal]
         if kinds and not (value is None and type(None) in get_args(hint)):
             check_choice("GANSpec", name, value, get_args(kinds[0]))
+
+
+def _check_kinds(spec: "GANSpec") -> None:
+    """Checks that flags are flags, constants finite, sizes positive integers, and lists of blocks tuples.
+
+    Gin checks the bindings of a file in the same way; a program in Python calls no gin.
+    """
+    hints = get_type_hints(type(spec))
+    for name, hint in hints.items():
+        value = getattr(spec, name)
+        if hint is bool and not isinstance(value, bool):
+            raise ValueError(f"{name} must be True or False; received {name}={value!r}.")
+        if hint is float and not (isinstance(value, int | float) and math.isfinite(value)):
+            raise ValueError(f"{name} must be a finite number; received {name}={value!r}.")
+    for name in ("generator_ladder", "discriminator_ladder"):
+        value = getattr(spec, name)
+        if not (isinstance(value, tuple) and value and all(is_integer(factor, 1) for factor in value)):
+            raise ValueError(f"{name} must be a tuple of positive integers; received {name}={value!r}.")
+    sizes = ("resolution", "width", "discriminator_width", "discriminator_stem", "z_dim", "shared_dim", "n_classes")
+    for name in sizes:
+        value = getattr(spec, name)
+        if not (is_integer(value, 1) or (value is None and type(None) in get_args(hints[name]))):
+            raise ValueError(f"{name} must be a positive integer; received {name}={value!r}.")
+    if not (spec.upsamples is None or isinstance(spec.upsamples, tuple)):
+        raise ValueError(f"upsamples must be a tuple or None; received upsamples={spec.upsamples!r}.")
+    if not (isinstance(spec.pools, tuple) or is_integer(spec.pools, 0)):
+        raise ValueError(f"pools must be an integer or a tuple; received pools={spec.pools!r}.")
 
 
 def _check_sizes(spec: "GANSpec") -> None:
@@ -50,15 +79,11 @@ def _check_sizes(spec: "GANSpec") -> None:
             f"upsamples={spec.upsamples}. Give a ladder that doubles 4 pixels up to the resolution."
         )
     most = min(ups, len(spec.discriminator_ladder))
-    if isinstance(spec.pools, bool) or not 1 <= sum(spec.discriminator_pools) <= most:
+    if not 1 <= sum(spec.discriminator_pools) <= most:
         raise ValueError(
             f"pools must be between 1 and {most} for this resolution and discriminator_ladder; received "
             f"pools={spec.pools}."
         )
-    for name in ("width", "discriminator_width", "discriminator_stem", "z_dim", "shared_dim", "n_classes"):
-        value = getattr(spec, name)
-        if value is not None and not is_integer(value, 1):
-            raise ValueError(f"{name} must be a positive integer; received {name}={value!r}.")
 
 
 def _check_blocks(spec: "GANSpec") -> None:

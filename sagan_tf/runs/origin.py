@@ -12,6 +12,7 @@ import numpy as np
 
 from sagan_tf.data.class_names import listed
 from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.home_folder import with_home
 from sagan_tf.foundation.spelling import nearest
 from sagan_tf.models.spec import GANSpec
 from sagan_tf.models.transfer import TransferError, check_same_networks
@@ -83,8 +84,8 @@ def _find(
     class_map: Mapping | None,
     step: int | None = None,
 ) -> Origin | None:
-    path = None if named is None else str(Path(named).expanduser().resolve())
-    if path is not None and Path(path).is_relative_to(run.path.expanduser().resolve()):
+    path = None if named is None else str(with_home(named).resolve())
+    if path is not None and Path(path).is_relative_to(run.path.resolve()):
         raise RunError(
             f"--init_from must name a run other than --run_dir; received --init_from={named} and --run_dir={run.path}. "
             "Leave --init_from out to resume that run."

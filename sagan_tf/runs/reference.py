@@ -12,6 +12,7 @@ from sagan_tf.evaluation.features import Extractor
 from sagan_tf.evaluation.image_files import open_images
 from sagan_tf.evaluation.image_sets import ImageSet, KnownMoments, example_images
 from sagan_tf.evaluation.options import EvaluationOptions
+from sagan_tf.foundation.home_folder import with_home
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.npz import names_in_npz
 from sagan_tf.foundation.option_names import DataSplit
@@ -108,7 +109,7 @@ def _file_side(
 ) -> tuple[ImageSet | KnownMoments, Examples | None]:
     """The real images of a file or folder, and its examples (None if it only has moments)."""
     moments = read_moments(path)
-    if moments and "arr_0" not in names_in_npz(Path(path).expanduser()):
+    if moments and "arr_0" not in names_in_npz(with_home(path)):
         return KnownMoments(name=f"moments:{Path(path).name}", moments=moments[0], protocol=moments[1]), None
     examples, _ = open_images(path, resolution=resolution, data_dir=data_dir)
     _note(examples)

@@ -8,6 +8,7 @@ from sagan_tf.data.class_names import in_order
 from sagan_tf.data.image_folder.image_folder import ImageFolder
 from sagan_tf.data.source import DataError, Examples, Source
 from sagan_tf.experiment import Experiment
+from sagan_tf.foundation.home_folder import with_home
 from sagan_tf.foundation.spelling import counted
 from sagan_tf.runs.run_directory import RunDirectory
 
@@ -68,7 +69,7 @@ def check_outside(flag: str, out: Path | str, source: Source) -> None:
     """
     if not isinstance(source, ImageFolder):
         return
-    root, place = Path(source.path).expanduser().resolve(), Path(out).resolve()
+    root, place = with_home(source.path).resolve(), Path(out).resolve()
     inside = place.relative_to(root).parts if place.is_relative_to(root) else ()
     elsewhere = source.split is not None and inside[:1] and inside[0].lower() != source.split.lower()
     if inside and not elsewhere and not any(part.startswith(".") for part in inside):

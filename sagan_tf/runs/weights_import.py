@@ -21,6 +21,7 @@ from sagan_tf.data.tfds import TfdsSource
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.foundation import files
 from sagan_tf.foundation.first_line import first_line
+from sagan_tf.foundation.home_folder import with_home
 from sagan_tf.foundation.notes import note
 from sagan_tf.foundation.tensorflow_names import check_tensorflow_name
 from sagan_tf.interop import biggan_pytorch, published
@@ -123,7 +124,7 @@ def _data(flags: argparse.Namespace, names: Sequence[str]) -> Source:
         return source_from_flag(flags.data, flags.data_dir)
     if tuple(names) == tuple(imagenet_classes()):
         return TfdsSource(name="imagenet2012", data_dir=flags.data_dir)
-    return ImageFolder(path=str(Path(flags.run_dir).expanduser().resolve() / "data"))
+    return ImageFolder(path=str(with_home(flags.run_dir).resolve() / "data"))
 
 
 def _check_same(there: GANSpec, here: GANSpec) -> None:

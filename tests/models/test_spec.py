@@ -80,6 +80,19 @@ def test_attention_stands_after_the_first_block_of_a_size_only():
         ({"width": 0}, "width must be a positive integer"),
         ({"width": 1.5}, "width must be a positive integer"),
         ({"pools": 9}, "pools must be between"),
+        ({"pools": 2.5}, "pools must be an integer or a tuple; received pools=2.5"),
+        ({"pools": True}, "pools must be an integer or a tuple; received pools=True"),
+        ({"pools": [True] * 6}, "pools must be an integer or a tuple"),
+        ({"upsamples": [True] * 5}, "upsamples must be a tuple or None"),
+        ({"resolution": 128.0}, r"resolution must be a positive integer; received resolution=128\.0"),
+        ({"width": None}, "width must be a positive integer; received width=None"),
+        ({"generator_ladder": [16, 16, 8, 4, 2, 1]}, "generator_ladder must be a tuple of positive integers"),
+        ({"discriminator_ladder": (1, 2, 4.5, 8, 16, 16)}, "discriminator_ladder must be a tuple of positive integers"),
+        ({"discriminator_ladder": (-1, 2, 4, 8, 16, 16)}, "discriminator_ladder must be a tuple of positive integers"),
+        ({"spectral_norm_g": "False"}, "spectral_norm_g must be True or False; received spectral_norm_g='False'"),
+        ({"head_bias": None}, "head_bias must be True or False"),
+        ({"norm_epsilon": float("inf")}, "norm_epsilon must be a finite number; received norm_epsilon=inf"),
+        ({"norm_decay": "0.9"}, "norm_decay must be a finite number; received norm_decay='0.9'"),
         (
             {"width": 6},
             "maps that G attends to must have a multiple of 8 channels; received 12 channels on the map of 64",
@@ -124,6 +137,16 @@ def test_what_does_not_fit_is_refused_with_what_would(change, message):
 def test_what_does_not_fit_bottlenecks_is_refused_with_what_would(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(biggan_deep(), **change)
+
+
+def test_biggan_takes_no_setting_of_another_kind_for_its_default():
+    for settings, message in (
+        ({"z_dim": 0}, "z_dim must be a positive integer; received z_dim=0"),
+        ({"conditioning": ""}, "conditioning must be one of"),
+        ({"hierarchical": "False"}, "hierarchical must be True or False"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            biggan(**settings)
 
 
 def test_where_bottlenecks_stand_in_a_stage_and_attention_after_it():

@@ -16,6 +16,7 @@ from sagan_tf.data.order import random_access
 from sagan_tf.data.python_reads import python_read
 from sagan_tf.data.source import DataError, Examples, check_types, printable
 from sagan_tf.data.survey import Survey
+from sagan_tf.foundation.home_folder import with_home
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class ImageFolder:
         Raises:
           DataError: if there is none.
         """
-        root = pathlib.Path(self.path).expanduser()
+        root = with_home(self.path)
         folders = {path.name.lower() for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
         found = [split for split in VALIDATION_SPLITS if split in folders]
         if not found:

@@ -8,6 +8,7 @@ from sagan_tf.data.class_names import in_order, indices_in
 from sagan_tf.data.image_folder import dataset_json
 from sagan_tf.data.image_folder.tree import Tree, walk
 from sagan_tf.data.source import DataError, LabelKind, printable
+from sagan_tf.foundation.home_folder import with_home
 
 SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing", "eval")
 VALIDATION_SPLITS = ("val", "valid", "validation")
@@ -53,7 +54,7 @@ def find_images(
     Raises:
       DataError: if the layout is ambiguous, or `class_names` lacks a class.
     """
-    root = folder.expanduser().absolute()
+    root = with_home(folder).absolute()
     if not root.is_dir():
         raise DataError(
             f"The data must be a folder; received {root}, which is "

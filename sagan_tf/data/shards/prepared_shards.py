@@ -13,6 +13,7 @@ from sagan_tf.data.records import RecordFiles, sequential_access
 from sagan_tf.data.shards.index import INDEX_NAME, VALIDATION_FOLDER, ShardIndex, damaged_shards, read_index
 from sagan_tf.data.source import DataError, Examples, check_types, printable
 from sagan_tf.data.survey import Survey, survey_examples
+from sagan_tf.foundation.home_folder import with_home
 
 _FEATURES = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}
 _MAX_NAMED = 10
@@ -101,7 +102,7 @@ class PreparedShards:
 
     @property
     def _folder(self) -> pathlib.Path:
-        return pathlib.Path(self.path).expanduser()
+        return with_home(self.path)
 
     def _index(self) -> ShardIndex:
         index = read_index(self._folder)
