@@ -117,7 +117,7 @@ def survey_examples(examples: Examples) -> Survey:
             bad[f"#{len(labels)}"] = f"its label is {label}, which is not a class"
         labels.append(int(label))
         sizes.append(image.shape[:2] if 0 <= label < len(examples.class_names) else (0, 0))
-        digests.append(hashlib.sha256(image.tobytes()).digest())
+        digests.append(hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest())
     names = tuple(
         f"{examples.class_names[label]} #{i}" if f"#{i}" not in bad else f"#{i}" for i, label in enumerate(labels)
     )

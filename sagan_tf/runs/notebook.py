@@ -7,6 +7,7 @@ from pathlib import Path
 from sagan_tf.evaluation.options import EvaluationOptions
 from sagan_tf.evaluation.protocol import EvaluationResult
 from sagan_tf.experiment import Experiment, in_code
+from sagan_tf.foundation.integers import is_integer
 from sagan_tf.runs import training
 from sagan_tf.runs.evaluation import CheckpointChoice, measure_generator
 from sagan_tf.runs.reference import run_reference
@@ -52,8 +53,14 @@ def fit(
       ValueError, RunError, DataError, ConfigError, CheckpointError: where the command refuses, before any work.
       NonFiniteError, CollapseError: where the command stops.
     """
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps must be at least 1; received steps={steps!r}. Leave it out to train to the end.")
+    if steps is not None and not is_integer(steps, 1):
+        wanted = "at least 1" if type(steps) is int else "an integer of at least 1"
+        raise ValueError(f"steps must be {wanted}; received steps={steps!r}. Leave it out to train to the end.")
+    if callable(callbacks) or not all(map(callable, callbacks)):
+        raise ValueError(
+            f"callbacks must be a list of functions of (step, logs); received callbacks={callbacks!r}. Put a single "
+            "function into a list."
+        )
     devices = create_strategy(strategy)
     training.prepare_process(experiment, devices)
     flags = argparse.Namespace(

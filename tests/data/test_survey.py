@@ -1,7 +1,9 @@
+import dataclasses
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from sagan_tf.data.image_folder.image_folder import ImageFolder
@@ -62,3 +64,14 @@ def test_opened_examples_are_counted_by_their_pixels():
     np.testing.assert_array_equal(survey.labels, np.arange(30) % 10)
     assert survey.sizes.tolist() == [[12, 12]] * 30 and survey.duplicates() == []
     assert survey.names[13] == "bricks #13"
+
+
+def test_images_of_the_same_bytes_and_another_shape_are_no_duplicates():
+    """Such as two white images, of 8 x 2 and of 4 x 4 pixels."""
+    shapes = [(2, 8, 3), (4, 4, 3), (2, 8, 3)]
+    images = tf.data.Dataset.from_generator(
+        lambda: ((np.zeros(shape, np.uint8), 0) for shape in shapes),
+        output_signature=(tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((), tf.int64)),
+    )
+    examples = dataclasses.replace(ProceduralSource(n_examples=10).open(12), ordered=lambda: images, n_examples=3)
+    assert survey_examples(examples).duplicates() == [[0, 2]]

@@ -63,6 +63,12 @@ def test_a_part_that_gin_does_not_know_is_refused():
         experiment.in_code(Experiment(spec=families.sagan(32, attention=(16,)), data=Mine()))
     with pytest.raises(ValueError, match="steps must be at least 1; received steps=0"):
         sagan_tf.fit(described(), "nowhere", steps=0)
+    for steps in (1.5, True, "2"):
+        with pytest.raises(ValueError, match="steps must be an integer of at least 1"):
+            sagan_tf.fit(described(), "nowhere", steps=steps)
+    for callbacks in (print, [print, None]):
+        with pytest.raises(ValueError, match="callbacks must be a list of functions"):
+            sagan_tf.fit(described(), "nowhere", callbacks=callbacks)
     with pytest.raises(ValueError, match="accumulation"):
         sagan_tf.fit(described(batch_size=4, accumulation=3), "nowhere")
     assert not RunDirectory("nowhere").exists
