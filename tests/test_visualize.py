@@ -239,7 +239,7 @@ def test_the_report_holds_the_whole_run(tiny_run, tmp_path):
         "<code><span>python</span>",
     ):
         assert said in text, said
-    assert text.count('alt="step ') == 2 and text.count("<svg") == 6
+    assert text.count('alt="step ') == 2 and text.count("<svg") == 9
     assert text.count("src=") == text.count('src="data:image/webp;base64,')
 
 
