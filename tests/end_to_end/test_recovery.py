@@ -128,27 +128,44 @@ def test_replicas_come_and_go(small, tmp_path, mirrored, monkeypatch):
     assert_close(weights(tmp_path / "run"), weights(tmp_path / "one"), relative=LAYER)
 
 
-def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, monkeypatch, capsys):
+EVALUATED = (gin("train.evaluation=@EvaluationOptions()"), gin("EvaluationOptions.metrics=('fid',)"),
+             gin("train.evaluate_every=10"))  # fmt: skip
+
+
+@pytest.fixture
+def evaluate_as(monkeypatch):
+    """Replaces the evaluations of a run by a function (run, step) -> FID, which may fail."""
+
+    def replace(fid_of):
+        def evaluate_run(run, options, *, examples, step=40):
+            fid = fid_of(run, step)
+            facts = {"extractor": "stand-in", "step": step, "weights": "raw", "truncation": None}
+            result = EvaluationResult(metrics={"fid": fid}, protocol=facts)
+            result.append_to(run.path / "metrics.jsonl")
+            return result
+
+        monkeypatch.setattr(EvaluationResult, "summary", lambda self: f"fid {self.metrics['fid']}")
+        monkeypatch.setattr(training_actions, "evaluate_run", evaluate_run)
+        monkeypatch.setattr(training, "evaluate_run", evaluate_run)
+        monkeypatch.setattr(training, "check_options", lambda *_, **__: ("fid",))
+
+    return replace
+
+
+def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, evaluate_as, capsys):
     fids = {10: 9.0, 20: 4.0, 30: 6.0, 40: float("nan")}
     measured = []
 
-    def evaluate_run(run, options, *, examples, step=40):
+    def fid_of(run, step):
         assert CheckpointStore(run.path / "checkpoints").steps()[-1] == step
         measured.append(step)
         if measured == [10, 20]:
             raise KeyboardInterrupt  # in the middle of an evaluation
-        facts = {"extractor": "stand-in", "step": step, "weights": "raw", "truncation": None}
-        result = EvaluationResult(metrics={"fid": fids[step]}, protocol=facts)
-        result.append_to(run.path / "metrics.jsonl")
-        return result
+        return fids[step]
 
-    monkeypatch.setattr(EvaluationResult, "summary", lambda self: f"fid {self.metrics['fid']}")
-    monkeypatch.setattr(training_actions, "evaluate_run", evaluate_run)
-    monkeypatch.setattr(training, "evaluate_run", evaluate_run)
-    monkeypatch.setattr(training, "check_options", lambda *_, **__: ("fid",))
+    evaluate_as(fid_of)
     run = tmp_path / "run"
-    flags = [gin("train.evaluation=@EvaluationOptions()"), gin("EvaluationOptions.metrics=('fid',)"),
-             gin("train.evaluate_every=10"), gin("train.keep_checkpoints=1")]  # fmt: skip
+    flags = [*EVALUATED, gin("train.keep_checkpoints=1")]
     assert small(run, *flags) == 75
     assert small(run, *flags, "--stop_at=20") == 0
     assert small(run, *flags) == 0
@@ -164,28 +181,20 @@ def test_the_best_checkpoint_is_kept_apart_and_can_be_read(small, tmp_path, monk
     assert "the best by fid so far: 9 at step 10" in said.err and "step 20, fid 4: checkpoints/best" in said.out
 
 
-def test_a_run_gets_past_an_evaluation_that_ends_the_process(small, tmp_path, monkeypatch, capsys):
+def test_a_run_gets_past_an_evaluation_that_ends_the_process(small, tmp_path, evaluate_as, capsys):
     measured = []
 
-    def evaluate_run(run, options, *, examples, step=40):
+    def fid_of(run, step):
         measured.append(step)
         if step in (20, 40):
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-        facts = {"extractor": "stand-in", "step": step, "weights": "raw", "truncation": None}
-        result = EvaluationResult(metrics={"fid": 1.0}, protocol=facts)
-        result.append_to(run.path / "metrics.jsonl")
-        return result
+        return 1.0
 
-    monkeypatch.setattr(EvaluationResult, "summary", lambda self: f"fid {self.metrics['fid']}")
-    monkeypatch.setattr(training_actions, "evaluate_run", evaluate_run)
-    monkeypatch.setattr(training, "evaluate_run", evaluate_run)
-    monkeypatch.setattr(training, "check_options", lambda *_, **__: ("fid",))
-    flags = [gin("train.evaluation=@EvaluationOptions()"), gin("EvaluationOptions.metrics=('fid',)"),
-             gin("train.evaluate_every=10")]  # fmt: skip
+    evaluate_as(fid_of)
     for _ in range(4):
         with pytest.raises(tf.errors.ResourceExhaustedError):
-            small(tmp_path / "run", *flags)
-    assert small(tmp_path / "run", *flags) == 0
+            small(tmp_path / "run", *EVALUATED)
+    assert small(tmp_path / "run", *EVALUATED) == 0
     assert measured == [10, 20, 20, 30, 40, 40]
     said = capsys.readouterr().err
     assert said.count("step 20 is skipped") == said.count("step 40 is skipped") == 1
